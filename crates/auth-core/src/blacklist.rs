@@ -1,0 +1,226 @@
+//! The blacklist: which tokens are refused although they have not expired.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::token::{Claims, TokenId};
+use crate::user::{Generation, UserId};
+
+mod unsynced;
+
+pub use unsynced::UnsyncedBlacklist;
+
+/// What a revocation is aimed at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RevocationTarget {
+    /// One token, by its `jti`.
+    Token(TokenId),
+    /// Every token of a user whose generation is lower than `below`.
+    User {
+        /// The user.
+        id: UserId,
+        /// The user's new generation.
+        below: Generation,
+    },
+}
+
+/// Why something was revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RevocationReason {
+    /// The holder logged out.
+    Logout,
+    /// The holder, or an operator, logged out everywhere.
+    LogoutEverywhere,
+    /// The password was changed.
+    PasswordChange,
+    /// The account was disabled.
+    Disabled,
+    /// The user is no admin any more.
+    Demoted,
+}
+
+impl RevocationReason {
+    /// All reasons.
+    pub const ALL: [Self; 5] =
+        [Self::Logout, Self::LogoutEverywhere, Self::PasswordChange, Self::Disabled, Self::Demoted];
+
+    /// The reason as a stable word, for storage and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Logout => "logout",
+            Self::LogoutEverywhere => "logout_everywhere",
+            Self::PasswordChange => "password_change",
+            Self::Disabled => "disabled",
+            Self::Demoted => "demoted",
+        }
+    }
+
+    /// The reason that [`as_str`](Self::as_str) spells so.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+}
+
+/// One entry of the blacklist. It holds no token nor a hash of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revocation {
+    /// What is revoked.
+    pub target: RevocationTarget,
+    /// When the last token that this covers has expired. The entry is needed until [`LEEWAY`](crate::LEEWAY) after it.
+    pub expires_at: OffsetDateTime,
+    /// When it was revoked.
+    pub revoked_at: OffsetDateTime,
+    /// Why.
+    pub reason: RevocationReason,
+}
+
+impl Revocation {
+    /// Whether the token with these claims is covered.
+    #[must_use]
+    pub fn covers(&self, claims: &Claims) -> bool {
+        match self.target {
+            RevocationTarget::Token(id) => claims.token_id == id,
+            RevocationTarget::User { id, below } => claims.user_id == id && claims.generation < below,
+        }
+    }
+}
+
+/// What memory alone can say about a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is revoked. This never changes back.
+    Revoked,
+    /// It is not revoked, as of a moment that is recent enough.
+    Good,
+    /// Memory cannot tell; [`Blacklist::look_up`] must be asked.
+    AskTheLog,
+}
+
+/// Answers whether a token was revoked, and takes revocations.
+///
+/// # Contract
+///
+/// - Monotonic: once a token is reported as revoked it is reported so until it has expired.
+/// - From the moment [`revoke`](Blacklist::revoke) has returned, this instance reports the token as revoked.
+/// - Revoking twice is revoking once.
+#[async_trait]
+pub trait Blacklist: fmt::Debug + Send + Sync {
+    /// What memory alone can say. No I/O, no waiting.
+    fn peek(&self, claims: &Claims) -> Standing;
+
+    /// Asks the log whether the token was revoked.
+    ///
+    /// # Errors
+    ///
+    /// When the log cannot be asked. Then nothing is known, and the token must not be accepted.
+    async fn look_up(&self, claims: &Claims) -> Result<bool, StoreError>;
+
+    /// Writes a revocation durably and refuses from now on what it covers. A revocation that has expired, leeway
+    /// included, is accepted and stored nowhere.
+    ///
+    /// # Errors
+    ///
+    /// When it could not be written. It may then have been written all the same; repeating is harmless.
+    async fn revoke(&self, revocation: Revocation) -> Result<(), StoreError>;
+
+    /// Takes note of a revocation that is durable already (see [`UserStore::change_and_revoke`](crate::UserStore)), so
+    /// that this instance refuses at once what it covers.
+    fn note(&self, revocation: &Revocation);
+}
+
+/// A position in the log: the number of entries ever appended up to and including one. The first entry has position 1.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position(pub u64);
+
+/// Which log this is. A log that was re-created has another identity, and positions of the old one mean nothing in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LogIdentity(pub Uuid);
+
+/// A part of the log, read in one consistent step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogPage {
+    /// Which log was read.
+    pub identity: LogIdentity,
+    /// The position of the last entry that was committed when the page was read.
+    pub head: Position,
+    /// Entries after the asked position, in order of position, without gaps other than purged entries.
+    pub entries: Vec<(Position, Revocation)>,
+}
+
+/// The durable log of revocations, shared by all nodes.
+///
+/// # Contract
+///
+/// - **Gapless in commit order**: once an entry at position *p* is visible, no entry at a position below *p* becomes
+///   visible later. A reader that remembers the last position it saw misses nothing.
+/// - **Idempotent**: a target that is in the log already is not appended again. For one target there is one entry.
+/// - **Durable**: what [`append`](RevocationLog::append) acknowledged survives a crash.
+/// - Purging removes only entries whose `expires_at` is before the given moment, and never moves the head back.
+#[async_trait]
+pub trait RevocationLog: fmt::Debug + Send + Sync {
+    /// Appends a batch in one transaction: all or nothing. Returns how many entries were new.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed. The batch may or may not have been written; repeating is harmless.
+    async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError>;
+
+    /// At most `limit` entries after `after`, with the identity and the head of the log.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed, or an entry cannot be understood ([`Corrupt`](crate::StoreErrorKind::Corrupt)); entries
+    /// are never skipped silently.
+    async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError>;
+
+    /// Whether an entry covers the token with these claims.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    async fn covers(&self, claims: &Claims) -> Result<bool, StoreError>;
+
+    /// Removes at most `limit` entries with `expires_at < before`. Returns how many were removed.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError>;
+}
+
+/// Removes expired entries from `log` in batches of `batch` until none is left, and calls `pause` between two batches.
+/// Only entries that no token within [`LEEWAY`](crate::LEEWAY) could still need are removed. Returns how many.
+///
+/// # Errors
+///
+/// When the log failed; what was removed until then stays removed.
+pub async fn purge_expired(
+    log: &dyn RevocationLog,
+    now: OffsetDateTime,
+    batch: u32,
+    mut pause: impl AsyncFnMut(u64),
+) -> Result<u64, StoreError> {
+    let before = now - crate::LEEWAY - PURGE_MARGIN;
+    let mut removed = 0;
+    loop {
+        let batch_removed = log.purge(before, batch.max(1)).await?;
+        removed += batch_removed;
+        if batch_removed < u64::from(batch.max(1)) {
+            return Ok(removed);
+        }
+        pause(removed).await;
+    }
+}
+
+/// Extra time that an entry stays in the log, so that nodes whose clocks run behind the purging node's by up to this
+/// much still find what they need.
+pub const PURGE_MARGIN: Duration = Duration::from_secs(2 * 60 * 60);

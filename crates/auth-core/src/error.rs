@@ -1,0 +1,164 @@
+//! What can go wrong: one enum per operation, and an opaque [`StoreError`] for everything behind a store.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use crate::password::{PasswordError, PoolError};
+
+/// A boxed cause, kept for the log and never shown to a client.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// What kind of trouble a store had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The store could not be reached or did not answer in time; the same call may succeed later.
+    Unavailable,
+    /// A stored row cannot become a domain value. A human has to look at it.
+    Corrupt,
+    /// Anything else: a bug, a missing table, a refused statement.
+    Internal,
+}
+
+/// An error of a store, with its cause.
+///
+/// `Display` says only what kind of trouble it was; the cause is in [`source`](StdError::source) and belongs into a log.
+#[derive(Debug)]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    source: BoxError,
+}
+
+impl StoreError {
+    /// An error of `kind` with its cause.
+    pub fn new(kind: StoreErrorKind, source: impl Into<BoxError>) -> Self {
+        Self { kind, source: source.into() }
+    }
+
+    /// The store could not be reached.
+    pub fn unavailable(source: impl Into<BoxError>) -> Self {
+        Self::new(StoreErrorKind::Unavailable, source)
+    }
+
+    /// A stored row cannot become a domain value.
+    pub fn corrupt(source: impl Into<BoxError>) -> Self {
+        Self::new(StoreErrorKind::Corrupt, source)
+    }
+
+    /// What kind of trouble it was.
+    #[must_use]
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            StoreErrorKind::Unavailable => "the store is unavailable",
+            StoreErrorKind::Corrupt => "the store holds a corrupt row",
+            StoreErrorKind::Internal => "the store failed",
+        })
+    }
+}
+
+impl StdError for StoreError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(self.source.as_ref())
+    }
+}
+
+/// Why a registration was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// The password breaks a rule.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// A user with this e-mail address exists.
+    #[error("a user with this e-mail address exists already")]
+    EmailTaken,
+    /// A user with this name exists.
+    #[error("a user with this username exists already")]
+    UsernameTaken,
+    /// The hashing threads have more work than they can finish in time.
+    #[error("too much work is waiting; try again in {} seconds", .retry_after.as_secs())]
+    Overloaded {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The user store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A part that cannot fail on good input failed: hashing or signing.
+    #[error("an internal part failed")]
+    Internal(#[source] BoxError),
+}
+
+/// Why a login was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoginError {
+    /// Unknown e-mail address, wrong password or disabled account: one answer at one cost.
+    #[error("e-mail address or password does not match")]
+    InvalidCredentials,
+    /// The hashing threads have more work than they can finish in time.
+    #[error("too much work is waiting; try again in {} seconds", .retry_after.as_secs())]
+    Overloaded {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The user store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A part that cannot fail on good input failed: hashing or signing.
+    #[error("an internal part failed")]
+    Internal(#[source] BoxError),
+}
+
+/// Why a token was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthenticateError {
+    /// Not a token of ours: shape, algorithm, key, signature, type, issuer or audience is wrong.
+    #[error("the token is invalid")]
+    Invalid,
+    /// A token of ours, past its expiry (RFC 7519 §4.1.4).
+    #[error("the token has expired")]
+    Expired,
+    /// A token of ours that was revoked.
+    #[error("the token was revoked")]
+    Revoked,
+    /// Nobody can tell right now whether the token was revoked, so it is refused without a verdict. The client keeps
+    /// the token and tries again.
+    #[error("the blacklist cannot be asked right now")]
+    Unknown(#[source] StoreError),
+}
+
+/// Why an operation on an account failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AccountError {
+    /// There is no such user.
+    #[error("there is no such user")]
+    UserNotFound,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+macro_rules! from_pool_error {
+    ($($operation:ident),+) => {$(
+        impl From<PoolError> for $operation {
+            fn from(error: PoolError) -> Self {
+                match error {
+                    PoolError::Overloaded { retry_after } => Self::Overloaded { retry_after },
+                    other => Self::Internal(Box::new(other)),
+                }
+            }
+        }
+    )+};
+}
+
+from_pool_error!(RegisterError, LoginError);

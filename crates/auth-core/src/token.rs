@@ -1,0 +1,143 @@
+//! Access tokens: what they say, and the trait of what signs and reads them.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::error::BoxError;
+use crate::user::{Generation, UserId};
+
+pub mod jwt;
+
+/// How long after its `exp` a token is still accepted, because the clocks of two nodes never quite agree
+/// (RFC 7519 §4.1.4). The one such constant: the check and the life of a blacklist entry both use it.
+pub const LEEWAY: Duration = Duration::from_secs(1);
+
+/// The longest life that a token may be given. A user-wide revocation lives this long plus [`LEEWAY`], so it outlives
+/// every token it covers even when the configured life was longer at the time.
+pub const MAX_TOKEN_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// The longest text that is looked at as a token, in bytes.
+pub const MAX_TOKEN_BYTES: usize = 4096;
+
+/// The id of one token: the `jti` claim (RFC 7519 §4.1.7), 122 random bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenId(Uuid);
+
+impl TokenId {
+    /// A new random id.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system has no randomness to give.
+    pub fn generate() -> Result<Self, getrandom::Error> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random)?;
+        Ok(Self(uuid::Builder::from_random_bytes(random).into_uuid()))
+    }
+
+    /// The id as a UUID.
+    #[must_use]
+    pub fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl From<Uuid> for TokenId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl FromStr for TokenId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl fmt::Display for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a token says, after its signature was found good. Whether it is still good is another question, which
+/// [`AuthService::authenticate`](crate::AuthService::authenticate) answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claims {
+    /// `sub`: whose token it is.
+    pub user_id: UserId,
+    /// `jti`: which token it is.
+    pub token_id: TokenId,
+    /// `iat`, in whole seconds.
+    pub issued_at: OffsetDateTime,
+    /// `exp`, in whole seconds.
+    pub expires_at: OffsetDateTime,
+    /// `gen`: the user's generation at login.
+    pub generation: Generation,
+    /// `admin`: whether the user was an admin at login.
+    pub admin: bool,
+}
+
+impl Claims {
+    /// Whether the token has expired at `now`: it is good while `now < exp + LEEWAY`. The one place that says so.
+    #[must_use]
+    pub fn expired_at(&self, now: OffsetDateTime) -> bool {
+        now >= self.expires_at + LEEWAY
+    }
+}
+
+/// A signed token, which is a secret: whoever holds it is the user.
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+pub struct AccessToken(String);
+
+impl AccessToken {
+    /// Wraps the text of a token.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text of the token, for the one client it belongs to.
+    #[must_use]
+    pub fn expose_token(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessToken(<redacted>)")
+    }
+}
+
+/// The text is no token of ours. It says no more, because its reader may be who forged it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the token is invalid")]
+pub struct InvalidToken;
+
+/// Signs claims and reads signed claims.
+pub trait TokenCodec: fmt::Debug + Send + Sync {
+    /// Signs `claims`.
+    ///
+    /// # Errors
+    ///
+    /// When the key cannot sign.
+    fn encode(&self, claims: &Claims) -> Result<AccessToken, BoxError>;
+
+    /// Checks signature, algorithm, type, issuer, audience and shape, and returns the claims. It does not look at the
+    /// time: that is checked in one place, against our clock.
+    ///
+    /// One text is accepted per signed token: a re-spelt one (changed trailing bits, padding, blanks) is invalid.
+    ///
+    /// # Errors
+    ///
+    /// When anything is wrong with it.
+    fn decode(&self, unverified_token: &str) -> Result<Claims, InvalidToken>;
+}

@@ -1,0 +1,260 @@
+//! Users: who they are, what is stored of them and the trait of what stores them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::blacklist::Revocation;
+use crate::email::Email;
+use crate::error::StoreError;
+use crate::password::{Password, PasswordHash};
+use crate::username::Username;
+
+/// The public id of a user: a `UUIDv7` (RFC 9562 §5.7), so ids sort by time of registration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserId(Uuid);
+
+impl UserId {
+    /// A new id for a user who registers at `at`.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system has no randomness to give.
+    pub fn generate(at: OffsetDateTime) -> Result<Self, getrandom::Error> {
+        let mut random = [0; 10];
+        getrandom::fill(&mut random)?;
+        let millis = u64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or_default();
+        Ok(Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()))
+    }
+
+    /// The id as a UUID.
+    #[must_use]
+    pub fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl From<Uuid> for UserId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl FromStr for UserId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How often all tokens of a user were revoked. A token carries the generation of its login and is refused once the
+/// user's generation is higher: no clock is compared, so a login after "log out everywhere" is good at once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Generation(u32);
+
+impl Generation {
+    /// The generation with this number.
+    #[must_use]
+    pub fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The generation as a number.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The generation after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// A registered user, as far as anybody may see. It never holds a password hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The public id.
+    pub id: UserId,
+    /// The e-mail address, as it was given.
+    pub email: Email,
+    /// The name, as it was given.
+    pub username: Username,
+    /// Whether the user may see and change other users.
+    pub admin: bool,
+    /// The generation that the user's next token will carry.
+    pub generation: Generation,
+    /// Since when the account is disabled, if it is.
+    pub disabled_at: Option<OffsetDateTime>,
+    /// When the user registered.
+    pub registered_on: OffsetDateTime,
+}
+
+/// What a person gives to register.
+#[derive(Debug)]
+pub struct NewAccount {
+    /// The e-mail address.
+    pub email: Email,
+    /// The name.
+    pub username: Username,
+    /// The password.
+    pub password: Password,
+}
+
+/// What a person gives to log in.
+#[derive(Debug)]
+pub struct Credentials {
+    /// The e-mail address.
+    pub email: Email,
+    /// The password.
+    pub password: Password,
+}
+
+/// A user row to be written. Its generation is zero and it is not disabled.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// The public id.
+    pub id: UserId,
+    /// The e-mail address; its [key](Email::key) is unique.
+    pub email: Email,
+    /// The name; its [key](Username::key) is unique.
+    pub username: Username,
+    /// The hash of the password.
+    pub password_hash: PasswordHash,
+    /// Whether the user is an admin.
+    pub admin: bool,
+    /// When the user registered.
+    pub registered_on: OffsetDateTime,
+}
+
+/// A user together with the hash that a login is checked against.
+#[derive(Debug, Clone)]
+pub struct StoredCredentials {
+    /// The user.
+    pub user: User,
+    /// The stored hash.
+    pub password_hash: PasswordHash,
+}
+
+/// A change of a user that ends all tokens the user has.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum UserChange {
+    /// Nothing but the end of all tokens: "log out everywhere".
+    LogoutEverywhere,
+    /// The user is no admin any more.
+    Demote,
+    /// The account is disabled from this moment.
+    Disable(OffsetDateTime),
+    /// The password is another one.
+    Password(PasswordHash),
+}
+
+/// Why a user could not be inserted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InsertUserError {
+    /// The key of the e-mail address is taken.
+    #[error("the e-mail address is taken")]
+    EmailTaken,
+    /// The key of the username is taken.
+    #[error("the username is taken")]
+    UsernameTaken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Keeps users.
+///
+/// # Contract
+///
+/// - "Not found" is `Ok(None)`, never an error.
+/// - E-mail addresses and usernames are unique by their *keys*; the store's own unique constraint decides, also when
+///   many callers insert at once. When both keys are taken the e-mail address is reported.
+/// - What a call wrote is seen by every later read, on any connection.
+/// - A row that cannot become a [`User`] is [`StoreErrorKind::Corrupt`](crate::StoreErrorKind::Corrupt).
+#[async_trait]
+pub trait UserStore: fmt::Debug + Send + Sync {
+    /// Inserts a user and returns it as stored.
+    ///
+    /// # Errors
+    ///
+    /// Says which unique key is taken, or that the store failed. In both cases nothing was written.
+    async fn insert(&self, new: NewUser) -> Result<User, InsertUserError>;
+
+    /// The user with this id.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    async fn find_by_id(&self, id: UserId) -> Result<Option<User>, StoreError>;
+
+    /// The user whose e-mail key is that of `email`, with the stored hash: the one read of a login.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    async fn find_credentials(&self, email: &Email) -> Result<Option<StoredCredentials>, StoreError>;
+
+    /// At most `limit` users with an id greater than `after`, in order of id.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError>;
+
+    /// Makes the user an admin. Repeating it changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    async fn promote(&self, id: UserId) -> Result<Option<User>, StoreError>;
+
+    /// Lets a disabled user log in again. Repeating it changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    async fn enable(&self, id: UserId) -> Result<Option<User>, StoreError>;
+
+    /// Applies `change`, raises the user's generation by one and appends the user-wide revocation to the log of
+    /// revocations, all in one transaction: either every token of the user is dead and the change is made, or neither.
+    ///
+    /// The revocation is `revocation(new_generation)`; the store appends it as it is.
+    /// Returns the user after the change and the revocation that was appended.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed; then nothing was written.
+    async fn change_and_revoke(
+        &self,
+        id: UserId,
+        change: UserChange,
+        revocation: &(dyn Fn(Generation) -> Revocation + Send + Sync),
+    ) -> Result<Option<(User, Revocation)>, StoreError>;
+
+    /// Replaces the stored hash if it is still `current`: used to upgrade a hash after a login, where a password that
+    /// was changed meanwhile must win. Returns whether it was replaced. The generation stays.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    async fn replace_hash(
+        &self,
+        id: UserId,
+        current: &PasswordHash,
+        replacement: &PasswordHash,
+    ) -> Result<bool, StoreError>;
+}
