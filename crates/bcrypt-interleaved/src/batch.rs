@@ -1,0 +1,116 @@
+use core::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::hash::check_cost;
+use crate::kernel::bcrypt;
+use crate::{Digest, Error, Hash, MAX_LANES, MAX_PASSWORD_LEN, Salt};
+
+/// A password to hold against a hash. `Debug` keeps the password to itself.
+#[derive(Clone, Copy)]
+pub struct Job<'a> {
+    /// The password as typed, without a terminator.
+    pub password: &'a [u8],
+    /// The hash that it is claimed to have.
+    pub hash: Hash,
+}
+
+impl fmt::Debug for Job<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("hash", &self.hash).finish_non_exhaustive()
+    }
+}
+
+/// Hashes N passwords, each with its own salt, at one cost. N is 1 to [`MAX_LANES`]; another N does not compile.
+///
+/// Make a text of each with [`Hash::new`] and `to_string`.
+///
+/// # Errors
+///
+/// [`Error::Cost`] and [`Error::PasswordTooLong`]; nothing was computed.
+pub fn hash_many<const N: usize>(cost: u32, inputs: [(&[u8], Salt); N]) -> Result<[Digest; N], Error> {
+    const { assert!(N >= 1 && N <= MAX_LANES, "1 to MAX_LANES passwords") }
+    check_cost(cost)?;
+    check_lengths(inputs.iter().map(|input| input.0))?;
+    Ok(bcrypt(cost, &inputs))
+}
+
+/// Hashes 1 to [`MAX_LANES`] passwords, each with its own salt, at one cost, into a slice as long as the inputs'.
+///
+/// Registrations and logins of one cost can share a batch: hash a login's password with the stored hash's salt and ask
+/// [`Hash::matches`].
+///
+/// # Errors
+///
+/// Any but [`Error::MixedCosts`]; nothing was computed and `out` is as it was.
+pub fn hash_batch(cost: u32, inputs: &[(&[u8], Salt)], out: &mut [Digest]) -> Result<(), Error> {
+    check_batch(inputs.len(), out.len())?;
+    check_cost(cost)?;
+    check_lengths(inputs.iter().map(|input| input.0))?;
+    match *inputs {
+        [a] => out.copy_from_slice(&bcrypt(cost, &[a])),
+        [a, b] => out.copy_from_slice(&bcrypt(cost, &[a, b])),
+        [a, b, c] => out.copy_from_slice(&bcrypt(cost, &[a, b, c])),
+        [a, b, c, d] => out.copy_from_slice(&bcrypt(cost, &[a, b, c, d])),
+        _ => return Err(Error::BatchSize(inputs.len())),
+    }
+    Ok(())
+}
+
+/// Whether each of N passwords has the hash beside it. The hashes have one cost. N is 1 to [`MAX_LANES`]; another N
+/// does not compile.
+///
+/// # Errors
+///
+/// [`Error::MixedCosts`] and [`Error::PasswordTooLong`]; nothing was computed.
+pub fn verify_many<const N: usize>(jobs: [Job<'_>; N]) -> Result<[bool; N], Error> {
+    const { assert!(N >= 1 && N <= MAX_LANES, "1 to MAX_LANES passwords") }
+    let mut out = [false; N];
+    verify_batch(&jobs, &mut out)?;
+    Ok(out)
+}
+
+/// Whether each of 1 to [`MAX_LANES`] passwords has the hash beside it, into a slice as long as the jobs'. The hashes
+/// have one cost.
+///
+/// # Errors
+///
+/// Any but [`Error::Cost`]; nothing was computed and all of `out` is `false`.
+pub fn verify_batch(jobs: &[Job<'_>], out: &mut [bool]) -> Result<(), Error> {
+    out.fill(false);
+    check_batch(jobs.len(), out.len())?;
+    let cost = jobs[0].hash.cost();
+    if let Some(other) = jobs.iter().map(|job| job.hash.cost()).find(|&other| other != cost) {
+        return Err(Error::MixedCosts(cost, other));
+    }
+
+    let mut inputs: [(&[u8], Salt); MAX_LANES] = [(&[], [0; 16]); MAX_LANES];
+    for (input, job) in inputs.iter_mut().zip(jobs) {
+        *input = (job.password, job.hash.salt());
+    }
+    let mut digests = Zeroizing::new([[0; 23]; MAX_LANES]);
+    hash_batch(cost, &inputs[..jobs.len()], &mut digests[..jobs.len()])?;
+    for ((matches, job), digest) in out.iter_mut().zip(jobs).zip(digests.iter()) {
+        *matches = job.hash.matches(digest);
+    }
+    Ok(())
+}
+
+fn check_batch(jobs: usize, room: usize) -> Result<(), Error> {
+    if !(1..=MAX_LANES).contains(&jobs) {
+        return Err(Error::BatchSize(jobs));
+    }
+    if room != jobs {
+        return Err(Error::OutputSize { jobs, room });
+    }
+    Ok(())
+}
+
+fn check_lengths<'a>(passwords: impl Iterator<Item = &'a [u8]>) -> Result<(), Error> {
+    for (index, password) in passwords.enumerate() {
+        if password.len() > MAX_PASSWORD_LEN {
+            return Err(Error::PasswordTooLong { index, len: password.len() });
+        }
+    }
+    Ok(())
+}

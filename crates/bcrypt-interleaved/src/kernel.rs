@@ -1,0 +1,179 @@
+//! The eksblowfish kernel: N independent computations of one cost, advanced in step.
+//!
+//! A Blowfish round cannot start before the round before it has ended: an extraction of a byte, a load, three
+//! additions or exclusive-ors, about eleven cycles during which a modern core could do five times as much. Here each round is done for every lane
+//! before the next round is done for any, so that the core always has N chains to choose from.
+
+use core::array::from_fn;
+
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::tables;
+use crate::{Digest, MAX_PASSWORD_LEN, Salt};
+
+/// Round keys in one Blowfish state; also the words of key material that one expansion consumes.
+const ROUND_KEYS: usize = 18;
+
+/// `OrpheanBeholderScryDoubt`, in words.
+const MAGIC: [[u32; 2]; 3] = [[0x4f72_7068, 0x6561_6e42], [0x6568_6f6c, 0x6465_7253], [0x6372_7944, 0x6f75_6274]];
+
+/// The same word (left or right half, key word) of every lane.
+type Lanes<const N: usize> = [u32; N];
+
+/// One Blowfish state. Lane after lane in memory: one base register and constant offsets reach every table of every
+/// lane.
+#[derive(Clone)]
+struct Blowfish {
+    s: [[u32; 256]; 4],
+    p: [u32; ROUND_KEYS],
+}
+
+impl Blowfish {
+    const INITIAL: Self = Self { s: tables::S, p: tables::P };
+
+    /// Blowfish's F. Indexing 256 words with a byte needs no bounds check.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the lanes only overlap when nothing is called between them")]
+    fn f(&self, half: u32) -> u32 {
+        let [i, j, k, l] = half.to_be_bytes().map(usize::from);
+        (self.s[0][i].wrapping_add(self.s[1][j]) ^ self.s[2][k]).wrapping_add(self.s[3][l])
+    }
+}
+
+/// N Blowfish states; zeroed when dropped.
+#[repr(align(64))]
+struct State<const N: usize>([Blowfish; N]);
+
+impl<const N: usize> Drop for State<N> {
+    fn drop(&mut self) {
+        for lane in &mut self.0 {
+            lane.s.zeroize();
+            lane.p.zeroize();
+        }
+    }
+}
+
+impl<const N: usize> State<N> {
+    /// Encrypts one block in every lane.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the halves stay in registers only when this is inlined")]
+    fn encrypt(&self, l: &mut Lanes<N>, r: &mut Lanes<N>) {
+        for i in 0..8 {
+            for lane in 0..N {
+                l[lane] ^= self.0[lane].p[2 * i];
+                r[lane] ^= self.0[lane].p[2 * i + 1];
+                r[lane] ^= self.0[lane].f(l[lane]);
+            }
+            for lane in 0..N {
+                l[lane] ^= self.0[lane].f(r[lane]);
+            }
+        }
+        for lane in 0..N {
+            l[lane] ^= self.0[lane].p[16];
+            r[lane] ^= self.0[lane].p[17];
+        }
+        core::mem::swap(l, r);
+    }
+
+    /// `ExpandKey` without a salt.
+    #[inline(never)]
+    fn expand(&mut self, key: &[[u32; ROUND_KEYS]; N]) {
+        self.mix(key);
+        let (mut l, mut r) = ([0; N], [0; N]);
+        for i in 0..ROUND_KEYS / 2 {
+            self.encrypt(&mut l, &mut r);
+            for lane in 0..N {
+                self.0[lane].p[2 * i] = l[lane];
+                self.0[lane].p[2 * i + 1] = r[lane];
+            }
+        }
+        for i in 0..4 {
+            for j in 0..128 {
+                self.encrypt(&mut l, &mut r);
+                for lane in 0..N {
+                    self.0[lane].s[i][2 * j] = l[lane];
+                    self.0[lane].s[i][2 * j + 1] = r[lane];
+                }
+            }
+        }
+    }
+
+    /// `ExpandKey` with a salt, done once per hash.
+    fn expand_salted(&mut self, salt: &[[u32; 4]; N], key: &[[u32; ROUND_KEYS]; N]) {
+        self.mix(key);
+        let (mut l, mut r) = ([0; N], [0; N]);
+        for block in 0..ROUND_KEYS / 2 + 4 * 128 {
+            let half = 2 * (block % 2);
+            for lane in 0..N {
+                l[lane] ^= salt[lane][half];
+                r[lane] ^= salt[lane][half + 1];
+            }
+            self.encrypt(&mut l, &mut r);
+            for lane in 0..N {
+                let state = &mut self.0[lane];
+                let pair = match block.checked_sub(ROUND_KEYS / 2) {
+                    None => &mut state.p[2 * block..][..2],
+                    Some(at) => &mut state.s[at / 128][at % 128 * 2..][..2],
+                };
+                pair.copy_from_slice(&[l[lane], r[lane]]);
+            }
+        }
+    }
+
+    fn mix(&mut self, key: &[[u32; ROUND_KEYS]; N]) {
+        for (state, key) in self.0.iter_mut().zip(key) {
+            for (p, k) in state.p.iter_mut().zip(key) {
+                *p ^= k;
+            }
+        }
+    }
+}
+
+/// bcrypt of N passwords of at most [`MAX_PASSWORD_LEN`] bytes with N salts, at one cost.
+///
+/// The caller has checked the lengths and the cost.
+pub(crate) fn bcrypt<const N: usize>(cost: u32, inputs: &[(&[u8], Salt); N]) -> [Digest; N] {
+    let key: Zeroizing<[[u32; ROUND_KEYS]; N]> = Zeroizing::new(from_fn(|lane| key_words(inputs[lane].0)));
+    let salt: [[u32; 4]; N] = from_fn(|lane| from_fn(|i| word(&inputs[lane].1[4 * i..])));
+    let salt_key: [[u32; ROUND_KEYS]; N] = from_fn(|lane| from_fn(|i| salt[lane][i % 4]));
+
+    let mut state = State([const { Blowfish::INITIAL }; N]);
+    state.expand_salted(&salt, &key);
+    for _ in 0..1_u64 << cost {
+        state.expand(&key);
+        state.expand(&salt_key);
+    }
+    state.digests()
+}
+
+impl<const N: usize> State<N> {
+    /// Encrypts the magic text 64 times and keeps bcrypt's 23 of the 24 bytes.
+    fn digests(&self) -> [Digest; N] {
+        let mut out = [[0; 24]; N];
+        for (block, magic) in MAGIC.into_iter().enumerate() {
+            let (mut l, mut r) = ([magic[0]; N], [magic[1]; N]);
+            for _ in 0..64 {
+                self.encrypt(&mut l, &mut r);
+            }
+            for lane in 0..N {
+                out[lane][8 * block..][..4].copy_from_slice(&l[lane].to_be_bytes());
+                out[lane][8 * block + 4..][..4].copy_from_slice(&r[lane].to_be_bytes());
+            }
+        }
+        out.map(|bytes| from_fn(|i| bytes[i]))
+    }
+}
+
+/// The password with its terminating NUL, cut at 72 bytes, repeated cyclically over 18 words.
+fn key_words(password: &[u8]) -> [u32; ROUND_KEYS] {
+    let period = (password.len() + 1).min(MAX_PASSWORD_LEN);
+    let mut bytes = Zeroizing::new([0; 4 * ROUND_KEYS]);
+    for (i, byte) in bytes.iter_mut().enumerate() {
+        *byte = password.get(i % period).copied().unwrap_or(0);
+    }
+    from_fn(|i| word(&bytes[4 * i..]))
+}
+
+fn word(bytes: &[u8]) -> u32 {
+    u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+}
