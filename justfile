@@ -1,0 +1,53 @@
+# The recipes are the steps of `.ci/run`, so that a laptop and CI do the same thing. `just` alone lists them.
+
+[private]
+default:
+    @just --list
+
+# Start the server in the development profile: http://127.0.0.1:5000/docs
+serve *arguments:
+    cargo run --release -- {{ arguments }}
+
+# Every step, as CI runs them
+ci:
+    bash .ci/run
+
+# Cargo.lock is what the manifests ask for
+lock:
+    bash .ci/run lock
+
+# Formatting, checked
+fmt:
+    bash .ci/run fmt
+
+# Formatting, applied
+format:
+    cargo fmt --all
+
+# The dependency rules between the crates
+arrows:
+    bash .ci/run arrows
+
+# Lints, as errors
+clippy:
+    bash .ci/run clippy
+
+# The documentation builds without a warning
+doc:
+    bash .ci/run doc
+
+# All tests, on SQLite, PostgreSQL and MariaDB
+test:
+    bash .ci/run test
+
+# Licences, advisories, bans (needs cargo-deny)
+deny:
+    bash .ci/run deny
+
+# Chromium uses the API page
+browser:
+    bash .ci/run browser
+
+# Review changed snapshots (needs cargo-insta)
+review:
+    cargo insta review
