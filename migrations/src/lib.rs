@@ -1,1 +1,116 @@
+//! The schema of `auth-storage`, for SQLite, PostgreSQL and MySQL or MariaDB.
+//!
+//! ```
+//! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let db = sea_orm_migration::sea_orm::Database::connect("sqlite::memory:").await?;
+//!
+//! auth_migrations::up(&db).await?;
+//! assert!(auth_migrations::is_current(&db).await?);
+//! # Ok(()) }
+//! ```
+//!
+//! # Several replicas at once
+//!
+//! [`up`] and [`down`] take a lock that one process has at a time; the others wait and then find nothing to do. The lock
+//! ends with the connection that holds it, so a process that is killed leaves none behind.
+//!
+//! # A migration that was cut short
+//!
+//! On SQLite and PostgreSQL all pending migrations are one transaction: all are applied or none. MySQL commits every
+//! `CREATE TABLE` by itself, so each migration there is written to be run again after half of it happened.
+//!
+//! # The tables
+//!
+//! Every instant is a `BIGINT`: microseconds since the Unix epoch, UTC. It is the same number on every database, and no
+//! setting of a server or session changes what it means.
+//!
+//! # To add a migration
+//!
+//! One file in `src/`, named by date and number, with its own identifiers; never import an entity. It must do nothing
+//! when what it makes is there already. Then add it at the end of the list in this file. Never change one that was
+//! released.
 
+use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+mod lock;
+mod m20261123_000001_users;
+mod m20261123_000002_blacklist;
+
+use lock::Locked;
+
+/// Why a migration failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MigrateError {
+    /// Another process holds the lock and did not let go of it in time.
+    #[error("another process is migrating this database and did not finish in time")]
+    Locked,
+    /// The database refused something or could not be reached.
+    #[error("the database could not be migrated")]
+    Database(#[from] DbErr),
+}
+
+/// Applies every migration that is not applied yet.
+///
+/// # Errors
+///
+/// When the database fails, or holds a migration that this program does not know.
+pub async fn up(db: &DatabaseConnection) -> Result<(), MigrateError> {
+    let locked = Locked::acquire(db).await?;
+    let outcome = Migrator::up(locked.connection(), None).await;
+    locked.release(outcome).await
+}
+
+/// Takes back the last `steps` migrations, with all data in what they made.
+///
+/// # Errors
+///
+/// When the database fails, or holds a migration that this program does not know.
+pub async fn down(db: &DatabaseConnection, steps: u32) -> Result<(), MigrateError> {
+    let locked = Locked::acquire(db).await?;
+    let outcome = Migrator::down(locked.connection(), Some(steps)).await;
+    locked.release(outcome).await
+}
+
+/// A migration and whether it is applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The name of the migration.
+    pub name: String,
+    /// Whether it is applied.
+    pub applied: bool,
+}
+
+/// All migrations in order. Writes nothing.
+///
+/// # Errors
+///
+/// When the database fails, or holds a migration that this program does not know.
+pub async fn status(db: &DatabaseConnection) -> Result<Vec<Status>, MigrateError> {
+    let migrations = Migrator::get_migration_with_status_read_only(db).await?;
+    Ok(migrations
+        .into_iter()
+        .map(|migration| Status {
+            name: migration.name().to_owned(),
+            applied: migration.status() == sea_orm_migration::MigrationStatus::Applied,
+        })
+        .collect())
+}
+
+/// Whether every migration is applied. Writes nothing.
+///
+/// # Errors
+///
+/// When the database fails, or holds a migration that this program does not know.
+pub async fn is_current(db: &DatabaseConnection) -> Result<bool, MigrateError> {
+    Ok(status(db).await?.iter().all(|migration| migration.applied))
+}
+
+struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261123_000001_users::Migration), Box::new(m20261123_000002_blacklist::Migration)]
+    }
+}

@@ -1,0 +1,158 @@
+//! Throw-away databases for tests: one of its own for every test, dropped at the end, also when the test fails.
+//!
+//! SQLite always runs. PostgreSQL and MySQL (or MariaDB) run when `AUTH_TEST_POSTGRES_URL` and `AUTH_TEST_MYSQL_URL`
+//! name a database from which others can be created; otherwise the test says in one line that it was skipped.
+//!
+//! ```ignore
+//! auth_test_db::on_every_database!(a_row_comes_back);
+//!
+//! async fn a_row_comes_back(database: auth_test_db::TestDatabase) {
+//!     let url = database.url();
+//! }
+//! ```
+
+use std::panic::{AssertUnwindSafe, resume_unwind};
+
+use futures_util::FutureExt as _;
+use sea_orm::{ConnectOptions, ConnectionTrait as _, Database};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+#[doc(hidden)]
+pub use tokio;
+
+/// A kind of database that the tests run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A file in a temporary folder.
+    Sqlite,
+    /// The server of `AUTH_TEST_POSTGRES_URL`.
+    Postgres,
+    /// The server of `AUTH_TEST_MYSQL_URL`.
+    MySql,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Sqlite, Self::Postgres, Self::MySql];
+
+    /// The variable that names the server, for a kind that needs one.
+    #[must_use]
+    pub fn variable(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("AUTH_TEST_POSTGRES_URL"),
+            Self::MySql => Some("AUTH_TEST_MYSQL_URL"),
+        }
+    }
+}
+
+/// An empty database that belongs to one test.
+#[derive(Debug)]
+pub struct TestDatabase {
+    kind: Kind,
+    url: String,
+}
+
+impl TestDatabase {
+    /// Which kind it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The URL to connect to it.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+/// Runs `test` with a new empty database of this kind, and removes the database afterwards, also when the test panics.
+///
+/// # Panics
+///
+/// When the test does, or when the database cannot be made.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+pub async fn run<T: Future<Output = ()>>(kind: Kind, test: impl FnOnce(TestDatabase) -> T) {
+    let Some(variable) = kind.variable() else {
+        return run_on_sqlite(test).await;
+    };
+    let Ok(server) = std::env::var(variable) else {
+        eprintln!("skipped: {variable} is not set");
+        return;
+    };
+    let name = format!("auth_test_{}", random_id().simple());
+    execute(&server, &format!("CREATE DATABASE {name}")).await;
+    let database = TestDatabase { kind, url: with_database(&server, &name) };
+    let outcome = AssertUnwindSafe(test(database)).catch_unwind().await;
+    let force = if kind == Kind::Postgres { " WITH (FORCE)" } else { "" };
+    execute(&server, &format!("DROP DATABASE {name}{force}")).await;
+    outcome.unwrap_or_else(|panic| resume_unwind(panic));
+}
+
+async fn run_on_sqlite<T: Future<Output = ()>>(test: impl FnOnce(TestDatabase) -> T) {
+    let folder = TempDir::new().expect("a temporary folder");
+    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    test(TestDatabase { kind: Kind::Sqlite, url }).await;
+}
+
+/// The server's URL with another database in its path; user, password and options stay.
+fn with_database(server: &str, name: &str) -> String {
+    let (address, options) = server.split_once('?').map_or((server, None), |(address, options)| (address, Some(options)));
+    let authority = address.find("://").expect("a URL with a scheme") + 3;
+    let end = address[authority..].find('/').map_or(address.len(), |at| authority + at);
+    let options = options.map(|options| format!("?{options}")).unwrap_or_default();
+    format!("{}/{name}{options}", &address[..end])
+}
+
+async fn execute(server: &str, sql: &str) {
+    let mut options = ConnectOptions::new(server);
+    options.max_connections(1).sqlx_logging(false);
+    let connection = Database::connect(options).await.expect("the database server answers");
+    connection.execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    connection.close().await.expect("the connection closes");
+}
+
+#[expect(clippy::disallowed_methods, reason = "a name nobody else has; no secret")]
+fn random_id() -> Uuid {
+    Uuid::new_v4()
+}
+
+/// Makes a test on each kind of database of each of these functions, `async fn(TestDatabase)`: `sqlite::name`,
+/// `postgres::name` and `mysql::name`.
+#[macro_export]
+macro_rules! on_every_database {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite { $crate::on_database!(Sqlite: $($name),+); }
+        mod postgres { $crate::on_database!(Postgres: $($name),+); }
+        mod mysql { $crate::on_database!(MySql: $($name),+); }
+    };
+}
+
+/// Makes a test on one kind of database of each of these functions of the module above.
+#[macro_export]
+macro_rules! on_database {
+    ($kind:ident: $($name:ident),+ $(,)?) => {$(
+        #[test]
+        fn $name() {
+            $crate::tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .expect("a runtime")
+                .block_on($crate::run($crate::Kind::$kind, super::$name));
+        }
+    )+};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_database;
+
+    #[test]
+    fn the_database_is_replaced_and_the_rest_kept() {
+        assert_eq!(with_database("postgres://u:p@h:1/postgres?sslmode=disable", "x"), "postgres://u:p@h:1/x?sslmode=disable");
+        assert_eq!(with_database("mysql://root@127.0.0.1", "x"), "mysql://root@127.0.0.1/x");
+    }
+}

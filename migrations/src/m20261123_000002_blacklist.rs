@@ -1,0 +1,114 @@
+//! The log of revocations and its head.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::DbBackend;
+use uuid::Uuid;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+const EXPIRY_INDEX: &str = "blacklist_expires_at";
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        create_log(manager).await?;
+        create_head(manager).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_table(Table::drop().table(BlacklistHead::Table).if_exists().take()).await?;
+        manager.drop_table(Table::drop().table(Blacklist::Table).if_exists().take()).await
+    }
+}
+
+async fn create_log(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let of_a_token = Expr::col(Blacklist::TokenId).is_not_null().and(Expr::col(Blacklist::UserId).is_null());
+    let of_a_user = Expr::col(Blacklist::TokenId).is_null().and(Expr::col(Blacklist::UserId).is_not_null());
+    let mut table = Table::create();
+    table
+        .table(Blacklist::Table)
+        .if_not_exists()
+        // Given by us from the head, under its lock: an auto-increment would be given before the commit.
+        .col(ColumnDef::new(Blacklist::Position).big_integer().not_null().primary_key())
+        .col(ColumnDef::new(Blacklist::TokenId).uuid().null())
+        .col(ColumnDef::new(Blacklist::UserId).uuid().null())
+        .col(ColumnDef::new(Blacklist::Generation).big_integer().null())
+        .col(ColumnDef::new(Blacklist::ExpiresAt).big_integer().not_null())
+        .col(ColumnDef::new(Blacklist::RevokedAt).big_integer().not_null())
+        .col(ColumnDef::new(Blacklist::Reason).string_len(32).not_null())
+        .index(Index::create().unique().name("blacklist_token_id_unique").col(Blacklist::TokenId))
+        .index(
+            Index::create()
+                .unique()
+                .name("blacklist_user_id_generation_unique")
+                .col(Blacklist::UserId)
+                .col(Blacklist::Generation),
+        )
+        .check(of_a_token.or(of_a_user));
+    manager.create_table(for_backend(manager, table)).await?;
+
+    // MySQL knows no `CREATE INDEX IF NOT EXISTS`.
+    if manager.has_index("blacklist", EXPIRY_INDEX).await? {
+        return Ok(());
+    }
+    let mut index = Index::create();
+    index.name(EXPIRY_INDEX).table(Blacklist::Table).col(Blacklist::ExpiresAt);
+    manager.create_index(index).await
+}
+
+async fn create_head(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let mut table = Table::create();
+    table
+        .table(BlacklistHead::Table)
+        .if_not_exists()
+        .col(ColumnDef::new(BlacklistHead::Id).small_integer().not_null().primary_key())
+        .col(ColumnDef::new(BlacklistHead::LogId).uuid().not_null())
+        .col(ColumnDef::new(BlacklistHead::Position).big_integer().not_null())
+        .check(Expr::col(BlacklistHead::Id).eq(1));
+    manager.create_table(for_backend(manager, table)).await?;
+
+    let head = Query::select().column(BlacklistHead::Id).from(BlacklistHead::Table).take();
+    if manager.get_connection().query_one(&head).await?.is_some() {
+        return Ok(());
+    }
+    let first = Query::insert()
+        .into_table(BlacklistHead::Table)
+        .columns([BlacklistHead::Id, BlacklistHead::LogId, BlacklistHead::Position])
+        .values_panic([1.into(), new_log_identity().into(), 0.into()])
+        .take();
+    manager.execute(first).await
+}
+
+fn for_backend(manager: &SchemaManager<'_>, mut table: TableCreateStatement) -> TableCreateStatement {
+    if manager.get_database_backend() == DbBackend::MySql {
+        table.engine("InnoDB").character_set("utf8mb4").collate("utf8mb4_bin");
+    }
+    table
+}
+
+/// Tells this log from one that was here before or that a backup brings back.
+#[expect(clippy::disallowed_methods, reason = "a migration has no caller who could bring randomness, and this is no secret")]
+fn new_log_identity() -> Uuid {
+    Uuid::new_v4()
+}
+
+#[derive(DeriveIden)]
+enum Blacklist {
+    Table,
+    Position,
+    TokenId,
+    UserId,
+    Generation,
+    ExpiresAt,
+    RevokedAt,
+    Reason,
+}
+
+#[derive(DeriveIden)]
+enum BlacklistHead {
+    Table,
+    Id,
+    LogId,
+    Position,
+}
