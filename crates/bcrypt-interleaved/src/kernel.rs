@@ -35,8 +35,8 @@ impl Blowfish {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the lanes only overlap when nothing is called between them")]
     fn f(&self, half: u32) -> u32 {
-        let [i, j, k, l] = half.to_be_bytes().map(usize::from);
-        (self.s[0][i].wrapping_add(self.s[1][j]) ^ self.s[2][k]).wrapping_add(self.s[3][l])
+        let byte = |shift: u32| (half >> shift & 0xff) as usize;
+        (self.s[0][byte(24)].wrapping_add(self.s[1][byte(16)]) ^ self.s[2][byte(8)]).wrapping_add(self.s[3][byte(0)])
     }
 }
 
@@ -58,21 +58,33 @@ impl<const N: usize> State<N> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the halves stay in registers only when this is inlined")]
     fn encrypt(&self, l: &mut Lanes<N>, r: &mut Lanes<N>) {
-        for i in 0..8 {
-            for lane in 0..N {
-                l[lane] ^= self.0[lane].p[2 * i];
-                r[lane] ^= self.0[lane].p[2 * i + 1];
-                r[lane] ^= self.0[lane].f(l[lane]);
-            }
-            for lane in 0..N {
-                l[lane] ^= self.0[lane].f(r[lane]);
-            }
+        self.two_rounds::<0>(l, r);
+        self.two_rounds::<2>(l, r);
+        self.two_rounds::<4>(l, r);
+        self.two_rounds::<6>(l, r);
+        self.two_rounds::<8>(l, r);
+        self.two_rounds::<10>(l, r);
+        self.two_rounds::<12>(l, r);
+        self.two_rounds::<14>(l, r);
+        for lane in 0..N {
+            let state = &self.0[lane];
+            (l[lane], r[lane]) = (r[lane] ^ state.p[17], l[lane] ^ state.p[16]);
+        }
+    }
+
+    /// Two rounds in every lane, which leave left and right where they were.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
+    fn two_rounds<const I: usize>(&self, l: &mut Lanes<N>, r: &mut Lanes<N>) {
+        for lane in 0..N {
+            let state = &self.0[lane];
+            l[lane] ^= state.p[I];
+            r[lane] ^= state.p[I + 1];
+            r[lane] ^= state.f(l[lane]);
         }
         for lane in 0..N {
-            l[lane] ^= self.0[lane].p[16];
-            r[lane] ^= self.0[lane].p[17];
+            l[lane] ^= self.0[lane].f(r[lane]);
         }
-        core::mem::swap(l, r);
     }
 
     /// `ExpandKey` without a salt.

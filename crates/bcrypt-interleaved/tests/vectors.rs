@@ -1,4 +1,4 @@
-//! Published vectors: Openwall's crypt_blowfish, jBCrypt, OpenBSD, passlib and John the Ripper.
+//! Published vectors: Openwall's `crypt_blowfish`, jBCrypt, OpenBSD, passlib and John the Ripper.
 
 use bcrypt_interleaved::{Error, Hash, Job, MAX_LANES, hash_many, verify_batch, verify_many};
 
