@@ -1,0 +1,366 @@
+//! The whole story on one page: register, log in, check a token, log out.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use crate::blacklist::{Blacklist, Revocation, RevocationReason, RevocationTarget, Standing};
+use crate::clock::{Clock, SystemClock};
+use crate::email::Email;
+use crate::error::{AccountError, AuthenticateError, BoxError, LoginError, RegisterError, StoreError};
+use crate::password::{PasswordHash, PasswordPolicy, PasswordPool, Verdict};
+use crate::principal::Principal;
+use crate::token::{AccessToken, Claims, MAX_TOKEN_LIFE, TokenCodec, TokenId};
+use crate::user::{Credentials, Generation, InsertUserError, NewAccount, NewUser, User, UserChange, UserId, UserStore};
+
+/// Registers users, logs them in, checks their tokens and revokes them. Cheap to clone; clones share everything.
+#[derive(Clone)]
+pub struct AuthService {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    users: Arc<dyn UserStore>,
+    blacklist: Arc<dyn Blacklist>,
+    codec: Arc<dyn TokenCodec>,
+    clock: Arc<dyn Clock>,
+    passwords: PasswordPool,
+    policy: PasswordPolicy,
+    token_life: Duration,
+    /// What the password of an unknown user is compared with, so that it costs what a known user's costs.
+    decoy: PasswordHash,
+}
+
+/// A user who has just proved who they are, with a fresh token.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Session {
+    /// The user.
+    pub user: User,
+    /// The token.
+    pub token: AccessToken,
+    /// How long the token is good.
+    pub expires_in: Duration,
+}
+
+impl AuthService {
+    /// Starts putting a service together.
+    pub fn builder() -> AuthServiceBuilder {
+        AuthServiceBuilder::default()
+    }
+
+    /// Registers a user and logs them in.
+    ///
+    /// # Errors
+    ///
+    /// When the password breaks the policy, the e-mail address or the username is taken, too much work is waiting, or
+    /// a part failed.
+    pub async fn register(&self, account: NewAccount) -> Result<Session, RegisterError> {
+        let user = self.create_user(account, false).await?;
+        self.open_session(user).map_err(RegisterError::Internal)
+    }
+
+    /// Creates a user without logging them in, as an operator does.
+    ///
+    /// # Errors
+    ///
+    /// As [`register`](Self::register).
+    pub async fn create_user(&self, account: NewAccount, admin: bool) -> Result<User, RegisterError> {
+        let NewAccount { email, username, password } = account;
+        self.parts.policy.check(&password, self.parts.passwords.hasher().max_bytes())?;
+        let password_hash = self.parts.passwords.hash(password).await?;
+        let registered_on = self.now();
+        let id = UserId::generate(registered_on).map_err(|error| RegisterError::Internal(error.into()))?;
+        let new = NewUser { id, email, username, password_hash, admin, registered_on };
+        self.parts.users.insert(new).await.map_err(|error| match error {
+            InsertUserError::EmailTaken => RegisterError::EmailTaken,
+            InsertUserError::UsernameTaken => RegisterError::UsernameTaken,
+            InsertUserError::Store(error) => RegisterError::Store(error),
+        })
+    }
+
+    /// Logs a user in: one read, one comparison — whether the user exists or not — and a signature.
+    ///
+    /// # Errors
+    ///
+    /// When the credentials are wrong, too much work is waiting, or a part failed.
+    pub async fn login(&self, credentials: Credentials) -> Result<Session, LoginError> {
+        let stored = self.parts.users.find_credentials(&credentials.email).await?;
+        let hash = stored.as_ref().map_or(&self.parts.decoy, |stored| &stored.password_hash).clone();
+        let verdict = self.parts.passwords.verify(credentials.password, hash).await?;
+        match (stored, verdict) {
+            (Some(stored), Verdict::Match | Verdict::MatchRehash) if stored.user.disabled_at.is_none() => {
+                self.open_session(stored.user).map_err(LoginError::Internal)
+            }
+            _ => Err(LoginError::InvalidCredentials),
+        }
+    }
+
+    /// Checks a token: signature, time, blacklist. The only maker of a [`Principal`], and it reads no user.
+    ///
+    /// # Errors
+    ///
+    /// When the token is not good, or nobody can tell right now.
+    pub async fn authenticate(&self, unverified_token: &str) -> Result<Principal, AuthenticateError> {
+        let claims = self.parts.codec.decode(unverified_token).map_err(|_| AuthenticateError::Invalid)?;
+        if claims.expired_at(self.now()) {
+            return Err(AuthenticateError::Expired);
+        }
+        let revoked = match self.parts.blacklist.peek(&claims) {
+            Standing::Revoked => true,
+            Standing::Good => false,
+            Standing::AskTheLog => self.parts.blacklist.look_up(&claims).await.map_err(AuthenticateError::Unknown)?,
+        };
+        if revoked { Err(AuthenticateError::Revoked) } else { Ok(Principal::from_checked(claims)) }
+    }
+
+    /// Logs out: revokes the one token that the principal came with. Once this has returned the token is refused here,
+    /// and the revocation is durable.
+    ///
+    /// # Errors
+    ///
+    /// When the revocation could not be written. The token must then be taken for good still.
+    pub async fn logout(&self, principal: &Principal) -> Result<(), StoreError> {
+        let revocation = Revocation {
+            target: RevocationTarget::Token(principal.token_id()),
+            expires_at: principal.expires_at(),
+            revoked_at: self.now(),
+            reason: RevocationReason::Logout,
+        };
+        self.parts.blacklist.revoke(revocation).await
+    }
+
+    /// Ends every token of a user, this one included. A login afterwards is good at once.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such user or the store failed.
+    pub async fn logout_everywhere(&self, id: UserId) -> Result<User, AccountError> {
+        self.change_and_revoke(id, UserChange::LogoutEverywhere, RevocationReason::LogoutEverywhere).await
+    }
+
+    /// The user that a principal is, read from the store.
+    ///
+    /// # Errors
+    ///
+    /// When the user is gone or the store failed.
+    pub async fn current_user(&self, principal: &Principal) -> Result<User, AccountError> {
+        self.find_user(principal.user_id()).await
+    }
+
+    /// The user with this id.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such user or the store failed.
+    pub async fn find_user(&self, id: UserId) -> Result<User, AccountError> {
+        self.parts.users.find_by_id(id).await?.ok_or(AccountError::UserNotFound)
+    }
+
+    /// The user with this e-mail address.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such user or the store failed.
+    pub async fn find_by_email(&self, email: &Email) -> Result<User, AccountError> {
+        let stored = self.parts.users.find_credentials(email).await?;
+        stored.map(|stored| stored.user).ok_or(AccountError::UserNotFound)
+    }
+
+    /// At most `limit` users registered after the user `after`, in order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    pub async fn list_users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
+        self.parts.users.list(after, limit).await
+    }
+
+    /// Makes a user an admin, from their next login on.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such user or the store failed.
+    pub async fn promote(&self, id: UserId) -> Result<User, AccountError> {
+        self.parts.users.promote(id).await?.ok_or(AccountError::UserNotFound)
+    }
+
+    /// Makes an admin an ordinary user and ends their tokens, which still say "admin".
+    ///
+    /// # Errors
+    ///
+    /// When there is no such user or the store failed.
+    pub async fn demote(&self, id: UserId) -> Result<User, AccountError> {
+        self.change_and_revoke(id, UserChange::Demote, RevocationReason::Demoted).await
+    }
+
+    /// Disables an account and ends its tokens.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such user or the store failed.
+    pub async fn disable(&self, id: UserId) -> Result<User, AccountError> {
+        self.change_and_revoke(id, UserChange::Disable(self.now()), RevocationReason::Disabled).await
+    }
+
+    /// Lets a disabled user log in again. Tokens from before stay dead.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such user or the store failed.
+    pub async fn enable(&self, id: UserId) -> Result<User, AccountError> {
+        self.parts.users.enable(id).await?.ok_or(AccountError::UserNotFound)
+    }
+
+    async fn change_and_revoke(
+        &self,
+        id: UserId,
+        change: UserChange,
+        reason: RevocationReason,
+    ) -> Result<User, AccountError> {
+        let revoked_at = self.now();
+        // Not the configured life: that may have been longer when the tokens were issued.
+        let expires_at = revoked_at + MAX_TOKEN_LIFE;
+        let revocation = move |below: Generation| Revocation {
+            target: RevocationTarget::User { id, below },
+            expires_at,
+            revoked_at,
+            reason,
+        };
+        let changed = self.parts.users.change_and_revoke(id, change, &revocation).await?;
+        let (user, revocation) = changed.ok_or(AccountError::UserNotFound)?;
+        self.parts.blacklist.note(&revocation);
+        Ok(user)
+    }
+
+    fn open_session(&self, user: User) -> Result<Session, BoxError> {
+        let issued_at = self.now().replace_nanosecond(0)?;
+        let claims = Claims {
+            user_id: user.id,
+            token_id: TokenId::generate()?,
+            issued_at,
+            expires_at: issued_at + self.parts.token_life,
+            generation: user.generation,
+            admin: user.admin,
+        };
+        let token = self.parts.codec.encode(&claims)?;
+        Ok(Session { user, token, expires_in: self.parts.token_life })
+    }
+
+    fn now(&self) -> OffsetDateTime {
+        self.parts.clock.now()
+    }
+}
+
+impl fmt::Debug for AuthService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthService")
+            .field("users", &self.parts.users)
+            .field("blacklist", &self.parts.blacklist)
+            .field("codec", &self.parts.codec)
+            .field("passwords", &self.parts.passwords)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Puts an [`AuthService`] together. Users, blacklist, codec and passwords must be given.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct AuthServiceBuilder {
+    users: Option<Arc<dyn UserStore>>,
+    blacklist: Option<Arc<dyn Blacklist>>,
+    codec: Option<Arc<dyn TokenCodec>>,
+    passwords: Option<PasswordPool>,
+    clock: Option<Arc<dyn Clock>>,
+    policy: PasswordPolicy,
+    token_life: Option<Duration>,
+}
+
+/// How long a token is good unless the builder is told otherwise: one day.
+pub const DEFAULT_TOKEN_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl AuthServiceBuilder {
+    /// Who keeps the users.
+    pub fn users(mut self, users: Arc<dyn UserStore>) -> Self {
+        self.users = Some(users);
+        self
+    }
+
+    /// Who knows what is revoked.
+    pub fn blacklist(mut self, blacklist: Arc<dyn Blacklist>) -> Self {
+        self.blacklist = Some(blacklist);
+        self
+    }
+
+    /// Who signs and reads tokens.
+    pub fn codec(mut self, codec: Arc<dyn TokenCodec>) -> Self {
+        self.codec = Some(codec);
+        self
+    }
+
+    /// The threads that hash passwords.
+    pub fn passwords(mut self, passwords: PasswordPool) -> Self {
+        self.passwords = Some(passwords);
+        self
+    }
+
+    /// The rules for new passwords. Default: at least 15 characters.
+    pub fn policy(mut self, policy: PasswordPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Where the time comes from. Default: the operating system.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// How long a token is good: whole seconds, from one second to [`MAX_TOKEN_LIFE`]. Default: one day.
+    pub fn token_life(mut self, life: Duration) -> Self {
+        self.token_life = Some(life);
+        self
+    }
+
+    /// Builds the service.
+    ///
+    /// # Errors
+    ///
+    /// When a part is missing or the token life is out of its bounds.
+    pub fn build(self) -> Result<AuthService, BuildError> {
+        let token_life = self.token_life.unwrap_or(DEFAULT_TOKEN_LIFE);
+        if token_life.subsec_nanos() != 0 || token_life.is_zero() || token_life > MAX_TOKEN_LIFE {
+            return Err(BuildError::TokenLife);
+        }
+        let passwords = self.passwords.ok_or(BuildError::Missing("passwords"))?;
+        let decoy = passwords.hasher().decoy().map_err(|error| BuildError::Decoy(error.into()))?;
+        let parts = Parts {
+            users: self.users.ok_or(BuildError::Missing("users"))?,
+            blacklist: self.blacklist.ok_or(BuildError::Missing("blacklist"))?,
+            codec: self.codec.ok_or(BuildError::Missing("codec"))?,
+            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
+            passwords,
+            policy: self.policy,
+            token_life,
+            decoy,
+        };
+        Ok(AuthService { parts: Arc::new(parts) })
+    }
+}
+
+/// Why a service could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A part was not given.
+    #[error("the builder was given no {0}")]
+    Missing(&'static str),
+    /// The token life is out of its bounds.
+    #[error("the token life must be whole seconds, from 1 to {}", MAX_TOKEN_LIFE.as_secs())]
+    TokenLife,
+    /// The hasher could not make the hash that unknown users are compared with.
+    #[error("the decoy hash could not be made")]
+    Decoy(#[source] BoxError),
+}
