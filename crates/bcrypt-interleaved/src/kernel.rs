@@ -58,31 +58,32 @@ impl<const N: usize> State<N> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the halves stay in registers only when this is inlined")]
     fn encrypt(&self, l: &mut Lanes<N>, r: &mut Lanes<N>) {
-        self.two_rounds::<0>(l, r);
-        self.two_rounds::<2>(l, r);
-        self.two_rounds::<4>(l, r);
-        self.two_rounds::<6>(l, r);
-        self.two_rounds::<8>(l, r);
-        self.two_rounds::<10>(l, r);
-        self.two_rounds::<12>(l, r);
-        self.two_rounds::<14>(l, r);
         for lane in 0..N {
-            let state = &self.0[lane];
-            (l[lane], r[lane]) = (r[lane] ^ state.p[17], l[lane] ^ state.p[16]);
+            l[lane] ^= self.0[lane].p[0];
+        }
+        self.two_rounds::<1>(l, r);
+        self.two_rounds::<3>(l, r);
+        self.two_rounds::<5>(l, r);
+        self.two_rounds::<7>(l, r);
+        self.two_rounds::<9>(l, r);
+        self.two_rounds::<11>(l, r);
+        self.two_rounds::<13>(l, r);
+        self.two_rounds::<15>(l, r);
+        for lane in 0..N {
+            (l[lane], r[lane]) = (r[lane] ^ self.0[lane].p[17], l[lane]);
         }
     }
 
-    /// Two rounds in every lane, which leave left and right where they were.
+    /// Two rounds in every lane. The round keys go in first, while the core still waits for F's last load.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as above")]
-    fn two_rounds<const I: usize>(&self, l: &mut Lanes<N>, r: &mut Lanes<N>) {
+    fn two_rounds<const KEY: usize>(&self, l: &mut Lanes<N>, r: &mut Lanes<N>) {
         for lane in 0..N {
-            let state = &self.0[lane];
-            l[lane] ^= state.p[I];
-            r[lane] ^= state.p[I + 1];
-            r[lane] ^= state.f(l[lane]);
+            r[lane] ^= self.0[lane].p[KEY];
+            r[lane] ^= self.0[lane].f(l[lane]);
         }
         for lane in 0..N {
+            l[lane] ^= self.0[lane].p[KEY + 1];
             l[lane] ^= self.0[lane].f(r[lane]);
         }
     }
