@@ -1,1 +1,12 @@
+//! Storage (docs to come).
 
+mod connect;
+mod entity;
+mod error;
+mod instant;
+mod revocation_log;
+mod user_store;
+
+pub use connect::{ConnectError, ConnectOptions, Database, DatabaseKind, PoolStats, connect};
+pub use revocation_log::SeaRevocationLog;
+pub use user_store::SeaUserStore;

@@ -1,0 +1,238 @@
+//! Opening a database: what is set on every connection, and how long anything may take.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_core::StoreError;
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait as _, sqlx,
+};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::error::{CallTimedOut, Trouble};
+
+mod servers;
+mod sqlite;
+
+/// How often a transaction is tried that the database keeps giving up in favour of others.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// Opens the database that `url` names: `sqlite://path`, `sqlite::memory:`, `postgres://…` or `mysql://…`.
+///
+/// A SQLite file that is absent is created, readable by its owner only; its folder must exist. One connection to a server is
+/// opened and closed again, so that a wrong password or address is known at once. The tables are made by `auth-migrations`.
+///
+/// # Errors
+///
+/// When the URL makes no sense, or the database cannot be opened or reached within
+/// [`ConnectOptions::acquire_timeout`]. No error repeats the URL or its password.
+pub async fn connect(url: &str, options: ConnectOptions) -> Result<Database, ConnectError> {
+    let kind = DatabaseKind::of_url(url)?;
+    let connection = match kind {
+        DatabaseKind::Sqlite => sqlite::open(url, &options).await?,
+        DatabaseKind::Postgres => servers::open_postgres(url, &options).await?,
+        DatabaseKind::MySql => servers::open_mysql(url, &options).await?,
+    };
+    let write_turn = (kind == DatabaseKind::Sqlite).then(Arc::default);
+    Ok(Database { connection, kind, call_timeout: options.call_timeout, write_turn })
+}
+
+/// How a database is opened.
+#[derive(Debug, Clone)]
+pub struct ConnectOptions {
+    /// The most connections at a time. Default: 10, on SQLite 4. A SQLite database in memory always has exactly one.
+    pub max_connections: Option<u32>,
+    /// How long to wait for a connection, be it a free or a new one. Default: 2 s.
+    pub acquire_timeout: Duration,
+    /// How long one call of a store may take in all; then it is an error of kind
+    /// [`Unavailable`](auth_core::StoreErrorKind::Unavailable). Default: 5 s.
+    pub call_timeout: Duration,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self { max_connections: None, acquire_timeout: Duration::from_secs(2), call_timeout: Duration::from_secs(5) }
+    }
+}
+
+/// Which kind of database it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DatabaseKind {
+    /// A SQLite file, or SQLite in memory.
+    Sqlite,
+    /// PostgreSQL, or what speaks its protocol.
+    Postgres,
+    /// MySQL or MariaDB.
+    MySql,
+}
+
+impl DatabaseKind {
+    /// The kind that a URL asks for.
+    ///
+    /// # Errors
+    ///
+    /// When the URL's scheme is none that we know.
+    pub fn of_url(url: &str) -> Result<Self, ConnectError> {
+        let (scheme, _) = url.split_once(':').ok_or(ConnectError::UnknownScheme)?;
+        match scheme {
+            "sqlite" => Ok(Self::Sqlite),
+            "postgres" | "postgresql" => Ok(Self::Postgres),
+            "mysql" | "mariadb" => Ok(Self::MySql),
+            _ => Err(ConnectError::UnknownScheme),
+        }
+    }
+
+    /// The kind as a word, for logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+            Self::MySql => "mysql",
+        }
+    }
+}
+
+impl fmt::Display for DatabaseKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a database could not be opened. It never repeats the URL, which may hold a password.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The URL begins with none of the schemes that we know.
+    #[error("the database URL must begin with sqlite:, postgres: or mysql:")]
+    UnknownScheme,
+    /// The rest of the URL cannot be read.
+    #[error("the database URL cannot be read: {0}")]
+    InvalidUrl(&'static str),
+    /// The file cannot be made or opened.
+    #[error("the database file cannot be opened")]
+    File(#[source] std::io::Error),
+    /// The server did not answer in time.
+    #[error("the database did not answer within {} ms", .0.as_millis())]
+    TimedOut(Duration),
+    /// The server refused, or is not there.
+    #[error("the database cannot be reached")]
+    Unreachable(#[source] sqlx::Error),
+}
+
+/// An open database: a pool of connections, shared by all clones.
+#[derive(Clone)]
+pub struct Database {
+    connection: DatabaseConnection,
+    kind: DatabaseKind,
+    call_timeout: Duration,
+    /// SQLite has one writer. Its own queue for that is a race of sleepers, in which one can starve; this one is fair.
+    write_turn: Option<Arc<Mutex<()>>>,
+}
+
+/// How many connections a pool has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolStats {
+    /// Open connections.
+    pub open: u32,
+    /// Those of them that nobody uses.
+    pub idle: u32,
+    /// The most that may be open.
+    pub max: u32,
+}
+
+impl Database {
+    /// Which kind of database it is.
+    #[must_use]
+    pub fn kind(&self) -> DatabaseKind {
+        self.kind
+    }
+
+    /// The connections themselves, for `auth-migrations`.
+    #[must_use]
+    pub fn connection(&self) -> &DatabaseConnection {
+        &self.connection
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    ///
+    /// When there is none within [`ConnectOptions::call_timeout`].
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.read(async { Ok(self.connection.ping().await?) }).await
+    }
+
+    /// How many connections there are.
+    #[must_use]
+    pub fn pool_stats(&self) -> PoolStats {
+        fn of<DB: sqlx::Database>(pool: &sqlx::Pool<DB>) -> PoolStats {
+            PoolStats {
+                open: pool.size(),
+                idle: u32::try_from(pool.num_idle()).unwrap_or(u32::MAX),
+                max: pool.options().get_max_connections(),
+            }
+        }
+        match self.kind {
+            DatabaseKind::Sqlite => of(self.connection.get_sqlite_connection_pool()),
+            DatabaseKind::Postgres => of(self.connection.get_postgres_connection_pool()),
+            DatabaseKind::MySql => of(self.connection.get_mysql_connection_pool()),
+        }
+    }
+
+    /// Waits for calls that are under way and closes every connection. Calls that come later fail.
+    ///
+    /// # Errors
+    ///
+    /// When the connections did not end within [`ConnectOptions::call_timeout`]; they are dropped then.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.read(async { Ok(self.connection.close_by_ref().await?) }).await
+    }
+
+    /// Bounds a call in time.
+    pub(crate) async fn read<T>(&self, work: impl Future<Output = Result<T, Trouble>>) -> Result<T, StoreError> {
+        match timeout(self.call_timeout, work).await {
+            Ok(outcome) => Ok(outcome?),
+            Err(_) => Err(StoreError::unavailable(CallTimedOut)),
+        }
+    }
+
+    /// Runs a transaction, bounded in time, again when the database gave it up in favour of another one. `attempt` begins
+    /// and commits.
+    pub(crate) async fn write<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, Trouble>>,
+    {
+        let attempts = async {
+            let _turn = match &self.write_turn {
+                Some(turn) => Some(turn.lock().await),
+                None => None,
+            };
+            for _ in 1..MAX_ATTEMPTS {
+                match attempt().await {
+                    Err(trouble) if trouble.is_conflict() => {}
+                    outcome => return outcome,
+                }
+            }
+            attempt().await
+        };
+        self.read(attempts).await
+    }
+
+    /// Begins a transaction that will write. On SQLite it is the writer from the start, so it cannot find out half-way
+    /// that somebody else is.
+    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, Trouble> {
+        let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
+        Ok(self.connection.begin_with_options(options).await?)
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("kind", &self.kind).field("pool", &self.pool_stats()).finish()
+    }
+}

@@ -1,0 +1,84 @@
+//! SQLite: a file with a write-ahead log, or a database in memory.
+
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use sea_orm::sqlx::ConnectOptions as _;
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
+
+use super::{ConnectError, ConnectOptions};
+
+/// One writes at a time and readers do not wait for it; each connection is a thread, so few are enough.
+const DEFAULT_CONNECTIONS: u32 = 4;
+
+pub(super) async fn open(url: &str, options: &ConnectOptions) -> Result<DatabaseConnection, ConnectError> {
+    let place = Place::of_url(url);
+    // Only the names of options are unknown here; a path or password is not repeated.
+    let mut sqlite: SqliteConnectOptions =
+        url.parse().map_err(|_| ConnectError::InvalidUrl("an option is unknown or the path is no UTF-8"))?;
+    sqlite = sqlite
+        .journal_mode(SqliteJournalMode::Wal)
+        // With the write-ahead log, anything less may lose what was acknowledged when the machine loses power.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(busy_timeout(options))
+        .disable_statement_logging();
+    let mut pool = SqlitePoolOptions::new().acquire_timeout(options.acquire_timeout);
+    match place {
+        // Every further connection would be an empty database of its own, and the last one to go takes the data along.
+        Place::Memory => pool = pool.max_connections(1).idle_timeout(None).max_lifetime(None).test_before_acquire(false),
+        Place::File { writable } => {
+            if sqlite.get_filename().as_os_str().is_empty() {
+                return Err(ConnectError::InvalidUrl("it names no file"));
+            }
+            if writable {
+                create_private(sqlite.get_filename()).map_err(ConnectError::File)?;
+            }
+            pool = pool.max_connections(options.max_connections.unwrap_or(DEFAULT_CONNECTIONS).max(1)).test_before_acquire(false);
+        }
+    }
+    let pool = pool.connect_with(sqlite).await.map_err(|error| match error {
+        sea_orm::sqlx::Error::PoolTimedOut => ConnectError::TimedOut(options.acquire_timeout),
+        error => ConnectError::Unreachable(error),
+    })?;
+    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+}
+
+/// Shorter than the whole call, so that "busy" is what the caller hears and not "timed out".
+fn busy_timeout(options: &ConnectOptions) -> Duration {
+    options.call_timeout * 4 / 5
+}
+
+enum Place {
+    Memory,
+    File { writable: bool },
+}
+
+impl Place {
+    fn of_url(url: &str) -> Self {
+        let rest = url.trim_start_matches("sqlite:").trim_start_matches("//");
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let has = |option: &str| query.split('&').any(|pair| pair == option);
+        if path == ":memory:" || has("mode=memory") {
+            return Self::Memory;
+        }
+        Self::File { writable: !has("mode=ro") && !has("immutable=true") && !has("immutable=1") }
+    }
+}
+
+/// Makes the file before SQLite would, readable by nobody else: it holds password hashes. The write-ahead log beside it takes
+/// over its mode.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut file = OpenOptions::new();
+    file.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    match file.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}

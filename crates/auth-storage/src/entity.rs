@@ -1,0 +1,5 @@
+//! Rows as the database has them. They never leave this crate.
+
+pub(crate) mod blacklist;
+pub(crate) mod blacklist_head;
+pub(crate) mod users;

@@ -1,0 +1,104 @@
+//! A row of `users`.
+
+use std::fmt;
+
+use auth_core::{
+    Email, Generation, NewUser, PasswordHash, StoreError, StoredCredentials, User, UserId, Username,
+};
+use sea_orm::ActiveValue::Set;
+use sea_orm::entity::prelude::*;
+
+use crate::instant;
+
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "users")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) id: Uuid,
+    pub(crate) email: String,
+    pub(crate) email_key: String,
+    pub(crate) username: String,
+    pub(crate) username_key: String,
+    pub(crate) password_hash: String,
+    pub(crate) admin: bool,
+    pub(crate) token_generation: i64,
+    pub(crate) disabled_at: Option<i64>,
+    pub(crate) registered_on: i64,
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("users::Model").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// The row of a new user.
+    pub(crate) fn of_new_user(new: &NewUser) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: new.id.as_uuid(),
+            email: new.email.as_str().to_owned(),
+            email_key: new.email.key().to_owned(),
+            username: new.username.as_str().to_owned(),
+            username_key: new.username.key().to_owned(),
+            password_hash: new.password_hash.expose_hash().to_owned(),
+            admin: new.admin,
+            token_generation: 0,
+            disabled_at: None,
+            registered_on: instant::to_micros(new.registered_on)?,
+        })
+    }
+
+    pub(crate) fn into_active(self) -> ActiveModel {
+        ActiveModel {
+            id: Set(self.id),
+            email: Set(self.email),
+            email_key: Set(self.email_key),
+            username: Set(self.username),
+            username_key: Set(self.username_key),
+            password_hash: Set(self.password_hash),
+            admin: Set(self.admin),
+            token_generation: Set(self.token_generation),
+            disabled_at: Set(self.disabled_at),
+            registered_on: Set(self.registered_on),
+        }
+    }
+
+    /// The user without the hash.
+    pub(crate) fn into_user(self) -> Result<User, StoreError> {
+        Ok(self.into_credentials()?.user)
+    }
+
+    pub(crate) fn into_credentials(self) -> Result<StoredCredentials, StoreError> {
+        let id = UserId::from(self.id);
+        let corrupt = |what: &'static str| StoreError::corrupt(CorruptUser { id, what });
+        let user = User {
+            id,
+            email: Email::parse(&self.email).map_err(|_| corrupt("email"))?,
+            username: Username::parse(&self.username).map_err(|_| corrupt("username"))?,
+            admin: self.admin,
+            generation: u32::try_from(self.token_generation)
+                .map(Generation::new)
+                .map_err(|_| corrupt("token_generation"))?,
+            disabled_at: self
+                .disabled_at
+                .map(|at| instant::from_micros(at).ok_or_else(|| corrupt("disabled_at")))
+                .transpose()?,
+            registered_on: instant::from_micros(self.registered_on).ok_or_else(|| corrupt("registered_on"))?,
+        };
+        Ok(StoredCredentials { user, password_hash: PasswordHash::new(self.password_hash) })
+    }
+}
+
+/// Which row and column is wrong; the value itself may be anything and is not repeated.
+#[derive(Debug, thiserror::Error)]
+#[error("the column {what} of user {id} holds no valid value")]
+struct CorruptUser {
+    id: UserId,
+    what: &'static str,
+}

@@ -1,0 +1,281 @@
+//! The log of revocations.
+
+use std::cmp;
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use auth_core::blacklist::{LogIdentity, LogPage, Position, RevocationTarget};
+use auth_core::{Claims, Revocation, RevocationLog, StoreError};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
+use sea_orm::{
+    ColumnTrait as _, Condition, ConnectionTrait as _, DatabaseTransaction, EntityTrait as _, FromQueryResult, JoinType,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _,
+};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::connect::Database;
+use crate::entity::{blacklist, blacklist_head};
+use crate::error::Trouble;
+use crate::instant;
+
+/// How many rows or targets go into one statement. Databases limit its parameters; SQLite to 32,766.
+const CHUNK: usize = 500;
+
+/// The log of revocations in a SQL database.
+///
+/// Its contract is that of [`RevocationLog`]. Every append first updates the one row of `blacklist_head`, and the lock on that
+/// row is held until the commit: appends happen one after the other, in the order of their positions, and an entry is
+/// visible before the next position is given. Readers and [`purge`](RevocationLog::purge) never touch that lock.
+#[derive(Debug, Clone)]
+pub struct SeaRevocationLog {
+    database: Database,
+}
+
+impl SeaRevocationLog {
+    /// The log in this database, whose tables `auth-migrations` made.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    async fn append_once(&self, batch: &[Revocation]) -> Result<u64, Trouble> {
+        let transaction = self.database.begin().await?;
+        let turn = Turn::take(&transaction, batch.len()).await?;
+        let appended = turn.write(batch).await?;
+        transaction.commit().await?;
+        Ok(appended)
+    }
+
+    async fn purge_once(&self, before: i64, limit: u64) -> Result<Purged, Trouble> {
+        let connection = self.database.connection();
+        let mut positions: Vec<i64> = blacklist::Entity::find()
+            .select_only()
+            .column(blacklist::Column::Position)
+            .filter(blacklist::Column::ExpiresAt.lt(before))
+            .order_by_asc(blacklist::Column::ExpiresAt)
+            .limit(cmp::min(limit, CHUNK as u64))
+            .into_tuple()
+            .all(connection)
+            .await?;
+        // Two nodes that purge at once lock rows in one order.
+        positions.sort_unstable();
+        let found = positions.len();
+        if found == 0 {
+            return Ok(Purged { found, removed: 0 });
+        }
+        let deletion = blacklist::Entity::delete_many().filter(blacklist::Column::Position.is_in(positions));
+        Ok(Purged { found, removed: deletion.exec(connection).await?.rows_affected })
+    }
+}
+
+struct Purged {
+    found: usize,
+    removed: u64,
+}
+
+#[async_trait]
+impl RevocationLog for SeaRevocationLog {
+    async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
+        if batch.is_empty() {
+            return Ok(0);
+        }
+        self.database.write(|| self.append_once(batch)).await
+    }
+
+    /// One statement, so one view of the database: the head and the entries up to it.
+    async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
+        let page = page_query(after, limit).into_model::<PageRow>();
+        let rows = self.database.read(async { Ok(page.all(self.database.connection()).await?) }).await?;
+        let Some(head) = rows.first() else {
+            return Err(StoreError::corrupt(HeadIsMissing));
+        };
+        let (identity, head) = (LogIdentity(head.log_id), position(head.head)?);
+        let entries = rows.into_iter().filter_map(PageRow::into_entry).collect::<Result<Vec<_>, _>>()?;
+        // The row that carries the head is there also when no entry was asked for.
+        let entries = if limit == 0 { Vec::new() } else { entries };
+        Ok(LogPage { identity, head, entries })
+    }
+
+    async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
+        let query = covers_query(claims);
+        let row = self.database.read(async { Ok(self.database.connection().query_one(&query).await?) }).await?;
+        let row = row.ok_or_else(|| StoreError::corrupt("a SELECT without FROM has no row"))?;
+        row.try_get_by_index::<bool>(0).map_err(|error| Trouble::from(error).into())
+    }
+
+    async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
+        let before = instant::to_micros_rounded_up(before)?;
+        let limit = u64::from(limit);
+        let mut removed = 0;
+        // Until the limit or the end: a chunk of which another node removed a part is not the end.
+        while removed < limit {
+            let chunk = self.database.write(|| self.purge_once(before, limit - removed)).await?;
+            if chunk.found == 0 {
+                break;
+            }
+            removed += chunk.removed;
+        }
+        Ok(removed)
+    }
+}
+
+/// The turn to append: while it is held, up to the commit, nobody else appends.
+pub(crate) struct Turn<'t> {
+    transaction: &'t DatabaseTransaction,
+    /// The head before the turn.
+    head: i64,
+    reserved: i64,
+}
+
+impl<'t> Turn<'t> {
+    /// Waits for the turn. It must be the first statement of the transaction: whoever takes other locks before this one may
+    /// deadlock with who takes them after.
+    pub(crate) async fn take(transaction: &'t DatabaseTransaction, entries: usize) -> Result<Self, Trouble> {
+        let reserved = i64::try_from(entries).unwrap_or(i64::MAX);
+        move_head(transaction, reserved).await?;
+        let head = blacklist_head::Entity::find_by_id(blacklist_head::ID).one(transaction).await?;
+        let head = head.ok_or_else(|| StoreError::corrupt(HeadIsMissing))?.position;
+        Ok(Self { transaction, head: head - reserved, reserved })
+    }
+
+    /// Appends what is not in the log yet. Returns how many that was.
+    pub(crate) async fn write(self, batch: &[Revocation]) -> Result<u64, Trouble> {
+        let mut known = self.known_targets(batch).await?;
+        let new = batch.iter().filter(|revocation| known.insert(revocation.target));
+        let rows = new
+            .zip(self.head + 1..)
+            .map(|(revocation, position)| blacklist::Model::of_revocation(position, revocation))
+            .collect::<Result<Vec<_>, _>>()?;
+        let appended = rows.len();
+        for chunk in rows.chunks(CHUNK) {
+            let chunk = chunk.iter().cloned().map(blacklist::Model::into_active);
+            blacklist::Entity::insert_many(chunk).exec_without_returning(self.transaction).await?;
+        }
+        let unused = self.reserved - i64::try_from(appended).unwrap_or(i64::MAX);
+        if unused != 0 {
+            move_head(self.transaction, -unused).await?;
+        }
+        Ok(appended as u64)
+    }
+
+    async fn known_targets(&self, batch: &[Revocation]) -> Result<HashSet<RevocationTarget>, Trouble> {
+        let mut known = HashSet::with_capacity(batch.len());
+        for chunk in batch.chunks(CHUNK) {
+            let rows = blacklist::Entity::find().filter(targets(chunk)).all(self.transaction).await?;
+            for row in rows {
+                known.insert(row.into_revocation()?.target);
+            }
+        }
+        Ok(known)
+    }
+}
+
+async fn move_head(transaction: &DatabaseTransaction, by: i64) -> Result<(), Trouble> {
+    let moved = blacklist_head::Entity::update_many()
+        .col_expr(blacklist_head::Column::Position, Expr::col(blacklist_head::Column::Position).add(by))
+        .filter(blacklist_head::Column::Id.eq(blacklist_head::ID))
+        .exec(transaction)
+        .await?;
+    match moved.rows_affected {
+        1 => Ok(()),
+        _ => Err(StoreError::corrupt(HeadIsMissing).into()),
+    }
+}
+
+/// The entries with one of these targets.
+fn targets(batch: &[Revocation]) -> Condition {
+    let mut tokens = Vec::new();
+    let mut any = Condition::any();
+    for revocation in batch {
+        match revocation.target {
+            RevocationTarget::Token(id) => tokens.push(id.as_uuid()),
+            RevocationTarget::User { id, below } => {
+                any = any.add(
+                    blacklist::Column::UserId
+                        .eq(id.as_uuid())
+                        .and(blacklist::Column::Generation.eq(i64::from(below.number()))),
+                );
+            }
+            // Refused when its row is made.
+            _ => {}
+        }
+    }
+    any.add(blacklist::Column::TokenId.is_in(tokens))
+}
+
+/// The head, and beside it at most `limit` entries after `after` (one where `limit` is 0).
+fn page_query(after: Position, limit: u32) -> sea_orm::Select<blacklist_head::Entity> {
+    use blacklist::Column;
+    let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+    let entry = |column: Column| Expr::col((blacklist::Entity, column));
+    let head = Expr::col((blacklist_head::Entity, blacklist_head::Column::Position));
+    let up_to_the_head = Condition::all().add(entry(Column::Position).gt(after)).add(entry(Column::Position).lte(head));
+    let mut page = blacklist_head::Entity::find_by_id(blacklist_head::ID)
+        .select_only()
+        .column(blacklist_head::Column::LogId)
+        .column_as(blacklist_head::Column::Position, "head")
+        .columns([
+            Column::Position,
+            Column::TokenId,
+            Column::UserId,
+            Column::Generation,
+            Column::ExpiresAt,
+            Column::RevokedAt,
+            Column::Reason,
+        ])
+        .order_by_asc(Column::Position)
+        .limit(u64::from(cmp::max(limit, 1)));
+    sea_orm::QueryTrait::query(&mut page).join(JoinType::LeftJoin, blacklist::Entity, up_to_the_head);
+    page
+}
+
+/// Two look-ups, each in its own unique index.
+fn covers_query(claims: &Claims) -> sea_orm::sea_query::SelectStatement {
+    let entries = |condition: Condition| {
+        Query::select().expr(Expr::val(1)).from(blacklist::Entity).cond_where(condition).take()
+    };
+    let of_token = Condition::all().add(blacklist::Column::TokenId.eq(claims.token_id.as_uuid()));
+    let of_user = Condition::all()
+        .add(blacklist::Column::UserId.eq(claims.user_id.as_uuid()))
+        .add(blacklist::Column::Generation.gt(i64::from(claims.generation.number())));
+    Query::select().expr(Expr::exists(entries(of_token)).or(Expr::exists(entries(of_user)))).take()
+}
+
+fn position(stored: i64) -> Result<Position, StoreError> {
+    u64::try_from(stored).map(Position).map_err(StoreError::corrupt)
+}
+
+#[derive(Debug, FromQueryResult)]
+struct PageRow {
+    log_id: Uuid,
+    head: i64,
+    position: Option<i64>,
+    token_id: Option<Uuid>,
+    user_id: Option<Uuid>,
+    generation: Option<i64>,
+    expires_at: Option<i64>,
+    revoked_at: Option<i64>,
+    reason: Option<String>,
+}
+
+impl PageRow {
+    /// The entry, in a row that has one.
+    fn into_entry(self) -> Option<Result<(Position, Revocation), StoreError>> {
+        let row = blacklist::Model {
+            position: self.position?,
+            token_id: self.token_id,
+            user_id: self.user_id,
+            generation: self.generation,
+            expires_at: self.expires_at?,
+            revoked_at: self.revoked_at?,
+            reason: self.reason?,
+        };
+        Some(position(row.position).and_then(|position| Ok((position, row.into_revocation()?))))
+    }
+}
+
+/// There is not one row in `blacklist_head`.
+#[derive(Debug, thiserror::Error)]
+#[error("the head of the log is missing")]
+struct HeadIsMissing;
