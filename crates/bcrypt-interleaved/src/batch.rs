@@ -48,13 +48,17 @@ pub fn hash_batch(cost: u32, inputs: &[(&[u8], Salt)], out: &mut [Digest]) -> Re
     check_cost(cost)?;
     check_lengths(inputs.iter().map(|input| input.0))?;
     match *inputs {
-        [a] => out.copy_from_slice(&bcrypt(cost, &[a])),
-        [a, b] => out.copy_from_slice(&bcrypt(cost, &[a, b])),
-        [a, b, c] => out.copy_from_slice(&bcrypt(cost, &[a, b, c])),
-        [a, b, c, d] => out.copy_from_slice(&bcrypt(cost, &[a, b, c, d])),
+        [a] => fill(cost, &[a], out),
+        [a, b] => fill(cost, &[a, b], out),
+        [a, b, c] => fill(cost, &[a, b, c], out),
+        [a, b, c, d] => fill(cost, &[a, b, c, d], out),
         _ => return Err(Error::BatchSize(inputs.len())),
     }
     Ok(())
+}
+
+fn fill<const N: usize>(cost: u32, inputs: &[(&[u8], Salt); N], out: &mut [Digest]) {
+    out.copy_from_slice(&*Zeroizing::new(bcrypt(cost, inputs)));
 }
 
 /// Whether each of N passwords has the hash beside it. The hashes have one cost. N is 1 to [`MAX_LANES`]; another N

@@ -18,7 +18,7 @@ pub const MAX_PASSWORD_LEN: usize = 72;
 /// The lowest cost bcrypt allows: 2⁴ iterations.
 pub const MIN_COST: u32 = 4;
 
-/// The highest cost bcrypt allows: 2³¹ iterations, which takes days. Bound what you accept well below it.
+/// The highest cost bcrypt allows: 2³¹ iterations, which takes more than a day. Bound what you accept well below it.
 pub const MAX_COST: u32 = 31;
 
 /// The most lanes that one call computes.
