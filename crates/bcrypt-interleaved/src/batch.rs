@@ -30,9 +30,9 @@ impl fmt::Debug for Job<'_> {
 /// [`Error::Cost`] and [`Error::PasswordTooLong`]; nothing was computed.
 pub fn hash_many<const N: usize>(cost: u32, inputs: [(&[u8], Salt); N]) -> Result<[Digest; N], Error> {
     const { assert!(N >= 1 && N <= MAX_LANES, "1 to MAX_LANES passwords") }
-    check_cost(cost)?;
-    check_lengths(inputs.iter().map(|input| input.0))?;
-    Ok(bcrypt(cost, &inputs))
+    let mut out = [[0; 23]; N];
+    hash_batch(cost, &inputs, &mut out)?;
+    Ok(out)
 }
 
 /// Hashes 1 to [`MAX_LANES`] passwords, each with its own salt, at one cost, into a slice as long as the inputs'.
