@@ -85,6 +85,8 @@ impl Locked {
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
+            // Closed whenever it is let go of, also by a caller who went away in the middle of a statement.
+            .after_release(|_, _| Box::pin(async { Ok(false) }))
             .connect_with(options.as_ref().clone())
             .await
             .map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())))?;

@@ -9,15 +9,14 @@ use sea_orm::{
     DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait as _, sqlx,
 };
 use tokio::sync::Mutex;
-use tokio::time::timeout;
 
-use crate::error::{CallTimedOut, Trouble};
+use crate::error::Trouble;
 
+mod call;
 mod servers;
 mod sqlite;
 
-/// How often a transaction is tried that the database keeps giving up in favour of others.
-const MAX_ATTEMPTS: u32 = 5;
+use call::Distrust;
 
 /// Opens the database that `url` names: `sqlite://path`, `sqlite::memory:`, `postgres://…` or `mysql://…`.
 ///
@@ -30,13 +29,14 @@ const MAX_ATTEMPTS: u32 = 5;
 /// [`ConnectOptions::acquire_timeout`]. No error repeats the URL or its password.
 pub async fn connect(url: &str, options: ConnectOptions) -> Result<Database, ConnectError> {
     let kind = DatabaseKind::of_url(url)?;
+    let distrust = Distrust::default();
     let connection = match kind {
         DatabaseKind::Sqlite => sqlite::open(url, &options).await?,
-        DatabaseKind::Postgres => servers::open_postgres(url, &options).await?,
-        DatabaseKind::MySql => servers::open_mysql(url, &options).await?,
+        DatabaseKind::Postgres => servers::open_postgres(url, &options, &distrust).await?,
+        DatabaseKind::MySql => servers::open_mysql(url, &options, &distrust).await?,
     };
     let write_turn = (kind == DatabaseKind::Sqlite).then(Arc::default);
-    Ok(Database { connection, kind, call_timeout: options.call_timeout, write_turn })
+    Ok(Database { connection, kind, call_timeout: options.call_timeout, write_turn, distrust })
 }
 
 /// How a database is opened.
@@ -131,6 +131,7 @@ pub struct Database {
     call_timeout: Duration,
     /// SQLite has one writer. Its own queue for that is a race of sleepers, in which one can starve; this one is fair.
     write_turn: Option<Arc<Mutex<()>>>,
+    distrust: Distrust,
 }
 
 /// How many connections a pool has.
@@ -163,7 +164,8 @@ impl Database {
     ///
     /// When there is none within [`ConnectOptions::call_timeout`].
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.read(async { Ok(self.connection.ping().await?) }).await
+        let connection = self.connection.clone();
+        self.read(async move { Ok(connection.ping().await?) }).await
     }
 
     /// How many connections there are.
@@ -189,37 +191,8 @@ impl Database {
     ///
     /// When the connections did not end within [`ConnectOptions::call_timeout`]; they are dropped then.
     pub async fn close(&self) -> Result<(), StoreError> {
-        self.read(async { Ok(self.connection.close_by_ref().await?) }).await
-    }
-
-    /// Bounds a call in time.
-    pub(crate) async fn read<T>(&self, work: impl Future<Output = Result<T, Trouble>>) -> Result<T, StoreError> {
-        match timeout(self.call_timeout, work).await {
-            Ok(outcome) => Ok(outcome?),
-            Err(_) => Err(StoreError::unavailable(CallTimedOut)),
-        }
-    }
-
-    /// Runs a transaction, bounded in time, again when the database gave it up in favour of another one. `attempt` begins
-    /// and commits.
-    pub(crate) async fn write<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, StoreError>
-    where
-        F: Future<Output = Result<T, Trouble>>,
-    {
-        let attempts = async {
-            let _turn = match &self.write_turn {
-                Some(turn) => Some(turn.lock().await),
-                None => None,
-            };
-            for _ in 1..MAX_ATTEMPTS {
-                match attempt().await {
-                    Err(trouble) if trouble.is_conflict() => {}
-                    outcome => return outcome,
-                }
-            }
-            attempt().await
-        };
-        self.read(attempts).await
+        let connection = self.connection.clone();
+        self.read(async move { Ok(connection.close_by_ref().await?) }).await
     }
 
     /// Begins a transaction that will write. On SQLite it is the writer from the start, so it cannot find out half-way

@@ -49,6 +49,11 @@ impl From<Trouble> for StoreError {
 #[error("the database did not answer in time")]
 pub(crate) struct CallTimedOut;
 
+/// The runtime is shutting down.
+#[derive(Debug, thiserror::Error)]
+#[error("the call was interrupted")]
+pub(crate) struct Interrupted;
+
 /// The unique key that a new row collided with, by the name of its constraint or column.
 pub(crate) fn violated_key(error: &DbErr) -> Option<String> {
     let error = database_error(error)?;

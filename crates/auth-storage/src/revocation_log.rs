@@ -2,6 +2,7 @@
 
 use std::cmp;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use auth_core::blacklist::{LogIdentity, LogPage, Position, RevocationTarget};
@@ -80,13 +81,20 @@ impl RevocationLog for SeaRevocationLog {
         if batch.is_empty() {
             return Ok(0);
         }
-        self.database.write(|| self.append_once(batch)).await
+        let (log, batch) = (self.clone(), Arc::<[Revocation]>::from(batch));
+        self.database
+            .write(move || {
+                let (log, batch) = (log.clone(), Arc::clone(&batch));
+                async move { log.append_once(&batch).await }
+            })
+            .await
     }
 
     /// One statement, so one view of the database: the head and the entries up to it.
     async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
         let page = page_query(after, limit).into_model::<PageRow>();
-        let rows = self.database.read(async { Ok(page.all(self.database.connection()).await?) }).await?;
+        let connection = self.database.connection().clone();
+        let rows = self.database.read(async move { Ok(page.all(&connection).await?) }).await?;
         let Some(head) = rows.first() else {
             return Err(StoreError::corrupt(HeadIsMissing));
         };
@@ -99,7 +107,8 @@ impl RevocationLog for SeaRevocationLog {
 
     async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
         let query = covers_query(claims);
-        let row = self.database.read(async { Ok(self.database.connection().query_one(&query).await?) }).await?;
+        let connection = self.database.connection().clone();
+        let row = self.database.read(async move { Ok(connection.query_one(&query).await?) }).await?;
         let row = row.ok_or_else(|| StoreError::corrupt("a SELECT without FROM has no row"))?;
         row.try_get_by_index::<bool>(0).map_err(|error| Trouble::from(error).into())
     }
@@ -110,7 +119,14 @@ impl RevocationLog for SeaRevocationLog {
         let mut removed = 0;
         // Until the limit or the end: a chunk of which another node removed a part is not the end.
         while removed < limit {
-            let chunk = self.database.write(|| self.purge_once(before, limit - removed)).await?;
+            let (log, wanted) = (self.clone(), limit - removed);
+            let chunk = self
+                .database
+                .write(move || {
+                    let log = log.clone();
+                    async move { log.purge_once(before, wanted).await }
+                })
+                .await?;
             if chunk.found == 0 {
                 break;
             }

@@ -5,7 +5,7 @@ use auth_core::{
     Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, StoreError, StoreErrorKind, StoredCredentials,
     User, UserChange, UserId, UserStore,
 };
-use sea_orm::sea_query::{Expr, ExprTrait as _, Func, SimpleExpr};
+use sea_orm::sea_query::{Expr, Func, SimpleExpr};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _,
@@ -30,6 +30,16 @@ impl SeaUserStore {
         Self { database }
     }
 
+    /// Runs an attempt with a handle of its own, because a call outlives the caller who goes away.
+    async fn write<T, F>(&self, attempt: impl Fn(Self) -> F + Send + Sync + 'static) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Trouble>> + Send + 'static,
+    {
+        let store = self.clone();
+        self.database.write(move || attempt(store.clone())).await
+    }
+
     /// Inserts and lets the unique keys decide.
     async fn insert_once(&self, row: &users::Model) -> Result<Result<(), Taken>, Trouble> {
         let connection = self.database.connection();
@@ -48,6 +58,16 @@ impl SeaUserStore {
         Err(error.into())
     }
 
+    async fn update(&self, id: UserId, column: Column, value: SimpleExpr) -> Result<Option<User>, StoreError> {
+        let row = self
+            .write(move |store| {
+                let value = value.clone();
+                async move { store.update_once(id, column, value).await }
+            })
+            .await?;
+        row.map(users::Model::into_user).transpose()
+    }
+
     async fn update_once(&self, id: UserId, column: Column, value: SimpleExpr) -> Result<Option<users::Model>, Trouble> {
         let connection = self.database.connection();
         let update = users::Entity::update_many().col_expr(column, value).filter(Column::Id.eq(id.as_uuid()));
@@ -55,18 +75,21 @@ impl SeaUserStore {
         row_of(id, connection).await
     }
 
+    /// Makes the change if the user's generation is still the one before `below`, and appends the revocation.
     async fn change_once(
         &self,
         id: UserId,
         change: &UserChange,
-        revocation: &(dyn Fn(Generation) -> Revocation + Send + Sync),
-    ) -> Result<Option<(User, Revocation)>, Trouble> {
+        below: Generation,
+        revocation: Revocation,
+    ) -> Result<Option<User>, Trouble> {
         let transaction = self.database.begin().await?;
         let turn = Turn::take(&transaction, 1).await?;
+        let below = i64::from(below.number());
         let update = users::Entity::update_many()
-            .col_expr(Column::TokenGeneration, Expr::col(Column::TokenGeneration).add(1))
+            .col_expr(Column::TokenGeneration, Expr::value(below))
             .filter(Column::Id.eq(id.as_uuid()))
-            .filter(Column::TokenGeneration.lt(i64::from(u32::MAX)));
+            .filter(Column::TokenGeneration.eq(below - 1));
         let update = match change {
             UserChange::LogoutEverywhere => update,
             UserChange::Demote => update.col_expr(Column::Admin, Expr::value(false)),
@@ -78,16 +101,14 @@ impl SeaUserStore {
             UserChange::Password(hash) => update.col_expr(Column::PasswordHash, Expr::value(hash.expose_hash())),
             _ => return Err(internal("a change that this store does not know")),
         };
-        let updated = update.exec(&transaction).await?.rows_affected;
-        let Some(row) = row_of(id, &transaction).await? else { return Ok(None) };
-        if updated == 0 {
-            return Err(internal("the generation cannot be raised any further"));
+        if update.exec(&transaction).await?.rows_affected == 0 {
+            return Ok(None);
         }
+        let row = row_of(id, &transaction).await?.ok_or_else(|| internal("a row that was updated is gone"))?;
         let user = row.into_user()?;
-        let revocation = revocation(user.generation);
         turn.write(&[revocation]).await?;
         transaction.commit().await?;
-        Ok(Some((user, revocation)))
+        Ok(Some(user))
     }
 
     async fn replace_hash_once(
@@ -114,42 +135,48 @@ enum Taken {
 impl UserStore for SeaUserStore {
     async fn insert(&self, new: NewUser) -> Result<User, InsertUserError> {
         let row = users::Model::of_new_user(&new)?;
-        match self.database.write(|| self.insert_once(&row)).await? {
-            Ok(()) => Ok(row.into_user()?),
+        let user = row.clone().into_user()?;
+        match self.write(move |store| {
+            let row = row.clone();
+            async move { store.insert_once(&row).await }
+        })
+        .await?
+        {
+            Ok(()) => Ok(user),
             Err(Taken::Email) => Err(InsertUserError::EmailTaken),
             Err(Taken::Username) => Err(InsertUserError::UsernameTaken),
         }
     }
 
     async fn find_by_id(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        let row = self.database.read(row_of(id, self.database.connection())).await?;
+        let connection = self.database.connection().clone();
+        let row = self.database.read(async move { row_of(id, &connection).await }).await?;
         row.map(users::Model::into_user).transpose()
     }
 
     async fn find_credentials(&self, email: &Email) -> Result<Option<StoredCredentials>, StoreError> {
+        let connection = self.database.connection().clone();
         let query = users::Entity::find().filter(Column::EmailKey.eq(email.key()));
-        let row = self.database.read(async { Ok(query.one(self.database.connection()).await?) }).await?;
+        let row = self.database.read(async move { Ok(query.one(&connection).await?) }).await?;
         row.map(users::Model::into_credentials).transpose()
     }
 
     async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
+        let connection = self.database.connection().clone();
         let mut query = users::Entity::find().order_by_asc(Column::Id).limit(u64::from(limit));
         if let Some(after) = after {
             query = query.filter(Column::Id.gt(after.as_uuid()));
         }
-        let rows = self.database.read(async { Ok(query.all(self.database.connection()).await?) }).await?;
+        let rows = self.database.read(async move { Ok(query.all(&connection).await?) }).await?;
         rows.into_iter().map(users::Model::into_user).collect()
     }
 
     async fn promote(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        let row = self.database.write(|| self.update_once(id, Column::Admin, Expr::value(true))).await?;
-        row.map(users::Model::into_user).transpose()
+        self.update(id, Column::Admin, Expr::value(true)).await
     }
 
     async fn enable(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        let never = || Expr::value(None::<i64>);
-        let row = self.database.write(|| self.update_once(id, Column::DisabledAt, never())).await?;
-        row.map(users::Model::into_user).transpose()
+        self.update(id, Column::DisabledAt, Expr::value(None::<i64>)).await
     }
 
     async fn change_and_revoke(
@@ -158,7 +185,25 @@ impl UserStore for SeaUserStore {
         change: UserChange,
         revocation: &(dyn Fn(Generation) -> Revocation + Send + Sync),
     ) -> Result<Option<(User, Revocation)>, StoreError> {
-        self.database.write(|| self.change_once(id, &change, revocation)).await
+        // The caller's function cannot go along into the call, so the generation is read first and the change made only if
+        // it is still that one. Whoever loses such a race loses it to a change that was made, so this comes to an end.
+        loop {
+            let Some(user) = self.find_by_id(id).await? else { return Ok(None) };
+            let below = user.generation.next();
+            if below == user.generation {
+                return Err(StoreError::new(StoreErrorKind::Internal, "the generation cannot be raised any further"));
+            }
+            let (revocation, change) = (revocation(below), change.clone());
+            let changed = self
+                .write(move |store| {
+                    let change = change.clone();
+                    async move { store.change_once(id, &change, below, revocation).await }
+                })
+                .await?;
+            if let Some(user) = changed {
+                return Ok(Some((user, revocation)));
+            }
+        }
     }
 
     async fn replace_hash(
@@ -167,7 +212,12 @@ impl UserStore for SeaUserStore {
         current: &PasswordHash,
         replacement: &PasswordHash,
     ) -> Result<bool, StoreError> {
-        self.database.write(|| self.replace_hash_once(id, current, replacement)).await
+        let hashes = (current.clone(), replacement.clone());
+        self.write(move |store| {
+            let (current, replacement) = hashes.clone();
+            async move { store.replace_hash_once(id, &current, &replacement).await }
+        })
+        .await
     }
 }
 

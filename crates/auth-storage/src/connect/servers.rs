@@ -9,6 +9,7 @@ use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Connection, Execut
 use sea_orm::{DatabaseConnection, SqlxMySqlConnector, SqlxPostgresConnector};
 use tokio::time::timeout;
 
+use super::call::Distrust;
 use super::{ConnectError, ConnectOptions};
 
 const DEFAULT_CONNECTIONS: u32 = 10;
@@ -19,7 +20,11 @@ const DOUBTFUL_AFTER: Duration = Duration::from_secs(1);
 /// How long a connection may take for that sign, or to get ready for the next user.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
 
-pub(super) async fn open_postgres(url: &str, options: &ConnectOptions) -> Result<DatabaseConnection, ConnectError> {
+pub(super) async fn open_postgres(
+    url: &str,
+    options: &ConnectOptions,
+    distrust: &Distrust,
+) -> Result<DatabaseConnection, ConnectError> {
     let server: PgConnectOptions = url.parse().map_err(|_| INVALID)?;
     let server = server.disable_statement_logging();
     probe(&server, options.acquire_timeout).await?;
@@ -32,28 +37,33 @@ pub(super) async fn open_postgres(url: &str, options: &ConnectOptions) -> Result
          SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
         2 * millis
     );
-    let pool: PgPoolOptions = pool_options(options).after_connect(move |connection: &mut PgConnection, _| {
+    let pool: PgPoolOptions = pool_options(options, distrust).after_connect(move |connection: &mut PgConnection, _| {
         let session = session.clone();
         Box::pin(async move { connection.execute(AssertSqlSafe(session)).await.map(drop) })
     });
     Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool.connect_lazy_with(server)))
 }
 
-pub(super) async fn open_mysql(url: &str, options: &ConnectOptions) -> Result<DatabaseConnection, ConnectError> {
+pub(super) async fn open_mysql(
+    url: &str,
+    options: &ConnectOptions,
+    distrust: &Distrust,
+) -> Result<DatabaseConnection, ConnectError> {
     let server: MySqlConnectOptions = url.parse().map_err(|_| INVALID)?;
     let server = server.timezone(Some("+00:00".to_owned())).disable_statement_logging();
     probe(&server, options.acquire_timeout).await?;
     let seconds = options.call_timeout.as_secs().max(1);
-    // Strict: what does not fit is an error and is never cut off. A lock that is waited for gives up, and takes the whole
-    // transaction along only where we say so, which is always: an error ends our transactions.
+    // Strict: what does not fit is an error and is never cut off.
     let session = format!(
         "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO'), \
-         SESSION innodb_lock_wait_timeout = {seconds}, SESSION lock_wait_timeout = {seconds}, \
-         SESSION tx_isolation = 'READ-COMMITTED'"
+         SESSION innodb_lock_wait_timeout = {seconds}, SESSION lock_wait_timeout = {seconds}"
     );
-    let pool: MySqlPoolOptions = pool_options(options).after_connect(move |connection: &mut MySqlConnection, _| {
+    let pool: MySqlPoolOptions = pool_options(options, distrust).after_connect(move |connection: &mut MySqlConnection, _| {
         let session = session.clone();
-        Box::pin(async move { connection.execute(AssertSqlSafe(session)).await.map(drop) })
+        Box::pin(async move {
+            connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
+            connection.execute(AssertSqlSafe(session)).await.map(drop)
+        })
     });
     Ok(SqlxMySqlConnector::from_sqlx_mysql_pool(pool.connect_lazy_with(server)))
 }
@@ -77,7 +87,8 @@ where
     }
 }
 
-fn pool_options<DB: sqlx::Database>(options: &ConnectOptions) -> PoolOptions<DB> {
+fn pool_options<DB: sqlx::Database>(options: &ConnectOptions, distrust: &Distrust) -> PoolOptions<DB> {
+    let distrust = distrust.clone();
     PoolOptions::new()
         .max_connections(options.max_connections.unwrap_or(DEFAULT_CONNECTIONS).max(1))
         .acquire_timeout(options.acquire_timeout)
@@ -90,15 +101,18 @@ fn pool_options<DB: sqlx::Database>(options: &ConnectOptions) -> PoolOptions<DB>
                 bounded(connection.ping()).await.map(|()| true)
             })
         })
-        .after_release(|connection, _| Box::pin(bounded(is_clean(connection))))
+        .after_release(move |connection, _| {
+            let trusted = !distrust.holds();
+            Box::pin(async move { Ok(trusted && bounded(is_clean(connection)).await?) })
+        })
 }
 
-/// Whether a connection may serve somebody else: not when it is inside a transaction.
+/// Whether a connection may serve somebody else: not when it is inside a transaction, whose end would undo what the next
+/// user wrote.
 ///
-/// A caller who went away while `BEGIN` was under way leaves a connection whose transaction the driver does not know of; the
-/// next user's writes would look committed and be rolled back later. The driver's own check of what the server says
-/// about the session is behind `begin_with`, which fails when the statement has *not* begun a transaction. On a connection
-/// whose server is silent this ends in time, so a slot of the pool is never lost to it.
+/// The driver's own check of what the server says about the session is behind `begin_with`, which fails when the statement
+/// has *not* begun a transaction. On a connection whose server is silent this ends in time, so a slot of the pool is
+/// never lost to it.
 async fn is_clean<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
     match connection.begin_with("SELECT 1").await {
         Err(sqlx::Error::BeginFailed) => Ok(true),
