@@ -11,8 +11,13 @@ use crate::error::StoreError;
 use crate::token::{Claims, TokenId};
 use crate::user::{Generation, UserId};
 
+mod group;
+mod index;
+mod synced;
 mod unsynced;
 
+pub use index::{Index, IndexStats};
+pub use synced::{SyncOptions, SyncStats, SyncStep, SyncedBlacklist};
 pub use unsynced::UnsyncedBlacklist;
 
 /// What a revocation is aimed at.

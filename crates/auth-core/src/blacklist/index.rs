@@ -1,0 +1,330 @@
+//! The set of what is revoked, in memory.
+//!
+//! A token carries its own expiry, so the set is partitioned by it: a look-up goes to one partition, and forgetting
+//! expired tokens is dropping a partition. Partitions stand in a ring by the hour of the expiry, so their number is
+//! bounded whatever the expiries are; two hours that meet in the ring share a partition, which lives as long as the
+//! later of them. A partition is split into shards by token id, each behind a lock of its own, so a shard that grows
+//! holds up one look-up in 64 for the milliseconds that it takes. The ring itself is read without a lock.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use arc_swap::ArcSwapOption;
+use time::OffsetDateTime;
+
+use self::table::Table;
+use super::{PURGE_MARGIN, Revocation, RevocationTarget, Standing};
+use crate::token::{Claims, LEEWAY, TokenId};
+use crate::user::{Generation, UserId};
+
+mod table;
+
+/// How many seconds of expiries share a partition.
+const PARTITION_SECONDS: i64 = 3600;
+
+/// How many partitions there are room for: more hours than [`MAX_TOKEN_LIFE`](crate::MAX_TOKEN_LIFE) has.
+const RING: u16 = 4096;
+
+/// Locks a partition. A power of two.
+const SHARDS: usize = 64;
+
+/// What an index holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IndexStats {
+    /// Revoked tokens.
+    pub tokens: usize,
+    /// Users with a user-wide revocation.
+    pub users: usize,
+    /// Partitions.
+    pub partitions: usize,
+    /// Bytes of memory that the token ids take, spare room included.
+    pub bytes: usize,
+}
+
+/// A set of revocations that answers in memory.
+pub struct Index {
+    ring: Box<[ArcSwapOption<Partition>]>,
+    /// Held by who puts a partition into the ring or takes one out.
+    layout: Mutex<()>,
+    users: RwLock<HashMap<UserId, UserEntry>>,
+    user_count: AtomicUsize,
+    users_by_hour: Mutex<BTreeMap<i64, Vec<UserId>>>,
+    /// Expiries in hours below this one were forgotten: for them the index cannot vouch.
+    forgotten_below: AtomicI64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct UserEntry {
+    below: Generation,
+    hour: i64,
+}
+
+struct Partition {
+    /// The latest hour that it holds.
+    hour: AtomicI64,
+    shards: Box<[RwLock<Table>]>,
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self {
+            ring: (0..RING).map(|_| ArcSwapOption::empty()).collect(),
+            layout: Mutex::default(),
+            users: RwLock::default(),
+            user_count: AtomicUsize::new(0),
+            users_by_hour: Mutex::default(),
+            forgotten_below: AtomicI64::new(i64::MIN),
+        }
+    }
+}
+
+impl Index {
+    /// Adds a revocation. Repeating it changes nothing.
+    pub fn insert(&self, revocation: &Revocation) {
+        let hour = hour_of(revocation.expires_at);
+        match revocation.target {
+            RevocationTarget::Token(id) => self.insert_token(id, hour),
+            RevocationTarget::User { id, below } => self.insert_user(id, below, hour),
+        }
+    }
+
+    /// What the index can say of a token: revoked, good as far as it knows, or that it has forgotten the hour in which
+    /// the token expires, which happens when the clock was set forward and back again.
+    #[must_use]
+    pub fn standing(&self, claims: &Claims) -> Standing {
+        let hour = hour_of(claims.expires_at);
+        if self.slot(hour).load().as_ref().is_some_and(|partition| partition.contains(claims.token_id)) {
+            return Standing::Revoked;
+        }
+        if self.user_count.load(Ordering::Acquire) > 0 {
+            let users = self.users.read().unwrap_or_else(PoisonError::into_inner);
+            if users.get(&claims.user_id).is_some_and(|entry| claims.generation < entry.below) {
+                return Standing::Revoked;
+            }
+        }
+        if hour < self.forgotten_below.load(Ordering::Acquire) { Standing::AskTheLog } else { Standing::Good }
+    }
+
+    /// Drops what no token can need at `now`, [`LEEWAY`] and [`PURGE_MARGIN`] included. No entry is looked at for it.
+    pub fn forget(&self, now: OffsetDateTime) {
+        let first_kept = hour_of(now - LEEWAY - PURGE_MARGIN);
+        // First say that the hours cannot be vouched for, then drop them: a look-up in between asks the log.
+        if self.forgotten_below.fetch_max(first_kept, Ordering::AcqRel) >= first_kept {
+            return;
+        }
+        let layout = self.layout.lock().unwrap_or_else(PoisonError::into_inner);
+        for slot in &self.ring {
+            if slot.load().as_ref().is_some_and(|partition| partition.hour.load(Ordering::Acquire) < first_kept) {
+                slot.store(None);
+            }
+        }
+        drop(layout);
+        self.forget_users(first_kept);
+    }
+
+    /// What the index holds. Walks over the shards, not over the entries.
+    #[must_use]
+    pub fn stats(&self) -> IndexStats {
+        let mut stats = IndexStats { users: self.user_count.load(Ordering::Acquire), ..IndexStats::default() };
+        for partition in self.ring.iter().filter_map(ArcSwapOption::load_full) {
+            stats.partitions += 1;
+            for shard in &partition.shards {
+                let table = shard.read().unwrap_or_else(PoisonError::into_inner);
+                stats.tokens += table.len();
+                stats.bytes += table.bytes() + size_of::<RwLock<Table>>();
+            }
+        }
+        stats
+    }
+
+    fn insert_token(&self, id: TokenId, hour: i64) {
+        loop {
+            let partition = self.partition(hour);
+            partition.hour.fetch_max(hour, Ordering::AcqRel);
+            partition.shard(id).write().unwrap_or_else(PoisonError::into_inner).insert(id.as_uuid().as_u128());
+            // `forget` may have taken the partition out meanwhile; then this must go into its successor.
+            if self.slot(hour).load().as_ref().is_some_and(|current| Arc::ptr_eq(current, &partition)) {
+                return;
+            }
+        }
+    }
+
+    fn insert_user(&self, id: UserId, below: Generation, hour: i64) {
+        // The list before the entry: an entry that is in no list would never be forgotten.
+        self.users_by_hour.lock().unwrap_or_else(PoisonError::into_inner).entry(hour).or_default().push(id);
+        let mut users = self.users.write().unwrap_or_else(PoisonError::into_inner);
+        let entry = users.entry(id).or_insert(UserEntry { below, hour });
+        entry.below = entry.below.max(below);
+        entry.hour = entry.hour.max(hour);
+        self.user_count.store(users.len(), Ordering::Release);
+    }
+
+    fn forget_users(&self, first_kept: i64) {
+        let mut by_hour = self.users_by_hour.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = by_hour.split_off(&first_kept);
+        let expired = std::mem::replace(&mut *by_hour, kept);
+        if expired.is_empty() {
+            return;
+        }
+        let mut users = self.users.write().unwrap_or_else(PoisonError::into_inner);
+        for id in expired.into_values().flatten() {
+            if users.get(&id).is_some_and(|entry| entry.hour < first_kept) {
+                users.remove(&id);
+            }
+        }
+        self.user_count.store(users.len(), Ordering::Release);
+    }
+
+    fn slot(&self, hour: i64) -> &ArcSwapOption<Partition> {
+        let place = usize::try_from(hour.rem_euclid(i64::from(RING))).unwrap_or_default();
+        &self.ring[place]
+    }
+
+    fn partition(&self, hour: i64) -> Arc<Partition> {
+        if let Some(partition) = self.slot(hour).load_full() {
+            return partition;
+        }
+        let _layout = self.layout.lock().unwrap_or_else(PoisonError::into_inner);
+        self.slot(hour).load_full().unwrap_or_else(|| {
+            let partition = Arc::new(Partition::new(hour));
+            self.slot(hour).store(Some(Arc::clone(&partition)));
+            partition
+        })
+    }
+}
+
+impl fmt::Debug for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.stats().fmt(f)
+    }
+}
+
+fn hour_of(instant: OffsetDateTime) -> i64 {
+    instant.unix_timestamp().div_euclid(PARTITION_SECONDS)
+}
+
+impl Partition {
+    fn new(hour: i64) -> Self {
+        Self { hour: AtomicI64::new(hour), shards: (0..SHARDS).map(|_| RwLock::default()).collect() }
+    }
+
+    /// The low bits of an id choose its shard; the table chooses a slot by the high bits.
+    fn shard(&self, id: TokenId) -> &RwLock<Table> {
+        let low = usize::from(id.as_uuid().as_bytes()[15]);
+        &self.shards[low % SHARDS]
+    }
+
+    fn contains(&self, id: TokenId) -> bool {
+        self.shard(id).read().unwrap_or_else(PoisonError::into_inner).contains(id.as_uuid().as_u128())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::blacklist::RevocationReason;
+
+    fn at(hours: u64) -> OffsetDateTime {
+        OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + hours * 3600)
+    }
+
+    fn claims(expires_at: OffsetDateTime) -> Claims {
+        Claims {
+            user_id: UserId::generate(at(0)).unwrap(),
+            token_id: TokenId::generate().unwrap(),
+            issued_at: at(0),
+            expires_at,
+            generation: Generation::new(3),
+            admin: false,
+        }
+    }
+
+    fn revocation(target: RevocationTarget, expires_at: OffsetDateTime) -> Revocation {
+        Revocation { target, expires_at, revoked_at: at(0), reason: RevocationReason::Logout }
+    }
+
+    #[test]
+    fn a_revoked_token_is_revoked_until_its_hour_is_forgotten_and_then_not_vouched_for() {
+        let index = Index::default();
+        let (revoked, other) = (claims(at(5)), claims(at(5)));
+        index.insert(&revocation(RevocationTarget::Token(revoked.token_id), revoked.expires_at));
+        assert_eq!((index.standing(&revoked), index.standing(&other)), (Standing::Revoked, Standing::Good));
+        index.forget(revoked.expires_at + LEEWAY);
+        assert_eq!(index.standing(&revoked), Standing::Revoked, "needed until the leeway is over");
+        index.forget(at(9));
+        assert_eq!(index.stats(), IndexStats::default());
+        // The clock was wrong and is set back: the index must not say "good" of what it has forgotten.
+        index.forget(at(0));
+        assert_eq!((index.standing(&revoked), index.standing(&other)), (Standing::AskTheLog, Standing::AskTheLog));
+        assert_eq!(index.standing(&claims(at(9))), Standing::Good);
+    }
+
+    #[test]
+    fn hours_that_meet_in_the_ring_live_as_long_as_the_later_one() {
+        let index = Index::default();
+        let (early, late) = (claims(at(1)), claims(at(1 + u64::from(RING))));
+        for claims in [&late, &early] {
+            index.insert(&revocation(RevocationTarget::Token(claims.token_id), claims.expires_at));
+        }
+        assert_eq!(index.stats().partitions, 1);
+        index.forget(at(100));
+        assert_eq!(index.standing(&late), Standing::Revoked);
+        index.forget(at(10 + u64::from(RING)));
+        assert_eq!(index.stats(), IndexStats::default());
+    }
+
+    #[test]
+    fn a_user_wide_revocation_covers_lower_generations_and_the_later_expiry_counts() {
+        let index = Index::default();
+        let token = claims(at(2));
+        let (id, below) = (token.user_id, Generation::new(3));
+        index.insert(&revocation(RevocationTarget::User { id, below }, at(50)));
+        assert_eq!(index.standing(&token), Standing::Good, "its generation is not below 3");
+        index.insert(&revocation(RevocationTarget::User { id, below: below.next() }, at(4)));
+        assert_eq!(index.standing(&token), Standing::Revoked);
+        index.forget(at(10));
+        assert_eq!(index.standing(&token), Standing::Revoked, "the entry lives until hour 50");
+        index.forget(at(60));
+        assert_eq!((index.standing(&token), index.stats().users), (Standing::AskTheLog, 0));
+    }
+
+    #[test]
+    fn a_million_tokens_take_at_most_24_bytes_each() {
+        let index = Index::default();
+        let expires_at = at(5);
+        for number in 0..1_000_000_u64 {
+            // A fixed mix of the number, as evenly spread as random ids are.
+            let mixed = u128::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835).rotate_left(64);
+            let id = uuid::Uuid::from_u128(mixed.wrapping_mul(0x2545_F491_4F6C_DD1D_2545_F491_4F6C_DD1D)).into();
+            index.insert(&revocation(RevocationTarget::Token(id), expires_at));
+        }
+        let stats = index.stats();
+        assert_eq!(stats.tokens, 1_000_000);
+        assert!(stats.bytes <= 24 * stats.tokens, "{} bytes a token", stats.bytes / stats.tokens);
+    }
+
+    #[test]
+    fn writers_and_readers_on_many_threads_lose_nothing() {
+        let index = Index::default();
+        let tokens: Vec<_> = (0..4000).map(|number| claims(at(number % 7))).collect();
+        std::thread::scope(|scope| {
+            for part in tokens.chunks(1000) {
+                let index = &index;
+                scope.spawn(move || {
+                    for token in part {
+                        index.insert(&revocation(RevocationTarget::Token(token.token_id), token.expires_at));
+                        assert_eq!(index.standing(token), Standing::Revoked);
+                    }
+                });
+            }
+            scope.spawn(|| index.forget(at(2)));
+        });
+        assert!(tokens.iter().all(|token| index.standing(token) == Standing::Revoked));
+        assert_eq!(index.stats().tokens, 4000);
+    }
+}

@@ -1,0 +1,411 @@
+//! The synced blacklist from outside: freshness, falling back, reloading, group commit. Time is a manual clock.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use auth_core::blacklist::{
+    LogPage, Position, RevocationReason, RevocationTarget, Standing, SyncOptions, SyncedBlacklist,
+};
+use auth_core::memory::MemoryStore;
+use auth_core::{
+    Blacklist, Claims, Clock, Generation, ManualClock, Revocation, RevocationLog, StoreError, StoreErrorKind, TokenId,
+    UserId,
+};
+use time::OffsetDateTime;
+use tokio::sync::Notify;
+
+const BOUND: Duration = Duration::from_secs(2);
+
+/// A log in memory whose database can be lost, replaced, and held up.
+#[derive(Debug)]
+struct FaultyLog {
+    inner: Mutex<Arc<MemoryStore>>,
+    down: AtomicBool,
+    appends: AtomicU64,
+    look_ups: AtomicU64,
+    hold: Mutex<Option<Arc<Notify>>>,
+    corrupt_after: AtomicU64,
+}
+
+impl FaultyLog {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            inner: Mutex::new(Arc::new(MemoryStore::new().unwrap())),
+            down: AtomicBool::new(false),
+            appends: AtomicU64::new(0),
+            look_ups: AtomicU64::new(0),
+            hold: Mutex::new(None),
+            corrupt_after: AtomicU64::new(u64::MAX),
+        })
+    }
+
+    fn inner(&self) -> Result<Arc<MemoryStore>, StoreError> {
+        if self.down.load(Ordering::SeqCst) {
+            return Err(StoreError::unavailable("the database is down"));
+        }
+        Ok(self.inner.lock().unwrap().clone())
+    }
+
+    fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// Another database stands where the old one was.
+    fn replace(&self) -> Arc<MemoryStore> {
+        let fresh = Arc::new(MemoryStore::new().unwrap());
+        *self.inner.lock().unwrap() = fresh.clone();
+        fresh
+    }
+}
+
+#[async_trait]
+impl RevocationLog for FaultyLog {
+    async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
+        self.appends.fetch_add(1, Ordering::SeqCst);
+        let hold = self.hold.lock().unwrap().clone();
+        if let Some(hold) = hold {
+            hold.notified().await;
+        }
+        self.inner()?.append(batch).await
+    }
+
+    async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
+        let page = self.inner()?.read_after(after, limit).await?;
+        if page.entries.iter().any(|entry| entry.0.0 > self.corrupt_after.load(Ordering::SeqCst)) {
+            return Err(StoreError::corrupt("an entry makes no sense"));
+        }
+        Ok(page)
+    }
+
+    async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
+        self.look_ups.fetch_add(1, Ordering::SeqCst);
+        self.inner()?.covers(claims).await
+    }
+
+    async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
+        self.inner()?.purge(before, limit).await
+    }
+}
+
+fn clock() -> Arc<ManualClock> {
+    let clock = ManualClock::new(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+    clock.advance(Duration::from_secs(5));
+    Arc::new(clock)
+}
+
+fn node(log: &Arc<FaultyLog>, clock: &Arc<ManualClock>) -> SyncedBlacklist {
+    SyncedBlacklist::new(log.clone(), clock.clone(), SyncOptions { max_staleness: BOUND, page: 3 })
+}
+
+async fn sync(node: &SyncedBlacklist) {
+    while !node.sync_step().await.unwrap().complete {}
+}
+
+fn token(clock: &ManualClock) -> Claims {
+    Claims {
+        user_id: UserId::generate(clock.now()).unwrap(),
+        token_id: TokenId::generate().unwrap(),
+        issued_at: clock.now(),
+        expires_at: clock.now() + Duration::from_secs(3600),
+        generation: Generation::default(),
+        admin: false,
+    }
+}
+
+fn logout(claims: &Claims) -> Revocation {
+    Revocation {
+        target: RevocationTarget::Token(claims.token_id),
+        expires_at: claims.expires_at,
+        revoked_at: claims.issued_at,
+        reason: RevocationReason::Logout,
+    }
+}
+
+/// What a check would say: revoked, good, or unknown.
+async fn verdict(node: &SyncedBlacklist, claims: &Claims) -> &'static str {
+    match node.peek(claims) {
+        Standing::Revoked => "revoked",
+        Standing::Good => "good",
+        Standing::AskTheLog => match node.look_up(claims).await {
+            Ok(true) => "revoked",
+            Ok(false) => "good",
+            Err(_) => "unknown",
+        },
+    }
+}
+
+#[tokio::test]
+async fn before_the_first_load_is_complete_the_log_is_asked() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let revoked: Vec<_> = (0..5).map(|_| token(&clock)).collect();
+    log.append(&revoked.iter().map(logout).collect::<Vec<_>>()).await.unwrap();
+    let node = node(&log, &clock);
+    assert!(!node.sync_step().await.unwrap().complete, "five entries are more than one page of three");
+    assert!(!node.is_loaded() && !node.is_fresh());
+    assert_eq!(verdict(&node, &revoked[4]).await, "revoked");
+    assert_eq!(verdict(&node, &token(&clock)).await, "good");
+    assert_eq!(log.look_ups.load(Ordering::SeqCst), 2);
+    sync(&node).await;
+    assert_eq!(verdict(&node, &revoked[4]).await, "revoked");
+    assert_eq!(verdict(&node, &token(&clock)).await, "good");
+    assert_eq!(log.look_ups.load(Ordering::SeqCst), 2, "memory answers alone now");
+}
+
+#[tokio::test]
+async fn a_logout_is_refused_at_once_here_and_within_the_bound_elsewhere() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let (here, there) = (node(&log, &clock), node(&log, &clock));
+    sync(&here).await;
+    sync(&there).await;
+    let claims = token(&clock);
+    here.revoke(logout(&claims)).await.unwrap();
+    assert_eq!(verdict(&here, &claims).await, "revoked");
+    clock.advance(BOUND);
+    assert_eq!(verdict(&there, &claims).await, "good", "within the bound memory may be behind");
+    clock.advance(Duration::from_nanos(1));
+    assert_eq!(verdict(&there, &claims).await, "revoked", "past the bound the log is asked");
+    log.set_down(true);
+    assert_eq!(verdict(&there, &claims).await, "unknown", "and when it cannot be asked nothing is accepted");
+    assert_eq!(verdict(&here, &claims).await, "revoked", "what memory knows to be revoked needs no log");
+    assert!(there.sync_step().await.is_err());
+    log.set_down(false);
+    sync(&there).await;
+    assert_eq!(there.peek(&claims), Standing::Revoked);
+    assert_eq!((there.stats().failures, there.stats().fallbacks), (1, 2));
+}
+
+#[tokio::test]
+async fn freshness_counts_from_before_the_read_was_sent_not_from_its_end() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let entries: Vec<_> = (0..5).map(|_| logout(&token(&clock))).collect();
+    log.append(&entries).await.unwrap();
+    let node = node(&log, &clock);
+    assert!(!node.sync_step().await.unwrap().complete);
+    clock.advance(Duration::from_secs(1));
+    sync(&node).await;
+    assert_eq!(node.stats().age, Some(Duration::from_secs(1)), "the round began a second ago");
+    clock.advance(Duration::from_secs(1));
+    assert!(node.is_fresh());
+    clock.advance(Duration::from_nanos(1));
+    assert!(!node.is_fresh());
+}
+
+#[tokio::test]
+async fn a_bound_of_zero_asks_the_log_at_every_check() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let options = SyncOptions { max_staleness: Duration::ZERO, page: 100 };
+    let node = SyncedBlacklist::new(log.clone(), clock.clone(), options);
+    sync(&node).await;
+    let claims = token(&clock);
+    assert_eq!(verdict(&node, &claims).await, "good");
+    log.append(&[logout(&claims)]).await.unwrap();
+    assert_eq!(verdict(&node, &claims).await, "revoked");
+}
+
+#[tokio::test]
+async fn a_log_that_is_another_one_or_went_backwards_is_read_again_from_its_beginning() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let node = node(&log, &clock);
+    let old = token(&clock);
+    log.append(&[logout(&old), logout(&token(&clock))]).await.unwrap();
+    sync(&node).await;
+    let fresh = log.replace();
+    let new: Vec<_> = (0..7).map(|_| token(&clock)).collect();
+    fresh.append(&new.iter().map(logout).collect::<Vec<_>>()).await.unwrap();
+    let step = node.sync_step().await.unwrap();
+    assert!(step.reloading && !step.complete);
+    assert!(!node.is_loaded(), "until it is loaded every check asks the log");
+    sync(&node).await;
+    assert!(new.iter().all(|claims| node.peek(claims) == Standing::Revoked));
+    assert_eq!(node.peek(&old), Standing::Revoked, "once refused, always refused");
+    assert_eq!(node.stats().reloads, 1);
+}
+
+#[tokio::test]
+async fn a_backup_that_has_grown_past_our_position_is_noticed_by_the_entry_that_changed() {
+    /// The same identity and a head past ours, with another entry where our last one was.
+    #[derive(Debug)]
+    struct Restored(Vec<Revocation>, LogPage);
+    #[async_trait]
+    impl RevocationLog for Restored {
+        async fn append(&self, _batch: &[Revocation]) -> Result<u64, StoreError> {
+            Err(StoreError::new(StoreErrorKind::Internal, "not used"))
+        }
+        async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
+            let entries = (1..).map(Position).zip(self.0.iter().copied());
+            let entries: Vec<_> =
+                entries.filter(|entry| entry.0 > after).take(usize::try_from(limit).unwrap()).collect();
+            Ok(LogPage { identity: self.1.identity, head: Position(self.0.len() as u64), entries })
+        }
+        async fn covers(&self, _claims: &Claims) -> Result<bool, StoreError> {
+            Ok(false)
+        }
+        async fn purge(&self, _before: OffsetDateTime, _limit: u32) -> Result<u64, StoreError> {
+            Ok(0)
+        }
+    }
+    #[derive(Debug)]
+    struct Swapping(Mutex<Arc<Restored>>);
+    #[async_trait]
+    impl RevocationLog for Swapping {
+        async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
+            let log = self.0.lock().unwrap().clone();
+            log.append(batch).await
+        }
+        async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
+            let log = self.0.lock().unwrap().clone();
+            log.read_after(after, limit).await
+        }
+        async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
+            let log = self.0.lock().unwrap().clone();
+            log.covers(claims).await
+        }
+        async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
+            let log = self.0.lock().unwrap().clone();
+            log.purge(before, limit).await
+        }
+    }
+
+    let clock = clock();
+    let tokens: Vec<_> = (0..9).map(|_| token(&clock)).collect();
+    let entry = |number: usize| logout(&tokens[number]);
+    let page = MemoryStore::new().unwrap().read_after(Position(0), 1).await.unwrap();
+    let before = Restored((0..5).map(entry).collect(), page.clone());
+    // The backup held two entries; four others were appended since: 6 is past our position 5.
+    let after = Restored([0, 1, 5, 6, 7, 8].map(entry).to_vec(), page);
+    let log = Arc::new(Swapping(Mutex::new(Arc::new(before))));
+    let options = SyncOptions { max_staleness: BOUND, page: 100 };
+    let node = SyncedBlacklist::new(log.clone(), clock.clone(), options);
+    sync(&node).await;
+    *log.0.lock().unwrap() = Arc::new(after);
+    assert!(node.sync_step().await.unwrap().reloading);
+    sync(&node).await;
+    assert!(tokens.iter().all(|claims| node.peek(claims) == Standing::Revoked));
+}
+
+#[tokio::test]
+async fn purged_entries_are_no_reason_to_reload_and_cost_no_position() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let node = node(&log, &clock);
+    log.append(&[logout(&token(&clock)), logout(&token(&clock))]).await.unwrap();
+    sync(&node).await;
+    clock.advance(Duration::from_secs(6 * 3600));
+    assert_eq!(log.purge(clock.now(), 100).await.unwrap(), 2);
+    let claims = token(&clock);
+    log.append(&[logout(&claims)]).await.unwrap();
+    sync(&node).await;
+    assert_eq!((node.peek(&claims), node.stats().reloads), (Standing::Revoked, 0));
+    assert_eq!(node.stats().index.tokens, 1, "what expired was forgotten");
+}
+
+#[tokio::test]
+async fn a_corrupt_entry_stops_the_sync_loudly_and_checks_go_to_the_log() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let node = node(&log, &clock);
+    sync(&node).await;
+    let claims = token(&clock);
+    log.append(&[logout(&claims)]).await.unwrap();
+    log.corrupt_after.store(0, Ordering::SeqCst);
+    assert_eq!(node.sync_step().await.unwrap_err().kind(), StoreErrorKind::Corrupt);
+    clock.advance(BOUND + Duration::from_nanos(1));
+    assert_eq!(verdict(&node, &claims).await, "revoked");
+    assert!(!node.is_fresh());
+}
+
+#[tokio::test]
+async fn a_clock_set_forward_and_back_never_brings_a_token_back() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let node = node(&log, &clock);
+    let claims = token(&clock);
+    node.revoke(logout(&claims)).await.unwrap();
+    sync(&node).await;
+    let right = clock.now();
+    clock.set(right + Duration::from_secs(30 * 86_400));
+    sync(&node).await;
+    clock.set(right);
+    assert_eq!(verdict(&node, &claims).await, "revoked");
+}
+
+#[tokio::test]
+async fn a_revocation_of_an_expired_token_is_accepted_and_stored_nowhere() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let node = node(&log, &clock);
+    let claims = token(&clock);
+    clock.advance(Duration::from_secs(86_400));
+    node.revoke(logout(&claims)).await.unwrap();
+    assert_eq!((log.appends.load(Ordering::SeqCst), node.stats().index.tokens), (0, 0));
+}
+
+#[tokio::test]
+async fn concurrent_logouts_share_a_transaction_and_a_lone_one_waits_for_nobody() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let node = Arc::new(node(&log, &clock));
+    node.revoke(logout(&token(&clock))).await.unwrap();
+    assert_eq!(log.appends.load(Ordering::SeqCst), 1);
+    let gate = Arc::new(Notify::new());
+    *log.hold.lock().unwrap() = Some(gate.clone());
+    let tokens: Vec<_> = (0..64).map(|_| token(&clock)).collect();
+    let tasks: Vec<_> = tokens
+        .iter()
+        .map(|claims| {
+            let (node, revocation) = (node.clone(), logout(claims));
+            tokio::spawn(async move { node.revoke(revocation).await })
+        })
+        .collect();
+    while log.appends.load(Ordering::SeqCst) < 2 {
+        tokio::task::yield_now().await;
+    }
+    *log.hold.lock().unwrap() = None;
+    gate.notify_one();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    assert!(log.appends.load(Ordering::SeqCst) <= 4, "64 took {} transactions", log.appends.load(Ordering::SeqCst));
+    assert!(tokens.iter().all(|claims| node.peek(claims) == Standing::Revoked));
+}
+
+#[tokio::test]
+async fn a_writer_that_goes_away_takes_nobody_with_it() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let node = Arc::new(node(&log, &clock));
+    let gate = Arc::new(Notify::new());
+    *log.hold.lock().unwrap() = Some(gate.clone());
+    let tokens: Vec<_> = (0..8).map(|_| token(&clock)).collect();
+    let mut tasks: Vec<_> = tokens
+        .iter()
+        .map(|claims| {
+            let (node, revocation) = (node.clone(), logout(claims));
+            tokio::spawn(async move { node.revoke(revocation).await })
+        })
+        .collect();
+    while log.appends.load(Ordering::SeqCst) < 1 {
+        tokio::task::yield_now().await;
+    }
+    // The first one writes, and holds the batch; it is cut off in the middle of it.
+    *log.hold.lock().unwrap() = None;
+    let writer = tasks.remove(0);
+    writer.abort();
+    assert!(writer.await.unwrap_err().is_cancelled());
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    assert!(tokens[1..].iter().all(|claims| node.peek(claims) == Standing::Revoked));
+}
+
+#[tokio::test]
+async fn a_failed_append_is_told_to_everybody_in_the_batch_and_to_nobody_after() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let node = node(&log, &clock);
+    log.set_down(true);
+    let claims = token(&clock);
+    let error = node.revoke(logout(&claims)).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    log.set_down(false);
+    sync(&node).await;
+    assert_eq!(node.peek(&claims), Standing::Good, "it was not acknowledged and not written");
+    node.revoke(logout(&claims)).await.unwrap();
+    assert_eq!(node.peek(&claims), Standing::Revoked);
+}
