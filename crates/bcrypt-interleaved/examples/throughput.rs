@@ -4,8 +4,9 @@
 //! taskset -c 1 cargo run --release -p bcrypt-interleaved --example throughput -- 10 15
 //! ```
 //!
-//! The arguments are the cost (12) and the rounds (15). Every round measures all five in turn, so that a change of the machine's mood meets
-//! all alike; the medians of the rounds are printed, and the median of each round's ratio to the crate.
+//! The arguments are the cost (12) and the rounds (15). Every round measures all five in turn, so that whatever else the
+//! machine does meets all alike; the medians of the rounds are printed, and the median of each round's ratio to the
+//! crate.
 #![expect(clippy::disallowed_methods, reason = "it measures durations")]
 #![expect(clippy::print_stdout, reason = "an example that prints a table")]
 

@@ -77,7 +77,7 @@ impl<const N: usize> State<N> {
         }
     }
 
-    /// Two rounds in every lane. The round keys go in first, while the core still waits for F's last load.
+    /// Two rounds in every lane, with their round keys.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as above")]
     fn two_rounds<const KEY: usize>(&self, l: &mut Lanes<N>, r: &mut Lanes<N>) {
