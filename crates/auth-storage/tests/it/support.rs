@@ -1,0 +1,97 @@
+//! An open database with its tables, and values to put into them.
+
+use auth_core::blacklist::{RevocationReason, RevocationTarget};
+use auth_core::{Claims, Email, Generation, NewUser, PasswordHash, Revocation, TokenId, UserId, Username};
+use auth_storage::{ConnectOptions, Database, SeaRevocationLog, SeaUserStore, connect};
+use auth_test_db::{Kind, TestDatabase};
+use sea_orm::{ConnectionTrait as _, DbBackend, QueryResult, Statement};
+use time::macros::datetime;
+use time::{Duration, OffsetDateTime};
+
+pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-23 11:20 UTC);
+
+/// The database, the users and the log in it.
+pub(crate) async fn open(database: &TestDatabase) -> (Database, SeaUserStore, SeaRevocationLog) {
+    open_with(database, ConnectOptions::default()).await
+}
+
+pub(crate) async fn open_with(
+    database: &TestDatabase,
+    options: ConnectOptions,
+) -> (Database, SeaUserStore, SeaRevocationLog) {
+    let database = connect(database.url(), options).await.unwrap();
+    auth_migrations::up(database.connection()).await.unwrap();
+    (database.clone(), SeaUserStore::new(database.clone()), SeaRevocationLog::new(database))
+}
+
+pub(crate) fn new_user(name: &str) -> NewUser {
+    NewUser {
+        id: UserId::generate(NOW).unwrap(),
+        email: Email::parse(&format!("{name}@example.org")).unwrap(),
+        username: Username::parse(name).unwrap(),
+        password_hash: PasswordHash::new("$2b$04$a-hash".to_owned()),
+        admin: false,
+        registered_on: NOW,
+    }
+}
+
+pub(crate) fn claims() -> Claims {
+    Claims {
+        user_id: UserId::generate(NOW).unwrap(),
+        token_id: TokenId::generate().unwrap(),
+        issued_at: NOW,
+        expires_at: NOW + Duration::DAY,
+        generation: Generation::default(),
+        admin: false,
+    }
+}
+
+/// A logout of a token that nobody else has.
+pub(crate) fn logout() -> Revocation {
+    Revocation {
+        target: RevocationTarget::Token(TokenId::generate().unwrap()),
+        expires_at: NOW + Duration::DAY,
+        revoked_at: NOW,
+        reason: RevocationReason::Logout,
+    }
+}
+
+pub(crate) fn everywhere(id: UserId, below: Generation) -> Revocation {
+    Revocation {
+        target: RevocationTarget::User { id, below },
+        expires_at: NOW + Duration::days(91),
+        revoked_at: NOW,
+        reason: RevocationReason::LogoutEverywhere,
+    }
+}
+
+pub(crate) async fn execute(database: &Database, sql: &str) {
+    database.connection().execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+pub(crate) async fn query(database: &Database, sql: &str) -> Vec<QueryResult> {
+    let backend = database.connection().get_database_backend();
+    let rows = database.connection().query_all_raw(Statement::from_string(backend, sql.to_owned())).await;
+    rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
+}
+
+pub(crate) async fn number(database: &Database, sql: &str) -> i64 {
+    query(database, sql).await[0].try_get_by_index(0).unwrap()
+}
+
+/// A UUID as this database spells it.
+pub(crate) fn uuid_literal(kind: Kind, id: uuid::Uuid) -> String {
+    match kind {
+        Kind::Postgres => format!("'{id}'"),
+        _ => format!("x'{}'", id.simple()),
+    }
+}
+
+/// A statement as SeaORM would send it, with its values in place.
+pub(crate) fn backend(kind: Kind) -> DbBackend {
+    match kind {
+        Kind::Sqlite => DbBackend::Sqlite,
+        Kind::Postgres => DbBackend::Postgres,
+        Kind::MySql => DbBackend::MySql,
+    }
+}
