@@ -188,9 +188,7 @@ impl Model for System {
             }
             Step::Arrive => {
                 let Poll::Answered { at, shown, last } = state.poll else { return None };
-                for token in 0..2 {
-                    state.index[token] |= shown[token];
-                }
+                state.index = [0, 1].map(|token| state.index[token] || shown[token]);
                 state.position = last;
                 state.synced_at = Some(if self.0 == Without::SentInstant { state.now } else { at });
                 state.poll = Poll::Idle;
