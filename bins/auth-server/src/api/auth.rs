@@ -1,0 +1,150 @@
+//! Logging in, checking a token, logging out.
+
+use std::sync::Arc;
+
+use auth_core::{Credentials, NewAccount};
+use poem::web::Data;
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, OpenApi};
+
+use super::dto::{Done, TokenClaims, TokenGranted};
+use super::error::Code;
+use super::operation::{Operation, Refused};
+use super::payload::Body;
+use super::security::Bearer;
+use super::{State, Tag};
+
+/// The operations on tokens.
+pub struct AuthApi;
+
+#[OpenApi(tag = "Tag::Auth")]
+impl AuthApi {
+    /// Register
+    ///
+    /// Creates a user and logs them in. `POST /user/` is the same operation.
+    #[oai(path = "/auth/register", method = "post", operation_id = "register")]
+    async fn register(
+        &self,
+        state: Data<&Arc<State>>,
+        account: Body<NewAccount>,
+    ) -> Result<Registered, Refused<Registration>> {
+        let session = state.service.register(account.0).await?;
+        Ok(Registered::Created(Json(TokenGranted::new("Successfully registered.", &session))))
+    }
+
+    /// Log in
+    ///
+    /// Answers with a token. An unknown e-mail address and a wrong password get the same answer at the same cost.
+    #[oai(path = "/auth/login", method = "post", operation_id = "login")]
+    async fn login(
+        &self,
+        state: Data<&Arc<State>>,
+        credentials: Body<Credentials>,
+    ) -> Result<LoggedIn, Refused<Login>> {
+        let session = state.service.login(credentials.0).await?;
+        Ok(LoggedIn::Ok(Json(TokenGranted::new("Successfully logged in.", &session))))
+    }
+
+    /// Log out
+    ///
+    /// Revokes the token that the request came with. Once this has answered 200 the token is refused.
+    #[oai(path = "/auth/logout", method = "post", operation_id = "logout")]
+    async fn logout(&self, state: Data<&Arc<State>>, bearer: Bearer) -> Result<LoggedOut, Refused<TokenUse>> {
+        state.service.logout(&bearer.0).await?;
+        Ok(LoggedOut::Ok(Json(Done::new("Successfully logged out."))))
+    }
+
+    /// Check a token
+    ///
+    /// Is this token good? Made to stand behind nginx `auth_request`, Traefik `forwardAuth` or Envoy `ext_authz`: the
+    /// answer carries who it is in headers too. No user is read.
+    #[oai(path = "/auth/verify", method = "get", operation_id = "verifyToken")]
+    async fn verify(&self, bearer: Bearer) -> Result<Verified, Refused<TokenUse>> {
+        let principal = &bearer.0;
+        Ok(Verified::Ok(Json(principal.into()), principal.user_id().to_string(), principal.is_admin()))
+    }
+}
+
+/// The answer to a registration.
+#[derive(ApiResponse)]
+pub enum Registered {
+    /// The user was created and is logged in.
+    #[oai(status = 201)]
+    Created(Json<TokenGranted>),
+}
+
+#[derive(ApiResponse)]
+enum LoggedIn {
+    /// The user is logged in.
+    #[oai(status = 200)]
+    Ok(Json<TokenGranted>),
+}
+
+#[derive(ApiResponse)]
+enum LoggedOut {
+    /// The token is revoked.
+    #[oai(status = 200)]
+    Ok(Json<Done>),
+}
+
+#[derive(ApiResponse)]
+enum Verified {
+    /// The token is good.
+    #[oai(status = 200)]
+    Ok(
+        Json<TokenClaims>,
+        /// Whose token it is
+        #[oai(header = "X-Auth-User-Id")]
+        String,
+        /// Whether it is an admin's
+        #[oai(header = "X-Auth-Admin")]
+        bool,
+    ),
+}
+
+/// How registering refuses.
+pub struct Registration;
+
+impl Operation for Registration {
+    const REFUSALS: &'static [(Code, &'static str)] = &[
+        (
+            Code::ValidationFailed,
+            "Fields are missing or wrong (`validation_failed`), or it is no JSON (`malformed_request`)",
+        ),
+        (Code::UserExists, "The e-mail address (`user_exists`) or the username (`username_taken`) is taken"),
+        (Code::PayloadTooLarge, "The body has more than 16 KiB"),
+        (Code::UnsupportedMediaType, "The body is not declared as JSON"),
+        (Code::Overloaded, "Too much work is waiting (`overloaded`), or the database is unavailable (`unavailable`)"),
+        (Code::Internal, "Something went wrong on our side"),
+    ];
+}
+
+struct Login;
+
+impl Operation for Login {
+    const REFUSALS: &'static [(Code, &'static str)] = &[
+        (
+            Code::ValidationFailed,
+            "Fields are missing or wrong (`validation_failed`), or it is no JSON (`malformed_request`)",
+        ),
+        (Code::InvalidCredentials, "Unknown e-mail address or wrong password"),
+        (Code::PayloadTooLarge, "The body has more than 16 KiB"),
+        (Code::UnsupportedMediaType, "The body is not declared as JSON"),
+        (Code::Overloaded, "Too much work is waiting (`overloaded`), or the database is unavailable (`unavailable`)"),
+        (Code::Internal, "Something went wrong on our side"),
+    ];
+}
+
+struct TokenUse;
+
+impl Operation for TokenUse {
+    const REFUSALS: &'static [(Code, &'static str)] = &[
+        (
+            Code::TokenInvalid,
+            "The token is invalid (`token_invalid`), expired (`token_expired`) or revoked (`token_revoked`)",
+        ),
+        (Code::TokenMissing, "No token was sent"),
+        (Code::Unavailable, "Nobody can tell right now; keep the token and try again"),
+        (Code::Internal, "Something went wrong on our side"),
+    ];
+}

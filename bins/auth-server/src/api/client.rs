@@ -1,0 +1,114 @@
+//! Who sent a request: its address and its id, as far as either may be believed.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use poem::Request;
+
+/// The header that carries the id of a request, in and out.
+pub(super) const REQUEST_ID: &str = "x-request-id";
+
+/// The longest id that is taken over from a client.
+const MAX_REQUEST_ID: usize = 64;
+
+/// The id of a request: the client's own if it is short and harmless, else a new one.
+pub(super) fn request_id(request: &Request) -> String {
+    let harmless = |id: &&str| {
+        (1..=MAX_REQUEST_ID).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+    };
+    request.header(REQUEST_ID).filter(harmless).map_or_else(new_id, str::to_owned)
+}
+
+fn new_id() -> String {
+    let mut random = [0; 16];
+    // An id only has to be different from the others; without randomness the nil id still says that there was none.
+    let _ = getrandom::fill(&mut random);
+    uuid::Builder::from_random_bytes(random).into_uuid().to_string()
+}
+
+/// The address of the client: that of the connection, unless a trusted proxy made it. Then it is the last address in
+/// `X-Forwarded-For` that no trusted proxy has; what is before it may be invented.
+pub(super) fn address(request: &Request, trusted_proxies: &[IpNet]) -> Option<IpAddr> {
+    let peer = request.remote_addr().as_socket_addr()?.ip().to_canonical();
+    let trusted = |address: &IpAddr| trusted_proxies.iter().any(|network| network.contains(address));
+    if !trusted(&peer) {
+        return Some(peer);
+    }
+    let mut client = peer;
+    let headers = request.headers().get_all("x-forwarded-for");
+    let mut hops: Vec<&str> =
+        headers.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect();
+    while let Some(hop) = hops.pop() {
+        let Some(address) = hop_address(hop.trim()) else { break };
+        client = address;
+        if !trusted(&client) {
+            break;
+        }
+    }
+    Some(client)
+}
+
+/// An address as proxies write it: with or without a port, IPv6 with or without brackets.
+fn hop_address(hop: &str) -> Option<IpAddr> {
+    hop.parse()
+        .or_else(|_| hop.parse().map(|address: std::net::SocketAddr| address.ip()))
+        .or_else(|_| hop.trim_start_matches('[').trim_end_matches(']').parse())
+        .ok()
+        .map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use poem::Addr;
+    use poem::web::RemoteAddr;
+
+    use super::*;
+
+    fn request(forwarded: &[&str]) -> Request {
+        let mut builder = Request::builder();
+        for value in forwarded {
+            builder = builder.header("x-forwarded-for", *value);
+        }
+        builder.finish()
+    }
+
+    fn from(peer: &str, forwarded: &[&str]) -> String {
+        let (mut parts, body) = request(forwarded).into_parts();
+        let peer: SocketAddr = peer.parse().unwrap();
+        parts.state = poem::RequestParts::from((
+            poem::http::Request::new(()).into_parts().0,
+            poem::web::LocalAddr::default(),
+            RemoteAddr(Addr::SocketAddr(peer)),
+            poem::http::uri::Scheme::HTTP,
+        ))
+        .state;
+        let request = Request::from_parts(parts, body);
+        address(&request, &["10.0.0.0/8".parse().unwrap()]).unwrap().to_string()
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_is_believed() {
+        assert_eq!(from("192.0.2.1:9", &["203.0.113.7"]), "192.0.2.1");
+        assert_eq!(from("10.0.0.1:9", &["203.0.113.7"]), "203.0.113.7");
+        assert_eq!(from("10.0.0.1:9", &["6.6.6.6, 203.0.113.7, 10.0.0.2"]), "203.0.113.7");
+        assert_eq!(from("10.0.0.1:9", &["6.6.6.6", "203.0.113.7:1234"]), "203.0.113.7");
+        assert_eq!(from("10.0.0.1:9", &["[2001:db8::1]"]), "2001:db8::1");
+        assert_eq!(from("10.0.0.1:9", &["no address"]), "10.0.0.1");
+        assert_eq!(from("10.0.0.1:9", &[]), "10.0.0.1");
+        assert_eq!(from("[::ffff:10.0.0.1]:9", &["203.0.113.7"]), "203.0.113.7");
+    }
+
+    #[test]
+    fn a_request_id_is_taken_over_only_if_it_is_harmless() {
+        let with = |id: &str| request_id(&Request::builder().header(REQUEST_ID, id).finish());
+        assert_eq!(with("abc-1.2_3"), "abc-1.2_3");
+        for odd in ["", "a b", "a\tb", "<script>", &"a".repeat(65)] {
+            assert_ne!(with(odd), odd);
+            assert_eq!(with(odd).len(), 36);
+        }
+        assert_ne!(request_id(&Request::default()), request_id(&Request::default()));
+    }
+}

@@ -1,0 +1,249 @@
+//! What goes over the wire. A request type documents its body and is never filled: [`payload`](super::payload) reads
+//! bodies, so that every wrong field is named at once. No type here is formatted by `Debug`.
+
+use std::collections::BTreeMap;
+
+use auth_core::{Principal, Session, User};
+use poem_openapi::Object;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// A person who registers.
+#[derive(Object)]
+#[oai(example)]
+pub struct RegisterRequest {
+    /// The e-mail address. It is unique without regard to case.
+    #[oai(validator(max_length = 254))]
+    email: String,
+    /// The name. It is unique without regard to case.
+    #[oai(validator(min_length = 1, max_length = 50))]
+    username: String,
+    /// The password: at most 72 bytes in UTF-8, and at least as many characters as the server asks for.
+    password: String,
+    /// Accepted and ignored: the server makes the id.
+    #[oai(skip_serializing_if_is_none)]
+    public_id: Option<String>,
+}
+
+impl poem_openapi::types::Example for RegisterRequest {
+    fn example() -> Self {
+        Self {
+            email: "ada@example.org".into(),
+            username: "ada".into(),
+            password: "correct horse battery staple".into(),
+            public_id: None,
+        }
+    }
+}
+
+/// A person who logs in.
+#[derive(Object)]
+#[oai(example)]
+pub struct LoginRequest {
+    /// The e-mail address.
+    email: String,
+    /// The password.
+    password: String,
+}
+
+impl poem_openapi::types::Example for LoginRequest {
+    fn example() -> Self {
+        Self { email: "ada@example.org".into(), password: "correct horse battery staple".into() }
+    }
+}
+
+/// A fresh token.
+#[derive(Object)]
+#[oai(example)]
+pub struct TokenGranted {
+    /// Always `success`.
+    status: String,
+    /// A sentence for people.
+    message: String,
+    /// The token itself, without the word `Bearer`.
+    #[oai(rename = "Authorization")]
+    authorization: String,
+    /// Always `Bearer`: send the token as `Authorization: Bearer <token>`.
+    token_type: String,
+    /// How many seconds the token is good.
+    expires_in: u64,
+    /// The id of the user.
+    public_id: Uuid,
+}
+
+impl TokenGranted {
+    pub(super) fn new(message: &str, session: &Session) -> Self {
+        Self {
+            status: "success".into(),
+            message: message.into(),
+            authorization: session.token.expose_token().into(),
+            token_type: "Bearer".into(),
+            expires_in: session.expires_in.as_secs(),
+            public_id: session.user.id.as_uuid(),
+        }
+    }
+}
+
+impl poem_openapi::types::Example for TokenGranted {
+    fn example() -> Self {
+        Self {
+            status: "success".into(),
+            message: "Successfully logged in.".into(),
+            authorization: "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJIUzI1NiIsImtpZCI6Ii4uLiJ9.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl"
+                .into(),
+            token_type: "Bearer".into(),
+            expires_in: 86_400,
+            public_id: EXAMPLE_ID,
+        }
+    }
+}
+
+/// Something was done.
+#[derive(Object)]
+#[oai(example)]
+pub struct Done {
+    /// Always `success`.
+    status: String,
+    /// A sentence for people.
+    message: String,
+}
+
+impl Done {
+    pub(super) fn new(message: &str) -> Self {
+        Self { status: "success".into(), message: message.into() }
+    }
+}
+
+impl poem_openapi::types::Example for Done {
+    fn example() -> Self {
+        Self::new("Successfully logged out.")
+    }
+}
+
+/// What a good token says.
+#[derive(Object)]
+#[oai(example)]
+pub struct TokenClaims {
+    /// Whose token it is.
+    user_id: Uuid,
+    /// Which token it is (`jti`).
+    token_id: Uuid,
+    /// Whether the user was an admin at login.
+    admin: bool,
+    /// When it was issued.
+    issued_at: OffsetDateTime,
+    /// When it expires.
+    expires_at: OffsetDateTime,
+}
+
+impl From<&Principal> for TokenClaims {
+    fn from(principal: &Principal) -> Self {
+        Self {
+            user_id: principal.user_id().as_uuid(),
+            token_id: principal.token_id().as_uuid(),
+            admin: principal.is_admin(),
+            issued_at: principal.issued_at(),
+            expires_at: principal.expires_at(),
+        }
+    }
+}
+
+impl poem_openapi::types::Example for TokenClaims {
+    fn example() -> Self {
+        Self {
+            user_id: EXAMPLE_ID,
+            token_id: Uuid::from_u128(0x6f1c_0a3e_52d7_4b8e_9c1d_2e3f_4a5b_6c7d),
+            admin: false,
+            issued_at: EXAMPLE_TIME,
+            expires_at: EXAMPLE_TIME + time::Duration::DAY,
+        }
+    }
+}
+
+/// A user, as far as anybody may see.
+#[derive(Object)]
+#[oai(example)]
+pub struct UserView {
+    /// The e-mail address.
+    email: String,
+    /// The name.
+    username: String,
+    /// The id.
+    public_id: Uuid,
+    /// When the user registered.
+    registered_on: OffsetDateTime,
+    /// Whether the user is an admin.
+    admin: bool,
+}
+
+impl From<User> for UserView {
+    fn from(user: User) -> Self {
+        Self {
+            email: user.email.as_str().into(),
+            username: user.username.as_str().into(),
+            public_id: user.id.as_uuid(),
+            registered_on: user.registered_on,
+            admin: user.admin,
+        }
+    }
+}
+
+impl poem_openapi::types::Example for UserView {
+    fn example() -> Self {
+        Self {
+            email: "ada@example.org".into(),
+            username: "ada".into(),
+            public_id: EXAMPLE_ID,
+            registered_on: EXAMPLE_TIME,
+            admin: false,
+        }
+    }
+}
+
+/// A page of users, in order of registration.
+#[derive(Object)]
+pub struct UserPage {
+    /// The users.
+    data: Vec<UserView>,
+    /// What to give as `after` for the next page; null on the last.
+    next: Option<Uuid>,
+}
+
+impl UserPage {
+    /// A page of at most `limit` of `users`, of which there is one more than `limit` if there is a next page.
+    pub(super) fn new(mut users: Vec<User>, limit: usize) -> Self {
+        let more = users.len() > limit;
+        users.truncate(limit);
+        let next = users.last().filter(|_| more).map(|user| user.id.as_uuid());
+        Self { data: users.into_iter().map(UserView::from).collect(), next }
+    }
+}
+
+/// Why a request was refused: the body of every answer that is not a success.
+#[derive(Object)]
+#[oai(example)]
+pub struct ErrorBody {
+    /// Always `fail`.
+    pub(super) status: String,
+    /// A sentence for people.
+    pub(super) message: String,
+    /// A stable word for programs.
+    pub(super) code: String,
+    /// With `validation_failed`: what is wrong with which field.
+    #[oai(skip_serializing_if_is_none)]
+    pub(super) errors: Option<BTreeMap<String, String>>,
+}
+
+impl poem_openapi::types::Example for ErrorBody {
+    fn example() -> Self {
+        Self {
+            status: "fail".into(),
+            message: "Input payload validation failed".into(),
+            code: "validation_failed".into(),
+            errors: Some(BTreeMap::from([("email".into(), "'email' is a required property".into())])),
+        }
+    }
+}
+
+const EXAMPLE_ID: Uuid = Uuid::from_u128(0x0193_5a1e_8c00_7def_8123_4567_89ab_cdef);
+const EXAMPLE_TIME: OffsetDateTime = OffsetDateTime::UNIX_EPOCH.saturating_add(time::Duration::days(20_000));

@@ -1,0 +1,417 @@
+//! What went wrong, as a client sees it. Every status and every word of a refusal is chosen in this file.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use auth_core::{AccountError, AuthenticateError, BoxError, LoginError, RegisterError, StoreError, StoreErrorKind};
+use poem::error::{MethodNotAllowedError, NotFoundError, ParsePathError, ReadBodyError, ResponseError};
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::{IntoResponse, Response};
+use poem_openapi::error::ContentTypeError;
+use poem_openapi::payload::Json;
+use poem_openapi::types::ToJSON;
+
+use super::dto::ErrorBody;
+use super::envelope::Refusal;
+
+/// The realm of the bearer challenge (RFC 6750 §3).
+const REALM: &str = "auth";
+
+/// When to try again what was unavailable.
+const UNAVAILABLE_RETRY: Duration = Duration::from_secs(2);
+
+/// The stable word for a kind of refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Code {
+    /// Fields are missing, of a wrong type or against a rule.
+    ValidationFailed,
+    /// The request cannot be understood.
+    MalformedRequest,
+    /// Unknown e-mail address or wrong password.
+    InvalidCredentials,
+    /// No token was sent.
+    TokenMissing,
+    /// What was sent is no token of ours.
+    TokenInvalid,
+    /// The token has expired.
+    TokenExpired,
+    /// The token was revoked.
+    TokenRevoked,
+    /// The token is not an admin's.
+    AdminRequired,
+    /// The e-mail address is taken.
+    UserExists,
+    /// The username is taken.
+    UsernameTaken,
+    /// There is no such user.
+    UserNotFound,
+    /// There is no such path.
+    NotFound,
+    /// The path does not answer this method.
+    MethodNotAllowed,
+    /// The body is not declared as JSON.
+    UnsupportedMediaType,
+    /// The body is too large.
+    PayloadTooLarge,
+    /// Too many attempts.
+    TooManyAttempts,
+    /// More work is waiting than can be done in time.
+    Overloaded,
+    /// A part that is needed cannot be reached.
+    Unavailable,
+    /// A bug, or something a human has to look at.
+    Internal,
+}
+
+impl Code {
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ValidationFailed => "validation_failed",
+            Self::MalformedRequest => "malformed_request",
+            Self::InvalidCredentials => "invalid_credentials",
+            Self::TokenMissing => "token_missing",
+            Self::TokenInvalid => "token_invalid",
+            Self::TokenExpired => "token_expired",
+            Self::TokenRevoked => "token_revoked",
+            Self::AdminRequired => "admin_required",
+            Self::UserExists => "user_exists",
+            Self::UsernameTaken => "username_taken",
+            Self::UserNotFound => "user_not_found",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::PayloadTooLarge => "payload_too_large",
+            Self::TooManyAttempts => "too_many_attempts",
+            Self::Overloaded => "overloaded",
+            Self::Unavailable => "unavailable",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The status it is answered with, but for a request that came too slowly, which is a 408.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::ValidationFailed | Self::MalformedRequest => StatusCode::BAD_REQUEST,
+            Self::InvalidCredentials | Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::TokenMissing | Self::AdminRequired => StatusCode::FORBIDDEN,
+            Self::UserExists | Self::UsernameTaken => StatusCode::CONFLICT,
+            Self::UserNotFound | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
+            Self::Overloaded | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The sentence for people.
+    #[must_use]
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::ValidationFailed => "Input payload validation failed",
+            Self::MalformedRequest => "The request cannot be understood.",
+            Self::InvalidCredentials => "email or password does not match.",
+            Self::TokenMissing => "Provide a valid auth token.",
+            Self::TokenInvalid => "Invalid token. Please log in again.",
+            Self::TokenExpired => "Signature expired. Please log in again.",
+            Self::TokenRevoked => "Token blacklisted. Please log in again.",
+            Self::AdminRequired => "admin token required",
+            Self::UserExists => "User already exists. Please Log in.",
+            Self::UsernameTaken => "Username is already taken.",
+            Self::UserNotFound => "User not found.",
+            Self::NotFound => "There is nothing at this path.",
+            Self::MethodNotAllowed => "This path does not answer that method.",
+            Self::UnsupportedMediaType => "The body must be sent as application/json.",
+            Self::PayloadTooLarge => "The body is too large.",
+            Self::TooManyAttempts => "Too many attempts. Please try again later.",
+            Self::Overloaded => "The server is busy. Please try again in a moment.",
+            Self::Unavailable => "The service is unavailable. Please try again in a moment.",
+            Self::Internal => "Something went wrong on our side.",
+        }
+    }
+}
+
+/// What is wrong with which field.
+pub type FieldErrors = BTreeMap<String, String>;
+
+/// A refusal on its way to the client.
+#[derive(Debug)]
+pub struct Failure {
+    /// The kind.
+    pub code: Code,
+    detail: Detail,
+    /// For the log only.
+    cause: Option<BoxError>,
+}
+
+#[derive(Debug)]
+enum Detail {
+    None,
+    Fields(FieldErrors),
+    Message(Cow<'static, str>),
+    TooSlow,
+    RetryAfter(Duration),
+    Allow(HeaderValue),
+}
+
+impl Failure {
+    /// A refusal with this code and nothing more to say.
+    #[must_use]
+    pub fn new(code: Code) -> Self {
+        Self { code, detail: Detail::None, cause: None }
+    }
+
+    /// These fields are wrong.
+    #[must_use]
+    pub fn validation(errors: FieldErrors) -> Self {
+        Self { detail: Detail::Fields(errors), ..Self::new(Code::ValidationFailed) }
+    }
+
+    /// The request cannot be understood, and this is why. The text is sent: it must not quote the request.
+    #[must_use]
+    pub fn malformed(message: &'static str) -> Self {
+        Self { detail: Detail::Message(message.into()), ..Self::new(Code::MalformedRequest) }
+    }
+
+    /// The request did not arrive in time.
+    #[must_use]
+    pub fn too_slow() -> Self {
+        Self { detail: Detail::TooSlow, ..Self::new(Code::MalformedRequest) }
+    }
+
+    /// The path answers only the methods in `allow`.
+    #[must_use]
+    pub fn method_not_allowed(allow: HeaderValue) -> Self {
+        Self { detail: Detail::Allow(allow), ..Self::new(Code::MethodNotAllowed) }
+    }
+
+    /// A part cannot be reached.
+    #[must_use]
+    pub fn unavailable(cause: impl Into<BoxError>) -> Self {
+        Self { cause: Some(cause.into()), ..Self::new(Code::Unavailable) }
+    }
+
+    /// A bug, or something a human has to look at.
+    #[must_use]
+    pub fn internal(cause: impl Into<BoxError>) -> Self {
+        Self { cause: Some(cause.into()), ..Self::new(Code::Internal) }
+    }
+
+    /// The same refusal, with a cause for the log.
+    #[must_use]
+    pub fn caused_by(self, cause: impl Into<BoxError>) -> Self {
+        Self { cause: Some(cause.into()), ..self }
+    }
+
+    fn overloaded(retry_after: Duration) -> Self {
+        Self { detail: Detail::RetryAfter(retry_after), ..Self::new(Code::Overloaded) }
+    }
+
+    /// What is to be logged and not sent: the whole chain of causes on one line.
+    #[must_use]
+    pub fn cause_chain(&self) -> Option<String> {
+        let cause = self.cause.as_deref()?;
+        let mut chain = cause.to_string();
+        let mut next = cause.source();
+        while let Some(error) = next {
+            chain.push_str(": ");
+            chain.push_str(&error.to_string());
+            next = error.source();
+        }
+        Some(chain)
+    }
+
+    /// What is wrong with which field.
+    #[must_use]
+    pub fn field_errors(&self) -> Option<&FieldErrors> {
+        match &self.detail {
+            Detail::Fields(errors) => Some(errors),
+            _ => None,
+        }
+    }
+
+    fn http_status(&self) -> StatusCode {
+        match self.detail {
+            Detail::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            _ => self.code.status(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match (&self.detail, self.code) {
+            (Detail::RetryAfter(after), _) => Some(*after),
+            (_, Code::Overloaded | Code::Unavailable | Code::TooManyAttempts) => Some(UNAVAILABLE_RETRY),
+            _ => None,
+        }
+    }
+
+    /// The challenge of RFC 6750 §3. Where no token was sent it names no error.
+    fn challenge(&self) -> Option<HeaderValue> {
+        let error = match self.code {
+            Code::InvalidCredentials | Code::TokenMissing => "",
+            Code::TokenInvalid => ", error=\"invalid_token\", error_description=\"The token is invalid\"",
+            Code::TokenExpired => ", error=\"invalid_token\", error_description=\"The token has expired\"",
+            Code::TokenRevoked => ", error=\"invalid_token\", error_description=\"The token was revoked\"",
+            Code::AdminRequired => ", error=\"insufficient_scope\"",
+            _ => return None,
+        };
+        HeaderValue::try_from(format!("Bearer realm=\"{REALM}\"{error}")).ok()
+    }
+
+    fn body(&self) -> ErrorBody {
+        let message = match &self.detail {
+            Detail::Message(message) => message.clone(),
+            Detail::TooSlow => "The request took too long to arrive.".into(),
+            _ => self.code.message().into(),
+        };
+        let errors = self.field_errors().cloned();
+        ErrorBody { status: "fail".into(), message: message.into_owned(), code: self.code.as_str().into(), errors }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code.message())
+    }
+}
+
+impl StdError for Failure {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+impl ResponseError for Failure {
+    fn status(&self) -> StatusCode {
+        self.http_status()
+    }
+
+    fn as_response(&self) -> Response {
+        let mut response = Response::builder()
+            .status(self.http_status())
+            .content_type("application/json")
+            .body(self.body().to_json_string());
+        response.set_data(Refusal { code: self.code, cause: self.cause_chain().map(Into::into) });
+        let headers = response.headers_mut();
+        if let Some(challenge) = self.challenge() {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(after) = self.retry_after() {
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, seconds.max(1).into());
+        }
+        if let Detail::Allow(allow) = &self.detail {
+            headers.insert(header::ALLOW, allow.clone());
+        }
+        response
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        self.as_response()
+    }
+}
+
+impl From<RegisterError> for Failure {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::Password(rule) => {
+                Self::validation(FieldErrors::from([("password".to_owned(), format!("'password' {rule}"))]))
+            }
+            RegisterError::EmailTaken => Self::new(Code::UserExists),
+            RegisterError::UsernameTaken => Self::new(Code::UsernameTaken),
+            RegisterError::Overloaded { retry_after } => Self::overloaded(retry_after),
+            RegisterError::Store(error) => error.into(),
+            RegisterError::Internal(cause) => Self::internal(cause),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<LoginError> for Failure {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::InvalidCredentials => Self::new(Code::InvalidCredentials),
+            LoginError::Overloaded { retry_after } => Self::overloaded(retry_after),
+            LoginError::Store(error) => error.into(),
+            LoginError::Internal(cause) => Self::internal(cause),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<AuthenticateError> for Failure {
+    fn from(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::Invalid => Self::new(Code::TokenInvalid),
+            AuthenticateError::Expired => Self::new(Code::TokenExpired),
+            AuthenticateError::Revoked => Self::new(Code::TokenRevoked),
+            AuthenticateError::Unknown(_) => Self::unavailable(error),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<AccountError> for Failure {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::UserNotFound => Self::new(Code::UserNotFound),
+            AccountError::Store(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error.kind() {
+            StoreErrorKind::Unavailable => Self::unavailable(error),
+            _ => Self::internal(error),
+        }
+    }
+}
+
+/// What the framework refuses on its own account. Its texts are not sent.
+impl From<poem::Error> for Failure {
+    fn from(error: poem::Error) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(failure) => return failure,
+            Err(error) => error,
+        };
+        if error.is::<NotFoundError>() || error.is::<ParsePathError>() {
+            return Self::new(Code::NotFound);
+        }
+        if error.is::<MethodNotAllowedError>() {
+            return Self::new(Code::MethodNotAllowed);
+        }
+        if error.is::<ContentTypeError>() {
+            return Self::new(Code::UnsupportedMediaType);
+        }
+        match error.downcast_ref::<ReadBodyError>() {
+            Some(ReadBodyError::PayloadTooLarge) => return Self::new(Code::PayloadTooLarge),
+            Some(ReadBodyError::Utf8(_)) => return Self::malformed("The body is not UTF-8."),
+            Some(ReadBodyError::Io(_)) => return Self::malformed("The body ended too soon."),
+            Some(ReadBodyError::BodyHasBeenTaken) | None => {}
+        }
+        match error.status() {
+            StatusCode::NOT_FOUND => Self::new(Code::NotFound),
+            StatusCode::PAYLOAD_TOO_LARGE => Self::new(Code::PayloadTooLarge),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::new(Code::UnsupportedMediaType),
+            status if status.is_client_error() => Self::new(Code::MalformedRequest),
+            _ => Self::internal(error.to_string()),
+        }
+    }
+}
+
+/// The body of every refusal, for the document.
+pub(super) type ErrorPayload = Json<ErrorBody>;

@@ -1,0 +1,57 @@
+//! For those who run the server: is it alive, is it ready, what is it doing.
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::payload::{Json, PlainText};
+use poem_openapi::{ApiResponse, OpenApi};
+
+use super::dto::Done;
+use super::error::{Code, Failure};
+use super::operation::{Operation, Refused};
+use super::{State, Tag};
+
+/// The operations for operators.
+pub struct HealthApi;
+
+#[OpenApi(tag = "Tag::Operations")]
+impl HealthApi {
+    /// Is the process alive?
+    ///
+    /// Looks at nothing but the process itself.
+    #[oai(path = "/livez", method = "get", operation_id = "live")]
+    async fn live(&self) -> Healthy {
+        Healthy::Ok(Json(Done::new("alive")))
+    }
+
+    /// Is the server ready to answer?
+    ///
+    /// The database answers and its schema is the one this server needs.
+    #[oai(path = "/readyz", method = "get", operation_id = "ready")]
+    async fn ready(&self, state: Data<&Arc<State>>) -> Result<Healthy, Refused<Ready>> {
+        state.readiness.check().await.map_err(Failure::unavailable)?;
+        Ok(Healthy::Ok(Json(Done::new("ready"))))
+    }
+
+    /// Metrics
+    ///
+    /// In the text format of Prometheus.
+    #[oai(path = "/metrics", method = "get", operation_id = "metrics")]
+    async fn metrics(&self, state: Data<&Arc<State>>) -> Result<PlainText<String>, Refused<Ready>> {
+        state.metrics_text().map(PlainText).map_err(|error| Failure::internal(error).into())
+    }
+}
+
+#[derive(ApiResponse)]
+enum Healthy {
+    /// Yes.
+    #[oai(status = 200)]
+    Ok(Json<Done>),
+}
+
+struct Ready;
+
+impl Operation for Ready {
+    const REFUSALS: &'static [(Code, &'static str)] =
+        &[(Code::Unavailable, "Not now"), (Code::Internal, "Something went wrong on our side")];
+}

@@ -1,0 +1,203 @@
+//! HTTP: the routes, and what is around them.
+
+pub mod auth;
+mod client;
+pub mod dto;
+mod envelope;
+pub mod error;
+pub mod health;
+mod operation;
+mod page;
+pub mod payload;
+pub mod security;
+pub mod users;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use auth_core::{AuthService, BoxError, Clock, PasswordPool};
+use auth_storage::Database;
+use ipnet::IpNet;
+use poem::endpoint::{BoxEndpoint, make_sync};
+use poem::http::{HeaderValue, Method, StatusCode, header};
+use poem::{Endpoint, EndpointExt, Request, Response, Result, Route, RouteMethod};
+use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
+
+use self::envelope::{Envelope, MatchedRoute};
+use self::error::Failure;
+use crate::metrics::Metrics;
+
+/// What the handlers work with.
+pub struct State {
+    /// Who registers, logs in, checks and logs out.
+    pub service: AuthService,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// The threads that hash.
+    pub passwords: PasswordPool,
+    /// The database, if the stores are in one.
+    pub database: Option<Database>,
+    /// Whether the server can do its work.
+    pub readiness: Arc<dyn Readiness>,
+}
+
+impl State {
+    fn metrics_text(&self) -> std::result::Result<String, prometheus::Error> {
+        self.metrics.observe_passwords(self.passwords.stats());
+        if let Some(database) = &self.database {
+            self.metrics.observe_database(database.pool_stats());
+        }
+        self.metrics.render()
+    }
+}
+
+/// Says whether what the server stands on is there.
+#[async_trait]
+pub trait Readiness: Send + Sync {
+    /// Looks now.
+    ///
+    /// # Errors
+    ///
+    /// What is missing.
+    async fn check(&self) -> std::result::Result<(), BoxError>;
+}
+
+/// The groups of the document.
+#[derive(Tags)]
+enum Tag {
+    /// Registering, logging in, checking a token, logging out.
+    #[oai(rename = "auth")]
+    Auth,
+    /// Users.
+    #[oai(rename = "user")]
+    User,
+    /// For those who run the server.
+    #[oai(rename = "operations")]
+    Operations,
+}
+
+type Api = (auth::AuthApi, users::UsersApi, health::HealthApi);
+
+fn api() -> Api {
+    (auth::AuthApi, users::UsersApi, health::HealthApi)
+}
+
+fn document() -> OpenApiService<Api, ()> {
+    OpenApiService::new(api(), "Revocable authentication", env!("CARGO_PKG_VERSION"))
+        .description(
+            "Register, log in, check a token, log out — and a token that was logged out is refused. Every answer that is \
+             not a success has the same form: `status`, `message`, a stable `code`, and `errors` by field where there are any.",
+        )
+        .license(LicenseObject::new("MIT OR Apache-2.0").identifier("MIT OR Apache-2.0"))
+}
+
+/// The `OpenAPI` document as JSON.
+#[must_use]
+pub fn openapi_json() -> String {
+    document().spec()
+}
+
+/// What the routes are built from.
+pub(crate) struct Routes {
+    pub(crate) state: Arc<State>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) docs: bool,
+}
+
+impl Routes {
+    /// Everything the server answers, as one endpoint that never fails.
+    pub(crate) fn endpoint(self) -> BoxEndpoint<'static, Response> {
+        let mut table: RouteTable = HashMap::new();
+        api().add_routes(&mut table);
+        if self.docs {
+            add_docs(&mut table);
+        }
+        let routes = table.into_iter().fold(Route::new(), |route, (pattern, methods)| {
+            let answers = Answers::new(&pattern, methods);
+            route.at(pattern, answers)
+        });
+        Envelope::around(routes, self.state, self.clock, self.trusted_proxies).boxed()
+    }
+}
+
+type RouteTable = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
+
+fn add_docs(table: &mut RouteTable) {
+    let mut get = |pattern: &str, endpoint: BoxEndpoint<'static>| {
+        table.entry(pattern.to_owned()).or_default().insert(Method::GET, endpoint);
+    };
+    let spec = openapi_json();
+    for path in ["/openapi.json", "/swagger.json"] {
+        get(path, text("application/json", spec.clone()));
+    }
+    let page = document().swagger_ui_html();
+    for path in ["/docs", "/docs/"] {
+        get(path, text("text/html; charset=utf-8", page.clone()));
+    }
+    let to_docs =
+        make_sync(|_| Response::builder().status(StatusCode::FOUND).header(header::LOCATION, "/docs").finish());
+    get("/", to_docs.boxed());
+}
+
+/// A text that never changes. The page brings its own script and style, so nothing from elsewhere is let in.
+fn text(content_type: &'static str, body: String) -> BoxEndpoint<'static> {
+    const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src 'self' data:; \
+                          connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+    let body = Arc::<str>::from(body);
+    make_sync(move |_| {
+        Response::builder()
+            .content_type(content_type)
+            .header(header::CACHE_CONTROL, "no-cache")
+            .header(header::CONTENT_SECURITY_POLICY, POLICY)
+            .body(body.to_string())
+    })
+    .boxed()
+}
+
+/// The methods of one path. Says which one it was, and which there are when it is none of them.
+struct Answers {
+    pattern: Arc<str>,
+    allow: HeaderValue,
+    allowed: Vec<Method>,
+    methods: RouteMethod,
+}
+
+impl Answers {
+    fn new(pattern: &str, methods: HashMap<Method, BoxEndpoint<'static>>) -> Self {
+        let mut allowed: Vec<Method> = methods.keys().cloned().collect();
+        if allowed.contains(&Method::GET) {
+            allowed.push(Method::HEAD);
+        }
+        allowed.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+        let names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
+        Self {
+            pattern: documented(pattern).into(),
+            allow: HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static("")),
+            methods: methods
+                .into_iter()
+                .fold(RouteMethod::new(), |route, (method, endpoint)| route.method(method, endpoint)),
+            allowed,
+        }
+    }
+}
+
+impl Endpoint for Answers {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        if let Some(route) = request.data::<MatchedRoute>() {
+            route.set(Arc::clone(&self.pattern));
+        }
+        if !self.allowed.contains(request.method()) {
+            return Err(Failure::method_not_allowed(self.allow.clone()).into());
+        }
+        self.methods.call(request).await
+    }
+}
+
+/// The pattern as the document writes it: the router's own names for parameters mean nothing to a reader of metrics.
+fn documented(pattern: &str) -> String {
+    pattern.replace(":param0", "{public_id}")
+}

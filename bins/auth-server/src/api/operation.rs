@@ -1,0 +1,84 @@
+//! Which refusals an operation is documented with.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use poem_openapi::ApiResponse;
+use poem_openapi::payload::Payload;
+use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::types::Type;
+
+use super::error::{Code, ErrorPayload, Failure};
+
+/// An operation and the ways in which it refuses.
+pub trait Operation: Send + Sync + 'static {
+    /// Each status it may refuse with, and what that means.
+    const REFUSALS: &'static [(Code, &'static str)];
+}
+
+/// A [`Failure`] of the operation `O`. The type says what the document lists; at run time it is the failure.
+pub struct Refused<O> {
+    failure: Failure,
+    operation: PhantomData<O>,
+}
+
+impl<O, E: Into<Failure> + Reason> From<E> for Refused<O> {
+    fn from(error: E) -> Self {
+        Self { failure: error.into(), operation: PhantomData }
+    }
+}
+
+/// What a [`Refused`] is made from.
+pub trait Reason {}
+
+impl Reason for Failure {}
+impl Reason for auth_core::RegisterError {}
+impl Reason for auth_core::LoginError {}
+impl Reason for auth_core::AccountError {}
+impl Reason for auth_core::StoreError {}
+
+impl<O> fmt::Debug for Refused<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.failure.fmt(f)
+    }
+}
+
+impl<O> From<Refused<O>> for poem::Error {
+    fn from(refused: Refused<O>) -> Self {
+        refused.failure.into()
+    }
+}
+
+impl<O: Operation> ApiResponse for Refused<O> {
+    fn meta() -> MetaResponses {
+        let responses = O::REFUSALS.iter().map(|&(code, description)| {
+            let status = code.status().as_u16();
+            MetaResponse {
+                description,
+                status: Some(status),
+                status_range: None,
+                content: vec![MetaMediaType { content_type: "application/json", schema: ErrorPayload::schema_ref() }],
+                headers: match status {
+                    401 => vec![text_header("WWW-Authenticate", "The challenge of RFC 6750")],
+                    429 | 503 => vec![text_header("Retry-After", "How many seconds to wait")],
+                    _ => Vec::new(),
+                },
+            }
+        });
+        MetaResponses { responses: responses.collect() }
+    }
+
+    fn register(registry: &mut Registry) {
+        <ErrorPayload as Payload>::register(registry);
+    }
+}
+
+fn text_header(name: &str, description: &str) -> MetaHeader {
+    MetaHeader {
+        name: name.into(),
+        description: Some(description.into()),
+        required: true,
+        deprecated: false,
+        schema: String::schema_ref(),
+    }
+}

@@ -1,0 +1,116 @@
+//! The two parameters of a list that is read a page at a time. Both are checked before either is refused.
+
+use auth_core::UserId;
+use poem::{Request, RequestBody, Result};
+use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use serde_json::Value;
+
+use super::error::{Failure, FieldErrors};
+
+/// How many users a page has unless the request says so.
+const DEFAULT_LIMIT: u32 = 50;
+
+/// How many it has at most.
+const MAX_LIMIT: u32 = 200;
+
+/// The `limit` parameter, as it was given.
+pub(super) struct Limit(Option<String>);
+
+/// The `after` parameter, as it was given.
+pub(super) struct After(Option<String>);
+
+/// What the two parameters say.
+pub(super) fn page(limit: Limit, after: After) -> Result<(u32, Option<UserId>), Failure> {
+    let mut errors = FieldErrors::new();
+    let limit = match limit.0.map(|text| text.parse()) {
+        None => Some(DEFAULT_LIMIT),
+        Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => Some(limit),
+        Some(_) => {
+            errors.insert("limit".to_owned(), format!("'limit' must be a number from 1 to {MAX_LIMIT}"));
+            None
+        }
+    };
+    let after = match after.0.map(|text| text.parse()) {
+        None => Some(None),
+        Some(Ok(id)) => Some(Some(id)),
+        Some(Err(_)) => {
+            errors.insert("after".to_owned(), "'after' must be the 'next' of another page".to_owned());
+            None
+        }
+    };
+    match (limit, after) {
+        (Some(limit), Some(after)) => Ok((limit, after)),
+        _ => Err(Failure::validation(errors)),
+    }
+}
+
+fn parameter(request: &Request, name: &str) -> Option<String> {
+    let parameters: Vec<(String, String)> = request.params().unwrap_or_default();
+    parameters.into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+}
+
+macro_rules! query_parameter {
+    ($parameter:ident, $schema:expr) => {
+        impl<'a> ApiExtractor<'a> for $parameter {
+            const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+
+            type ParamType = String;
+            type ParamRawType = String;
+
+            fn param_in() -> Option<MetaParamIn> {
+                Some(MetaParamIn::Query)
+            }
+
+            fn param_schema_ref() -> Option<MetaSchemaRef> {
+                Some(MetaSchemaRef::Inline(Box::new($schema)))
+            }
+
+            async fn from_request(
+                request: &'a Request,
+                _: &mut RequestBody,
+                options: ExtractParamOptions<Self::ParamType>,
+            ) -> Result<Self> {
+                Ok(Self(parameter(request, options.name)))
+            }
+        }
+    };
+}
+
+query_parameter!(
+    Limit,
+    MetaSchema {
+        minimum: Some(1.0),
+        maximum: Some(f64::from(MAX_LIMIT)),
+        default: Some(Value::from(DEFAULT_LIMIT)),
+        ..MetaSchema::new("integer")
+    }
+);
+query_parameter!(After, MetaSchema::new_with_format("string", "uuid"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(limit: Option<&str>, after: Option<&str>) -> Result<(u32, Option<UserId>), Vec<String>> {
+        page(Limit(limit.map(str::to_owned)), After(after.map(str::to_owned)))
+            .map_err(|failure| failure.field_errors().unwrap().keys().cloned().collect())
+    }
+
+    #[test]
+    fn a_page_has_fifty_users_unless_it_is_told_otherwise() {
+        assert_eq!(read(None, None), Ok((50, None)));
+        assert_eq!(read(Some("1"), None), Ok((1, None)));
+        assert_eq!(read(Some("200"), None), Ok((200, None)));
+        let id = "01935a1e-8c00-7def-8123-456789abcdef";
+        assert_eq!(read(None, Some(id)), Ok((50, Some(id.parse().unwrap()))));
+    }
+
+    #[test]
+    fn both_parameters_are_named_when_both_are_wrong() {
+        for limit in ["0", "201", "-1", "1.5", "", "many", "99999999999"] {
+            assert_eq!(read(Some(limit), None), Err(vec!["limit".to_owned()]), "{limit}");
+        }
+        assert_eq!(read(Some("0"), Some("x")), Err(vec!["after".to_owned(), "limit".to_owned()]));
+    }
+}

@@ -1,0 +1,151 @@
+//! Users: creating, listing, looking up.
+
+use std::sync::Arc;
+
+use auth_core::{NewAccount, UserId};
+use poem::web::Data;
+use poem_openapi::param::Path;
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, OpenApi};
+
+use super::auth::{Registered, Registration};
+use super::dto::{TokenGranted, UserPage, UserView};
+use super::error::{Code, Failure};
+use super::operation::{Operation, Refused};
+use super::page::{After, Limit, page};
+use super::payload::Body;
+use super::security::{AdminBearer, Bearer};
+use super::{State, Tag};
+
+/// The operations on users.
+pub struct UsersApi;
+
+#[OpenApi(tag = "Tag::User")]
+impl UsersApi {
+    /// Register a user
+    ///
+    /// The same operation as `POST /auth/register`.
+    #[oai(path = "/user/", method = "post", operation_id = "createUser")]
+    async fn create(
+        &self,
+        state: Data<&Arc<State>>,
+        account: Body<NewAccount>,
+    ) -> Result<Registered, Refused<Registration>> {
+        let session = state.service.register(account.0).await?;
+        Ok(Registered::Created(Json(TokenGranted::new("Successfully registered.", &session))))
+    }
+
+    #[oai(path = "/user", method = "post", hidden = true)]
+    async fn create_without_slash(
+        &self,
+        state: Data<&Arc<State>>,
+        account: Body<NewAccount>,
+    ) -> Result<Registered, Refused<Registration>> {
+        self.create(state, account).await
+    }
+
+    /// List users
+    ///
+    /// For admins. In order of registration, a page at a time: give the `next` of a page as `after` for the page that
+    /// follows.
+    #[oai(path = "/user/", method = "get", operation_id = "listUsers")]
+    async fn list(
+        &self,
+        state: Data<&Arc<State>>,
+        _admin: AdminBearer,
+        /// How many users at most
+        limit: Limit,
+        /// The `next` of the page before
+        after: After,
+    ) -> Result<Listed, Refused<Listing>> {
+        let (limit, after) = page(limit, after)?;
+        // One more than asked for tells whether there is a next page.
+        let users = state.service.list_users(after, limit + 1).await?;
+        Ok(Listed::Ok(Json(UserPage::new(users, limit as usize))))
+    }
+
+    #[oai(path = "/user", method = "get", hidden = true)]
+    async fn list_without_slash(
+        &self,
+        state: Data<&Arc<State>>,
+        admin: AdminBearer,
+        limit: Limit,
+        after: After,
+    ) -> Result<Listed, Refused<Listing>> {
+        self.list(state, admin, limit, after).await
+    }
+
+    /// Who am I?
+    ///
+    /// The user whose token it is.
+    #[oai(path = "/user/me", method = "get", operation_id = "getCurrentUser")]
+    async fn me(&self, state: Data<&Arc<State>>, bearer: Bearer) -> Result<Found, Refused<LookUp>> {
+        Ok(Found::Ok(Json(state.service.current_user(&bearer.0).await?.into())))
+    }
+
+    /// Look up a user
+    ///
+    /// For admins, and for the user themself.
+    #[oai(path = "/user/:public_id", method = "get", operation_id = "getUser")]
+    async fn one(
+        &self,
+        state: Data<&Arc<State>>,
+        bearer: Bearer,
+        /// The id of the user
+        public_id: Path<String>,
+    ) -> Result<Found, Refused<LookUp>> {
+        let id = public_id.0.parse::<UserId>().map_err(|_| Failure::new(Code::UserNotFound))?;
+        if id != bearer.0.user_id() && !bearer.0.is_admin() {
+            // Whether such a user exists is none of their business either.
+            return Err(Failure::new(Code::AdminRequired).into());
+        }
+        Ok(Found::Ok(Json(state.service.find_user(id).await?.into())))
+    }
+}
+
+#[derive(ApiResponse)]
+enum Listed {
+    /// A page of users.
+    #[oai(status = 200)]
+    Ok(Json<UserPage>),
+}
+
+#[derive(ApiResponse)]
+enum Found {
+    /// The user.
+    #[oai(status = 200)]
+    Ok(Json<UserView>),
+}
+
+struct Listing;
+
+impl Operation for Listing {
+    const REFUSALS: &'static [(Code, &'static str)] = &[
+        (Code::ValidationFailed, "`limit` or `after` is wrong"),
+        (
+            Code::TokenInvalid,
+            "The token is invalid (`token_invalid`), expired (`token_expired`) or revoked (`token_revoked`)",
+        ),
+        (Code::AdminRequired, "The token is not an admin's (`admin_required`), or none was sent (`token_missing`)"),
+        (Code::Unavailable, "The database is unavailable"),
+        (Code::Internal, "Something went wrong on our side"),
+    ];
+}
+
+struct LookUp;
+
+impl Operation for LookUp {
+    const REFUSALS: &'static [(Code, &'static str)] = &[
+        (
+            Code::TokenInvalid,
+            "The token is invalid (`token_invalid`), expired (`token_expired`) or revoked (`token_revoked`)",
+        ),
+        (
+            Code::AdminRequired,
+            "It is another user and the token is not an admin's (`admin_required`), or none was sent (`token_missing`)",
+        ),
+        (Code::UserNotFound, "There is no such user"),
+        (Code::Unavailable, "The database is unavailable"),
+        (Code::Internal, "Something went wrong on our side"),
+    ];
+}

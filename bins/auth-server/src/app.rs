@@ -1,0 +1,244 @@
+//! The composition root: the one place where parts meet. Everything else is given what it needs.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use auth_core::blacklist::UnsyncedBlacklist;
+use auth_core::service::BuildError;
+use auth_core::{
+    AuthService, BcryptHasher, Blacklist, BoxError, Clock, JwtCodec, PasswordPolicy, PasswordPool, PoolOptions,
+    RevocationLog, SigningKey, UserStore,
+};
+use auth_migrations::MigrateError;
+use auth_storage::{ConnectError, ConnectOptions, Database, SeaRevocationLog, SeaUserStore};
+use poem::Response;
+use poem::endpoint::BoxEndpoint;
+
+use crate::api::{Readiness, Routes, State};
+use crate::config::{Config, SigningSource};
+use crate::metrics::Metrics;
+use crate::secret_file;
+use crate::tasks::Purge;
+
+/// How long the database may take to say that it is there.
+const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Where users and revocations are kept.
+#[derive(Debug, Clone)]
+pub struct Stores {
+    /// The users.
+    pub users: Arc<dyn UserStore>,
+    /// The log of revocations.
+    pub log: Arc<dyn RevocationLog>,
+}
+
+/// A server that is put together and not listening yet.
+pub struct App {
+    state: Arc<State>,
+    log: Arc<dyn RevocationLog>,
+    clock: Arc<dyn Clock>,
+    database: Option<Database>,
+    trusted_proxies: Vec<ipnet::IpNet>,
+    docs: bool,
+}
+
+impl App {
+    /// Opens the database of `config`, migrates it if `config` says so, and puts the parts together.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be used, the secret cannot be read, or a thread cannot be started.
+    pub async fn build(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
+        let database = open_database(config).await?;
+        if config.migrate {
+            auth_migrations::up(database.connection()).await?;
+        }
+        let stores = Stores {
+            users: Arc::new(SeaUserStore::new(database.clone())),
+            log: Arc::new(SeaRevocationLog::new(database.clone())),
+        };
+        let readiness = Arc::new(DatabaseReadiness { database: database.clone() });
+        Self::assemble(config, clock, stores, readiness, Some(database))
+    }
+
+    /// Puts the parts together over stores that are there already.
+    ///
+    /// # Errors
+    ///
+    /// When the secret cannot be read or a thread cannot be started.
+    pub fn with_stores(config: &Config, clock: Arc<dyn Clock>, stores: Stores) -> Result<Self, AppError> {
+        Self::assemble(config, clock, stores, Arc::new(AlwaysReady), None)
+    }
+
+    fn assemble(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        stores: Stores,
+        readiness: Arc<dyn Readiness>,
+        database: Option<Database>,
+    ) -> Result<Self, AppError> {
+        let Stores { users, log } = stores;
+        let blacklist: Arc<dyn Blacklist> = Arc::new(UnsyncedBlacklist::new(Arc::clone(&log)));
+        let passwords = password_pool(config, &clock)?;
+        let service = AuthService::builder()
+            .users(users)
+            .blacklist(blacklist)
+            .codec(Arc::new(codec(config)?))
+            .passwords(passwords.clone())
+            .policy(PasswordPolicy::new(config.password_min_length))
+            .clock(Arc::clone(&clock))
+            .token_life(config.token_ttl)
+            .build()?;
+        let metrics = Metrics::new().map_err(|error| AppError::Internal(error.into()))?;
+        let state = State { service, metrics, passwords, database: database.clone(), readiness };
+        Ok(Self {
+            state: Arc::new(state),
+            log,
+            clock,
+            database,
+            trusted_proxies: config.trusted_proxies.clone(),
+            docs: config.docs,
+        })
+    }
+
+    /// Everything the server answers.
+    #[must_use]
+    pub fn endpoint(&self) -> BoxEndpoint<'static, Response> {
+        let routes = Routes {
+            state: Arc::clone(&self.state),
+            clock: Arc::clone(&self.clock),
+            trusted_proxies: self.trusted_proxies.clone(),
+            docs: self.docs,
+        };
+        routes.endpoint()
+    }
+
+    /// The service, for what needs no HTTP.
+    #[must_use]
+    pub fn service(&self) -> &AuthService {
+        &self.state.service
+    }
+
+    /// Whether the server could do its work now.
+    ///
+    /// # Errors
+    ///
+    /// What is missing.
+    pub async fn ready(&self) -> Result<(), BoxError> {
+        self.state.readiness.check().await
+    }
+
+    /// What removes expired entries from the blacklist.
+    pub(crate) fn purge(&self) -> Purge {
+        Purge { log: Arc::clone(&self.log), clock: Arc::clone(&self.clock), metrics: self.state.metrics.clone() }
+    }
+
+    /// Waits for what is being written and closes the database.
+    pub async fn close(&self) {
+        if let Some(database) = &self.database
+            && let Err(error) = database.close().await
+        {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the database was not closed in order");
+        }
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("service", &self.state.service).finish_non_exhaustive()
+    }
+}
+
+/// Opens the database of `config`. The folder of the development database is made if it is absent.
+///
+/// # Errors
+///
+/// When it cannot be opened.
+pub async fn open_database(config: &Config) -> Result<Database, AppError> {
+    if config.needs_data_dir() {
+        secret_file::create_data_dir(&config.data_dir)
+            .map_err(|error| AppError::DataDir(config.data_dir.display().to_string(), error))?;
+    }
+    Ok(auth_storage::connect(config.database_url.expose_url(), ConnectOptions::default()).await?)
+}
+
+fn password_pool(config: &Config, clock: &Arc<dyn Clock>) -> Result<PasswordPool, AppError> {
+    let hasher = BcryptHasher::new(config.bcrypt_cost).map_err(|error| AppError::Internal(error.into()))?;
+    let mut options = PoolOptions::default();
+    options.clock = Arc::clone(clock);
+    PasswordPool::new(Arc::new(hasher), options).map_err(|error| AppError::Internal(error.into()))
+}
+
+fn codec(config: &Config) -> Result<JwtCodec, AppError> {
+    let signing = match &config.signing {
+        SigningSource::Key(key) => key.clone(),
+        SigningSource::CreatedAt(path) => {
+            let secret = secret_file::read_or_create(path)
+                .map_err(|error| AppError::Secret(path.display().to_string(), error))?;
+            signing_key(secret.expose_secret())?
+        }
+        SigningSource::Random => signing_key(secret_file::random_secret()?.expose_secret())?,
+    };
+    let codec = JwtCodec::new(signing, &config.token_issuer, &config.token_audience);
+    Ok(config.verifying.iter().cloned().fold(codec, JwtCodec::with_verifying_key))
+}
+
+fn signing_key(secret: &[u8]) -> Result<SigningKey, AppError> {
+    SigningKey::from_secret(secret).map_err(|error| AppError::Internal(error.into()))
+}
+
+/// Ready when the database answers and has the schema that this server needs.
+struct DatabaseReadiness {
+    database: Database,
+}
+
+#[async_trait]
+impl Readiness for DatabaseReadiness {
+    async fn check(&self) -> Result<(), BoxError> {
+        let look = async {
+            self.database.ping().await?;
+            let current = auth_migrations::is_current(self.database.connection()).await?;
+            if current { Ok(()) } else { Err("the database is not migrated".into()) }
+        };
+        tokio::time::timeout(READINESS_TIMEOUT, look).await?
+    }
+}
+
+struct AlwaysReady;
+
+#[async_trait]
+impl Readiness for AlwaysReady {
+    async fn check(&self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+/// Why a server cannot be put together.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppError {
+    /// The data directory cannot be made.
+    #[error("the data directory {0} cannot be made")]
+    DataDir(String, #[source] io::Error),
+    /// The secret cannot be made or read.
+    #[error("the secret in {0} cannot be made or read")]
+    Secret(String, #[source] io::Error),
+    /// The operating system has no randomness to give.
+    #[error("there is no randomness for a secret")]
+    Random(#[from] getrandom::Error),
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The database cannot be migrated.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    /// The service cannot be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// A part that cannot fail on good input failed.
+    #[error("a part could not be made")]
+    Internal(#[source] BoxError),
+}

@@ -1,0 +1,267 @@
+//! The command line: what can be asked of the program, and which exit code says what.
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | it was done |
+//! | 1 | it failed while running |
+//! | 2 | the command line makes no sense |
+//! | 78 | the configuration cannot be used (`EX_CONFIG` of sysexits) |
+
+mod serve;
+mod users;
+
+use std::collections::BTreeMap;
+use std::error::Error as StdError;
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_core::{BoxError, SystemClock};
+use clap::{Args, Parser, Subcommand};
+use zeroize::Zeroizing;
+
+use crate::app::{App, open_database};
+use crate::config::{Config, Problems, Setting, Sources};
+use crate::{api, telemetry};
+
+/// `EX_CONFIG` of sysexits: the configuration cannot be used.
+const EXIT_CONFIG: u8 = 78;
+
+/// How long the health check waits for an answer.
+const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Authentication whose logout means it.
+///
+/// Settings come from the profile, a TOML file, the environment (`AUTH_…`) and flags, each over the one before.
+#[derive(Debug, Parser)]
+#[command(name = "auth-server", version, about, long_about = None, after_help = "Exit codes: 0 done, 1 failed, 2 usage, 78 configuration.")]
+pub struct Cli {
+    #[command(flatten)]
+    settings: SettingFlags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Args)]
+struct SettingFlags {
+    /// The configuration file (default: `AUTH_CONFIG`)
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The profile: dev, test or prod (`AUTH_ENV`)
+    #[arg(long, global = true, value_name = "PROFILE")]
+    env: Option<String>,
+    /// Where to listen (`AUTH_LISTEN`)
+    #[arg(long, global = true, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Where the development profile keeps its files (`AUTH_DATA_DIR`)
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Whether to serve the API documents: on or off (`AUTH_DOCS`)
+    #[arg(long, global = true, value_name = "ON/OFF")]
+    docs: Option<String>,
+    /// Whether to apply pending migrations at start: on or off (`AUTH_MIGRATE`)
+    #[arg(long, global = true, value_name = "ON/OFF")]
+    migrate: Option<String>,
+    /// What to log (`AUTH_LOG`)
+    #[arg(long, global = true, value_name = "DIRECTIVES")]
+    log: Option<String>,
+    /// How to write it: text or json (`AUTH_LOG_FORMAT`)
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server (the default)
+    Serve,
+    /// Make, take back or look at the tables
+    #[command(subcommand)]
+    Migrate(Migrate),
+    /// Manage users
+    #[command(subcommand)]
+    User(users::UserCommand),
+    /// Print the `OpenAPI` document
+    Openapi,
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Ask a running server whether it is ready: exit code 0 if it is, 1 if not
+    Healthcheck,
+}
+
+#[derive(Debug, Subcommand)]
+enum Migrate {
+    /// Apply every migration that is not applied yet
+    Up,
+    /// Take back migrations, with all data in what they made
+    Down {
+        /// How many
+        #[arg(long, default_value_t = 1)]
+        steps: u32,
+    },
+    /// List the migrations: exit code 0 if all are applied, 1 if not
+    Status,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Report everything that is wrong
+    Check,
+    /// Print the effective settings; secrets are redacted
+    Show,
+}
+
+impl SettingFlags {
+    fn sources(&self) -> Sources {
+        let given = [
+            (Setting::Env, &self.env),
+            (Setting::Listen, &self.listen),
+            (Setting::DataDir, &self.data_dir),
+            (Setting::Docs, &self.docs),
+            (Setting::Migrate, &self.migrate),
+            (Setting::Log, &self.log),
+            (Setting::LogFormat, &self.log_format),
+        ];
+        let flags: BTreeMap<Setting, String> =
+            given.into_iter().filter_map(|(setting, value)| Some((setting, value.clone()?))).collect();
+        Sources::from_process(flags, self.config.clone())
+    }
+}
+
+/// Does what the command line asks for.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    let outcome = cli.run(&mut io::stdout().lock());
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            let code = if error.is::<Problems>() { EXIT_CONFIG } else { 1 };
+            let _ = writeln!(io::stderr(), "error: {}", chain(error.as_ref()));
+            ExitCode::from(code)
+        }
+    }
+}
+
+impl Cli {
+    fn run(self, out: &mut dyn Write) -> Result<ExitCode, BoxError> {
+        let command = self.command.unwrap_or(Command::Serve);
+        if let Command::Openapi = command {
+            writeln!(out, "{}", api::openapi_json())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let config = Config::load(self.settings.sources())?;
+        match command {
+            Command::Config(command) => {
+                command.run(&config, out)?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            Command::Healthcheck => {
+                healthcheck(config.listen)?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            _ => {}
+        }
+        telemetry::start(&config);
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
+        runtime()?.block_on(async {
+            match command {
+                Command::Migrate(command) => command.run(&config, out).await,
+                Command::User(command) => {
+                    let app = App::build(&config, Arc::new(SystemClock)).await?;
+                    let outcome = command.run(app.service(), out).await;
+                    app.close().await;
+                    outcome.map(|()| ExitCode::SUCCESS)
+                }
+                _ => serve::run(&config).await,
+            }
+        })
+    }
+}
+
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+impl Migrate {
+    async fn run(self, config: &Config, out: &mut dyn Write) -> Result<ExitCode, BoxError> {
+        let database = open_database(config).await?;
+        let connection = database.connection();
+        let mut code = ExitCode::SUCCESS;
+        match self {
+            Self::Up => auth_migrations::up(connection).await?,
+            Self::Down { steps } => auth_migrations::down(connection, steps).await?,
+            Self::Status => {}
+        }
+        for migration in auth_migrations::status(connection).await? {
+            writeln!(out, "{:<8} {}", if migration.applied { "applied" } else { "pending" }, migration.name)?;
+            if matches!(self, Self::Status) && !migration.applied {
+                code = ExitCode::FAILURE;
+            }
+        }
+        database.close().await?;
+        Ok(code)
+    }
+}
+
+impl ConfigCommand {
+    fn run(&self, config: &Config, out: &mut dyn Write) -> io::Result<()> {
+        for warning in &config.warnings {
+            writeln!(out, "warning: {warning}")?;
+        }
+        match self {
+            Self::Check => writeln!(out, "the configuration of the {} profile is good", config.profile),
+            Self::Show => config.shown().iter().try_for_each(|shown| {
+                writeln!(out, "{} = {}  # {}", shown.setting.variable(), shown.value, shown.origin)
+            }),
+        }
+    }
+}
+
+/// Asks the server that listens on `address` whether it is ready, with as little as that takes.
+fn healthcheck(address: SocketAddr) -> Result<(), BoxError> {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(ip, address.port()), HEALTHCHECK_TIMEOUT)?;
+    stream.set_read_timeout(Some(HEALTHCHECK_TIMEOUT))?;
+    stream.set_write_timeout(Some(HEALTHCHECK_TIMEOUT))?;
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut status = Vec::new();
+    stream.take(64).read_to_end(&mut status)?;
+    if status.starts_with(b"HTTP/1.1 200 ") { Ok(()) } else { Err("the server is not ready".into()) }
+}
+
+/// Reads a password: asked for without echo at a terminal, else the first line of standard input.
+fn read_password() -> io::Result<Zeroizing<String>> {
+    if io::stdin().is_terminal() {
+        return rpassword::prompt_password("Password: ").map(Zeroizing::new);
+    }
+    let mut line = Zeroizing::new(String::with_capacity(1024));
+    io::stdin().lock().read_line(&mut line)?;
+    Ok(Zeroizing::new(line.trim_end_matches(['\n', '\r']).to_owned()))
+}
+
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        let cause = error.to_string();
+        // A transparent error says what its source says.
+        if !text.ends_with(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+        next = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! Durations as people write them: `250ms`, `90s`, `15m`, `2h`, `1d`, also joined: `1h30m`.
+
+use std::time::Duration;
+
+/// Reads a duration. A number without a unit is refused: nobody could say whether it was meant in seconds.
+pub(super) fn parse(text: &str) -> Option<Duration> {
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return None;
+    }
+    let mut total = Duration::ZERO;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let number: u64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let unit_end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let milliseconds = match rest[..unit_end].trim() {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" | "min" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "w" => 7 * 86_400_000,
+            _ => return None,
+        };
+        rest = &rest[unit_end..];
+        total = total.checked_add(Duration::from_millis(number.checked_mul(milliseconds)?))?;
+    }
+    Some(total)
+}
+
+/// Writes a duration of whole seconds with the largest units, so that [`parse`] reads it back.
+pub(super) fn format(duration: Duration) -> String {
+    let mut seconds = duration.as_secs();
+    let mut text = String::new();
+    for (unit, length) in [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)] {
+        let count = seconds / length;
+        seconds %= length;
+        if count > 0 {
+            text.push_str(&count.to_string());
+            text.push_str(unit);
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        for (text, seconds) in [("1d", 86_400), ("2h", 7_200), ("1h30m", 5_400), (" 90 s ", 90), ("1w", 604_800)] {
+            assert_eq!(parse(text), Some(Duration::from_secs(seconds)), "{text}");
+        }
+        assert_eq!(parse("250ms"), Some(Duration::from_millis(250)));
+        for wrong in ["", "90", "1.5h", "-1s", "1y", "h", "99999999999999999999s", "9999999999999999999d"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_can_be_read(seconds in 0_u64..10_000_000) {
+            let duration = Duration::from_secs(seconds);
+            prop_assert_eq!(parse(&format(duration)), Some(duration));
+        }
+
+        #[test]
+        fn no_text_makes_the_reader_panic(text in ".*") {
+            let _ = parse(&text);
+        }
+    }
+}

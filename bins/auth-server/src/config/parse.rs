@@ -1,0 +1,343 @@
+//! From raw values to a [`Config`].
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use auth_core::{MAX_TOKEN_LIFE, SigningKey, VerifyingKey};
+use ipnet::IpNet;
+use tracing_subscriber::EnvFilter;
+
+use super::sources::Layers;
+use super::{Config, DatabaseUrl, LogFormat, Origin, Problem, Problems, Profile, Secret, Setting, Shown};
+use super::{SigningSource, Sources, duration};
+
+/// The lowest bcrypt cost that the production profile accepts.
+const MIN_PROD_COST: u32 = 10;
+
+/// The fewest characters of a password that the production profile accepts (NIST SP 800-63B-4 §3.1.1.2).
+const MIN_PROD_PASSWORD: usize = 15;
+
+/// The most characters that can be asked of a password: bcrypt reads 72 bytes.
+const MAX_PASSWORD_MIN_LENGTH: usize = 64;
+
+/// A random secret of 32 bytes has more different bytes than this in any spelling; a phrase or a key held down has not.
+const MIN_DISTINCT_SECRET_BYTES: usize = 10;
+
+pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
+    let mut problems = Problems::default();
+    let mut warnings = Vec::new();
+    let layers = sources.open(&mut problems, &mut warnings);
+    let mut reader = Reader { layers, problems, shown: Vec::new() };
+    let profile = reader.profile();
+
+    let listen = reader.take(Setting::Listen, SocketAddr::from(([127, 0, 0, 1], 5000)), |text| {
+        text.parse().map_err(|_| "must be an IP address and a port, as in 127.0.0.1:5000 or [::1]:5000")
+    });
+    let data_dir = reader.take_shown(
+        Setting::DataDir,
+        PathBuf::from("./data"),
+        |path| path.display().to_string(),
+        |text| Ok::<_, &str>(PathBuf::from(text)),
+    );
+    let database_url = reader.database_url(profile, &data_dir);
+    let signing = reader.signing(profile, &data_dir);
+    let verifying = reader.verifying();
+    let token_ttl = reader.take_shown(
+        Setting::TokenTtl,
+        Duration::from_secs(86_400),
+        |life| duration::format(*life),
+        |text| {
+            let life = duration::parse(text).ok_or("must be a duration such as 15m, 2h or 1d")?;
+            let usable = life.subsec_nanos() == 0 && !life.is_zero() && life <= MAX_TOKEN_LIFE;
+            if usable { Ok(life) } else { Err("must be whole seconds, from 1s to 90d") }
+        },
+    );
+    let token_issuer = reader.take(Setting::TokenIssuer, "auth-server".to_owned(), word);
+    let token_audience = reader.take(Setting::TokenAudience, "auth-api".to_owned(), word);
+    let bcrypt_cost = reader.bcrypt_cost(profile);
+    let password_min_length = reader.password_min_length(profile);
+    let docs = reader.take_shown(Setting::Docs, profile != Profile::Prod, on_off, switch);
+    let migrate = reader.take_shown(Setting::Migrate, profile != Profile::Prod, on_off, switch);
+    let log = reader.take(Setting::Log, "info".to_owned(), |text| match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("must be directives such as info or warn,auth_server=debug"),
+    });
+    let log_format = reader.take_shown(
+        Setting::LogFormat,
+        LogFormat::Text,
+        |format| if *format == LogFormat::Json { "json" } else { "text" }.to_owned(),
+        |text| match text {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err("must be text or json"),
+        },
+    );
+    let trusted_proxies = reader.take_shown(
+        Setting::TrustedProxies,
+        Vec::new(),
+        |networks| networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+        |text| items(text).map(network).collect::<Result<Vec<_>, _>>(),
+    );
+
+    let Reader { problems, shown, .. } = reader;
+    let database_in_data_dir = database_url == default_database(Profile::Dev, &data_dir);
+    problems.into_result(Config {
+        profile,
+        listen,
+        data_dir,
+        database_url,
+        signing,
+        verifying,
+        token_ttl,
+        token_issuer,
+        token_audience,
+        bcrypt_cost,
+        password_min_length,
+        docs,
+        migrate,
+        log,
+        log_format,
+        trusted_proxies,
+        warnings,
+        shown,
+        database_in_data_dir,
+    })
+}
+
+/// Takes one value after the other and keeps what went wrong. After a problem it goes on with the default, so that the
+/// remaining problems are found too.
+struct Reader {
+    layers: Layers,
+    problems: Problems,
+    shown: Vec<Shown>,
+}
+
+impl Reader {
+    fn raw(&mut self, setting: Setting) -> Option<(String, Origin)> {
+        self.layers.value(setting, &mut self.problems)
+    }
+
+    fn problem(&mut self, setting: Setting, rule: impl Into<String>) {
+        self.problems.push(Problem::new(setting.variable(), rule));
+    }
+
+    fn show(&mut self, setting: Setting, value: impl Into<String>, origin: Origin) {
+        self.shown.push(Shown { setting, value: value.into(), origin });
+    }
+
+    fn take<T: fmt::Display, E: Into<String>>(
+        &mut self,
+        setting: Setting,
+        default: T,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> T {
+        self.take_shown(setting, default, ToString::to_string, parse)
+    }
+
+    fn take_shown<T, E: Into<String>>(
+        &mut self,
+        setting: Setting,
+        default: T,
+        show: impl FnOnce(&T) -> String,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> T {
+        let (value, origin) = match self.raw(setting) {
+            None => (default, Origin::Default),
+            Some((text, origin)) => match parse(text.trim()) {
+                Ok(value) => (value, origin),
+                Err(rule) => {
+                    self.problem(setting, rule);
+                    (default, Origin::Default)
+                }
+            },
+        };
+        self.show(setting, show(&value), origin);
+        value
+    }
+
+    fn profile(&mut self) -> Profile {
+        self.take(Setting::Env, Profile::Dev, |text| match text {
+            "dev" => Ok(Profile::Dev),
+            "test" => Ok(Profile::Test),
+            "prod" => Ok(Profile::Prod),
+            _ => Err("must be dev, test or prod"),
+        })
+    }
+
+    fn database_url(&mut self, profile: Profile, data_dir: &Path) -> DatabaseUrl {
+        let setting = Setting::DatabaseUrl;
+        let (url, origin) = match self.raw(setting) {
+            Some((url, origin)) => (DatabaseUrl::new(url.trim()), origin),
+            None => (default_database(profile, data_dir), Origin::Default),
+        };
+        if origin == Origin::Default && profile == Profile::Prod {
+            self.problem(setting, "must be set in the prod profile");
+        } else if auth_storage::DatabaseKind::of_url(url.expose_url()).is_err() {
+            self.problem(setting, "must be a URL that begins with sqlite:, postgres:// or mysql://");
+        } else if url.scheme() != "sqlite" && url::Url::parse(url.expose_url()).is_err() {
+            self.problem(setting, "is no valid URL; characters such as @ : / in a password must be percent-encoded");
+        } else if profile == Profile::Prod && url.expose_url().contains(":memory:") {
+            self.problem(setting, "must not be an in-memory database in the prod profile");
+        }
+        self.show(setting, url.to_string(), origin);
+        url
+    }
+
+    fn signing(&mut self, profile: Profile, data_dir: &Path) -> SigningSource {
+        let secret = self.raw(Setting::TokenSecret);
+        let key_file = self.raw(Setting::TokenPrivateKeyFile);
+        let unset = match profile {
+            Profile::Dev => SigningSource::CreatedAt(data_dir.join("token-secret")),
+            Profile::Test | Profile::Prod => SigningSource::Random,
+        };
+        match (secret, key_file) {
+            (Some(_), Some(_)) => {
+                let (one, other) = (Setting::TokenSecret.variable(), Setting::TokenPrivateKeyFile.variable());
+                self.problem(Setting::TokenSecret, format!("set either {one} or {other}, not both"));
+                unset
+            }
+            (Some((secret, origin)), None) => {
+                self.show(Setting::TokenSecret, "<redacted>", origin);
+                let secret = Secret::new(secret);
+                if profile == Profile::Prod && looks_made_up(secret.expose_secret()) {
+                    let rule = "looks made up, not random; make one with: openssl rand -base64 48";
+                    self.problem(Setting::TokenSecret, rule);
+                    return unset;
+                }
+                self.key(Setting::TokenSecret, SigningKey::from_secret(secret.expose_secret())).unwrap_or(unset)
+            }
+            (None, Some((path, origin))) => {
+                self.show(Setting::TokenPrivateKeyFile, path.as_str(), origin);
+                let Some(pem) = self.file(Setting::TokenPrivateKeyFile, &path) else { return unset };
+                self.key(Setting::TokenPrivateKeyFile, SigningKey::from_pem(pem.expose_secret())).unwrap_or(unset)
+            }
+            (None, None) => {
+                if profile == Profile::Prod {
+                    let rule =
+                        "must be set in the prod profile, or AUTH_TOKEN_SECRET_FILE, or AUTH_TOKEN_PRIVATE_KEY_FILE";
+                    self.problem(Setting::TokenSecret, rule);
+                }
+                let shown = match &unset {
+                    SigningSource::CreatedAt(path) => format!("<random, kept in {}>", path.display()),
+                    _ => "<random, for this process>".to_owned(),
+                };
+                self.show(Setting::TokenSecret, shown, Origin::Default);
+                unset
+            }
+        }
+    }
+
+    fn verifying(&mut self) -> Vec<VerifyingKey> {
+        let setting = Setting::TokenVerifyKeyFiles;
+        let Some((paths, origin)) = self.raw(setting) else {
+            self.show(setting, "", Origin::Default);
+            return Vec::new();
+        };
+        self.show(setting, paths.as_str(), origin);
+        let mut keys = Vec::new();
+        for path in items(&paths) {
+            let Some(text) = self.file(setting, path) else { continue };
+            let bytes = text.expose_secret();
+            let key = if bytes.trim_ascii_start().starts_with(b"-----BEGIN") {
+                VerifyingKey::from_pem(bytes)
+            } else {
+                VerifyingKey::from_secret(bytes.trim_ascii_end())
+            };
+            match key {
+                Ok(key) => keys.push(key),
+                Err(error) => self.problem(setting, format!("{path}: {error}")),
+            }
+        }
+        keys
+    }
+
+    fn key<E: fmt::Display>(&mut self, setting: Setting, key: Result<SigningKey, E>) -> Option<SigningSource> {
+        match key {
+            Ok(key) => Some(SigningSource::Key(key)),
+            Err(error) => {
+                self.problem(setting, error.to_string());
+                None
+            }
+        }
+    }
+
+    fn file(&mut self, setting: Setting, path: &str) -> Option<Secret> {
+        match std::fs::read(path) {
+            Ok(bytes) => Some(Secret::new(bytes)),
+            Err(error) => {
+                self.problem(setting, format!("cannot read {path}: {error}"));
+                None
+            }
+        }
+    }
+
+    fn bcrypt_cost(&mut self, profile: Profile) -> u32 {
+        let (default, min) = match profile {
+            Profile::Dev => (12, auth_core::password::bcrypt::MIN_COST),
+            Profile::Test => (auth_core::password::bcrypt::MIN_COST, auth_core::password::bcrypt::MIN_COST),
+            Profile::Prod => (12, MIN_PROD_COST),
+        };
+        let max = auth_core::password::bcrypt::MAX_COST;
+        self.take(Setting::BcryptCost, default, |text| {
+            let cost = text.parse().ok().filter(|cost| (min..=max).contains(cost));
+            cost.ok_or_else(|| format!("must be a number from {min} to {max} in the {profile} profile"))
+        })
+    }
+
+    fn password_min_length(&mut self, profile: Profile) -> usize {
+        let (default, min) = if profile == Profile::Prod { (MIN_PROD_PASSWORD, MIN_PROD_PASSWORD) } else { (6, 1) };
+        self.take(Setting::PasswordMinLength, default, |text| {
+            let length = text.parse().ok().filter(|length| (min..=MAX_PASSWORD_MIN_LENGTH).contains(length));
+            length.ok_or_else(|| {
+                format!("must be a number from {min} to {MAX_PASSWORD_MIN_LENGTH} in the {profile} profile")
+            })
+        })
+    }
+}
+
+fn default_database(profile: Profile, data_dir: &Path) -> DatabaseUrl {
+    match profile {
+        Profile::Dev | Profile::Prod => DatabaseUrl::new(format!("sqlite://{}", data_dir.join("auth.db").display())),
+        Profile::Test => DatabaseUrl::new("sqlite::memory:"),
+    }
+}
+
+fn looks_made_up(secret: &[u8]) -> bool {
+    let mut seen = [false; 256];
+    for byte in secret {
+        seen[usize::from(*byte)] = true;
+    }
+    seen.into_iter().filter(|seen| *seen).count() < MIN_DISTINCT_SECRET_BYTES
+}
+
+fn word(text: &str) -> Result<String, &'static str> {
+    if !text.is_empty() && text.len() <= 200 && !text.chars().any(char::is_control) {
+        Ok(text.to_owned())
+    } else {
+        Err("must have 1 to 200 characters")
+    }
+}
+
+fn switch(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "on" | "true" | "1" | "yes" => Ok(true),
+        "off" | "false" | "0" | "no" => Ok(false),
+        _ => Err("must be on or off"),
+    }
+}
+
+fn on_off(on: &bool) -> String {
+    if *on { "on" } else { "off" }.to_owned()
+}
+
+fn items(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| "must be a list of networks such as 10.0.0.0/8,192.168.1.7".to_owned())
+}

@@ -1,0 +1,125 @@
+//! Every setting there is: its variable, its key in the file, and what it is for.
+
+/// One setting. In the environment it is called `AUTH_…`; in the file the same word in lower case without the prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Setting {
+    /// The profile.
+    Env,
+    /// Where to listen.
+    Listen,
+    /// Where the development profile keeps its database and its secret.
+    DataDir,
+    /// The database.
+    DatabaseUrl,
+    /// The HMAC secret that signs tokens.
+    TokenSecret,
+    /// The private key that signs tokens, in place of the secret.
+    TokenPrivateKeyFile,
+    /// Further keys whose tokens are accepted.
+    TokenVerifyKeyFiles,
+    /// How long a token is good.
+    TokenTtl,
+    /// The issuer of the tokens.
+    TokenIssuer,
+    /// The audience of the tokens.
+    TokenAudience,
+    /// The cost of new password hashes.
+    BcryptCost,
+    /// The fewest characters of a new password.
+    PasswordMinLength,
+    /// Whether the API documents and the page to try them out are served.
+    Docs,
+    /// Whether pending migrations are applied at start.
+    Migrate,
+    /// What is logged.
+    Log,
+    /// How it is written.
+    LogFormat,
+    /// Whose `X-Forwarded-For` is believed.
+    TrustedProxies,
+}
+
+impl Setting {
+    /// All settings, in the order in which they are explained.
+    pub const ALL: [Self; 17] = [
+        Self::Env,
+        Self::Listen,
+        Self::DataDir,
+        Self::DatabaseUrl,
+        Self::TokenSecret,
+        Self::TokenPrivateKeyFile,
+        Self::TokenVerifyKeyFiles,
+        Self::TokenTtl,
+        Self::TokenIssuer,
+        Self::TokenAudience,
+        Self::BcryptCost,
+        Self::PasswordMinLength,
+        Self::Docs,
+        Self::Migrate,
+        Self::Log,
+        Self::LogFormat,
+        Self::TrustedProxies,
+    ];
+
+    /// The environment variable.
+    #[must_use]
+    pub fn variable(self) -> &'static str {
+        match self {
+            Self::Env => "AUTH_ENV",
+            Self::Listen => "AUTH_LISTEN",
+            Self::DataDir => "AUTH_DATA_DIR",
+            Self::DatabaseUrl => "AUTH_DATABASE_URL",
+            Self::TokenSecret => "AUTH_TOKEN_SECRET",
+            Self::TokenPrivateKeyFile => "AUTH_TOKEN_PRIVATE_KEY_FILE",
+            Self::TokenVerifyKeyFiles => "AUTH_TOKEN_VERIFY_KEY_FILES",
+            Self::TokenTtl => "AUTH_TOKEN_TTL",
+            Self::TokenIssuer => "AUTH_TOKEN_ISSUER",
+            Self::TokenAudience => "AUTH_TOKEN_AUDIENCE",
+            Self::BcryptCost => "AUTH_BCRYPT_COST",
+            Self::PasswordMinLength => "AUTH_PASSWORD_MIN_LENGTH",
+            Self::Docs => "AUTH_DOCS",
+            Self::Migrate => "AUTH_MIGRATE",
+            Self::Log => "AUTH_LOG",
+            Self::LogFormat => "AUTH_LOG_FORMAT",
+            Self::TrustedProxies => "AUTH_TRUSTED_PROXIES",
+        }
+    }
+
+    /// The variable that names a file with the value, for the settings that are secrets.
+    #[must_use]
+    pub fn file_variable(self) -> Option<&'static str> {
+        match self {
+            Self::DatabaseUrl => Some("AUTH_DATABASE_URL_FILE"),
+            Self::TokenSecret => Some("AUTH_TOKEN_SECRET_FILE"),
+            _ => None,
+        }
+    }
+}
+
+/// The variable that names the configuration file. It is no setting: it says where settings are.
+pub const CONFIG_VARIABLE: &str = "AUTH_CONFIG";
+
+/// Variables of this prefix belong to the tests of this repository and are no mistakes.
+pub(super) const TEST_PREFIX: &str = "AUTH_TEST_";
+
+/// The names of all variables that mean something.
+pub(super) fn known_variables() -> impl Iterator<Item = &'static str> {
+    Setting::ALL
+        .into_iter()
+        .flat_map(|setting| std::iter::once(setting.variable()).chain(setting.file_variable()))
+        .chain(std::iter::once(CONFIG_VARIABLE))
+}
+
+/// The key in the configuration file that stands for `variable`.
+pub(super) fn file_key(variable: &str) -> String {
+    variable.strip_prefix("AUTH_").unwrap_or(variable).to_ascii_lowercase()
+}
+
+/// The known name that `name` is most likely a misspelling of.
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(similarity, _)| *similarity > 0.85)
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .map(|(_, candidate)| candidate)
+}

@@ -1,0 +1,176 @@
+//! Where values come from: flags over the environment over the file.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use super::settings::{CONFIG_VARIABLE, Setting, TEST_PREFIX, file_key, known_variables, nearest};
+use super::{Problem, Problems};
+
+/// The raw values of every source. The environment is handed in, so that no test touches that of its process.
+#[derive(Default)]
+pub struct Sources {
+    /// From the command line.
+    pub flags: BTreeMap<Setting, String>,
+    /// All variables of the environment.
+    pub env: BTreeMap<String, String>,
+    /// The file of `--config`, which goes before `AUTH_CONFIG`.
+    pub config_file: Option<PathBuf>,
+}
+
+impl Sources {
+    /// What the process was started with. A variable that is no UTF-8 is left out.
+    #[must_use]
+    pub fn from_process(flags: BTreeMap<Setting, String>, config_file: Option<PathBuf>) -> Self {
+        let env = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Self { flags, env, config_file }
+    }
+
+    /// Reads the file and looks for names that nobody knows.
+    pub(super) fn open(self, problems: &mut Problems, warnings: &mut Vec<String>) -> Layers {
+        for name in self.env.keys() {
+            if name.starts_with("AUTH_")
+                && !name.starts_with(TEST_PREFIX)
+                && !known_variables().any(|known| known == name)
+            {
+                let hint = nearest(name, known_variables())
+                    .map_or_else(String::new, |known| format!("; did you mean {known}?"));
+                warnings.push(format!("{name} is not a setting and has no effect{hint}"));
+            }
+        }
+        let path = self.config_file.clone().or_else(|| {
+            let path = self.env.get(CONFIG_VARIABLE)?;
+            (!path.is_empty()).then(|| PathBuf::from(path))
+        });
+        let file = path.map_or_else(BTreeMap::new, |path| read_file(&path, problems));
+        Layers { flags: self.flags, env: self.env, file }
+    }
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The values may be secrets.
+        f.debug_struct("Sources").field("config_file", &self.config_file).finish_non_exhaustive()
+    }
+}
+
+fn read_file(path: &std::path::Path, problems: &mut Problems) -> BTreeMap<String, String> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => {
+            problems.push(Problem::new(CONFIG_VARIABLE, format!("cannot read {}: {error}", path.display())));
+            return BTreeMap::new();
+        }
+    };
+    let table: toml::Table = match text.parse() {
+        Ok(table) => table,
+        Err(error) => {
+            // Not the error's own text, which quotes the line: it may hold a secret.
+            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            problems.push(Problem::new(CONFIG_VARIABLE, format!("{} is no TOML, see line {line}", path.display())));
+            return BTreeMap::new();
+        }
+    };
+    let known: Vec<String> = known_variables().filter(|name| *name != CONFIG_VARIABLE).map(file_key).collect();
+    let mut values = BTreeMap::new();
+    for (key, value) in table {
+        if !known.contains(&key) {
+            let hint = nearest(&key, known.iter().map(String::as_str))
+                .map_or_else(String::new, |known| format!("; did you mean `{known}`?"));
+            problems
+                .push(Problem::new(CONFIG_VARIABLE, format!("`{key}` in {} is not a setting{hint}", path.display())));
+            continue;
+        }
+        match as_text(&value) {
+            Some(text) => drop(values.insert(key, text)),
+            None => problems.push(Problem::new(
+                CONFIG_VARIABLE,
+                format!("`{key}` in {} must be a text, a number, true or false, or a list of texts", path.display()),
+            )),
+        }
+    }
+    values
+}
+
+fn as_text(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Boolean(on) => Some(on.to_string()),
+        toml::Value::Array(items) => {
+            let items: Option<Vec<&str>> = items.iter().map(toml::Value::as_str).collect();
+            Some(items?.join(","))
+        }
+        _ => None,
+    }
+}
+
+/// Which source a value came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The profile.
+    Default,
+    /// The configuration file.
+    File,
+    /// The environment.
+    Environment,
+    /// The command line.
+    Flag,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Default => "default",
+            Self::File => "file",
+            Self::Environment => "environment",
+            Self::Flag => "flag",
+        })
+    }
+}
+
+/// The sources, opened.
+pub(super) struct Layers {
+    flags: BTreeMap<Setting, String>,
+    env: BTreeMap<String, String>,
+    file: BTreeMap<String, String>,
+}
+
+impl Layers {
+    /// The value of `setting` from the highest source that has one. An empty value is no value. A secret may be in a
+    /// file of its own; both in one source is a mistake.
+    pub(super) fn value(&self, setting: Setting, problems: &mut Problems) -> Option<(String, Origin)> {
+        if let Some(value) = self.flags.get(&setting) {
+            return Some((value.clone(), Origin::Flag));
+        }
+        let env = |variable: &str| self.env.get(variable).filter(|value| !value.is_empty()).cloned();
+        let file = |variable: &str| self.file.get(&file_key(variable)).filter(|value| !value.is_empty()).cloned();
+        let (variable, file_variable) = (setting.variable(), setting.file_variable());
+        for (origin, direct, pointed) in [
+            (Origin::Environment, env(variable), file_variable.and_then(env)),
+            (Origin::File, file(variable), file_variable.and_then(file)),
+        ] {
+            match (direct, pointed, file_variable) {
+                (Some(_), Some(_), Some(pointer)) => {
+                    problems.push(Problem::new(variable, format!("set either {variable} or {pointer}, not both")));
+                    return None;
+                }
+                (Some(value), _, _) => return Some((value, origin)),
+                (None, Some(path), Some(pointer)) => match std::fs::read_to_string(&path) {
+                    Ok(text) => {
+                        let value = text.strip_suffix('\n').unwrap_or(&text);
+                        return Some((value.strip_suffix('\r').unwrap_or(value).to_owned(), origin));
+                    }
+                    Err(error) => {
+                        problems.push(Problem::new(pointer, format!("cannot read {path}: {error}")));
+                        return None;
+                    }
+                },
+                _ => {}
+            }
+        }
+        None
+    }
+}

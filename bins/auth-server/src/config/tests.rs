@@ -1,0 +1,180 @@
+use std::collections::BTreeMap;
+
+use super::*;
+
+const STRONG: &str = "q7Vd0J2pXw9Zt4Lr8Nc1Yb6Hs3Km5Fg0Ua2Ei7Qo4Tx=";
+
+fn env(pairs: &[(&str, &str)]) -> Sources {
+    let env = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Sources { env, ..Sources::default() }
+}
+
+fn load(pairs: &[(&str, &str)]) -> Result<Config, Problems> {
+    Config::load(env(pairs))
+}
+
+fn variables(problems: &Problems) -> Vec<&'static str> {
+    problems.iter().map(|problem| problem.variable).collect()
+}
+
+#[test]
+fn the_dev_profile_needs_no_setting() {
+    let config = load(&[]).unwrap();
+    assert_eq!(config.profile, Profile::Dev);
+    assert_eq!(config.listen.to_string(), "127.0.0.1:5000");
+    assert_eq!(config.database_url.expose_url(), "sqlite://./data/auth.db");
+    assert!(matches!(&config.signing, SigningSource::CreatedAt(path) if path == "./data/token-secret"));
+    assert_eq!(config.token_ttl, Duration::from_secs(86_400));
+    assert_eq!((config.bcrypt_cost, config.password_min_length), (12, 6));
+    assert!(config.docs && config.migrate && config.warnings.is_empty());
+}
+
+#[test]
+fn the_test_profile_keeps_nothing_and_hashes_cheaply() {
+    let config = load(&[("AUTH_ENV", "test")]).unwrap();
+    assert_eq!(config.database_url.expose_url(), "sqlite::memory:");
+    assert_eq!(config.bcrypt_cost, 4);
+    assert!(matches!(config.signing, SigningSource::Random));
+}
+
+#[test]
+fn the_prod_profile_refuses_to_start_without_secret_and_database() {
+    let problems = load(&[("AUTH_ENV", "prod")]).unwrap_err();
+    assert_eq!(variables(&problems), ["AUTH_DATABASE_URL", "AUTH_TOKEN_SECRET"]);
+}
+
+#[test]
+fn the_prod_profile_starts_with_what_it_needs_and_keeps_to_itself() {
+    let config = load(&[
+        ("AUTH_ENV", "prod"),
+        ("AUTH_DATABASE_URL", "postgres://auth:pw@db.example/auth"),
+        ("AUTH_TOKEN_SECRET", STRONG),
+    ])
+    .unwrap();
+    assert!(matches!(config.signing, SigningSource::Key(_)));
+    assert!(!config.docs && !config.migrate);
+    assert_eq!((config.bcrypt_cost, config.password_min_length), (12, 15));
+}
+
+#[test]
+fn the_prod_profile_refuses_weak_values() {
+    let problems = load(&[
+        ("AUTH_ENV", "prod"),
+        ("AUTH_DATABASE_URL", "sqlite::memory:"),
+        ("AUTH_TOKEN_SECRET", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+        ("AUTH_BCRYPT_COST", "4"),
+        ("AUTH_PASSWORD_MIN_LENGTH", "6"),
+    ])
+    .unwrap_err();
+    let expected = ["AUTH_DATABASE_URL", "AUTH_TOKEN_SECRET", "AUTH_BCRYPT_COST", "AUTH_PASSWORD_MIN_LENGTH"];
+    assert_eq!(variables(&problems), expected);
+}
+
+#[test]
+fn every_problem_is_reported_at_once_with_its_variable_and_without_the_value() {
+    let problems = load(&[
+        ("AUTH_ENV", "zzz-wrong"),
+        ("AUTH_LISTEN", "zzz-wrong"),
+        ("AUTH_DATABASE_URL", "zzz-wrong"),
+        ("AUTH_TOKEN_SECRET", "zzz-wrong"),
+        ("AUTH_TOKEN_TTL", "91d"),
+        ("AUTH_BCRYPT_COST", "zzz-wrong"),
+        ("AUTH_PASSWORD_MIN_LENGTH", "zzz-wrong"),
+        ("AUTH_DOCS", "zzz-wrong"),
+        ("AUTH_LOG", "zzz-wrong=zzz=zzz"),
+        ("AUTH_LOG_FORMAT", "zzz-wrong"),
+        ("AUTH_TRUSTED_PROXIES", "zzz-wrong"),
+    ])
+    .unwrap_err();
+    assert_eq!(variables(&problems).len(), 11, "{problems}");
+    assert!(!problems.to_string().contains("zzz"), "{problems}");
+    for variable in ["AUTH_ENV", "AUTH_TOKEN_SECRET", "AUTH_TOKEN_TTL", "AUTH_TRUSTED_PROXIES"] {
+        assert!(problems.to_string().contains(variable));
+    }
+}
+
+#[test]
+fn flags_go_before_the_environment_and_the_environment_before_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("auth.toml");
+    std::fs::write(&file, "listen = '127.0.0.1:1'\ntoken_ttl = '1h'\nbcrypt_cost = 5\ndocs = false\n").unwrap();
+    let mut sources = env(&[("AUTH_LISTEN", "127.0.0.1:2"), ("AUTH_TOKEN_TTL", "2h")]);
+    sources.flags = BTreeMap::from([(Setting::Listen, "127.0.0.1:3".to_owned())]);
+    sources.config_file = Some(file);
+    let config = Config::load(sources).unwrap();
+    assert_eq!(config.listen.port(), 3);
+    assert_eq!(config.token_ttl, Duration::from_secs(7_200));
+    assert_eq!(config.bcrypt_cost, 5);
+    assert!(!config.docs);
+    let origin = |setting| config.shown().iter().find(|shown| shown.setting == setting).unwrap().origin;
+    assert_eq!(origin(Setting::Listen), Origin::Flag);
+    assert_eq!(origin(Setting::TokenTtl), Origin::Environment);
+    assert_eq!(origin(Setting::BcryptCost), Origin::File);
+    assert_eq!(origin(Setting::LogFormat), Origin::Default);
+}
+
+#[test]
+fn an_unknown_key_in_the_file_is_a_problem_and_a_broken_file_shows_nothing_of_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("auth.toml");
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, "token_tll = '1h'\nlisten = 1.5\n").unwrap();
+    let problems = load(&[("AUTH_CONFIG", path)]).unwrap_err().to_string();
+    assert!(problems.contains("`token_tll`") && problems.contains("did you mean `token_ttl`?"), "{problems}");
+    assert!(problems.contains("`listen`"), "{problems}");
+    std::fs::write(&file, "env = 'dev'\ntoken_secret = hunter2").unwrap();
+    let problems = load(&[("AUTH_CONFIG", path)]).unwrap_err().to_string();
+    assert!(problems.contains("line 2") && !problems.contains("hunter2"), "{problems}");
+    assert!(load(&[("AUTH_CONFIG", "/does/not/exist.toml")]).is_err());
+}
+
+#[test]
+fn an_unknown_variable_is_a_warning_that_suggests_the_nearest() {
+    let config = load(&[("AUTH_TOKEN_TLL", "1h"), ("AUTH_TEST_POSTGRES_URL", "x"), ("OTHER", "x")]).unwrap();
+    assert_eq!(config.warnings, ["AUTH_TOKEN_TLL is not a setting and has no effect; did you mean AUTH_TOKEN_TTL?"]);
+}
+
+#[test]
+fn a_secret_may_be_in_a_file_but_not_in_two_places() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("secret");
+    std::fs::write(&file, format!("{STRONG}\n")).unwrap();
+    let path = file.to_str().unwrap();
+    let from_file = load(&[("AUTH_TOKEN_SECRET_FILE", path)]).unwrap();
+    let direct = load(&[("AUTH_TOKEN_SECRET", STRONG)]).unwrap();
+    let (SigningSource::Key(one), SigningSource::Key(other)) = (from_file.signing, direct.signing) else {
+        panic!("no key");
+    };
+    assert_eq!(one.id(), other.id());
+
+    let both = load(&[("AUTH_TOKEN_SECRET", STRONG), ("AUTH_TOKEN_SECRET_FILE", path)]).unwrap_err().to_string();
+    assert!(both.contains("AUTH_TOKEN_SECRET or AUTH_TOKEN_SECRET_FILE"), "{both}");
+    let missing = load(&[("AUTH_DATABASE_URL_FILE", "/does/not/exist")]).unwrap_err();
+    assert_eq!(variables(&missing), ["AUTH_DATABASE_URL_FILE"]);
+    let key_and_secret = load(&[("AUTH_TOKEN_SECRET", STRONG), ("AUTH_TOKEN_PRIVATE_KEY_FILE", path)]).unwrap_err();
+    assert!(key_and_secret.to_string().contains("AUTH_TOKEN_PRIVATE_KEY_FILE"));
+}
+
+#[test]
+fn no_secret_is_shown_in_any_form() {
+    let config = load(&[
+        ("AUTH_TOKEN_SECRET", STRONG),
+        ("AUTH_DATABASE_URL", "postgres://auth:hunter2@db.example/auth?password=hunter2"),
+    ])
+    .unwrap();
+    let shown: Vec<String> = config.shown().iter().map(|shown| shown.value.clone()).collect();
+    for text in [format!("{config:?}"), format!("{shown:?}"), format!("{:?}", env(&[("AUTH_TOKEN_SECRET", STRONG)]))] {
+        assert!(!text.contains(STRONG) && !text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn proxies_are_networks_or_single_addresses() {
+    let config = load(&[("AUTH_TRUSTED_PROXIES", "10.0.0.0/8, ::1")]).unwrap();
+    assert_eq!(config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.0.0.0/8", "::1/128"]);
+}
+
+#[test]
+fn an_empty_variable_is_one_that_is_not_set() {
+    assert_eq!(load(&[("AUTH_LISTEN", "")]).unwrap().listen.port(), 5000);
+}

@@ -1,0 +1,161 @@
+//! What the server has done, in the text format of Prometheus.
+//!
+//! Labels have few values: a path that no route matches is one label, an unknown method another.
+
+use std::time::Duration;
+
+use auth_core::password::PoolStats;
+use poem::http::{Method, StatusCode};
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+/// The label of a request that no route matches.
+pub const UNMATCHED: &str = "unmatched";
+
+/// Bounds of the latency histogram, in seconds: from a check in memory to a hash in a queue.
+const LATENCY_BUCKETS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// The meters of one server.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    latency: HistogramVec,
+    in_flight: IntGauge,
+    logins: IntCounterVec,
+    registrations: IntCounterVec,
+    token_checks: IntCounterVec,
+    purged: prometheus::IntCounter,
+    connections: IntGaugeVec,
+    pool_jobs: IntGaugeVec,
+    pool_totals: IntCounterVec,
+}
+
+impl Metrics {
+    /// Meters that all stand at zero.
+    ///
+    /// # Errors
+    ///
+    /// When two meters have one name, which is a bug.
+    pub fn new() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(counter.clone()))?;
+            prometheus::Result::Ok(counter)
+        };
+        let latency = HistogramVec::new(
+            HistogramOpts::new("auth_http_request_duration_seconds", "Time from the head of a request to its answer")
+                .buckets(LATENCY_BUCKETS.to_vec()),
+            &["route"],
+        )?;
+        registry.register(Box::new(latency.clone()))?;
+        let in_flight = IntGauge::new("auth_http_requests_in_flight", "Requests being answered")?;
+        registry.register(Box::new(in_flight.clone()))?;
+        let purged =
+            prometheus::IntCounter::new("auth_blacklist_purged_total", "Expired entries removed from the blacklist")?;
+        registry.register(Box::new(purged.clone()))?;
+        let pool_jobs =
+            IntGaugeVec::new(Opts::new("auth_password_jobs", "Password hashes waiting or being computed"), &["state"])?;
+        registry.register(Box::new(pool_jobs.clone()))?;
+        let connections =
+            IntGaugeVec::new(Opts::new("auth_database_connections", "Connections to the database"), &["state"])?;
+        registry.register(Box::new(connections.clone()))?;
+        Ok(Self {
+            connections,
+            requests: counter("auth_http_requests_total", "Requests answered", &["method", "route", "status"])?,
+            logins: counter("auth_logins_total", "Logins by result", &["result"])?,
+            registrations: counter("auth_registrations_total", "Registrations by result", &["result"])?,
+            token_checks: counter("auth_token_checks_total", "Token checks by result", &["result"])?,
+            pool_totals: counter(
+                "auth_password_jobs_total",
+                "Password hashes computed, refused because too much was waiting, or skipped because nobody waited",
+                &["result"],
+            )?,
+            registry,
+            latency,
+            in_flight,
+            purged,
+            pool_jobs,
+        })
+    }
+
+    pub(crate) fn request_started(&self) -> InFlight {
+        self.in_flight.inc();
+        InFlight(self.in_flight.clone())
+    }
+
+    pub(crate) fn request_answered(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
+        let method = match *method {
+            Method::GET
+            | Method::POST
+            | Method::HEAD
+            | Method::PUT
+            | Method::DELETE
+            | Method::OPTIONS
+            | Method::PATCH => method.as_str(),
+            _ => "other",
+        };
+        self.requests.with_label_values(&[method, route, status.as_str()]).inc();
+        self.latency.with_label_values(&[route]).observe(took.as_secs_f64());
+    }
+
+    /// Counts the answer of the two routes whose results are worth a meter of their own.
+    pub(crate) fn outcome(&self, method: &Method, route: &str, result: &str) {
+        match route {
+            _ if method != Method::POST => {}
+            "/auth/login" => self.logins.with_label_values(&[result]).inc(),
+            "/auth/register" | "/user" | "/user/" => self.registrations.with_label_values(&[result]).inc(),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn token_checked(&self, result: &str) {
+        self.token_checks.with_label_values(&[result]).inc();
+    }
+
+    pub(crate) fn purged(&self, entries: u64) {
+        self.purged.inc_by(entries);
+    }
+
+    /// Takes the state of the hashing threads over.
+    pub(crate) fn observe_passwords(&self, stats: PoolStats) {
+        let gauge = |state: &str, jobs: usize| {
+            self.pool_jobs.with_label_values(&[state]).set(i64::try_from(jobs).unwrap_or(i64::MAX));
+        };
+        gauge("queued", stats.queued);
+        gauge("running", stats.running);
+        for (result, total) in [("completed", stats.completed), ("shed", stats.shed), ("abandoned", stats.abandoned)] {
+            let counter = self.pool_totals.with_label_values(&[result]);
+            counter.inc_by(total.saturating_sub(counter.get()));
+        }
+    }
+
+    /// Takes the state of the database connections over.
+    pub(crate) fn observe_database(&self, stats: auth_storage::PoolStats) {
+        for (state, count) in [("open", stats.open), ("idle", stats.idle), ("max", stats.max)] {
+            self.connections.with_label_values(&[state]).set(i64::from(count));
+        }
+    }
+
+    /// All meters as text.
+    ///
+    /// # Errors
+    ///
+    /// When a meter cannot be written, which is a bug.
+    pub fn render(&self) -> Result<String, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+/// Counts a request as being answered until it is dropped, also when the client goes away.
+pub(crate) struct InFlight(IntGauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
