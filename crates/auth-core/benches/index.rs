@@ -69,7 +69,7 @@ fn look_ups(index: &Index, numbers: std::ops::Range<u64>, expected: Standing) ->
 
 fn main() -> std::io::Result<()> {
     let mut out = std::io::stdout();
-    let entries: u64 = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(1_000_000);
+    let entries: u64 = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(1_000_000);
     let index = Index::default();
     let ((), filling) = timed(|| (0..entries).for_each(|number| index.insert(&revocation(number))));
     let stats = index.stats();
