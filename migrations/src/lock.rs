@@ -54,8 +54,10 @@ impl Locked {
 
     /// `BEGIN IMMEDIATE` is the one writer's lock of the whole file; the connection's busy timeout says how long to wait.
     async fn on_sqlite(db: &DatabaseConnection) -> Result<Self, MigrateError> {
-        let options =
-            TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
         let transaction = db.begin_with_options(options).await.map_err(|error| match &error {
             _ if error.to_string().contains("database is locked") => MigrateError::Locked,
             _ => MigrateError::Database(error),
@@ -93,10 +95,8 @@ impl Locked {
         let session = SqlxMySqlConnector::from_sqlx_mysql_pool(session);
         let transaction = session.begin().await?;
         // Locks of MySQL have names for the whole server, so the database is part of it; at most 64 characters.
-        let lock = format!(
-            "SELECT GET_LOCK(CONCAT('auth-migrations ', MD5(DATABASE())), {}) AS acquired",
-            PATIENCE.as_secs()
-        );
+        let lock =
+            format!("SELECT GET_LOCK(CONCAT('auth-migrations ', MD5(DATABASE())), {}) AS acquired", PATIENCE.as_secs());
         let answer = transaction
             .query_one_raw(sea_orm_migration::sea_orm::Statement::from_string(DbBackend::MySql, lock))
             .await?

@@ -88,7 +88,10 @@ fn for_backend(manager: &SchemaManager<'_>, mut table: TableCreateStatement) -> 
 }
 
 /// Tells this log from one that was here before or that a backup brings back.
-#[expect(clippy::disallowed_methods, reason = "a migration has no caller who could bring randomness, and this is no secret")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a migration has no caller who could bring randomness, and this is no secret"
+)]
 fn new_log_identity() -> Uuid {
     Uuid::new_v4()
 }

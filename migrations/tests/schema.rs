@@ -1,8 +1,12 @@
 //! Every migration, up and down, on every database.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use auth_migrations::{MigrateError, Status, down, is_current, status, up};
 use auth_test_db::{Kind, TestDatabase, on_every_database};
-use sea_orm_migration::sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbErr, Statement};
+use sea_orm_migration::sea_orm::{
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbErr, Statement,
+};
 
 on_every_database!(
     up_makes_and_down_removes_every_table,

@@ -156,7 +156,9 @@ fn mysql_meaning(number: u16) -> Meaning {
         1213 | 1020 => Meaning::Conflict,
         // Too many connections, disk full, shutdown, lock wait timeout, interrupted, read-only server, killed,
         // statement timeout (MariaDB, MySQL), node not ready, read-only mode, too many connections of this user.
-        1040 | 1021 | 1053 | 1205 | 1317 | 1290 | 1927 | 1969 | 3024 | 1047 | 1836 | 1203 | 1226 => Meaning::Unavailable,
+        1040 | 1021 | 1053 | 1205 | 1317 | 1290 | 1927 | 1969 | 3024 | 1047 | 1836 | 1203 | 1226 => {
+            Meaning::Unavailable
+        }
         _ => Meaning::Other,
     }
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use auth_core::blacklist::{LogIdentity, LogPage, Position, RevocationTarget};
 use auth_core::{Claims, Revocation, RevocationLog, StoreError};
-use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait as _, DatabaseTransaction, EntityTrait as _, FromQueryResult, JoinType,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, Condition, ConnectionTrait as _, DatabaseTransaction, DeleteMany, EntityTrait as _,
+    FromQueryResult, JoinType, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait, Select,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -50,23 +50,15 @@ impl SeaRevocationLog {
 
     async fn purge_once(&self, before: i64, limit: u64) -> Result<Purged, Trouble> {
         let connection = self.database.connection();
-        let mut positions: Vec<i64> = blacklist::Entity::find()
-            .select_only()
-            .column(blacklist::Column::Position)
-            .filter(blacklist::Column::ExpiresAt.lt(before))
-            .order_by_asc(blacklist::Column::ExpiresAt)
-            .limit(cmp::min(limit, CHUNK as u64))
-            .into_tuple()
-            .all(connection)
-            .await?;
+        let expired = expired_query(before, cmp::min(limit, CHUNK as u64));
+        let mut positions: Vec<i64> = expired.into_tuple().all(connection).await?;
         // Two nodes that purge at once lock rows in one order.
         positions.sort_unstable();
         let found = positions.len();
         if found == 0 {
             return Ok(Purged { found, removed: 0 });
         }
-        let deletion = blacklist::Entity::delete_many().filter(blacklist::Column::Position.is_in(positions));
-        Ok(Purged { found, removed: deletion.exec(connection).await?.rows_affected })
+        Ok(Purged { found, removed: deletion(positions).exec(connection).await?.rows_affected })
     }
 }
 
@@ -221,7 +213,7 @@ fn targets(batch: &[Revocation]) -> Condition {
 }
 
 /// The head, and beside it at most `limit` entries after `after` (one where `limit` is 0).
-fn page_query(after: Position, limit: u32) -> sea_orm::Select<blacklist_head::Entity> {
+fn page_query(after: Position, limit: u32) -> Select<blacklist_head::Entity> {
     use blacklist::Column;
     let after = i64::try_from(after.0).unwrap_or(i64::MAX);
     let entry = |column: Column| Expr::col((blacklist::Entity, column));
@@ -242,20 +234,33 @@ fn page_query(after: Position, limit: u32) -> sea_orm::Select<blacklist_head::En
         ])
         .order_by_asc(Column::Position)
         .limit(u64::from(cmp::max(limit, 1)));
-    sea_orm::QueryTrait::query(&mut page).join(JoinType::LeftJoin, blacklist::Entity, up_to_the_head);
+    QueryTrait::query(&mut page).join(JoinType::LeftJoin, blacklist::Entity, up_to_the_head);
     page
 }
 
 /// Two look-ups, each in its own unique index.
-fn covers_query(claims: &Claims) -> sea_orm::sea_query::SelectStatement {
-    let entries = |condition: Condition| {
-        Query::select().expr(Expr::val(1)).from(blacklist::Entity).cond_where(condition).take()
-    };
+fn covers_query(claims: &Claims) -> SelectStatement {
+    let entries =
+        |condition: Condition| Query::select().expr(Expr::val(1)).from(blacklist::Entity).cond_where(condition).take();
     let of_token = Condition::all().add(blacklist::Column::TokenId.eq(claims.token_id.as_uuid()));
     let of_user = Condition::all()
         .add(blacklist::Column::UserId.eq(claims.user_id.as_uuid()))
         .add(blacklist::Column::Generation.gt(i64::from(claims.generation.number())));
     Query::select().expr(Expr::exists(entries(of_token)).or(Expr::exists(entries(of_user)))).take()
+}
+
+/// The positions of at most `limit` expired entries, by way of the index on their expiry.
+fn expired_query(before: i64, limit: u64) -> Select<blacklist::Entity> {
+    blacklist::Entity::find()
+        .select_only()
+        .column(blacklist::Column::Position)
+        .filter(blacklist::Column::ExpiresAt.lt(before))
+        .order_by_asc(blacklist::Column::ExpiresAt)
+        .limit(limit)
+}
+
+fn deletion(positions: Vec<i64>) -> DeleteMany<blacklist::Entity> {
+    blacklist::Entity::delete_many().filter(blacklist::Column::Position.is_in(positions))
 }
 
 fn position(stored: i64) -> Result<Position, StoreError> {
@@ -295,3 +300,6 @@ impl PageRow {
 #[derive(Debug, thiserror::Error)]
 #[error("the head of the log is missing")]
 struct HeadIsMissing;
+
+#[cfg(test)]
+mod plans;

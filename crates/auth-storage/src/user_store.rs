@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use auth_core::{
-    Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, StoreError, StoreErrorKind, StoredCredentials,
-    User, UserChange, UserId, UserStore,
+    Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, StoreError, StoreErrorKind,
+    StoredCredentials, User, UserChange, UserId, UserStore,
 };
 use sea_orm::sea_query::{Expr, Func, SimpleExpr};
 use sea_orm::{
@@ -68,7 +68,12 @@ impl SeaUserStore {
         row.map(users::Model::into_user).transpose()
     }
 
-    async fn update_once(&self, id: UserId, column: Column, value: SimpleExpr) -> Result<Option<users::Model>, Trouble> {
+    async fn update_once(
+        &self,
+        id: UserId,
+        column: Column,
+        value: SimpleExpr,
+    ) -> Result<Option<users::Model>, Trouble> {
         let connection = self.database.connection();
         let update = users::Entity::update_many().col_expr(column, value).filter(Column::Id.eq(id.as_uuid()));
         update.exec(connection).await?;
@@ -136,11 +141,12 @@ impl UserStore for SeaUserStore {
     async fn insert(&self, new: NewUser) -> Result<User, InsertUserError> {
         let row = users::Model::of_new_user(&new)?;
         let user = row.clone().into_user()?;
-        match self.write(move |store| {
-            let row = row.clone();
-            async move { store.insert_once(&row).await }
-        })
-        .await?
+        match self
+            .write(move |store| {
+                let row = row.clone();
+                async move { store.insert_once(&row).await }
+            })
+            .await?
         {
             Ok(()) => Ok(user),
             Err(Taken::Email) => Err(InsertUserError::EmailTaken),

@@ -99,7 +99,8 @@ async fn run_on_sqlite<T: Future<Output = ()>>(test: impl FnOnce(TestDatabase) -
 
 /// The server's URL with another database in its path; user, password and options stay.
 fn with_database(server: &str, name: &str) -> String {
-    let (address, options) = server.split_once('?').map_or((server, None), |(address, options)| (address, Some(options)));
+    let (address, options) =
+        server.split_once('?').map_or((server, None), |(address, options)| (address, Some(options)));
     let authority = address.find("://").expect("a URL with a scheme") + 3;
     let end = address[authority..].find('/').map_or(address.len(), |at| authority + at);
     let options = options.map(|options| format!("?{options}")).unwrap_or_default();
@@ -152,7 +153,10 @@ mod tests {
 
     #[test]
     fn the_database_is_replaced_and_the_rest_kept() {
-        assert_eq!(with_database("postgres://u:p@h:1/postgres?sslmode=disable", "x"), "postgres://u:p@h:1/x?sslmode=disable");
+        assert_eq!(
+            with_database("postgres://u:p@h:1/postgres?sslmode=disable", "x"),
+            "postgres://u:p@h:1/x?sslmode=disable"
+        );
         assert_eq!(with_database("mysql://root@127.0.0.1", "x"), "mysql://root@127.0.0.1/x");
     }
 }

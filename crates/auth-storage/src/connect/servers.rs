@@ -58,13 +58,14 @@ pub(super) async fn open_mysql(
         "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO'), \
          SESSION innodb_lock_wait_timeout = {seconds}, SESSION lock_wait_timeout = {seconds}"
     );
-    let pool: MySqlPoolOptions = pool_options(options, distrust).after_connect(move |connection: &mut MySqlConnection, _| {
-        let session = session.clone();
-        Box::pin(async move {
-            connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
-            connection.execute(AssertSqlSafe(session)).await.map(drop)
-        })
-    });
+    let pool: MySqlPoolOptions =
+        pool_options(options, distrust).after_connect(move |connection: &mut MySqlConnection, _| {
+            let session = session.clone();
+            Box::pin(async move {
+                connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
+                connection.execute(AssertSqlSafe(session)).await.map(drop)
+            })
+        });
     Ok(SqlxMySqlConnector::from_sqlx_mysql_pool(pool.connect_lazy_with(server)))
 }
 

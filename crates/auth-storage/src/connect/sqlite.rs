@@ -29,7 +29,9 @@ pub(super) async fn open(url: &str, options: &ConnectOptions) -> Result<Database
     let mut pool = SqlitePoolOptions::new().acquire_timeout(options.acquire_timeout);
     match place {
         // Every further connection would be an empty database of its own, and the last one to go takes the data along.
-        Place::Memory => pool = pool.max_connections(1).idle_timeout(None).max_lifetime(None).test_before_acquire(false),
+        Place::Memory => {
+            pool = pool.max_connections(1).idle_timeout(None).max_lifetime(None).test_before_acquire(false)
+        }
         Place::File { writable } => {
             if sqlite.get_filename().as_os_str().is_empty() {
                 return Err(ConnectError::InvalidUrl("it names no file"));
@@ -37,7 +39,9 @@ pub(super) async fn open(url: &str, options: &ConnectOptions) -> Result<Database
             if writable {
                 create_private(sqlite.get_filename()).map_err(ConnectError::File)?;
             }
-            pool = pool.max_connections(options.max_connections.unwrap_or(DEFAULT_CONNECTIONS).max(1)).test_before_acquire(false);
+            pool = pool
+                .max_connections(options.max_connections.unwrap_or(DEFAULT_CONNECTIONS).max(1))
+                .test_before_acquire(false);
         }
     }
     let pool = pool.connect_with(sqlite).await.map_err(|error| match error {

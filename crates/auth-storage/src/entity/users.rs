@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use auth_core::{
-    Email, Generation, NewUser, PasswordHash, StoreError, StoredCredentials, User, UserId, Username,
-};
+use auth_core::{Email, Generation, NewUser, PasswordHash, StoreError, StoredCredentials, User, UserId, Username};
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 

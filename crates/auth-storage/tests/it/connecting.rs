@@ -1,1 +1,274 @@
-//! To come.
+//! Opening a database, losing it and getting it back.
+
+use std::error::Error;
+use std::time::Duration;
+
+use auth_core::blacklist::Position;
+use auth_core::{RevocationLog, StoreErrorKind, UserStore};
+use auth_storage::{ConnectError, ConnectOptions, DatabaseKind, SeaRevocationLog, SeaUserStore, connect};
+use auth_test_db::{Kind, TestDatabase};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+use crate::support::{logout, new_user, number, open, query};
+
+const SECRET: &str = "s3cr3t-pa55";
+
+/// Every word that an error could put into a log.
+fn told(error: &dyn Error) -> String {
+    let mut told = format!("{error:?}");
+    let mut next = Some(error);
+    while let Some(error) = next {
+        told = format!("{told}; {error}");
+        next = error.source();
+    }
+    told
+}
+
+async fn refused(url: &str) -> ConnectError {
+    let connecting = connect(url, ConnectOptions::default());
+    let error = timeout(Duration::from_secs(5), connecting).await.expect("an answer in time").unwrap_err();
+    let told = told(&error);
+    assert!(!told.contains(SECRET), "{told}");
+    error
+}
+
+#[tokio::test]
+async fn a_url_that_makes_no_sense_is_refused_without_repeating_it() {
+    for url in [format!("redis://u:{SECRET}@h/0"), SECRET.to_owned(), format!("{SECRET}:"), String::new()] {
+        assert!(matches!(refused(&url).await, ConnectError::UnknownScheme), "{url}");
+    }
+    for url in [
+        format!("postgres://u:{SECRET}@h:port/db"),
+        format!("mysql://u:{SECRET}@h:99999/db"),
+        format!("mysql://u:{SECRET}@h/db?ssl-mode={SECRET}"),
+        format!("postgres://u:{SECRET}@h/db?sslmode={SECRET}"),
+        format!("sqlite://{SECRET}?mode={SECRET}"),
+        "sqlite:".to_owned(),
+        "sqlite://".to_owned(),
+    ] {
+        assert!(matches!(refused(&url).await, ConnectError::InvalidUrl(_)), "{url}");
+    }
+    assert!(matches!(refused("sqlite:///no/such/folder/auth.db").await, ConnectError::File(_)));
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_an_error_in_time() {
+    let port = free_port().await;
+    for scheme in ["postgres", "mysql"] {
+        let error = refused(&format!("{scheme}://u:{SECRET}@127.0.0.1:{port}/db")).await;
+        assert!(told(&error).contains("refused"), "{}", told(&error));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_an_error_in_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let silent = tokio::spawn(async move {
+        let mut open = Vec::new();
+        loop {
+            open.push(listener.accept().await.unwrap());
+        }
+    });
+    for scheme in ["postgres", "mysql"] {
+        let error = refused(&format!("{scheme}://u:{SECRET}@127.0.0.1:{port}/db")).await;
+        assert!(matches!(error, ConnectError::TimedOut(_)), "{error:?}");
+    }
+    silent.abort();
+}
+
+async fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
+}
+
+#[tokio::test]
+async fn memory_is_one_database_for_all_callers() {
+    for url in
+        ["sqlite::memory:", "sqlite://:memory:", "sqlite://?mode=memory", "sqlite://named?mode=memory&cache=shared"]
+    {
+        let options = ConnectOptions { max_connections: Some(8), ..ConnectOptions::default() };
+        let database = connect(url, options).await.unwrap();
+        auth_migrations::up(database.connection()).await.unwrap();
+        let users = SeaUserStore::new(database.clone());
+        let callers: Vec<_> = (0..8)
+            .map(|caller| {
+                let users = users.clone();
+                tokio::spawn(async move { users.insert(new_user(&format!("user{caller}"))).await.unwrap() })
+            })
+            .collect();
+        for caller in callers {
+            caller.await.unwrap();
+        }
+        assert_eq!(users.list(None, 100).await.unwrap().len(), 8, "{url}");
+        assert_eq!(database.pool_stats().max, 1);
+    }
+}
+
+auth_test_db::on_every_database!(
+    sessions_are_what_we_rely_on,
+    an_open_database_tells_its_kind_and_no_secret,
+    a_closed_database_is_unavailable,
+    a_lost_server_is_an_error_in_time_and_heals,
+    connections_that_stall_for_ever_are_replaced,
+);
+
+async fn sessions_are_what_we_rely_on(database: TestDatabase) {
+    let (opened, _, _) = open(&database).await;
+    let setting = async |sql: &str| query(&opened, sql).await[0].try_get_by_index::<String>(0).unwrap();
+    match database.kind() {
+        Kind::Sqlite => {
+            assert_eq!(setting("PRAGMA journal_mode").await, "wal");
+            assert_eq!(number(&opened, "PRAGMA synchronous").await, 2);
+            assert_eq!(number(&opened, "PRAGMA foreign_keys").await, 1);
+            assert!(number(&opened, "PRAGMA busy_timeout").await >= 1000);
+            #[cfg(unix)]
+            for suffix in ["", "-wal", "-shm"] {
+                use std::os::unix::fs::PermissionsExt as _;
+                let path = format!("{}{suffix}", database.url().trim_start_matches("sqlite://"));
+                assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{path}");
+            }
+        }
+        Kind::Postgres => {
+            assert_eq!(setting("SHOW transaction_isolation").await, "read committed");
+            assert_eq!(setting("SHOW statement_timeout").await, "5s");
+            assert_eq!(setting("SHOW lock_timeout").await, "5s");
+            assert_ne!(setting("SHOW synchronous_commit").await, "off");
+        }
+        Kind::MySql => {
+            assert_eq!(setting("SELECT @@session.time_zone").await, "+00:00");
+            assert!(setting("SELECT @@session.sql_mode").await.contains("STRICT_ALL_TABLES"));
+            assert_eq!(setting("SELECT @@session.tx_isolation").await, "READ-COMMITTED");
+            assert_eq!(number(&opened, "SELECT CAST(@@session.innodb_lock_wait_timeout AS SIGNED)").await, 5);
+        }
+    }
+}
+
+async fn an_open_database_tells_its_kind_and_no_secret(database: TestDatabase) {
+    let (opened, users, log) = open(&database).await;
+    let kind = match database.kind() {
+        Kind::Sqlite => DatabaseKind::Sqlite,
+        Kind::Postgres => DatabaseKind::Postgres,
+        Kind::MySql => DatabaseKind::MySql,
+    };
+    assert_eq!(opened.kind(), kind);
+    opened.ping().await.unwrap();
+    let stats = opened.pool_stats();
+    assert!(stats.idle <= stats.open && stats.open <= stats.max && stats.max > 1, "{stats:?}");
+    let shown = format!("{opened:?} {users:?} {log:?}");
+    assert!(
+        shown.contains(kind.as_str())
+            || shown.contains("MySql")
+            || shown.contains("Postgres")
+            || shown.contains("Sqlite")
+    );
+    assert!(!shown.contains("://") && !shown.contains("127.0.0.1"), "{shown}");
+}
+
+async fn a_closed_database_is_unavailable(database: TestDatabase) {
+    let (opened, users, _) = open(&database).await;
+    opened.close().await.unwrap();
+    assert_eq!(users.list(None, 1).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    assert_eq!(opened.ping().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+}
+
+async fn a_lost_server_is_an_error_in_time_and_heals(database: TestDatabase) {
+    let Some((proxy, url)) = Proxy::before(&database).await else { return };
+    open(&database).await;
+    let opened = connect(&url, ConnectOptions::default()).await.unwrap();
+    let log = SeaRevocationLog::new(opened.clone());
+    log.append(&[logout()]).await.unwrap();
+
+    proxy.set(Line::Cut);
+    for _ in 0..3 {
+        let batch = [logout()];
+        let outcome = timeout(Duration::from_secs(5), log.append(&batch)).await.expect("an answer in time");
+        assert_eq!(outcome.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    }
+    proxy.set(Line::Open);
+    log.append(&[logout()]).await.unwrap();
+    let page = log.read_after(Position(0), 10).await.unwrap();
+    assert_eq!(page.head, Position(2));
+}
+
+async fn connections_that_stall_for_ever_are_replaced(database: TestDatabase) {
+    let Some((proxy, url)) = Proxy::before(&database).await else { return };
+    let call_timeout = Duration::from_millis(600);
+    let options =
+        ConnectOptions { max_connections: Some(2), acquire_timeout: Duration::from_millis(300), call_timeout };
+    open(&database).await;
+    let opened = connect(&url, options).await.unwrap();
+    let log = SeaRevocationLog::new(opened.clone());
+    log.append(&[logout()]).await.unwrap();
+
+    // What is open is silent from now on, without being closed; a new connection would be served.
+    proxy.set(Line::Stalled);
+    let started = Instant::now();
+    let mut failures = 0;
+    while let Err(error) = log.append(&[logout()]).await {
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+        failures += 1;
+        assert!(started.elapsed() < Duration::from_secs(5), "it does not heal");
+    }
+    assert!(failures > 0, "the line was never down");
+    assert_eq!(number(&opened, "SELECT position FROM blacklist_head").await, 2);
+}
+
+/// What happens to the connections through a proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Open,
+    /// Connections are closed, also new ones.
+    Cut,
+    /// Connections that are open stay so, and nothing goes through them any more, ever. New ones are served.
+    Stalled,
+}
+
+/// A wire to a server that a test can cut.
+struct Proxy {
+    line: watch::Sender<Line>,
+}
+
+impl Proxy {
+    /// A proxy before the server of this database, and the URL through it. SQLite has no server.
+    async fn before(database: &TestDatabase) -> Option<(Self, String)> {
+        let (scheme, rest) = database.url().split_once("://")?;
+        if database.kind() == Kind::Sqlite {
+            return None;
+        }
+        let (authority, path) = rest.split_once('/')?;
+        let (user, server) = authority.rsplit_once('@')?;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("{scheme}://{user}@{}/{path}", listener.local_addr().unwrap());
+        let (line, watched) = watch::channel(Line::Open);
+        let server = server.to_owned();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(carry(client, server.clone(), watched.clone()));
+            }
+        });
+        Some((Self { line }, url))
+    }
+
+    fn set(&self, line: Line) {
+        self.line.send(line).unwrap();
+    }
+}
+
+async fn carry(mut client: TcpStream, server: String, mut line: watch::Receiver<Line>) {
+    if *line.borrow_and_update() == Line::Cut {
+        return;
+    }
+    let mut server = TcpStream::connect(server).await.unwrap();
+    tokio::select! {
+        _ = copy_bidirectional(&mut client, &mut server) => return,
+        changed = line.changed() => if changed.is_err() { return },
+    }
+    if *line.borrow() == Line::Cut {
+        return;
+    }
+    // Both ends are kept, and nobody moves a byte.
+    std::future::pending::<()>().await;
+}

@@ -4,7 +4,7 @@ use auth_core::blacklist::{RevocationReason, RevocationTarget};
 use auth_core::{Claims, Email, Generation, NewUser, PasswordHash, Revocation, TokenId, UserId, Username};
 use auth_storage::{ConnectOptions, Database, SeaRevocationLog, SeaUserStore, connect};
 use auth_test_db::{Kind, TestDatabase};
-use sea_orm::{ConnectionTrait as _, DbBackend, QueryResult, Statement};
+use sea_orm::{ConnectionTrait as _, QueryResult, Statement};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
@@ -84,14 +84,5 @@ pub(crate) fn uuid_literal(kind: Kind, id: uuid::Uuid) -> String {
     match kind {
         Kind::Postgres => format!("'{id}'"),
         _ => format!("x'{}'", id.simple()),
-    }
-}
-
-/// A statement as SeaORM would send it, with its values in place.
-pub(crate) fn backend(kind: Kind) -> DbBackend {
-    match kind {
-        Kind::Sqlite => DbBackend::Sqlite,
-        Kind::Postgres => DbBackend::Postgres,
-        Kind::MySql => DbBackend::MySql,
     }
 }

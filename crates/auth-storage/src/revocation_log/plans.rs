@@ -1,0 +1,101 @@
+//! What the databases say they would do: every statement on the log goes through an index, however long the log is.
+
+use auth_core::blacklist::RevocationReason;
+use auth_core::{Generation, TokenId, UserId};
+use auth_test_db::{Kind, TestDatabase, on_every_database};
+use sea_orm::{DbBackend, QueryResult, Statement};
+use time::Duration;
+use time::macros::datetime;
+
+use super::*;
+use crate::connect::{ConnectOptions, connect};
+
+on_every_database!(no_statement_reads_the_whole_log);
+
+const NOW: OffsetDateTime = datetime!(2026-11-23 11:20 UTC);
+const LIVE: usize = 10_000;
+const EXPIRED: usize = 100;
+
+async fn no_statement_reads_the_whole_log(test: TestDatabase) {
+    let database = connect(test.url(), ConnectOptions::default()).await.unwrap();
+    auth_migrations::up(database.connection()).await.unwrap();
+    let log = SeaRevocationLog::new(database.clone());
+    let entries: Vec<_> = (0..LIVE + EXPIRED)
+        .map(|number| Revocation {
+            target: match number % 10 {
+                0 => RevocationTarget::User { id: UserId::generate(NOW).unwrap(), below: Generation::new(1) },
+                _ => RevocationTarget::Token(TokenId::generate().unwrap()),
+            },
+            expires_at: NOW + Duration::seconds(i64::try_from(number).unwrap()),
+            revoked_at: NOW,
+            reason: RevocationReason::Logout,
+        })
+        .collect();
+    log.append(&entries).await.unwrap();
+    let statistics = if test.kind() == Kind::MySql { "ANALYZE TABLE blacklist, users" } else { "ANALYZE" };
+    database.connection().execute_unprepared(statistics).await.unwrap();
+
+    let backend = database.connection().get_database_backend();
+    let expired = instant::to_micros(NOW + Duration::seconds(i64::try_from(EXPIRED).unwrap())).unwrap();
+    // A token that is in the log: MySQL looks it up while it plans, and has nothing left to plan for one that is not.
+    let RevocationTarget::Token(token_id) = entries[1].target else { panic!("no token") };
+    let claims = Claims {
+        user_id: UserId::generate(NOW).unwrap(),
+        token_id: TokenId::generate().unwrap(),
+        issued_at: NOW,
+        expires_at: NOW,
+        generation: Generation::default(),
+        admin: false,
+    };
+    for (what, statement, index) in [
+        ("the expired", expired_query(expired, 500).build(backend), "blacklist_expires_at"),
+        ("their deletion", deletion((1..=50).collect()).build(backend), ""),
+        ("a page", page_query(Position(5000), 100).build(backend), ""),
+        (
+            "a look-up of a token",
+            backend.build(&covers_query(&Claims { token_id, ..claims })),
+            "blacklist_token_id_unique",
+        ),
+        ("a look-up of a user", backend.build(&covers_query(&claims)), "blacklist_user_id_generation_unique"),
+        (
+            "known targets",
+            blacklist::Entity::find().filter(targets(&entries[1..9])).build(backend),
+            "blacklist_token_id_unique",
+        ),
+    ] {
+        let plan = plan(&database, statement).await;
+        assert!(plan.iter().all(|step| !reads_everything(test.kind(), step)), "{what}: {plan:#?}");
+        // SQLite names the index of a UNIQUE constraint by itself.
+        if test.kind() != Kind::Sqlite || index == "blacklist_expires_at" {
+            assert!(plan.iter().any(|step| step.contains(index)), "{what} does not use {index}: {plan:#?}");
+        }
+    }
+    // That a scan would be seen: a column without an index.
+    let scan = blacklist::Entity::find().filter(blacklist::Column::RevokedAt.eq(0)).build(backend);
+    let plan = plan(&database, scan).await;
+    assert!(plan.iter().any(|step| reads_everything(test.kind(), step)), "{plan:#?}");
+}
+
+async fn plan(database: &Database, mut statement: Statement) -> Vec<String> {
+    let (explain, step): (_, fn(&QueryResult) -> String) = match statement.db_backend {
+        DbBackend::Sqlite => ("EXPLAIN QUERY PLAN", |row| row.try_get("", "detail").unwrap()),
+        DbBackend::MySql => ("EXPLAIN", mysql_step),
+        _ => ("EXPLAIN", |row| row.try_get_by_index(0).unwrap()),
+    };
+    statement.sql = format!("{explain} {}", statement.sql);
+    let rows = database.connection().query_all_raw(statement).await.unwrap();
+    rows.iter().map(step).collect()
+}
+
+fn mysql_step(row: &QueryResult) -> String {
+    let column = |name| row.try_get::<Option<String>>("", name).unwrap().unwrap_or_default();
+    format!("table={} type={} key={}", column("table"), column("type"), column("key"))
+}
+
+fn reads_everything(kind: Kind, step: &str) -> bool {
+    match kind {
+        Kind::Sqlite => step.contains("SCAN blacklist") && !step.contains("blacklist_head"),
+        Kind::Postgres => step.contains("Seq Scan on blacklist ") || step.contains("Seq Scan on \"blacklist\""),
+        Kind::MySql => step.contains("table=blacklist type=ALL") || step.contains("table=blacklist type=index"),
+    }
+}
