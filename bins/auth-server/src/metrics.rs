@@ -106,7 +106,7 @@ impl Metrics {
         match route {
             _ if method != Method::POST => {}
             "/auth/login" => self.logins.with_label_values(&[result]).inc(),
-            "/auth/register" | "/user" | "/user/" => self.registrations.with_label_values(&[result]).inc(),
+            "/auth/register" | "/user/" => self.registrations.with_label_values(&[result]).inc(),
             _ => {}
         }
     }

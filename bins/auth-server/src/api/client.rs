@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use poem::Request;
+use poem::http::HeaderMap;
 
 /// The header that carries the id of a request, in and out.
 pub(super) const REQUEST_ID: &str = "x-request-id";
@@ -30,13 +31,17 @@ fn new_id() -> String {
 /// The address of the client: that of the connection, unless a trusted proxy made it. Then it is the last address in
 /// `X-Forwarded-For` that no trusted proxy has; what is before it may be invented.
 pub(super) fn address(request: &Request, trusted_proxies: &[IpNet]) -> Option<IpAddr> {
-    let peer = request.remote_addr().as_socket_addr()?.ip().to_canonical();
+    let peer = request.remote_addr().as_socket_addr()?.ip();
+    Some(behind_proxies(peer.to_canonical(), request.headers(), trusted_proxies))
+}
+
+fn behind_proxies(peer: IpAddr, headers: &HeaderMap, trusted_proxies: &[IpNet]) -> IpAddr {
     let trusted = |address: &IpAddr| trusted_proxies.iter().any(|network| network.contains(address));
     if !trusted(&peer) {
-        return Some(peer);
+        return peer;
     }
     let mut client = peer;
-    let headers = request.headers().get_all("x-forwarded-for");
+    let headers = headers.get_all("x-forwarded-for");
     let mut hops: Vec<&str> =
         headers.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect();
     while let Some(hop) = hops.pop() {
@@ -46,7 +51,7 @@ pub(super) fn address(request: &Request, trusted_proxies: &[IpNet]) -> Option<Ip
             break;
         }
     }
-    Some(client)
+    client
 }
 
 /// An address as proxies write it: with or without a port, IPv6 with or without brackets.
@@ -60,33 +65,17 @@ fn hop_address(hop: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
-    use poem::Addr;
-    use poem::web::RemoteAddr;
+    use poem::http::HeaderValue;
 
     use super::*;
 
-    fn request(forwarded: &[&str]) -> Request {
-        let mut builder = Request::builder();
-        for value in forwarded {
-            builder = builder.header("x-forwarded-for", *value);
-        }
-        builder.finish()
-    }
-
     fn from(peer: &str, forwarded: &[&str]) -> String {
-        let (mut parts, body) = request(forwarded).into_parts();
-        let peer: SocketAddr = peer.parse().unwrap();
-        parts.state = poem::RequestParts::from((
-            poem::http::Request::new(()).into_parts().0,
-            poem::web::LocalAddr::default(),
-            RemoteAddr(Addr::SocketAddr(peer)),
-            poem::http::uri::Scheme::HTTP,
-        ))
-        .state;
-        let request = Request::from_parts(parts, body);
-        address(&request, &["10.0.0.0/8".parse().unwrap()]).unwrap().to_string()
+        let peer: std::net::SocketAddr = peer.parse().unwrap();
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append("x-forwarded-for", HeaderValue::from_str(value).unwrap());
+        }
+        behind_proxies(peer.ip().to_canonical(), &headers, &["10.0.0.0/8".parse().unwrap()]).to_string()
     }
 
     #[test]

@@ -115,8 +115,12 @@ impl Routes {
             add_docs(&mut table);
         }
         let routes = table.into_iter().fold(Route::new(), |route, (pattern, methods)| {
-            let answers = Answers::new(&pattern, methods);
-            route.at(pattern, answers)
+            let answers = Arc::new(Answers::new(&pattern, methods));
+            // Half of the world writes the collection without its slash.
+            match pattern.strip_suffix('/') {
+                Some(bare) if !bare.is_empty() => route.at(bare, Arc::clone(&answers)).at(pattern, answers),
+                _ => route.at(pattern, answers),
+            }
         });
         Envelope::around(routes, self.state, self.clock, self.trusted_proxies).boxed()
     }
@@ -132,10 +136,7 @@ fn add_docs(table: &mut RouteTable) {
     for path in ["/openapi.json", "/swagger.json"] {
         get(path, text("application/json", spec.clone()));
     }
-    let page = document().swagger_ui_html();
-    for path in ["/docs", "/docs/"] {
-        get(path, text("text/html; charset=utf-8", page.clone()));
-    }
+    get("/docs/", text("text/html; charset=utf-8", document().swagger_ui_html()));
     let to_docs =
         make_sync(|_| Response::builder().status(StatusCode::FOUND).header(header::LOCATION, "/docs").finish());
     get("/", to_docs.boxed());

@@ -20,12 +20,12 @@ use super::{State, Tag};
 /// The operations on users.
 pub struct UsersApi;
 
-#[OpenApi(tag = "Tag::User")]
+#[OpenApi(prefix_path = "/user/", tag = "Tag::User")]
 impl UsersApi {
     /// Register a user
     ///
     /// The same operation as `POST /auth/register`.
-    #[oai(path = "/user/", method = "post", operation_id = "createUser")]
+    #[oai(path = "/", method = "post", operation_id = "createUser")]
     async fn create(
         &self,
         state: Data<&Arc<State>>,
@@ -35,20 +35,11 @@ impl UsersApi {
         Ok(Registered::Created(Json(TokenGranted::new("Successfully registered.", &session))))
     }
 
-    #[oai(path = "/user", method = "post", hidden = true)]
-    async fn create_without_slash(
-        &self,
-        state: Data<&Arc<State>>,
-        account: Body<NewAccount>,
-    ) -> Result<Registered, Refused<Registration>> {
-        self.create(state, account).await
-    }
-
     /// List users
     ///
     /// For admins. In order of registration, a page at a time: give the `next` of a page as `after` for the page that
     /// follows.
-    #[oai(path = "/user/", method = "get", operation_id = "listUsers")]
+    #[oai(path = "/", method = "get", operation_id = "listUsers")]
     async fn list(
         &self,
         state: Data<&Arc<State>>,
@@ -64,21 +55,10 @@ impl UsersApi {
         Ok(Listed::Ok(Json(UserPage::new(users, limit as usize))))
     }
 
-    #[oai(path = "/user", method = "get", hidden = true)]
-    async fn list_without_slash(
-        &self,
-        state: Data<&Arc<State>>,
-        admin: AdminBearer,
-        limit: Limit,
-        after: After,
-    ) -> Result<Listed, Refused<Listing>> {
-        self.list(state, admin, limit, after).await
-    }
-
     /// Who am I?
     ///
     /// The user whose token it is.
-    #[oai(path = "/user/me", method = "get", operation_id = "getCurrentUser")]
+    #[oai(path = "/me", method = "get", operation_id = "getCurrentUser")]
     async fn me(&self, state: Data<&Arc<State>>, bearer: Bearer) -> Result<Found, Refused<LookUp>> {
         Ok(Found::Ok(Json(state.service.current_user(&bearer.0).await?.into())))
     }
@@ -86,7 +66,7 @@ impl UsersApi {
     /// Look up a user
     ///
     /// For admins, and for the user themself.
-    #[oai(path = "/user/:public_id", method = "get", operation_id = "getUser")]
+    #[oai(path = "/:public_id", method = "get", operation_id = "getUser")]
     async fn one(
         &self,
         state: Data<&Arc<State>>,
