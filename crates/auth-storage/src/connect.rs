@@ -206,6 +206,6 @@ impl Database {
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database").field("kind", &self.kind).field("pool", &self.pool_stats()).finish()
+        f.debug_struct("Database").field("kind", &self.kind).field("pool", &self.pool_stats()).finish_non_exhaustive()
     }
 }

@@ -30,7 +30,7 @@ pub(super) async fn open(url: &str, options: &ConnectOptions) -> Result<Database
     match place {
         // Every further connection would be an empty database of its own, and the last one to go takes the data along.
         Place::Memory => {
-            pool = pool.max_connections(1).idle_timeout(None).max_lifetime(None).test_before_acquire(false)
+            pool = pool.max_connections(1).idle_timeout(None).max_lifetime(None).test_before_acquire(false);
         }
         Place::File { writable } => {
             if sqlite.get_filename().as_os_str().is_empty() {

@@ -5,6 +5,5 @@
 mod conformance;
 mod connecting;
 mod log;
-
 mod support;
 mod users;
