@@ -174,7 +174,7 @@ fn password_pool(config: &Config, clock: &Arc<dyn Clock>) -> Result<PasswordPool
 
 fn codec(config: &Config) -> Result<JwtCodec, AppError> {
     let signing = match &config.signing {
-        SigningSource::Key(key) => key.clone(),
+        SigningSource::Key(key) => SigningKey::clone(key),
         SigningSource::CreatedAt(path) => {
             let secret = secret_file::read_or_create(path)
                 .map_err(|error| AppError::Secret(path.display().to_string(), error))?;

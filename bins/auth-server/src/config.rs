@@ -63,7 +63,7 @@ pub enum LogFormat {
 #[derive(Debug, Clone)]
 pub enum SigningSource {
     /// A configured one.
-    Key(SigningKey),
+    Key(Box<SigningKey>),
     /// A random secret in this file, made when it is not there yet.
     CreatedAt(PathBuf),
     /// A random secret that ends with the process.

@@ -17,6 +17,7 @@ use super::{State, Tag};
 /// The operations on tokens.
 pub struct AuthApi;
 
+#[expect(clippy::unused_async, reason = "the framework takes async functions only")]
 #[OpenApi(tag = "Tag::Auth")]
 impl AuthApi {
     /// Register

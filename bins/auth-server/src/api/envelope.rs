@@ -140,9 +140,10 @@ fn log(line: &Line<'_>) {
             )
         };
     }
-    match line.cause {
-        Some(cause) => write_line!(error, cause,),
-        None => write_line!(info,),
+    if let Some(cause) = line.cause {
+        write_line!(error, cause,);
+    } else {
+        write_line!(info,);
     }
 }
 

@@ -14,6 +14,7 @@ use super::{State, Tag};
 /// The operations for operators.
 pub struct HealthApi;
 
+#[expect(clippy::unused_async, reason = "the framework takes async functions only")]
 #[OpenApi(tag = "Tag::Operations")]
 impl HealthApi {
     /// Is the process alive?

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use auth_core::{AuthService, BoxError, Clock, PasswordPool};
 use auth_storage::Database;
+use hyper::body::Bytes;
 use ipnet::IpNet;
 use poem::endpoint::{BoxEndpoint, make_sync};
 use poem::http::{HeaderValue, Method, StatusCode, header};
@@ -146,13 +147,13 @@ fn add_docs(table: &mut RouteTable) {
 fn text(content_type: &'static str, body: String) -> BoxEndpoint<'static> {
     const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src 'self' data:; \
                           connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
-    let body = Arc::<str>::from(body);
+    let body = Bytes::from(body);
     make_sync(move |_| {
         Response::builder()
             .content_type(content_type)
             .header(header::CACHE_CONTROL, "no-cache")
             .header(header::CONTENT_SECURITY_POLICY, POLICY)
-            .body(body.to_string())
+            .body(body.clone())
     })
     .boxed()
 }

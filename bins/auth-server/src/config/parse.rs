@@ -58,8 +58,8 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
     let token_audience = reader.take(Setting::TokenAudience, "auth-api".to_owned(), word);
     let bcrypt_cost = reader.bcrypt_cost(profile);
     let password_min_length = reader.password_min_length(profile);
-    let docs = reader.take_shown(Setting::Docs, profile != Profile::Prod, on_off, switch);
-    let migrate = reader.take_shown(Setting::Migrate, profile != Profile::Prod, on_off, switch);
+    let docs = reader.take_shown(Setting::Docs, profile != Profile::Prod, |on| on_off(*on), switch);
+    let migrate = reader.take_shown(Setting::Migrate, profile != Profile::Prod, |on| on_off(*on), switch);
     let log = reader.take(Setting::Log, "info".to_owned(), |text| match EnvFilter::try_new(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err("must be directives such as info or warn,auth_server=debug"),
@@ -255,7 +255,7 @@ impl Reader {
 
     fn key<E: fmt::Display>(&mut self, setting: Setting, key: Result<SigningKey, E>) -> Option<SigningSource> {
         match key {
-            Ok(key) => Some(SigningSource::Key(key)),
+            Ok(key) => Some(SigningSource::Key(Box::new(key))),
             Err(error) => {
                 self.problem(setting, error.to_string());
                 None
@@ -328,8 +328,8 @@ fn switch(text: &str) -> Result<bool, &'static str> {
     }
 }
 
-fn on_off(on: &bool) -> String {
-    if *on { "on" } else { "off" }.to_owned()
+fn on_off(on: bool) -> String {
+    if on { "on" } else { "off" }.to_owned()
 }
 
 fn items(text: &str) -> impl Iterator<Item = &str> {

@@ -153,7 +153,7 @@ async fn a_request_id_is_answered_and_an_odd_one_is_replaced() {
 
 /// A log of revocations that fails in a way of its own.
 #[derive(Debug)]
-struct Broken(fn() -> StoreError);
+pub(crate) struct Broken(pub(crate) fn() -> StoreError);
 
 #[async_trait]
 impl RevocationLog for Broken {

@@ -1,6 +1,10 @@
 //! The server through its own door: what a client sees, whatever it sends.
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is a failure with a place")]
+
 mod envelope;
+mod logs;
+mod program;
 mod slow_clients;
 mod support;
 mod tour;
