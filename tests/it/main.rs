@@ -1,0 +1,13 @@
+//! Stories through the server's real door: a socket. Each on a database of its own, each on every kind of database.
+
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+mod framework_errors;
+mod login;
+mod logout;
+mod openapi;
+mod paging;
+mod protected;
+mod register;
+mod secrets;
+mod tokens;

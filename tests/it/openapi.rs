@@ -1,0 +1,65 @@
+//! The document that describes the API is part of the contract.
+
+use auth_tests::App;
+use serde_json::Value;
+
+#[tokio::test]
+async fn the_document_is_the_reviewed_one() {
+    let app = App::in_memory().await;
+    let answer = app.get("/openapi.json").send().await;
+    assert_eq!(answer.status, 200);
+    insta::with_settings!({ sort_maps => true }, {
+        insta::assert_json_snapshot!("openapi", answer.json(), { ".info.version" => "[version]" });
+    });
+    assert_eq!(app.get("/swagger.json").send().await.json(), answer.json(), "the name it used to have");
+}
+
+#[tokio::test]
+async fn every_operation_has_a_name_a_summary_a_tag_and_its_errors() {
+    let app = App::in_memory().await;
+    let document = app.get("/openapi.json").send().await.json();
+    let mut names = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let what = format!("{method} {path}");
+            let name = operation["operationId"].as_str().unwrap_or_else(|| panic!("{what} has no name"));
+            assert!(!names.contains(&name), "{what}: {name} is taken");
+            names.push(name);
+            assert!(operation["summary"].is_string(), "{what} has no summary");
+            assert!(operation["tags"].as_array().is_some_and(|tags| tags.len() == 1), "{what} has no tag");
+            if operation["security"].as_array().is_some_and(|needed| !needed.is_empty()) {
+                for status in ["401", "403", "503"] {
+                    assert!(
+                        operation["responses"][status].is_object(),
+                        "{what} does not say that it may answer {status}"
+                    );
+                }
+            }
+        }
+    }
+    assert!(names.len() >= 7, "{names:?}");
+}
+
+#[tokio::test]
+async fn the_page_to_try_it_out_needs_nothing_from_elsewhere() {
+    let app = App::in_memory().await;
+    let page = app.get("/docs").send().await;
+    assert_eq!(page.status, 200);
+    assert!(page.header("Content-Type").unwrap().starts_with("text/html"));
+    for tag in ["<script src=\"http", "<link rel=\"stylesheet\" href=\"http", "src=\"//"] {
+        assert!(!page.body.contains(tag), "{tag}");
+    }
+    let root = app.get("/").send().await;
+    assert!((300..400).contains(&root.status), "{}", root.status);
+    assert_eq!(root.header("Location"), Some("/docs"));
+}
+
+#[tokio::test]
+async fn the_bearer_scheme_is_declared() {
+    let app = App::in_memory().await;
+    let document = app.get("/openapi.json").send().await.json();
+    let schemes = document["components"]["securitySchemes"].as_object().unwrap();
+    let bearer: Vec<&Value> = schemes.values().filter(|scheme| scheme["scheme"] == "bearer").collect();
+    assert_eq!(bearer.len(), 1);
+    assert_eq!(bearer[0]["type"], "http");
+}

@@ -1,0 +1,147 @@
+//! A server as it would run, on a free port, with a clock that only moves when it is told to.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_core::{Clock, Email, ManualClock, User};
+use auth_server::app::App as ServerApp;
+use auth_server::config::{Config, Sources};
+use auth_server::server::Server;
+use auth_test_db::TestDatabase;
+use serde_json::json;
+use time::macros::datetime;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::http::{Client, Request, Response};
+
+const SECRET: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0";
+
+/// How long a server that is told to stop gives its requests.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// A running server. Servers over one database are nodes of one system: they have one key.
+#[derive(Debug)]
+pub struct App {
+    server: ServerApp,
+    client: Client,
+    clock: Arc<ManualClock>,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<bool>,
+}
+
+impl App {
+    /// The password that [`register`](Self::register) and [`login`](Self::login) use.
+    pub const PASSWORD: &str = "123456";
+
+    /// A server over `database`, which is migrated first.
+    pub async fn start(database: &TestDatabase) -> Self {
+        Self::with(&[("AUTH_DATABASE_URL", database.url())]).await
+    }
+
+    /// A server over a database in memory, for what does not depend on the kind of database.
+    pub async fn in_memory() -> Self {
+        Self::with(&[]).await
+    }
+
+    async fn with(settings: &[(&str, &str)]) -> Self {
+        let env: BTreeMap<String, String> = [("AUTH_ENV", "test"), ("AUTH_TOKEN_SECRET", SECRET)]
+            .iter()
+            .chain(settings)
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let config = Config::load(Sources { env, ..Sources::default() }).expect("a good configuration");
+        let clock = Arc::new(ManualClock::new(datetime!(2026-01-01 00:00 UTC)));
+        let server =
+            ServerApp::build(&config, Arc::clone(&clock) as Arc<dyn Clock>).await.expect("the server is built");
+        let free_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listening = Server::bind(free_port, server.endpoint()).await.expect("a free port");
+        let client = Client::new(listening.address());
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(listening.run(async { stopped.await.unwrap_or_default() }, GRACE));
+        Self { server, client, clock, stop, running }
+    }
+
+    /// Stops the server as a signal would, and closes its database.
+    pub async fn stop(self) {
+        self.stop.send(()).expect("the server runs");
+        assert!(self.running.await.expect("the server did not panic"), "every request was finished");
+        self.server.close().await;
+    }
+
+    /// Starts a request.
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        self.client.request(method, path)
+    }
+
+    /// Starts a `GET`.
+    pub fn get(&self, path: &str) -> Request {
+        self.client.get(path)
+    }
+
+    /// Starts a `POST`.
+    pub fn post(&self, path: &str) -> Request {
+        self.client.post(path)
+    }
+
+    /// Registers a user of this name.
+    pub async fn register(&self, name: &str) -> Response {
+        let body = json!({ "email": email(name), "username": name, "password": Self::PASSWORD });
+        let answer = self.post("/auth/register").json(&body).send().await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        answer
+    }
+
+    /// Tries to log in.
+    pub async fn try_login(&self, email: &str, password: &str) -> Response {
+        self.post("/auth/login").json(&json!({ "email": email, "password": password })).send().await
+    }
+
+    /// Logs in the user of this name and returns the token.
+    pub async fn login(&self, name: &str) -> String {
+        let answer = self.try_login(&email(name), Self::PASSWORD).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.text("Authorization")
+    }
+
+    /// Logs out with `token`.
+    pub async fn logout(&self, token: &str) -> Response {
+        self.post("/auth/logout").bearer(token).send().await
+    }
+
+    /// Registers an admin of this name, as an operator does, and returns a token of theirs.
+    pub async fn admin(&self, name: &str) -> String {
+        self.register(name).await;
+        let user = self.find(name).await;
+        self.server.service().promote(user.id).await.expect("promoted");
+        self.login(name).await
+    }
+
+    /// Makes the admin of this name an ordinary user, as an operator does.
+    pub async fn demote(&self, name: &str) {
+        let user = self.find(name).await;
+        self.server.service().demote(user.id).await.expect("demoted");
+    }
+
+    async fn find(&self, name: &str) -> User {
+        let email = Email::parse(&email(name)).expect("an e-mail address");
+        self.server.service().find_by_email(&email).await.expect("a registered user")
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// The secret that signs tokens.
+    #[must_use]
+    pub fn secret(&self) -> &'static [u8] {
+        SECRET.as_bytes()
+    }
+}
+
+fn email(name: &str) -> String {
+    format!("{name}@example.com")
+}

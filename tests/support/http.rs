@@ -1,0 +1,166 @@
+//! A small HTTP/1.1 client that sends exactly what it is told to, also what no decent client would send.
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// Talks to the server at one address, one connection a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Client {
+    address: SocketAddr,
+}
+
+impl Client {
+    /// A client of the server at `address`.
+    #[must_use]
+    pub fn new(address: SocketAddr) -> Self {
+        Self { address }
+    }
+
+    /// Starts a request.
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        let head = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
+        Request { address: self.address, head, body: Vec::new(), declares_length: true }
+            .header("Host", &self.address.to_string())
+            .header("Connection", "close")
+    }
+
+    /// Starts a `GET`.
+    pub fn get(&self, path: &str) -> Request {
+        self.request("GET", path)
+    }
+
+    /// Starts a `POST`.
+    pub fn post(&self, path: &str) -> Request {
+        self.request("POST", path)
+    }
+}
+
+/// A request that is being put together. Headers are sent in the order and as often as they are given.
+#[derive(Debug)]
+#[must_use]
+pub struct Request {
+    address: SocketAddr,
+    head: Vec<u8>,
+    body: Vec<u8>,
+    declares_length: bool,
+}
+
+impl Request {
+    /// Adds a header.
+    pub fn header(self, name: &str, value: &str) -> Self {
+        self.header_bytes(name, value.as_bytes())
+    }
+
+    /// Adds a header whose value need not be text.
+    pub fn header_bytes(mut self, name: &str, value: &[u8]) -> Self {
+        self.head.extend_from_slice(name.as_bytes());
+        self.head.extend_from_slice(b": ");
+        self.head.extend_from_slice(value);
+        self.head.extend_from_slice(b"\r\n");
+        self
+    }
+
+    /// Adds the header that carries a token.
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("Authorization", &format!("Bearer {token}"))
+    }
+
+    /// Sets the body to JSON.
+    pub fn json(self, value: &Value) -> Self {
+        self.body("application/json", value.to_string().as_bytes())
+    }
+
+    /// Sets the body.
+    pub fn body(mut self, content_type: &str, bytes: &[u8]) -> Self {
+        bytes.clone_into(&mut self.body);
+        self.header("Content-Type", content_type)
+    }
+
+    /// Sets the body as it goes over the wire and leaves it to the other headers to say where it ends.
+    pub fn without_length(mut self, bytes: &[u8]) -> Self {
+        bytes.clone_into(&mut self.body);
+        self.declares_length = false;
+        self
+    }
+
+    /// Sends it and reads the whole answer.
+    pub async fn send(self) -> Response {
+        let length = self.body.len().to_string();
+        let silent = self.body.is_empty() || !self.declares_length;
+        let request = if silent { self } else { self.header("Content-Length", &length) };
+        let mut stream = TcpStream::connect(request.address).await.expect("the server accepts connections");
+        let message = [&request.head, b"\r\n".as_slice(), &request.body].concat();
+        stream.write_all(&message).await.expect("the server reads the request");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("the server answers and closes");
+        Response::parse(&answer)
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Names in lower case, and values, in the order they came.
+    pub headers: Vec<(String, String)>,
+    /// The body as text.
+    pub body: String,
+}
+
+impl Response {
+    fn parse(answer: &[u8]) -> Self {
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("an answer has a head");
+        let head = std::str::from_utf8(&answer[..end]).expect("the head is text");
+        let mut lines = head.split("\r\n");
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a status line");
+        let headers: Vec<(String, String)> = lines
+            .map(|line| line.split_once(':').expect("a header has a colon"))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+            .collect();
+        let body = &answer[end + 4..];
+        let chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
+        let body = if chunked { unchunked(body) } else { body.to_owned() };
+        let status = status.parse().expect("a status code");
+        Self { status, headers, body: String::from_utf8(body).expect("the body is text") }
+    }
+
+    /// The value of the first header of this name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let name = name.to_ascii_lowercase();
+        self.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON. It must be declared as such.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let content_type = self.header("Content-Type").unwrap_or_default();
+        assert!(content_type.starts_with("application/json"), "not JSON but {content_type:?}: {}", self.body);
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {:?}", self.body))
+    }
+
+    /// One member of the JSON body, as text.
+    #[must_use]
+    pub fn text(&self, member: &str) -> String {
+        self.json()[member].as_str().unwrap_or_else(|| panic!("no text {member:?} in {}", self.body)).to_owned()
+    }
+}
+
+/// The data of a body that was sent in chunks (RFC 9112 §7.1).
+fn unchunked(mut rest: &[u8]) -> Vec<u8> {
+    let mut data = Vec::new();
+    loop {
+        let end = rest.windows(2).position(|window| window == b"\r\n").expect("a chunk has a size");
+        let size = std::str::from_utf8(&rest[..end]).expect("a chunk size is text");
+        let size = usize::from_str_radix(size, 16).expect("a chunk size is hexadecimal");
+        if size == 0 {
+            return data;
+        }
+        data.extend_from_slice(&rest[end + 2..end + 2 + size]);
+        rest = &rest[end + 4 + size..];
+    }
+}
