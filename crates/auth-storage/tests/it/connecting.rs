@@ -197,12 +197,15 @@ async fn connections_that_stall_for_ever_are_replaced(database: TestDatabase) {
     let Some((proxy, url)) = Proxy::before(&database).await else { return };
     let call_timeout = Duration::from_millis(600);
     let options =
-        ConnectOptions { max_connections: Some(2), acquire_timeout: Duration::from_millis(300), call_timeout };
+        ConnectOptions { max_connections: Some(1), acquire_timeout: Duration::from_millis(300), call_timeout };
     open(&database).await;
     let opened = connect(&url, options).await.unwrap();
     let log = SeaRevocationLog::new(opened.clone());
     log.append(&[logout()]).await.unwrap();
 
+    while opened.pool_stats().idle == 0 {
+        tokio::task::yield_now().await;
+    }
     // What is open is silent from now on, without being closed; a new connection would be served.
     proxy.set(Line::Stalled);
     let started = Instant::now();

@@ -6,13 +6,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use auth_core::blacklist::{Position, RevocationTarget};
-use auth_core::{Generation, Revocation, RevocationLog, StoreErrorKind, UserId};
+use auth_core::{Generation, Revocation, RevocationLog, StoreErrorKind, UserId, UserStore};
 use auth_storage::ConnectOptions;
 use auth_test_db::{Kind, TestDatabase, on_every_database};
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 use tokio::time::timeout;
 
-use crate::support::{NOW, claims, everywhere, execute, logout, number, open, open_with, query};
+use crate::support::{NOW, claims, everywhere, execute, logout, new_user, number, open, open_with, query};
 
 on_every_database!(
     a_reader_by_position_misses_nothing_of_two_nodes,
@@ -94,7 +94,8 @@ async fn overlapping_batches_of_two_nodes_are_appended_once(database: TestDataba
 async fn a_caller_who_goes_away_leaves_whole_batches_and_a_usable_pool(database: TestDatabase) {
     // One connection, so that whatever is left of a call is what the next one gets.
     let options = ConnectOptions { max_connections: Some(1), ..ConnectOptions::default() };
-    let (opened, _, log) = open_with(&database, options).await;
+    let (opened, users, log) = open_with(&database, options).await;
+    let (_, other_node, _) = open(&database).await;
     let mut batches = Vec::new();
     for wakes in 0..40 {
         let batch = [logout(), logout(), logout()];
@@ -108,9 +109,10 @@ async fn a_caller_who_goes_away_leaves_whole_batches_and_a_usable_pool(database:
         .await;
         drop(append);
         batches.push(batch);
-        let next = [logout(), logout()];
-        assert_eq!(log.append(&next).await.unwrap(), 2, "the call after one that was left at {wakes}");
-        assert_eq!(log.append(&next).await.unwrap(), 0, "what was acknowledged is there, {wakes}");
+        // One statement without BEGIN and COMMIT of its own, which would be lost inside a transaction that was left open.
+        let user = users.insert(new_user(&format!("user{wakes}"))).await.unwrap();
+        assert!(other_node.find_by_id(user.id).await.unwrap().is_some(), "not committed, after leaving at {wakes}");
+        assert_eq!(log.append(&[logout(), logout()]).await.unwrap(), 2);
     }
     opened.close().await.unwrap();
 
