@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth_core::blacklist::UnsyncedBlacklist;
+use auth_core::blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::service::BuildError;
 use auth_core::{
-    AuthService, BcryptHasher, Blacklist, BoxError, Clock, JwtCodec, PasswordPolicy, PasswordPool, PoolOptions,
-    RevocationLog, SigningKey, UserStore,
+    AuthService, BcryptHasher, BoxError, Clock, JwtCodec, PasswordPolicy, PasswordPool, PoolOptions, RevocationLog,
+    SigningKey, UserStore,
 };
 use auth_migrations::MigrateError;
 use auth_storage::{ConnectError, ConnectOptions, Database, SeaRevocationLog, SeaUserStore};
@@ -21,7 +21,7 @@ use crate::api::{Readiness, Routes, State};
 use crate::config::{Config, SigningSource};
 use crate::metrics::Metrics;
 use crate::secret_file;
-use crate::tasks::Purge;
+use crate::tasks::{Purge, Sync};
 
 /// How long the database may take to say that it is there.
 const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
@@ -39,6 +39,7 @@ pub struct Stores {
 pub struct App {
     state: Arc<State>,
     log: Arc<dyn RevocationLog>,
+    blacklist_poll: Duration,
     clock: Arc<dyn Clock>,
     database: Option<Database>,
     trusted_proxies: Vec<ipnet::IpNet>,
@@ -60,8 +61,7 @@ impl App {
             users: Arc::new(SeaUserStore::new(database.clone())),
             log: Arc::new(SeaRevocationLog::new(database.clone())),
         };
-        let readiness = Arc::new(DatabaseReadiness { database: database.clone() });
-        Self::assemble(config, clock, stores, readiness, Some(database))
+        Self::assemble(config, clock, stores, Some(database))
     }
 
     /// Puts the parts together over stores that are there already.
@@ -70,22 +70,28 @@ impl App {
     ///
     /// When the secret cannot be read or a thread cannot be started.
     pub fn with_stores(config: &Config, clock: Arc<dyn Clock>, stores: Stores) -> Result<Self, AppError> {
-        Self::assemble(config, clock, stores, Arc::new(AlwaysReady), None)
+        Self::assemble(config, clock, stores, None)
     }
 
     fn assemble(
         config: &Config,
         clock: Arc<dyn Clock>,
         stores: Stores,
-        readiness: Arc<dyn Readiness>,
         database: Option<Database>,
     ) -> Result<Self, AppError> {
         let Stores { users, log } = stores;
-        let blacklist: Arc<dyn Blacklist> = Arc::new(UnsyncedBlacklist::new(Arc::clone(&log)));
+        let options = SyncOptions { max_staleness: config.blacklist_max_staleness, ..SyncOptions::default() };
+        let blacklist = Arc::new(SyncedBlacklist::new(Arc::clone(&log), Arc::clone(&clock), options));
+        let readiness: Arc<dyn Readiness> = match &database {
+            Some(database) => {
+                Arc::new(DatabaseReadiness { database: database.clone(), blacklist: Arc::clone(&blacklist) })
+            }
+            None => Arc::new(AlwaysReady),
+        };
         let passwords = password_pool(config, &clock)?;
         let service = AuthService::builder()
             .users(users)
-            .blacklist(blacklist)
+            .blacklist(blacklist.clone())
             .codec(Arc::new(codec(config)?))
             .passwords(passwords.clone())
             .policy(PasswordPolicy::new(config.password_min_length))
@@ -93,10 +99,11 @@ impl App {
             .token_life(config.token_ttl)
             .build()?;
         let metrics = Metrics::new().map_err(|error| AppError::Internal(error.into()))?;
-        let state = State { service, metrics, passwords, database: database.clone(), readiness };
+        let state = State { service, metrics, passwords, blacklist, database: database.clone(), readiness };
         Ok(Self {
             state: Arc::new(state),
             log,
+            blacklist_poll: config.blacklist_poll,
             clock,
             database,
             trusted_proxies: config.trusted_proxies.clone(),
@@ -122,18 +129,26 @@ impl App {
         &self.state.service
     }
 
-    /// Whether the server could do its work now.
+    /// Whether the database has every table that this server needs.
     ///
     /// # Errors
     ///
-    /// What is missing.
-    pub async fn ready(&self) -> Result<(), BoxError> {
-        self.state.readiness.check().await
+    /// When the database cannot be asked.
+    pub async fn is_migrated(&self) -> Result<bool, AppError> {
+        match &self.database {
+            Some(database) => Ok(auth_migrations::is_current(database.connection()).await?),
+            None => Ok(true),
+        }
     }
 
     /// What removes expired entries from the blacklist.
     pub(crate) fn purge(&self) -> Purge {
         Purge { log: Arc::clone(&self.log), clock: Arc::clone(&self.clock), metrics: self.state.metrics.clone() }
+    }
+
+    /// What reads the log of revocations into memory.
+    pub(crate) fn sync(&self) -> Sync {
+        Sync { blacklist: Arc::clone(&self.state.blacklist), poll: self.blacklist_poll }
     }
 
     /// Waits for what is being written and closes the database.
@@ -190,9 +205,10 @@ fn signing_key(secret: &[u8]) -> Result<SigningKey, AppError> {
     SigningKey::from_secret(secret).map_err(|error| AppError::Internal(error.into()))
 }
 
-/// Ready when the database answers and has the schema that this server needs.
+/// Ready when the database answers and has the schema that this server needs, and the blacklist is in memory and fresh.
 struct DatabaseReadiness {
     database: Database,
+    blacklist: Arc<SyncedBlacklist>,
 }
 
 #[async_trait]
@@ -201,7 +217,11 @@ impl Readiness for DatabaseReadiness {
         let look = async {
             self.database.ping().await?;
             let current = auth_migrations::is_current(self.database.connection()).await?;
-            if current { Ok(()) } else { Err("the database is not migrated".into()) }
+            if !current {
+                return Err("the database is not migrated".into());
+            }
+            let ready = self.blacklist.is_ready();
+            ready.then_some(()).ok_or_else(|| "the blacklist is not loaded, or stale".into())
         };
         tokio::time::timeout(READINESS_TIMEOUT, look).await?
     }

@@ -105,6 +105,10 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How often the log of revocations is read.
+    pub blacklist_poll: Duration,
+    /// How old what was read of it may be for memory to answer alone; zero asks the database at every check.
+    pub blacklist_max_staleness: Duration,
     /// Things that are no mistake but look like one.
     pub warnings: Vec<String>,
     shown: Vec<Shown>,

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use auth_core::blacklist::SyncStats;
 use auth_core::password::PoolStats;
 use poem::http::{Method, StatusCode};
 use prometheus::{
@@ -30,6 +31,9 @@ pub struct Metrics {
     connections: IntGaugeVec,
     pool_jobs: IntGaugeVec,
     pool_totals: IntCounterVec,
+    blacklist: IntGaugeVec,
+    blacklist_age: prometheus::Gauge,
+    blacklist_totals: IntCounterVec,
 }
 
 impl Metrics {
@@ -62,7 +66,27 @@ impl Metrics {
         let connections =
             IntGaugeVec::new(Opts::new("auth_database_connections", "Connections to the database"), &["state"])?;
         registry.register(Box::new(connections.clone()))?;
+        let blacklist = IntGaugeVec::new(
+            Opts::new(
+                "auth_blacklist",
+                "Revoked tokens, users and partitions in memory, its bytes, how far it is behind, and whether it is fresh",
+            ),
+            &["what"],
+        )?;
+        registry.register(Box::new(blacklist.clone()))?;
+        let blacklist_age = prometheus::Gauge::new(
+            "auth_blacklist_age_seconds",
+            "How old the last successful read of the log of revocations is; -1 before the first load",
+        )?;
+        registry.register(Box::new(blacklist_age.clone()))?;
         Ok(Self {
+            blacklist,
+            blacklist_age,
+            blacklist_totals: counter(
+                "auth_blacklist_sync_total",
+                "Reads of the log of revocations, those that failed, reloads, and checks that had to ask the log",
+                &["what"],
+            )?,
             connections,
             requests: counter("auth_http_requests_total", "Requests answered", &["method", "route", "status"])?,
             logins: counter("auth_logins_total", "Logins by result", &["result"])?,
@@ -128,6 +152,29 @@ impl Metrics {
         gauge("running", stats.running);
         for (result, total) in [("completed", stats.completed), ("shed", stats.shed), ("abandoned", stats.abandoned)] {
             let counter = self.pool_totals.with_label_values(&[result]);
+            counter.inc_by(total.saturating_sub(counter.get()));
+        }
+    }
+
+    /// Takes the state of the blacklist over.
+    pub(crate) fn observe_blacklist(&self, stats: SyncStats) {
+        let gauge = |what: &str, value: u64| {
+            self.blacklist.with_label_values(&[what]).set(i64::try_from(value).unwrap_or(i64::MAX));
+        };
+        gauge("tokens", stats.index.tokens as u64);
+        gauge("users", stats.index.users as u64);
+        gauge("partitions", stats.index.partitions as u64);
+        gauge("bytes", stats.index.bytes as u64);
+        gauge("lag", stats.head.0.saturating_sub(stats.position.0));
+        gauge("fresh", u64::from(stats.fresh));
+        self.blacklist_age.set(stats.age.map_or(-1.0, |age| age.as_secs_f64()));
+        for (what, total) in [
+            ("polls", stats.polls),
+            ("failures", stats.failures),
+            ("reloads", stats.reloads),
+            ("fallbacks", stats.fallbacks),
+        ] {
+            let counter = self.blacklist_totals.with_label_values(&[what]);
             counter.inc_by(total.saturating_sub(counter.get()));
         }
     }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::blacklist::purge_expired;
-use auth_core::{Clock, RevocationLog};
+use auth_core::blacklist::{SyncedBlacklist, purge_expired};
+use auth_core::{Clock, RevocationLog, StoreError};
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 
 use crate::metrics::Metrics;
 
@@ -53,6 +54,84 @@ impl Purge {
                 tracing::warn!(error, "expired entries were not removed from the blacklist; trying again later");
             }
         }
+    }
+}
+
+/// Reads the log of revocations into memory, again and again.
+pub(crate) struct Sync {
+    pub(crate) blacklist: Arc<SyncedBlacklist>,
+    pub(crate) poll: Duration,
+}
+
+/// What the first load says of itself: a line for this many entries.
+const PROGRESS_STEP: u64 = 100_000;
+
+impl Sync {
+    /// Reads the first page before the server listens, so that it is ready from the start where that is all there is.
+    pub(crate) async fn begin(&self) {
+        if let Err(error) = self.blacklist.sync_step().await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "the log of revocations cannot be read yet");
+        }
+    }
+
+    /// Runs until `stop` says so. The first round begins at once.
+    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
+        let mut ticks = tokio::time::interval(self.poll);
+        // After a slow read the next one comes a poll interval later, not a burst of those that were missed.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut trouble = Trouble::default();
+        loop {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                _ = ticks.tick() => {}
+            }
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                outcome = self.round() => trouble.note(outcome),
+            }
+        }
+    }
+
+    /// Reads pages until memory holds what was committed when the round began.
+    async fn round(&self) -> Result<(), StoreError> {
+        let mut read = 0;
+        loop {
+            let step = self.blacklist.sync_step().await?;
+            if step.reloading {
+                tracing::warn!(
+                    "the log of revocations is another one, or went backwards; reading it from its beginning"
+                );
+            }
+            let before = read / PROGRESS_STEP;
+            read += step.read as u64;
+            if read / PROGRESS_STEP > before {
+                tracing::info!(read, position = step.position.0, head = step.head.0, "reading the log of revocations");
+            }
+            if step.complete {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Says once that reading fails, and once that it works again.
+#[derive(Default)]
+struct Trouble {
+    failing: bool,
+}
+
+impl Trouble {
+    fn note(&mut self, outcome: Result<(), StoreError>) {
+        let failing = outcome.is_err();
+        match outcome {
+            Ok(()) if self.failing => tracing::info!("the log of revocations is read again"),
+            Err(error) if !self.failing => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "the log of revocations cannot be read; past the bound checks ask the database");
+            }
+            _ => {}
+        }
+        self.failing = failing;
     }
 }
 

@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use auth_core::blacklist::SyncedBlacklist;
 use auth_core::{AuthService, BoxError, Clock, PasswordPool};
 use auth_storage::Database;
 use hyper::body::Bytes;
@@ -37,6 +38,8 @@ pub struct State {
     pub metrics: Metrics,
     /// The threads that hash.
     pub passwords: PasswordPool,
+    /// What is revoked.
+    pub blacklist: Arc<SyncedBlacklist>,
     /// The database, if the stores are in one.
     pub database: Option<Database>,
     /// Whether the server can do its work.
@@ -46,6 +49,7 @@ pub struct State {
 impl State {
     fn metrics_text(&self) -> std::result::Result<String, prometheus::Error> {
         self.metrics.observe_passwords(self.passwords.stats());
+        self.metrics.observe_blacklist(self.blacklist.stats());
         if let Some(database) = &self.database {
             self.metrics.observe_database(database.pool_stats());
         }

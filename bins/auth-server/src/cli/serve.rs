@@ -17,9 +17,11 @@ const GRACE: Duration = Duration::from_secs(20);
 
 pub(super) async fn run(config: &Config) -> Result<ExitCode, BoxError> {
     let app = App::build(config, Arc::new(SystemClock)).await?;
-    if let Err(reason) = app.ready().await {
-        tracing::warn!(reason = reason.to_string(), "not ready yet; `auth-server migrate up` makes the tables");
+    if !app.is_migrated().await? {
+        tracing::warn!("the database is not migrated, so this server is not ready; run `auth-server migrate up`");
     }
+    let sync = app.sync();
+    sync.begin().await;
     let server = Server::bind(config.listen, app.endpoint()).await.map_err(|error| {
         let address = config.listen;
         BoxError::from(format!("cannot listen on {address} (AUTH_LISTEN): {error}"))
@@ -35,12 +37,13 @@ pub(super) async fn run(config: &Config) -> Result<ExitCode, BoxError> {
 
     let stop = StopSignal::install()?;
     let (stopping, stopped) = watch::channel(false);
-    let purge = tokio::spawn(app.purge().run(stopped));
+    let purge = tokio::spawn(app.purge().run(stopped.clone()));
+    let sync = tokio::spawn(sync.run(stopped));
     let finished = server.run(stop.wait(), GRACE).await;
 
     stopping.send_replace(true);
-    // It ends at once; what it may have panicked with is in the log.
-    let _ = purge.await;
+    // They end at once; what they may have panicked with is in the log.
+    let _ = tokio::join!(purge, sync);
     app.close().await;
     if finished {
         tracing::info!("stopped");

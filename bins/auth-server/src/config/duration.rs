@@ -29,13 +29,13 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
     Some(total)
 }
 
-/// Writes a duration of whole seconds with the largest units, so that [`parse`] reads it back.
+/// Writes a duration of whole milliseconds with the largest units, so that [`parse`] reads it back.
 pub(super) fn format(duration: Duration) -> String {
-    let mut seconds = duration.as_secs();
+    let mut rest = duration.as_millis();
     let mut text = String::new();
-    for (unit, length) in [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)] {
-        let count = seconds / length;
-        seconds %= length;
+    for (unit, length) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)] {
+        let count = rest / length;
+        rest %= length;
         if count > 0 {
             text.push_str(&count.to_string());
             text.push_str(unit);
@@ -63,8 +63,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_can_be_read(seconds in 0_u64..10_000_000) {
-            let duration = Duration::from_secs(seconds);
+        fn what_is_written_can_be_read(milliseconds in 0_u64..10_000_000_000) {
+            let duration = Duration::from_millis(milliseconds);
             prop_assert_eq!(parse(&format(duration)), Some(duration));
         }
 

@@ -22,6 +22,18 @@ const MIN_PROD_PASSWORD: usize = 15;
 /// The most characters that can be asked of a password: bcrypt reads 72 bytes.
 const MAX_PASSWORD_MIN_LENGTH: usize = 64;
 
+/// How often the log of revocations is read unless a setting says otherwise: four small reads a second.
+const BLACKLIST_POLL: Duration = Duration::from_millis(250);
+
+/// How old what was read of it may be unless a setting says otherwise: eight polls.
+const BLACKLIST_MAX_STALENESS: Duration = Duration::from_secs(2);
+
+/// Polling more often than this only burdens the database.
+const MIN_BLACKLIST_POLL: Duration = Duration::from_millis(10);
+
+/// Polling less often than this is no revocation any more.
+const MAX_BLACKLIST_INTERVAL: Duration = Duration::from_secs(3_600);
+
 /// A random secret of 32 bytes has more different bytes than this in any spelling; a phrase or a key held down has not.
 const MIN_DISTINCT_SECRET_BYTES: usize = 10;
 
@@ -80,6 +92,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
         |networks| networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
         |text| items(text).map(network).collect::<Result<Vec<_>, _>>(),
     );
+    let (blacklist_poll, blacklist_max_staleness) = reader.blacklist();
 
     let Reader { problems, shown, .. } = reader;
     let database_in_data_dir = database_url == default_database(Profile::Dev, &data_dir);
@@ -100,6 +113,8 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
         log,
         log_format,
         trusted_proxies,
+        blacklist_poll,
+        blacklist_max_staleness,
         warnings,
         shown,
         database_in_data_dir,
@@ -284,6 +299,24 @@ impl Reader {
             let cost = text.parse().ok().filter(|cost| (min..=max).contains(cost));
             cost.ok_or_else(|| format!("must be a number from {min} to {max} in the {profile} profile"))
         })
+    }
+
+    /// A bound that a poll which is a little late exceeds would send every check to the database.
+    fn blacklist(&mut self) -> (Duration, Duration) {
+        let interval = |text: &str, least: Duration| {
+            let span = duration::parse(text).ok_or("must be a duration such as 250ms or 2s")?;
+            let usable = (least..=MAX_BLACKLIST_INTERVAL).contains(&span);
+            usable.then_some(span).ok_or("must be at most 1h, and at least 10ms (the bound may be 0s)")
+        };
+        let show = |span: &Duration| duration::format(*span);
+        let setting = Setting::BlacklistPoll;
+        let poll = self.take_shown(setting, BLACKLIST_POLL, show, |text| interval(text, MIN_BLACKLIST_POLL));
+        let setting = Setting::BlacklistMaxStaleness;
+        let bound = self.take_shown(setting, BLACKLIST_MAX_STALENESS, show, |text| interval(text, Duration::ZERO));
+        if !bound.is_zero() && bound < 2 * poll {
+            self.problem(setting, format!("must be 0s or at least twice {}", Setting::BlacklistPoll.variable()));
+        }
+        (poll, bound)
     }
 
     fn password_min_length(&mut self, profile: Profile) -> usize {

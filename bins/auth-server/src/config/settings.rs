@@ -37,11 +37,15 @@ pub enum Setting {
     LogFormat,
     /// Whose `X-Forwarded-For` is believed.
     TrustedProxies,
+    /// How often the log of revocations is read.
+    BlacklistPoll,
+    /// How old what was read may be.
+    BlacklistMaxStaleness,
 }
 
 impl Setting {
     /// All settings, in the order in which they are explained.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Env,
         Self::Listen,
         Self::DataDir,
@@ -59,6 +63,8 @@ impl Setting {
         Self::Log,
         Self::LogFormat,
         Self::TrustedProxies,
+        Self::BlacklistPoll,
+        Self::BlacklistMaxStaleness,
     ];
 
     /// The environment variable.
@@ -82,6 +88,8 @@ impl Setting {
             Self::Log => "AUTH_LOG",
             Self::LogFormat => "AUTH_LOG_FORMAT",
             Self::TrustedProxies => "AUTH_TRUSTED_PROXIES",
+            Self::BlacklistPoll => "AUTH_BLACKLIST_POLL",
+            Self::BlacklistMaxStaleness => "AUTH_BLACKLIST_MAX_STALENESS",
         }
     }
 

@@ -1,23 +1,27 @@
 //! What a request leaves in the log, and what never gets there.
 
+use std::cell::RefCell;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use auth_core::StoreError;
 use auth_core::memory::MemoryStore;
 use auth_server::Stores;
 use serde_json::json;
-use tracing::instrument::WithSubscriber;
 
 use crate::envelope::Broken;
 use crate::support::{Door, body_of};
 
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What this thread has logged. A test of the default flavour runs on one thread from end to end.
+    static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
-impl Write for Captured {
+struct ToThread;
+
+impl Write for ToThread {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LINES.with_borrow_mut(|lines| lines.extend_from_slice(bytes));
         Ok(bytes.len())
     }
 
@@ -27,16 +31,13 @@ impl Write for Captured {
 }
 
 async fn log_of(story: impl Future<Output = ()>) -> String {
-    let captured = Captured::default();
-    let writer = captured.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    story.with_subscriber(subscriber).await;
-    let bytes = captured.0.lock().unwrap().clone();
-    String::from_utf8(bytes).unwrap()
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
+        let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
+        subscriber.with_writer(|| ToThread).init();
+    });
+    story.await;
+    String::from_utf8(LINES.take()).unwrap()
 }
 
 #[tokio::test]

@@ -70,7 +70,10 @@ fn the_server_starts_on_a_free_port_answers_and_stops_at_a_signal() {
     );
     let mut log = BufReader::new(server.0.stderr.take().unwrap());
     let mut line = String::new();
-    log.read_line(&mut line).unwrap();
+    while !line.contains("\"address\"") {
+        line.clear();
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "the server ended before it listened");
+    }
     let started: serde_json::Value = serde_json::from_str(&line).unwrap();
     let address = started["address"].as_str().unwrap().to_owned();
     assert_eq!(started["profile"], "dev");

@@ -181,6 +181,13 @@ impl SyncedBlacklist {
         self.age().is_some_and(|age| age <= self.options.max_staleness)
     }
 
+    /// Whether checks are answered as intended: the log has been loaded and, unless every check asks it anyway, read
+    /// recently enough.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.is_loaded() && (self.options.max_staleness.is_zero() || self.is_fresh())
+    }
+
     /// Whether the log has been loaded into memory.
     #[must_use]
     pub fn is_loaded(&self) -> bool {

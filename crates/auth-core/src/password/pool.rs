@@ -216,12 +216,16 @@ impl Shared {
             let started = self.options.clock.monotonic();
             // A panic of the hasher drops the job's answer, which its caller sees as `Lost`; the thread lives on.
             let run = std::panic::AssertUnwindSafe(|| job.work.run(self.hasher.as_ref()));
-            let _ = std::panic::catch_unwind(run);
+            let answer = std::panic::catch_unwind(run);
             let took = self.options.clock.monotonic().saturating_sub(started);
             let mut state = self.lock();
             state.stats.running -= 1;
             state.stats.completed += 1;
             state.pace = if state.pace.is_zero() { took } else { (state.pace * 7 + took) / 8 };
+            drop(state);
+            if let Ok(answer) = answer {
+                answer.give();
+            }
         }
     }
 
@@ -257,20 +261,36 @@ impl Work {
         }
     }
 
-    fn run(self, hasher: &dyn PasswordHasher) {
-        // An answer that nobody waits for any more is dropped: the caller hung up while we computed.
+    fn run(self, hasher: &dyn PasswordHasher) -> Answer {
         match self {
-            Self::Hash(password, answer) => drop(answer.send(hasher.hash(&password).map_err(PoolError::from))),
-            Self::Verify(password, hash, answer) => {
-                drop(answer.send(hasher.verify(&password, &hash).map_err(PoolError::from)));
+            Self::Hash(password, to) => Answer::Hash(to, hasher.hash(&password).map_err(PoolError::from)),
+            Self::Verify(password, hash, to) => {
+                Answer::Verify(to, hasher.verify(&password, &hash).map_err(PoolError::from))
             }
         }
     }
 
     fn refuse(self, error: PoolError) {
         match self {
-            Self::Hash(_, answer) => drop(answer.send(Err(error))),
-            Self::Verify(_, _, answer) => drop(answer.send(Err(error))),
+            Self::Hash(_, to) => Answer::Hash(to, Err(error)),
+            Self::Verify(_, _, to) => Answer::Verify(to, Err(error)),
+        }
+        .give();
+    }
+}
+
+/// A result on its way to who waits for it.
+enum Answer {
+    Hash(oneshot::Sender<Result<PasswordHash, PoolError>>, Result<PasswordHash, PoolError>),
+    Verify(oneshot::Sender<Result<Verdict, PoolError>>, Result<Verdict, PoolError>),
+}
+
+impl Answer {
+    /// One that nobody waits for any more is dropped: the caller hung up while we computed.
+    fn give(self) {
+        match self {
+            Self::Hash(to, result) => drop(to.send(result)),
+            Self::Verify(to, result) => drop(to.send(result)),
         }
     }
 }
