@@ -10,6 +10,7 @@ auth_test_db::on_every_database!(
     a_logout_on_one_node_is_seen_by_another,
     a_fresh_login_is_good_after_a_logout,
     of_simultaneous_logouts_none_is_left_good,
+    logging_out_everywhere_ends_every_token_and_no_later_one,
 );
 
 async fn a_token_is_refused_from_its_logout_on(database: TestDatabase) {
@@ -76,4 +77,24 @@ async fn of_simultaneous_logouts_none_is_left_good(database: TestDatabase) {
     }
     assert!([one, two, three].iter().any(|answer| answer.status == 200));
     assert_eq!(app.get("/user/me").bearer(&token).send().await.text("code"), "token_revoked");
+}
+
+async fn logging_out_everywhere_ends_every_token_and_no_later_one(database: TestDatabase) {
+    let (here, there) = (App::start(&database).await, App::start(&database).await);
+    here.register("ada").await;
+    here.register("bob").await;
+    let (one, two, bystander) = (here.login("ada").await, there.login("ada").await, here.login("bob").await);
+    let answer = here.post("/auth/logout-all").bearer(&one).send().await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.json(), json!({ "status": "success", "message": "Successfully logged out everywhere." }));
+    let later = there.login("ada").await;
+    for node in [&here, &there] {
+        for token in [&one, &two] {
+            assert_eq!(node.get("/auth/verify").bearer(token).send().await.text("code"), "token_revoked");
+        }
+        for token in [&later, &bystander] {
+            assert_eq!(node.get("/auth/verify").bearer(token).send().await.status, 200);
+        }
+    }
+    assert_eq!(here.post("/auth/logout-all").send().await.status, 403);
 }

@@ -55,6 +55,19 @@ impl AuthApi {
         Ok(LoggedOut::Ok(Json(Done::new("Successfully logged out."))))
     }
 
+    /// Log out everywhere
+    ///
+    /// Revokes every token of the user, the one that the request came with included. A login afterwards is good at once.
+    #[oai(path = "/auth/logout-all", method = "post", operation_id = "logoutEverywhere")]
+    async fn logout_everywhere(
+        &self,
+        state: Data<&Arc<State>>,
+        bearer: Bearer,
+    ) -> Result<LoggedOut, Refused<EveryTokenUse>> {
+        state.service.logout_everywhere(bearer.0.user_id()).await?;
+        Ok(LoggedOut::Ok(Json(Done::new("Successfully logged out everywhere."))))
+    }
+
     /// Check a token
     ///
     /// Is this token good? Made to stand behind nginx `auth_request`, Traefik `forwardAuth` or Envoy `ext_authz`: the
@@ -132,6 +145,21 @@ impl Operation for Login {
         (Code::PayloadTooLarge, "The body has more than 16 KiB"),
         (Code::UnsupportedMediaType, "The body is not declared as JSON"),
         (Code::Overloaded, "Too much work is waiting (`overloaded`), or the database is unavailable (`unavailable`)"),
+        (Code::Internal, "Something went wrong on our side"),
+    ];
+}
+
+struct EveryTokenUse;
+
+impl Operation for EveryTokenUse {
+    const REFUSALS: &'static [(Code, &'static str)] = &[
+        (
+            Code::TokenInvalid,
+            "The token is invalid (`token_invalid`), expired (`token_expired`) or revoked (`token_revoked`)",
+        ),
+        (Code::TokenMissing, "No token was sent"),
+        (Code::UserNotFound, "The user is gone"),
+        (Code::Unavailable, "Nothing could be written; try again"),
         (Code::Internal, "Something went wrong on our side"),
     ];
 }
