@@ -29,7 +29,7 @@ use call::Distrust;
 /// [`ConnectOptions::acquire_timeout`]. No error repeats the URL or its password.
 pub async fn connect(url: &str, options: ConnectOptions) -> Result<Database, ConnectError> {
     let kind = DatabaseKind::of_url(url)?;
-    let distrust = Distrust::default();
+    let distrust = Arc::default();
     let connection = match kind {
         DatabaseKind::Sqlite => sqlite::open(url, &options).await?,
         DatabaseKind::Postgres => servers::open_postgres(url, &options, &distrust).await?,
@@ -131,7 +131,7 @@ pub struct Database {
     call_timeout: Duration,
     /// SQLite has one writer. Its own queue for that is a race of sleepers, in which one can starve; this one is fair.
     write_turn: Option<Arc<Mutex<()>>>,
-    distrust: Distrust,
+    distrust: Arc<Distrust>,
 }
 
 /// How many connections a pool has.

@@ -4,7 +4,7 @@
 //! inside a transaction that it does not know of; the pool would lend it to the next caller. So a call is a task of
 //! its own. A caller who goes away, or has waited long enough, leaves it behind; it ends by itself, because servers
 //! bound their statements too. Only when the server is silent for much longer is the call dropped, and then every
-//! connection that comes back to the pool in the next while is closed.
+//! connection that comes back to the pool in the next while is replaced.
 
 use std::panic::resume_unwind;
 use std::pin::pin;
@@ -23,7 +23,7 @@ const MAX_ATTEMPTS: u32 = 5;
 /// How many times its limit a call that nobody waits for any more may take, before it is dropped.
 const PATIENCE: u32 = 3;
 
-/// How long connections are closed after one was dropped in the middle of a call.
+/// How long connections are replaced after one was dropped in the middle of a call.
 const DISTRUST: Duration = Duration::from_secs(60);
 
 impl Database {
@@ -33,7 +33,7 @@ impl Database {
         T: Send + 'static,
         F: Future<Output = Result<T, Trouble>> + Send + 'static,
     {
-        let distrust = self.distrust.clone();
+        let distrust = Arc::clone(&self.distrust);
         let limit = self.call_timeout * PATIENCE;
         let call = tokio::spawn(async move {
             let mut work = pin!(timeout(limit, work));
@@ -79,10 +79,10 @@ impl Database {
     }
 }
 
-/// Whether connections that come back to the pool are to be closed.
-#[derive(Debug, Clone, Default)]
+/// Whether connections that come back to the pool are to be replaced.
+#[derive(Debug, Default)]
 pub(super) struct Distrust {
-    until: Arc<Mutex<Option<Instant>>>,
+    until: Mutex<Option<Instant>>,
 }
 
 impl Distrust {

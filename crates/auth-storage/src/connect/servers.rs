@@ -1,13 +1,14 @@
 //! PostgreSQL and MySQL: everything is bounded in time, by them and by us.
 
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPoolOptions};
+use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlPool};
 use sea_orm::sqlx::pool::PoolOptions;
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
-use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Connection, Executor as _};
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgPool};
+use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Connection, Executor, Pool};
 use sea_orm::{DatabaseConnection, SqlxMySqlConnector, SqlxPostgresConnector};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::call::Distrust;
 use super::{ConnectError, ConnectOptions};
@@ -20,53 +21,48 @@ const DOUBTFUL_AFTER: Duration = Duration::from_secs(1);
 /// How long a connection may take for that sign, or to get ready for the next user.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
 
+/// Between two attempts to replace a connection whose server does not answer.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
+
 pub(super) async fn open_postgres(
     url: &str,
     options: &ConnectOptions,
-    distrust: &Distrust,
+    distrust: &Arc<Distrust>,
 ) -> Result<DatabaseConnection, ConnectError> {
     let server: PgConnectOptions = url.parse().map_err(|_| INVALID)?;
     let server = server.disable_statement_logging();
     probe(&server, options.acquire_timeout).await?;
     let millis = options.call_timeout.as_millis();
-    // Commits are durable even where the server's default is that they are not; a stricter setting of its own stays.
-    let session = format!(
-        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE; \
-         SET statement_timeout = {millis}; SET lock_timeout = {millis}; \
-         SET idle_in_transaction_session_timeout = {}; \
-         SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
-        2 * millis
-    );
-    let pool: PgPoolOptions = pool_options(options, distrust).after_connect(move |connection: &mut PgConnection, _| {
-        let session = session.clone();
-        Box::pin(async move { connection.execute(AssertSqlSafe(session)).await.map(drop) })
-    });
-    Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool.connect_lazy_with(server)))
+    let session = vec![
+        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE".to_owned(),
+        format!("SET statement_timeout = {millis}"),
+        format!("SET lock_timeout = {millis}"),
+        format!("SET idle_in_transaction_session_timeout = {}", 2 * millis),
+        // Commits are durable even where the server's default is that they are not; a stricter default stays.
+        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+            .to_owned(),
+    ];
+    let pool: PgPool = pool(Recipe { server, session }, options, distrust);
+    Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
 }
 
 pub(super) async fn open_mysql(
     url: &str,
     options: &ConnectOptions,
-    distrust: &Distrust,
+    distrust: &Arc<Distrust>,
 ) -> Result<DatabaseConnection, ConnectError> {
     let server: MySqlConnectOptions = url.parse().map_err(|_| INVALID)?;
     let server = server.timezone(Some("+00:00".to_owned())).disable_statement_logging();
     probe(&server, options.acquire_timeout).await?;
     let seconds = options.call_timeout.as_secs().max(1);
-    // Strict: what does not fit is an error and is never cut off.
-    let session = format!(
-        "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO'), \
-         SESSION innodb_lock_wait_timeout = {seconds}, SESSION lock_wait_timeout = {seconds}"
-    );
-    let pool: MySqlPoolOptions =
-        pool_options(options, distrust).after_connect(move |connection: &mut MySqlConnection, _| {
-            let session = session.clone();
-            Box::pin(async move {
-                connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
-                connection.execute(AssertSqlSafe(session)).await.map(drop)
-            })
-        });
-    Ok(SqlxMySqlConnector::from_sqlx_mysql_pool(pool.connect_lazy_with(server)))
+    let session = vec![
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE".to_owned(),
+        // Strict: what does not fit is an error and is never cut off.
+        "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO')".to_owned(),
+        format!("SET SESSION innodb_lock_wait_timeout = {seconds}, SESSION lock_wait_timeout = {seconds}"),
+    ];
+    let pool: MySqlPool = pool(Recipe { server, session }, options, distrust);
+    Ok(SqlxMySqlConnector::from_sqlx_mysql_pool(pool))
 }
 
 /// The driver's own words are dropped: they may repeat a part of the URL.
@@ -88,24 +84,82 @@ where
     }
 }
 
-fn pool_options<DB: sqlx::Database>(options: &ConnectOptions, distrust: &Distrust) -> PoolOptions<DB> {
-    let distrust = distrust.clone();
+/// How a connection is made.
+struct Recipe<C: Connection> {
+    server: C::Options,
+    session: Vec<String>,
+}
+
+impl<C> Recipe<C>
+where
+    C: Connection,
+    for<'c> &'c mut C: Executor<'c, Database = C::Database>,
+{
+    async fn set_up(&self, connection: &mut C) -> Result<(), sqlx::Error> {
+        for statement in &self.session {
+            connection.execute(AssertSqlSafe(statement.clone())).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts a new connection into the place of one that does not answer.
+    ///
+    /// The pool would close the old one, and closing says goodbye and waits for the server: on a connection with TLS
+    /// whose server is silent that never ends, and a slot of the pool is lost with it. Here the old one is dropped.
+    async fn replace(&self, connection: &mut C) -> Result<(), sqlx::Error> {
+        let mut fresh = self.server.connect().await?;
+        self.set_up(&mut fresh).await?;
+        *connection = fresh;
+        Ok(())
+    }
+}
+
+fn pool<DB, C>(recipe: Recipe<C>, options: &ConnectOptions, distrust: &Arc<Distrust>) -> Pool<DB>
+where
+    DB: sqlx::Database<Connection = C>,
+    C: Connection<Database = DB> + 'static,
+    for<'c> &'c mut C: Executor<'c, Database = DB>,
+{
+    let server = recipe.server.clone();
+    let (on_connect, limit) = (Arc::new(recipe), options.acquire_timeout);
+    let (on_acquire, on_release) = (Arc::clone(&on_connect), Arc::clone(&on_connect));
+    // The pool's own task must not keep alive what tells it that nobody needs the pool any more.
+    let distrust = Arc::downgrade(distrust);
     PoolOptions::new()
         .max_connections(options.max_connections.unwrap_or(DEFAULT_CONNECTIONS).max(1))
         .acquire_timeout(options.acquire_timeout)
         .test_before_acquire(false)
-        .before_acquire(|connection: &mut DB::Connection, meta| {
+        .after_connect(move |connection, _| {
+            let recipe = Arc::clone(&on_connect);
+            Box::pin(async move { recipe.set_up(connection).await })
+        })
+        .before_acquire(move |connection: &mut C, meta| {
+            let recipe = Arc::clone(&on_acquire);
             Box::pin(async move {
-                if meta.idle_for < DOUBTFUL_AFTER {
-                    return Ok(true);
+                if meta.idle_for >= DOUBTFUL_AFTER && bounded(SIGN_OF_LIFE, connection.ping()).await.is_err() {
+                    recipe.replace(connection).await?;
                 }
-                bounded(connection.ping()).await.map(|()| true)
+                Ok(true)
             })
         })
         .after_release(move |connection, _| {
-            let trusted = !distrust.holds();
-            Box::pin(async move { Ok(trusted && bounded(is_clean(connection)).await?) })
+            let (recipe, distrust) = (Arc::clone(&on_release), Weak::clone(&distrust));
+            Box::pin(async move {
+                let trusted = || distrust.upgrade().is_some_and(|distrust| !distrust.holds());
+                if trusted() && bounded(SIGN_OF_LIFE, is_clean(connection)).await.is_ok_and(|clean| clean) {
+                    return Ok(true);
+                }
+                // Until the server is back, or nobody waits for it any more.
+                while distrust.strong_count() > 0 {
+                    if bounded(limit, recipe.replace(connection)).await.is_ok() {
+                        return Ok(true);
+                    }
+                    sleep(RECONNECT_PAUSE).await;
+                }
+                Ok(false)
+            })
         })
+        .connect_lazy_with(server)
 }
 
 /// Whether a connection may serve somebody else: not when it is inside a transaction, whose end would undo what the next
@@ -122,6 +176,6 @@ async fn is_clean<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error
     }
 }
 
-async fn bounded<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    timeout(SIGN_OF_LIFE, work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+async fn bounded<T>(limit: Duration, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    timeout(limit, work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
