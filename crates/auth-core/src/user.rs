@@ -191,7 +191,8 @@ pub trait UserStore: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// Says which unique key is taken, or that the store failed. In both cases nothing was written.
+    /// Says which unique key is taken; then nothing was written. When the store failed it may have been written all the
+    /// same: an answer that is lost on its way looks like one that was never given.
     async fn insert(&self, new: NewUser) -> Result<User, InsertUserError>;
 
     /// The user with this id.
@@ -237,7 +238,8 @@ pub trait UserStore: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// When the store failed; then nothing was written.
+    /// When the store failed. Then either all of it was written or nothing; repeating raises the generation once more,
+    /// which does no harm.
     async fn change_and_revoke(
         &self,
         id: UserId,
