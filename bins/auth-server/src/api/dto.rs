@@ -206,6 +206,7 @@ pub struct UserPage {
     /// The users.
     data: Vec<UserView>,
     /// What to give as `after` for the next page; null on the last.
+    #[oai(nullable)]
     next: Option<Uuid>,
 }
 

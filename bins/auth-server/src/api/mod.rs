@@ -94,7 +94,7 @@ fn document() -> OpenApiService<Api, ()> {
             "Register, log in, check a token, log out — and a token that was logged out is refused. Every answer that is \
              not a success has the same form: `status`, `message`, a stable `code`, and `errors` by field where there are any.",
         )
-        .license(LicenseObject::new("MIT OR Apache-2.0").identifier("MIT OR Apache-2.0"))
+        .license(LicenseObject::new("MIT OR Apache-2.0"))
 }
 
 /// The `OpenAPI` document as JSON.
