@@ -6,7 +6,7 @@ use std::time::Duration;
 use auth_core::blacklist::{SyncedBlacklist, purge_expired};
 use auth_core::{Clock, RevocationLog, StoreError};
 use tokio::sync::watch;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::metrics::Metrics;
 
@@ -74,9 +74,10 @@ impl Sync {
         }
     }
 
-    /// Runs until `stop` says so. The first round begins at once.
+    /// Runs until `stop` says so. What [`begin`](Self::begin) left to be read is read at once.
     pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
-        let mut ticks = tokio::time::interval(self.poll);
+        let first = if self.blacklist.is_loaded() { self.poll } else { Duration::ZERO };
+        let mut ticks = tokio::time::interval_at(Instant::now() + first, self.poll);
         // After a slow read the next one comes a poll interval later, not a burst of those that were missed.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut trouble = Trouble::default();

@@ -93,6 +93,29 @@ fn what_was_logged_out_stays_so_after_a_restart() {
 }
 
 #[test]
+fn another_node_refuses_what_was_logged_out_here_and_in_between_memory_answers() {
+    let folder = TempDir::new().unwrap();
+    let mut here = Server::start(&folder, &[]);
+    // One node that asks the database at every check, and one that reads the log so rarely that it is behind for now.
+    let mut asking = Server::start(&folder, &[("AUTH_BLACKLIST_MAX_STALENESS", "0s")]);
+    let mut behind = Server::start(&folder, &[("AUTH_BLACKLIST_POLL", "30m"), ("AUTH_BLACKLIST_MAX_STALENESS", "1h")]);
+    let account = r#"{"email":"ada@example.com","username":"ada","password":"123456"}"#;
+    let (_, answer) = here.call("POST", "/user/", None, account);
+    let token = member(&answer, "Authorization");
+    for node in [&here, &asking, &behind] {
+        assert_eq!(node.call("GET", "/readyz", None, "").0, 200);
+        assert_eq!(node.call("GET", "/auth/verify", Some(&token), "").0, 200);
+    }
+    assert_eq!(here.call("POST", "/auth/logout", Some(&token), "").0, 200);
+    assert_eq!(here.call("GET", "/auth/verify", Some(&token), "").0, 401);
+    assert_eq!(asking.call("GET", "/auth/verify", Some(&token), "").0, 401);
+    assert_eq!(behind.call("GET", "/auth/verify", Some(&token), "").0, 200, "memory answered, within its bound");
+    for node in [&mut here, &mut asking, &mut behind] {
+        assert_eq!(node.terminate().0.code(), Some(0));
+    }
+}
+
+#[test]
 fn a_production_server_without_its_settings_does_not_start() {
     let folder = TempDir::new().unwrap();
     let url = format!("sqlite://{}?mode=rwc", folder.path().join("auth.db").display());
