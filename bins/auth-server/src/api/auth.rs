@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use auth_core::{Credentials, NewAccount};
+use auth_core::{Credentials, NewAccount, Session};
 use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::dto::{Done, TokenClaims, TokenGranted};
 use super::error::Code;
-use super::operation::{Operation, Refused};
+use super::operation::{BAD_BODY, BAD_TOKEN, BODY_TOO_LARGE, BUSY, INTERNAL, NO_JSON, NO_TOKEN, Operation, Refused};
 use super::payload::Body;
 use super::security::Bearer;
 use super::{State, Tag};
@@ -29,8 +29,7 @@ impl AuthApi {
         state: Data<&Arc<State>>,
         account: Body<NewAccount>,
     ) -> Result<Registered, Refused<Registration>> {
-        let session = state.service.register(account.0).await?;
-        Ok(Registered::Created(Json(TokenGranted::new("Successfully registered.", &session))))
+        Ok(Registered::new(&state.service.register(account.0).await?))
     }
 
     /// Log in
@@ -87,6 +86,13 @@ pub enum Registered {
     Created(Json<TokenGranted>),
 }
 
+impl Registered {
+    /// The answer to who has just registered, under whichever path.
+    pub(super) fn new(session: &Session) -> Self {
+        Self::Created(Json(TokenGranted::new("Successfully registered.", session)))
+    }
+}
+
 #[derive(ApiResponse)]
 enum LoggedIn {
     /// The user is logged in.
@@ -121,15 +127,12 @@ pub struct Registration;
 
 impl Operation for Registration {
     const REFUSALS: &'static [(Code, &'static str)] = &[
-        (
-            Code::ValidationFailed,
-            "Fields are missing or wrong (`validation_failed`), or it is no JSON (`malformed_request`)",
-        ),
+        BAD_BODY,
         (Code::UserExists, "The e-mail address (`user_exists`) or the username (`username_taken`) is taken"),
-        (Code::PayloadTooLarge, "The body has more than 16 KiB"),
-        (Code::UnsupportedMediaType, "The body is not declared as JSON"),
-        (Code::Overloaded, "Too much work is waiting (`overloaded`), or the database is unavailable (`unavailable`)"),
-        (Code::Internal, "Something went wrong on our side"),
+        BODY_TOO_LARGE,
+        NO_JSON,
+        BUSY,
+        INTERNAL,
     ];
 }
 
@@ -137,15 +140,12 @@ struct Login;
 
 impl Operation for Login {
     const REFUSALS: &'static [(Code, &'static str)] = &[
-        (
-            Code::ValidationFailed,
-            "Fields are missing or wrong (`validation_failed`), or it is no JSON (`malformed_request`)",
-        ),
+        BAD_BODY,
         (Code::InvalidCredentials, "Unknown e-mail address or wrong password"),
-        (Code::PayloadTooLarge, "The body has more than 16 KiB"),
-        (Code::UnsupportedMediaType, "The body is not declared as JSON"),
-        (Code::Overloaded, "Too much work is waiting (`overloaded`), or the database is unavailable (`unavailable`)"),
-        (Code::Internal, "Something went wrong on our side"),
+        BODY_TOO_LARGE,
+        NO_JSON,
+        BUSY,
+        INTERNAL,
     ];
 }
 
@@ -153,14 +153,11 @@ struct EveryTokenUse;
 
 impl Operation for EveryTokenUse {
     const REFUSALS: &'static [(Code, &'static str)] = &[
-        (
-            Code::TokenInvalid,
-            "The token is invalid (`token_invalid`), expired (`token_expired`) or revoked (`token_revoked`)",
-        ),
-        (Code::TokenMissing, "No token was sent"),
+        BAD_TOKEN,
+        NO_TOKEN,
         (Code::UserNotFound, "The user is gone"),
         (Code::Unavailable, "Nothing could be written; try again"),
-        (Code::Internal, "Something went wrong on our side"),
+        INTERNAL,
     ];
 }
 
@@ -168,12 +165,9 @@ struct TokenUse;
 
 impl Operation for TokenUse {
     const REFUSALS: &'static [(Code, &'static str)] = &[
-        (
-            Code::TokenInvalid,
-            "The token is invalid (`token_invalid`), expired (`token_expired`) or revoked (`token_revoked`)",
-        ),
-        (Code::TokenMissing, "No token was sent"),
+        BAD_TOKEN,
+        NO_TOKEN,
         (Code::Unavailable, "Nobody can tell right now; keep the token and try again"),
-        (Code::Internal, "Something went wrong on our side"),
+        INTERNAL,
     ];
 }

@@ -8,7 +8,7 @@ use poem_openapi::{ApiResponse, OpenApi};
 
 use super::dto::Done;
 use super::error::{Code, Failure};
-use super::operation::{Operation, Refused};
+use super::operation::{INTERNAL, Operation, Refused};
 use super::{State, Tag};
 
 /// The operations for operators.
@@ -53,6 +53,5 @@ enum Healthy {
 struct Ready;
 
 impl Operation for Ready {
-    const REFUSALS: &'static [(Code, &'static str)] =
-        &[(Code::Unavailable, "Not now"), (Code::Internal, "Something went wrong on our side")];
+    const REFUSALS: &'static [(Code, &'static str)] = &[(Code::Unavailable, "Not now"), INTERNAL];
 }

@@ -10,11 +10,36 @@ use poem_openapi::types::Type;
 
 use super::error::{Code, ErrorPayload, Failure};
 
+/// A status that an operation may refuse with, and what that means.
+pub(super) type Refusal = (Code, &'static str);
+
 /// An operation and the ways in which it refuses.
 pub trait Operation: Send + Sync + 'static {
     /// Each status it may refuse with, and what that means.
-    const REFUSALS: &'static [(Code, &'static str)];
+    const REFUSALS: &'static [Refusal];
 }
+
+/// How an operation that reads a body refuses one.
+pub(super) const BAD_BODY: Refusal = (
+    Code::ValidationFailed,
+    "Fields are missing or wrong (`validation_failed`), or it is no JSON (`malformed_request`)",
+);
+/// A body past the limit.
+pub(super) const BODY_TOO_LARGE: Refusal = (Code::PayloadTooLarge, "The body has more than 16 KiB");
+/// A body of another type.
+pub(super) const NO_JSON: Refusal = (Code::UnsupportedMediaType, "The body is not declared as JSON");
+/// How an operation that hashes a password refuses for now.
+pub(super) const BUSY: Refusal =
+    (Code::Overloaded, "Too much work is waiting (`overloaded`), or the database is unavailable (`unavailable`)");
+/// How an operation that needs a token refuses one.
+pub(super) const BAD_TOKEN: Refusal = (
+    Code::TokenInvalid,
+    "The token is invalid (`token_invalid`), expired (`token_expired`) or revoked (`token_revoked`)",
+);
+/// How an operation that needs a token refuses where there is none.
+pub(super) const NO_TOKEN: Refusal = (Code::TokenMissing, "No token was sent");
+/// What may happen to every operation.
+pub(super) const INTERNAL: Refusal = (Code::Internal, "Something went wrong on our side");
 
 /// A [`Failure`] of the operation `O`. The type says what the document lists; at run time it is the failure.
 pub struct Refused<O> {

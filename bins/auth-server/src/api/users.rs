@@ -9,9 +9,9 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::auth::{Registered, Registration};
-use super::dto::{TokenGranted, UserPage, UserView};
+use super::dto::{UserPage, UserView};
 use super::error::{Code, Failure};
-use super::operation::{Operation, Refused};
+use super::operation::{BAD_TOKEN, INTERNAL, Operation, Refused};
 use super::page::{After, Limit, page};
 use super::payload::Body;
 use super::security::{AdminBearer, Bearer};
@@ -31,8 +31,7 @@ impl UsersApi {
         state: Data<&Arc<State>>,
         account: Body<NewAccount>,
     ) -> Result<Registered, Refused<Registration>> {
-        let session = state.service.register(account.0).await?;
-        Ok(Registered::Created(Json(TokenGranted::new("Successfully registered.", &session))))
+        Ok(Registered::new(&state.service.register(account.0).await?))
     }
 
     /// List users
@@ -102,13 +101,10 @@ struct Listing;
 impl Operation for Listing {
     const REFUSALS: &'static [(Code, &'static str)] = &[
         (Code::ValidationFailed, "`limit` or `after` is wrong"),
-        (
-            Code::TokenInvalid,
-            "The token is invalid (`token_invalid`), expired (`token_expired`) or revoked (`token_revoked`)",
-        ),
+        BAD_TOKEN,
         (Code::AdminRequired, "The token is not an admin's (`admin_required`), or none was sent (`token_missing`)"),
         (Code::Unavailable, "The database is unavailable"),
-        (Code::Internal, "Something went wrong on our side"),
+        INTERNAL,
     ];
 }
 
@@ -116,16 +112,13 @@ struct LookUp;
 
 impl Operation for LookUp {
     const REFUSALS: &'static [(Code, &'static str)] = &[
-        (
-            Code::TokenInvalid,
-            "The token is invalid (`token_invalid`), expired (`token_expired`) or revoked (`token_revoked`)",
-        ),
+        BAD_TOKEN,
         (
             Code::AdminRequired,
             "It is another user and the token is not an admin's (`admin_required`), or none was sent (`token_missing`)",
         ),
         (Code::UserNotFound, "There is no such user"),
         (Code::Unavailable, "The database is unavailable"),
-        (Code::Internal, "Something went wrong on our side"),
+        INTERNAL,
     ];
 }

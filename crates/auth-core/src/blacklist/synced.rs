@@ -110,6 +110,8 @@ impl SyncedBlacklist {
     /// A blacklist over `log` that has read nothing yet.
     #[must_use]
     pub fn new(log: Arc<dyn RevocationLog>, clock: Arc<dyn Clock>, options: SyncOptions) -> Self {
+        // A page has room for the last entry, which is read again, and for a new one.
+        let options = SyncOptions { page: options.page.max(2), ..options };
         Self {
             group: GroupCommit::new(Arc::clone(&log)),
             log,
@@ -138,7 +140,7 @@ impl SyncedBlacklist {
         let sent = self.clock.monotonic();
         self.polls.fetch_add(1, Ordering::Relaxed);
         let after = reader.last.map_or(reader.position, |(position, _)| Position(position.0.saturating_sub(1)));
-        let page = self.log.read_after(after, self.options.page.max(2)).await;
+        let page = self.log.read_after(after, self.options.page).await;
         let page = page.inspect_err(|_| {
             self.failures.fetch_add(1, Ordering::Relaxed);
         })?;
@@ -161,7 +163,7 @@ impl SyncedBlacklist {
             reader.position = reader.position.max(last.0);
             reader.last = Some(*last);
         }
-        if page.entries.len() < page_size(self.options) {
+        if (page.entries.len() as u64) < u64::from(self.options.page) {
             // Nothing more was there: what lies between the last entry and the head has been purged.
             reader.position = reader.position.max(page.head);
         }
@@ -172,7 +174,7 @@ impl SyncedBlacklist {
             self.synced_at.store(nanoseconds(round_sent), Ordering::Release);
             self.index.forget(self.clock.now());
         }
-        Ok(self.step(&reader, &page, read, false).completed(complete))
+        Ok(SyncStep { complete, ..self.step(&reader, &page, read, false) })
     }
 
     /// Whether memory answers alone at this moment: the log has been loaded, and read recently enough.
@@ -224,12 +226,6 @@ impl SyncedBlacklist {
     }
 }
 
-impl SyncStep {
-    fn completed(self, complete: bool) -> Self {
-        Self { complete, ..self }
-    }
-}
-
 impl Reader {
     /// Whether `page` comes from another log than what was read before: another identity, a head behind our position,
     /// or another entry where the last one was. That entry may be missing only if it may have been purged.
@@ -274,10 +270,6 @@ impl Blacklist for SyncedBlacklist {
     fn note(&self, revocation: &Revocation) {
         self.index.insert(revocation);
     }
-}
-
-fn page_size(options: SyncOptions) -> usize {
-    usize::try_from(options.page.max(2)).unwrap_or(usize::MAX)
 }
 
 fn nanoseconds(instant: Duration) -> u64 {
