@@ -19,8 +19,8 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use email::{Email, EmailError, MAX_EMAIL_BYTES};
 pub use error::{AccountError, AuthenticateError, BoxError, LoginError, RegisterError, StoreError, StoreErrorKind};
 pub use password::{
-    BcryptHasher, HashError, Password, PasswordError, PasswordHash, PasswordHasher, PasswordPolicy, PasswordPool,
-    PoolError, PoolOptions, Verdict,
+    Batch, BatchKey, BatchResults, BcryptHasher, HashError, Password, PasswordError, PasswordHash, PasswordHasher,
+    PasswordPolicy, PasswordPool, PoolError, PoolOptions, Verdict,
 };
 pub use principal::Principal;
 pub use service::{AuthService, AuthServiceBuilder, Session};

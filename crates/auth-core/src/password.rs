@@ -7,10 +7,12 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::error::BoxError;
 
+mod batch;
 pub mod bcrypt;
 pub mod policy;
 pub mod pool;
 
+pub use self::batch::{Batch, BatchKey, BatchResults};
 pub use self::bcrypt::BcryptHasher;
 pub use self::policy::PasswordPolicy;
 pub use self::pool::{PasswordPool, PoolError, PoolOptions, PoolStats};
@@ -175,4 +177,21 @@ pub trait PasswordHasher: fmt::Debug + Send + Sync {
     ///
     /// When there is no randomness.
     fn decoy(&self) -> Result<PasswordHash, HashError>;
+
+    /// With which other jobs the comparison with `stored`, or the making of a new hash when it is `None`, can be
+    /// computed together. `None`, the default, when it is computed alone.
+    fn batch_key(&self, stored: Option<&PasswordHash>) -> Option<BatchKey> {
+        let _ = stored;
+        None
+    }
+
+    /// Does several jobs of one [`BatchKey`]. Each has the result that [`hash`](PasswordHasher::hash) or
+    /// [`verify`](PasswordHasher::verify) would have given it, whatever the others are; one that fails takes no other
+    /// with it. The default does one after the other.
+    fn run_batch(&self, jobs: Batch<'_>) -> BatchResults {
+        BatchResults {
+            hashes: jobs.hash.iter().map(|password| self.hash(password)).collect(),
+            verdicts: jobs.verify.iter().map(|(password, hash)| self.verify(password, hash)).collect(),
+        }
+    }
 }

@@ -1,22 +1,23 @@
 //! bcrypt: the default password hash.
+//!
+//! A job that is alone is done by the `bcrypt` crate, several by `bcrypt-interleaved`, which computes the same function.
 
+use bcrypt_interleaved::{Digest, Hash, MAX_LANES, Salt, hash_batch};
 use zeroize::Zeroizing;
 
-use super::{HashError, Password, PasswordHash, PasswordHasher, Verdict};
+use super::{Batch, BatchKey, BatchResults, HashError, Password, PasswordHash, PasswordHasher, Verdict};
 
 /// The most bytes of password that bcrypt reads. Longer ones are refused, never cut off.
-pub const MAX_BCRYPT_BYTES: usize = 72;
+pub const MAX_BCRYPT_BYTES: usize = bcrypt_interleaved::MAX_PASSWORD_LEN;
 
 /// The lowest cost that bcrypt defines.
-pub const MIN_COST: u32 = 4;
+pub const MIN_COST: u32 = bcrypt_interleaved::MIN_COST;
 
 /// The highest cost that bcrypt defines.
-pub const MAX_COST: u32 = 31;
+pub const MAX_COST: u32 = bcrypt_interleaved::MAX_COST;
 
 /// The highest cost of a stored hash that is computed. A row that asks for more would hold a thread for minutes.
 pub const MAX_VERIFIED_COST: u32 = 16;
-
-const HASH_BYTES: usize = 60;
 
 /// Hashes with bcrypt. Reads `$2a$`, `$2b$` and `$2y$`, writes `$2b$`.
 #[derive(Debug, Clone)]
@@ -34,10 +35,76 @@ impl BcryptHasher {
         if (MIN_COST..=MAX_COST).contains(&cost) { Ok(Self { cost }) } else { Err(CostError { cost }) }
     }
 
-    /// The most expensive hash that is verified: what we write ourselves is always readable.
-    fn ceiling(&self) -> u32 {
-        self.cost.max(MAX_VERIFIED_COST)
+    /// A stored hash that we are willing to compute. What we write ourselves is always among these.
+    fn usable(&self, stored: &PasswordHash) -> Result<Hash, HashError> {
+        let hash: Hash =
+            stored.expose_hash().parse().map_err(|_| HashError::UnusableHash("it is not a well-formed bcrypt hash"))?;
+        if hash.cost() > self.cost.max(MAX_VERIFIED_COST) {
+            return Err(HashError::UnusableHash("its bcrypt cost is higher than 16"));
+        }
+        Ok(hash)
     }
+
+    fn verdict(&self, matches: bool, cost: u32) -> Verdict {
+        match matches {
+            false => Verdict::Mismatch,
+            true if cost == self.cost => Verdict::Match,
+            true => Verdict::MatchRehash,
+        }
+    }
+
+    /// What a new hash is computed from.
+    fn new_lane<'a>(&self, password: &'a Password) -> Result<Lane<'a>, HashError> {
+        let too_long = || HashError::Failed(super::PasswordError::TooManyBytes { max: MAX_BCRYPT_BYTES }.into());
+        let secret = secret_of(password).ok_or_else(too_long)?;
+        Ok(Lane { secret, cost: self.cost, salt: random()?, digest: Zeroizing::default() })
+    }
+
+    /// What a comparison is computed from; `None` when the password is too long to be the one.
+    fn lane_of<'a>(
+        &self,
+        password: &'a Password,
+        stored: &PasswordHash,
+    ) -> Result<Option<(Lane<'a>, Hash)>, HashError> {
+        let hash = self.usable(stored)?;
+        let lane = |secret| Lane { secret, cost: hash.cost(), salt: hash.salt(), digest: Zeroizing::default() };
+        Ok(secret_of(password).map(|secret| (lane(secret), hash)))
+    }
+}
+
+/// One bcrypt among several.
+struct Lane<'a> {
+    secret: &'a [u8],
+    cost: u32,
+    salt: Salt,
+    digest: Zeroizing<Digest>,
+}
+
+impl Lane<'_> {
+    /// Fills the digests, as many at once as the kernel takes. Lanes of one cost should be neighbours.
+    ///
+    /// # Errors
+    ///
+    /// For a cost or a length that the makers of lanes do not let through.
+    fn compute(lanes: &mut [&mut Self]) -> Result<(), bcrypt_interleaved::Error> {
+        for of_one_cost in lanes.chunk_by_mut(|one, other| one.cost == other.cost) {
+            for some in of_one_cost.chunks_mut(MAX_LANES) {
+                let inputs: Vec<_> = some.iter().map(|lane| (lane.secret, lane.salt)).collect();
+                let mut digests = Zeroizing::new([Digest::default(); MAX_LANES]);
+                hash_batch(some[0].cost, &inputs, &mut digests[..some.len()])?;
+                for (lane, digest) in some.iter_mut().zip(digests.iter()) {
+                    *lane.digest = *digest;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of a password, unless bcrypt would not read them all.
+fn secret_of(password: &Password) -> Option<&[u8]> {
+    let secret = password.expose_secret().as_bytes();
+    (secret.len() <= MAX_BCRYPT_BYTES).then_some(secret)
 }
 
 /// The cost is not one that bcrypt defines.
@@ -53,54 +120,51 @@ impl PasswordHasher for BcryptHasher {
     }
 
     fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
-        let secret = password.expose_secret().as_bytes();
-        if secret.len() > MAX_BCRYPT_BYTES {
-            return Err(HashError::Failed(super::PasswordError::TooManyBytes { max: MAX_BCRYPT_BYTES }.into()));
-        }
-        let salt = random()?;
-        let parts = bcrypt::hash_with_salt(secret, self.cost, salt).map_err(|error| HashError::Failed(error.into()))?;
+        let lane = self.new_lane(password)?;
+        let parts = bcrypt::hash_with_salt(lane.secret, lane.cost, lane.salt)
+            .map_err(|error| HashError::Failed(error.into()))?;
         Ok(PasswordHash::new(parts.format_for_version(bcrypt::Version::TwoB)))
     }
 
     fn verify(&self, password: &Password, hash: &PasswordHash) -> Result<Verdict, HashError> {
-        let text = hash.expose_hash();
-        let cost = stored_cost(text)?;
-        if cost > self.ceiling() {
-            return Err(HashError::UnusableHash("its bcrypt cost is higher than 16"));
-        }
-        let secret = password.expose_secret().as_bytes();
-        if secret.len() > MAX_BCRYPT_BYTES {
-            return Ok(Verdict::Mismatch);
-        }
-        let matches = bcrypt::verify(secret, text).map_err(|_| HashError::UnusableHash("it is not well-formed"))?;
-        Ok(match matches {
-            false => Verdict::Mismatch,
-            true if cost == self.cost => Verdict::Match,
-            true => Verdict::MatchRehash,
-        })
+        let cost = self.usable(hash)?.cost();
+        let Some(secret) = secret_of(password) else { return Ok(Verdict::Mismatch) };
+        let matches = bcrypt::verify(secret, hash.expose_hash()).map_err(|error| HashError::Failed(error.into()))?;
+        Ok(self.verdict(matches, cost))
     }
 
     fn decoy(&self) -> Result<PasswordHash, HashError> {
-        use base64::Engine as _;
-        let (salt, digest) = (random::<16>()?, Zeroizing::new(random::<23>()?));
-        Ok(PasswordHash::new(format!(
-            "$2b${:02}${}{}",
-            self.cost,
-            bcrypt::BASE_64.encode(salt),
-            bcrypt::BASE_64.encode(*digest)
-        )))
+        let (salt, digest) = (random()?, Zeroizing::new(random()?));
+        written(self.cost, salt, &digest)
+    }
+
+    fn batch_key(&self, stored: Option<&PasswordHash>) -> Option<BatchKey> {
+        let cost = stored.map_or(Some(self.cost), |stored| self.usable(stored).ok().map(|hash| hash.cost()))?;
+        Some(BatchKey { scheme: "bcrypt", parameters: cost.into() })
+    }
+
+    fn run_batch(&self, jobs: Batch<'_>) -> BatchResults {
+        let mut new: Vec<_> = jobs.hash.iter().map(|password| self.new_lane(password)).collect();
+        let mut claims: Vec<_> = jobs.verify.iter().map(|(password, hash)| self.lane_of(password, hash)).collect();
+        let claimed = claims.iter_mut().flatten().flatten().map(|(lane, _)| lane);
+        let computed = Lane::compute(&mut new.iter_mut().flatten().chain(claimed).collect::<Vec<_>>());
+        let computed = || computed.map_err(|error| HashError::Failed(error.into()));
+
+        let written = |lane: Lane<'_>| computed().and_then(|()| written(lane.cost, lane.salt, &lane.digest));
+        let verdict = |claim: Option<(Lane<'_>, Hash)>| {
+            let Some((lane, hash)) = claim else { return Ok(Verdict::Mismatch) };
+            computed().map(|()| self.verdict(hash.matches(&lane.digest), lane.cost))
+        };
+        BatchResults {
+            hashes: new.into_iter().map(|lane| lane.and_then(written)).collect(),
+            verdicts: claims.into_iter().map(|claim| claim.and_then(verdict)).collect(),
+        }
     }
 }
 
-/// The cost of a stored hash, from its modular-crypt form `$2b$<cost>$<22 characters of salt><31 of digest>`.
-fn stored_cost(text: &str) -> Result<u32, HashError> {
-    const MALFORMED: HashError = HashError::UnusableHash("it is not a bcrypt hash");
-    if text.len() != HASH_BYTES || !["$2a$", "$2b$", "$2y$"].iter().any(|prefix| text.starts_with(prefix)) {
-        return Err(MALFORMED);
-    }
-    let (cost, rest) = text.get(4..6).zip(text.get(6..)).ok_or(MALFORMED)?;
-    let digits = cost.bytes().all(|byte| byte.is_ascii_digit()) && rest.starts_with('$');
-    cost.parse().ok().filter(|cost| digits && (MIN_COST..=MAX_COST).contains(cost)).ok_or(MALFORMED)
+fn written(cost: u32, salt: Salt, digest: &Digest) -> Result<PasswordHash, HashError> {
+    let hash = Hash::new(cost, salt, *digest).map_err(|error| HashError::Failed(error.into()))?;
+    Ok(PasswordHash::new(hash.to_string()))
 }
 
 fn random<const N: usize>() -> Result<[u8; N], HashError> {
@@ -176,10 +240,58 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_gives_each_job_the_result_that_it_would_have_had_alone() {
+        let (right, wrong, long) = (password("123456"), password("123457"), password(&"x".repeat(73)));
+        let own = hasher().hash(&right).unwrap();
+        let dearer = BcryptHasher::new(5).unwrap().hash(&right).unwrap();
+        let broken = PasswordHash::new("plain".to_owned());
+        let claims = [
+            (&right, &own),
+            (&wrong, &own),
+            (&long, &own),
+            (&right, &broken),
+            (&right, &dearer),
+            (&wrong, &dearer),
+            (&right, &own),
+        ];
+        let new = [&right, &long, &wrong, &right, &right, &right];
+        let results = hasher().run_batch(Batch { hash: &new, verify: &claims });
+
+        assert_eq!(results.verdicts.len(), claims.len());
+        for (got, (password, hash)) in results.verdicts.iter().zip(claims) {
+            match hasher().verify(password, hash) {
+                Ok(verdict) => assert_eq!(got.as_ref().unwrap(), &verdict),
+                Err(error) => assert_eq!(got.as_ref().unwrap_err().to_string(), error.to_string()),
+            }
+        }
+        assert_eq!(results.hashes.len(), new.len());
+        for (got, password) in results.hashes.iter().zip(new) {
+            match got {
+                Ok(hash) => assert!(bcrypt::verify(password.expose_secret(), hash.expose_hash()).unwrap()),
+                Err(error) => assert_eq!(error.to_string(), hasher().hash(password).unwrap_err().to_string()),
+            }
+        }
+        let texts: std::collections::HashSet<_> =
+            results.hashes.iter().flatten().map(PasswordHash::expose_hash).collect();
+        assert_eq!(texts.len(), 5, "every salt is random");
+    }
+
+    #[test]
+    fn jobs_share_a_batch_when_they_have_one_cost_and_can_be_computed() {
+        let hash = |cost| BcryptHasher::new(cost).unwrap().decoy().unwrap();
+        let of_new = hasher().batch_key(None);
+        assert!(of_new.is_some());
+        assert_eq!(hasher().batch_key(Some(&hash(4))), of_new);
+        assert!(hasher().batch_key(Some(&hash(5))).is_some_and(|key| Some(key) != of_new));
+        assert_eq!(hasher().batch_key(Some(&hash(17))), None);
+        assert_eq!(hasher().batch_key(Some(&PasswordHash::new("plain".to_owned()))), None);
+    }
+
+    #[test]
     fn the_decoy_is_a_hash_of_the_configured_cost_that_nothing_matches() {
         let hasher = BcryptHasher::new(5).unwrap();
         let decoy = hasher.decoy().unwrap();
-        assert_eq!(stored_cost(decoy.expose_hash()).unwrap(), 5);
+        assert!(decoy.expose_hash().starts_with("$2b$05$"));
         assert_eq!(hasher.verify(&password("123456"), &decoy).unwrap(), Verdict::Mismatch);
     }
 }

@@ -1,0 +1,32 @@
+//! Several jobs for a hasher at once: some schemes compute them together in hardly more time than one alone.
+
+use super::{HashError, Password, PasswordHash, Verdict};
+
+/// Which jobs can be computed together: those whose keys are equal.
+///
+/// A hasher chooses what it puts in, as a rule the parameters that decide how much work a hash is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BatchKey {
+    /// The scheme of the hashes.
+    pub scheme: &'static str,
+    /// What else has to be equal, in the scheme's own terms: for bcrypt the cost.
+    pub parameters: u64,
+}
+
+/// Jobs of one [`BatchKey`]: new passwords to hash, and passwords to compare with stored hashes.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// Passwords to hash, each with a new random salt.
+    pub hash: &'a [&'a Password],
+    /// Passwords to compare, each with the hash beside it.
+    pub verify: &'a [(&'a Password, &'a PasswordHash)],
+}
+
+/// What came of a [`Batch`]: one result for each job, in the order of the jobs.
+#[derive(Debug, Default)]
+pub struct BatchResults {
+    /// The new hashes.
+    pub hashes: Vec<Result<PasswordHash, HashError>>,
+    /// The comparisons.
+    pub verdicts: Vec<Result<Verdict, HashError>>,
+}
