@@ -6,6 +6,7 @@ mod clock;
 pub mod conformance;
 mod email;
 mod error;
+pub mod gate;
 pub mod memory;
 pub mod password;
 mod principal;
@@ -13,6 +14,7 @@ pub mod service;
 pub mod token;
 mod user;
 mod username;
+mod verifier;
 
 pub use blacklist::{Blacklist, Revocation, RevocationLog};
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -31,3 +33,4 @@ pub use user::{
     UserStore,
 };
 pub use username::{MAX_USERNAME_CHARS, Username, UsernameError};
+pub use verifier::{Check, TokenVerifier, UnsettledCheck};

@@ -8,7 +8,8 @@ use crate::user::UserId;
 /// Somebody whose token was found good: signed by us, not expired, not revoked.
 ///
 /// A value of this type cannot be made outside this crate, and within it only
-/// [`AuthService::authenticate`](crate::AuthService::authenticate) makes one.
+/// [`TokenVerifier`](crate::TokenVerifier) makes one, which is what
+/// [`AuthService::authenticate`](crate::AuthService::authenticate) checks with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Principal {
     claims: Claims,

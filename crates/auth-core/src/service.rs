@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use crate::blacklist::{Blacklist, Revocation, RevocationReason, RevocationTarget, Standing};
+use crate::blacklist::{Blacklist, Revocation, RevocationReason, RevocationTarget};
 use crate::clock::Clock;
 use crate::email::Email;
 use crate::error::{AccountError, AuthenticateError, BoxError, LoginError, RegisterError, StoreError};
@@ -16,6 +16,7 @@ use crate::password::{PasswordHash, PasswordPolicy, PasswordPool, Verdict};
 use crate::principal::Principal;
 use crate::token::{AccessToken, Claims, MAX_TOKEN_LIFE, TokenCodec, TokenId};
 use crate::user::{Credentials, Generation, InsertUserError, NewAccount, NewUser, User, UserChange, UserId, UserStore};
+use crate::verifier::TokenVerifier;
 
 pub use self::builder::{AuthServiceBuilder, BuildError, DEFAULT_TOKEN_LIFE};
 
@@ -30,6 +31,7 @@ struct Parts {
     blacklist: Arc<dyn Blacklist>,
     codec: Arc<dyn TokenCodec>,
     clock: Arc<dyn Clock>,
+    verifier: TokenVerifier,
     passwords: PasswordPool,
     policy: PasswordPolicy,
     token_life: Duration,
@@ -102,22 +104,19 @@ impl AuthService {
         }
     }
 
-    /// Checks a token: signature, time, blacklist. The only maker of a [`Principal`], and it reads no user.
+    /// Checks a token: signature, time, blacklist. The only way to a [`Principal`], and it reads no user.
     ///
     /// # Errors
     ///
     /// When the token is not good, or nobody can tell right now.
     pub async fn authenticate(&self, unverified_token: &str) -> Result<Principal, AuthenticateError> {
-        let claims = self.parts.codec.decode(unverified_token).map_err(|_| AuthenticateError::Invalid)?;
-        if claims.expired_at(self.now()) {
-            return Err(AuthenticateError::Expired);
-        }
-        let revoked = match self.parts.blacklist.peek(&claims) {
-            Standing::Revoked => true,
-            Standing::Good => false,
-            Standing::AskTheLog => self.parts.blacklist.look_up(&claims).await.map_err(AuthenticateError::Unknown)?,
-        };
-        if revoked { Err(AuthenticateError::Revoked) } else { Ok(Principal::from_checked(claims)) }
+        self.parts.verifier.authenticate(unverified_token).await
+    }
+
+    /// What checks tokens, for those who need no more of the service than that.
+    #[must_use]
+    pub fn verifier(&self) -> &TokenVerifier {
+        &self.parts.verifier
     }
 
     /// Logs out: revokes the one token that the principal came with. Once this has returned the token is refused here,

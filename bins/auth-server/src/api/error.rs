@@ -6,6 +6,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use auth_core::gate::{Refusal as TokenRefusal, RefusalKind, UNAVAILABLE_RETRY};
 use auth_core::{AccountError, AuthenticateError, BoxError, LoginError, RegisterError, StoreError, StoreErrorKind};
 use poem::error::{MethodNotAllowedError, NotFoundError, ParsePathError, ReadBodyError, ResponseError};
 use poem::http::{HeaderValue, StatusCode, header};
@@ -16,12 +17,6 @@ use poem_openapi::types::ToJSON;
 
 use super::dto::ErrorBody;
 use super::envelope::Refusal;
-
-/// The realm of the bearer challenge (RFC 6750 §3).
-const REALM: &str = "auth";
-
-/// When to try again what was unavailable.
-const UNAVAILABLE_RETRY: Duration = Duration::from_secs(2);
 
 /// The stable word for a kind of refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,11 +69,11 @@ impl Code {
             Self::ValidationFailed => "validation_failed",
             Self::MalformedRequest => "malformed_request",
             Self::InvalidCredentials => "invalid_credentials",
-            Self::TokenMissing => "token_missing",
-            Self::TokenInvalid => "token_invalid",
-            Self::TokenExpired => "token_expired",
-            Self::TokenRevoked => "token_revoked",
-            Self::AdminRequired => "admin_required",
+            Self::TokenMissing => RefusalKind::TokenMissing.code(),
+            Self::TokenInvalid => RefusalKind::TokenInvalid.code(),
+            Self::TokenExpired => RefusalKind::TokenExpired.code(),
+            Self::TokenRevoked => RefusalKind::TokenRevoked.code(),
+            Self::AdminRequired => RefusalKind::AdminRequired.code(),
             Self::UserExists => "user_exists",
             Self::UsernameTaken => "username_taken",
             Self::UserNotFound => "user_not_found",
@@ -88,8 +83,8 @@ impl Code {
             Self::PayloadTooLarge => "payload_too_large",
             Self::TooManyAttempts => "too_many_attempts",
             Self::Overloaded => "overloaded",
-            Self::Unavailable => "unavailable",
-            Self::Internal => "internal",
+            Self::Unavailable => RefusalKind::Unavailable.code(),
+            Self::Internal => RefusalKind::Internal.code(),
         }
     }
 
@@ -120,11 +115,11 @@ impl Code {
             Self::ValidationFailed => "Input payload validation failed",
             Self::MalformedRequest => "The request cannot be understood.",
             Self::InvalidCredentials => "email or password does not match.",
-            Self::TokenMissing => "Provide a valid auth token.",
-            Self::TokenInvalid => "Invalid token. Please log in again.",
-            Self::TokenExpired => "Signature expired. Please log in again.",
-            Self::TokenRevoked => "Token blacklisted. Please log in again.",
-            Self::AdminRequired => "admin token required",
+            Self::TokenMissing => RefusalKind::TokenMissing.message(),
+            Self::TokenInvalid => RefusalKind::TokenInvalid.message(),
+            Self::TokenExpired => RefusalKind::TokenExpired.message(),
+            Self::TokenRevoked => RefusalKind::TokenRevoked.message(),
+            Self::AdminRequired => RefusalKind::AdminRequired.message(),
             Self::UserExists => "User already exists. Please Log in.",
             Self::UsernameTaken => "Username is already taken.",
             Self::UserNotFound => "User not found.",
@@ -134,8 +129,22 @@ impl Code {
             Self::PayloadTooLarge => "The body is too large.",
             Self::TooManyAttempts => "Too many attempts. Please try again later.",
             Self::Overloaded => "The server is busy. Please try again in a moment.",
-            Self::Unavailable => "The service is unavailable. Please try again in a moment.",
-            Self::Internal => "Something went wrong on our side.",
+            Self::Unavailable => RefusalKind::Unavailable.message(),
+            Self::Internal => RefusalKind::Internal.message(),
+        }
+    }
+}
+
+impl From<RefusalKind> for Code {
+    fn from(kind: RefusalKind) -> Self {
+        match kind {
+            RefusalKind::TokenMissing => Self::TokenMissing,
+            RefusalKind::TokenInvalid => Self::TokenInvalid,
+            RefusalKind::TokenExpired => Self::TokenExpired,
+            RefusalKind::TokenRevoked => Self::TokenRevoked,
+            RefusalKind::AdminRequired => Self::AdminRequired,
+            RefusalKind::Unavailable => Self::Unavailable,
+            _ => Self::Internal,
         }
     }
 }
@@ -256,15 +265,15 @@ impl Failure {
 
     /// The challenge of RFC 6750 §3. Where no token was sent it names no error.
     fn challenge(&self) -> Option<HeaderValue> {
-        let error = match self.code {
-            Code::InvalidCredentials | Code::TokenMissing => "",
-            Code::TokenInvalid => ", error=\"invalid_token\", error_description=\"The token is invalid\"",
-            Code::TokenExpired => ", error=\"invalid_token\", error_description=\"The token has expired\"",
-            Code::TokenRevoked => ", error=\"invalid_token\", error_description=\"The token was revoked\"",
-            Code::AdminRequired => ", error=\"insufficient_scope\"",
+        let kind = match self.code {
+            Code::InvalidCredentials | Code::TokenMissing => RefusalKind::TokenMissing,
+            Code::TokenInvalid => RefusalKind::TokenInvalid,
+            Code::TokenExpired => RefusalKind::TokenExpired,
+            Code::TokenRevoked => RefusalKind::TokenRevoked,
+            Code::AdminRequired => RefusalKind::AdminRequired,
             _ => return None,
         };
-        HeaderValue::try_from(format!("Bearer realm=\"{REALM}\"{error}")).ok()
+        kind.challenge().map(HeaderValue::from_static)
     }
 
     fn body(&self) -> ErrorBody {
@@ -352,13 +361,14 @@ impl From<LoginError> for Failure {
 
 impl From<AuthenticateError> for Failure {
     fn from(error: AuthenticateError) -> Self {
-        match error {
-            AuthenticateError::Invalid => Self::new(Code::TokenInvalid),
-            AuthenticateError::Expired => Self::new(Code::TokenExpired),
-            AuthenticateError::Revoked => Self::new(Code::TokenRevoked),
-            AuthenticateError::Unknown(_) => Self::unavailable(error),
-            other => Self::internal(other),
-        }
+        TokenRefusal::from(error).into()
+    }
+}
+
+impl From<TokenRefusal> for Failure {
+    fn from(refusal: TokenRefusal) -> Self {
+        let failure = Self::new(refusal.kind().into());
+        if refusal.source().is_some() { failure.caused_by(refusal) } else { failure }
     }
 }
 
@@ -415,3 +425,23 @@ impl From<poem::Error> for Failure {
 
 /// The body of every refusal, for the document.
 pub(super) type ErrorPayload = Json<ErrorBody>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_refused_as_the_gate_of_the_library_refuses_it() {
+        for kind in RefusalKind::ALL {
+            let failure = Failure::from(TokenRefusal::from(kind));
+            assert_eq!(failure.code.as_str(), kind.code());
+            assert_eq!(failure.http_status().as_u16(), kind.status());
+            assert_eq!(
+                failure.challenge().map(|value| value.to_str().unwrap().to_owned()).as_deref(),
+                kind.challenge()
+            );
+            assert_eq!(failure.retry_after(), kind.retry_after());
+            assert_eq!(failure.body().to_json_string(), kind.json());
+        }
+    }
+}

@@ -10,6 +10,7 @@ use crate::error::BoxError;
 use crate::password::{PasswordPolicy, PasswordPool};
 use crate::token::{MAX_TOKEN_LIFE, TokenCodec};
 use crate::user::UserStore;
+use crate::verifier::TokenVerifier;
 
 /// Puts an [`AuthService`] together. Users, blacklist, codec and passwords must be given.
 #[derive(Debug, Default)]
@@ -82,16 +83,13 @@ impl AuthServiceBuilder {
         }
         let passwords = self.passwords.ok_or(BuildError::Missing("passwords"))?;
         let decoy = passwords.hasher().decoy().map_err(|error| BuildError::Decoy(error.into()))?;
-        let parts = Parts {
-            users: self.users.ok_or(BuildError::Missing("users"))?,
-            blacklist: self.blacklist.ok_or(BuildError::Missing("blacklist"))?,
-            codec: self.codec.ok_or(BuildError::Missing("codec"))?,
-            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
-            passwords,
-            policy: self.policy,
-            token_life,
-            decoy,
-        };
+        let users = self.users.ok_or(BuildError::Missing("users"))?;
+        let blacklist = self.blacklist.ok_or(BuildError::Missing("blacklist"))?;
+        let codec = self.codec.ok_or(BuildError::Missing("codec"))?;
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let verifier = TokenVerifier::new(Arc::clone(&codec), Arc::clone(&blacklist), Arc::clone(&clock));
+        let policy = self.policy;
+        let parts = Parts { users, blacklist, codec, clock, verifier, passwords, policy, token_life, decoy };
         Ok(AuthService { parts: Arc::new(parts) })
     }
 }
