@@ -1,0 +1,62 @@
+//! The layer: which gate, and how it answers those it refuses.
+
+use auth_core::TokenVerifier;
+use auth_core::gate::Gate;
+use tower_layer::Layer;
+
+use crate::grpc::GrpcRefusal;
+use crate::rejection::JsonRefusal;
+use crate::service::Auth;
+
+/// Lets a request through with its [`Principal`](auth_core::Principal) in the extensions, or refuses it. Cheap to clone.
+///
+/// Which requests pass is chosen by the constructor, what the others are told by [`respond_with`](Self::respond_with).
+#[derive(Debug, Clone)]
+pub struct AuthLayer<R = JsonRefusal> {
+    pub(crate) gate: Gate,
+    pub(crate) respond: R,
+}
+
+impl AuthLayer {
+    /// A good token is needed.
+    pub fn required(verifier: impl Into<TokenVerifier>) -> Self {
+        Self::new(Gate::required(verifier))
+    }
+
+    /// A token is not needed; a token that is sent must be good all the same. Without one the extensions hold
+    /// [`Anonymous`](crate::Anonymous).
+    pub fn optional(verifier: impl Into<TokenVerifier>) -> Self {
+        Self::new(Gate::optional(verifier))
+    }
+
+    /// A good token of an admin is needed.
+    pub fn admin(verifier: impl Into<TokenVerifier>) -> Self {
+        Self::new(Gate::admin(verifier))
+    }
+
+    fn new(gate: Gate) -> Self {
+        Self { gate, respond: JsonRefusal }
+    }
+
+    /// Answers as gRPC asks for, with a `grpc-status` (see [`GrpcRefusal`]).
+    #[must_use]
+    pub fn grpc(self) -> AuthLayer<GrpcRefusal> {
+        self.respond_with(GrpcRefusal)
+    }
+}
+
+impl<R> AuthLayer<R> {
+    /// Answers refused requests with `respond`, often a closure. [`Rejection::response`](crate::Rejection::response) makes
+    /// an answer with the right status and headers around any body.
+    pub fn respond_with<T>(self, respond: T) -> AuthLayer<T> {
+        AuthLayer { gate: self.gate, respond }
+    }
+}
+
+impl<S, R: Clone> Layer<S> for AuthLayer<R> {
+    type Service = Auth<S, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Auth { inner, layer: self.clone() }
+    }
+}
