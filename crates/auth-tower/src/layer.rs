@@ -23,8 +23,8 @@ impl AuthLayer {
         Self::new(Gate::required(verifier))
     }
 
-    /// A token is not needed; a token that is sent must be good all the same. Without one the extensions hold
-    /// [`Anonymous`](crate::Anonymous).
+    /// A token is not needed; a token that is sent must be good all the same. Without one the extensions hold no
+    /// [`Principal`](auth_core::Principal).
     pub fn optional(verifier: impl Into<TokenVerifier>) -> Self {
         Self::new(Gate::optional(verifier))
     }

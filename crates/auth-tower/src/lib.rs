@@ -18,5 +18,5 @@ pub use service::{Auth, ResponseFuture};
 
 /// What a layer made with [`AuthLayer::optional`] leaves in the extensions of a request without a token, so that it can be
 /// told from a request that no layer looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Anonymous;
+#[derive(Debug, Clone, Copy)]
+struct Anonymous;

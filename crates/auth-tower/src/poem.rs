@@ -5,7 +5,7 @@ use poem::{Body, Endpoint, IntoResponse, Middleware, Request, Response, Response
 
 use crate::layer::AuthLayer;
 use crate::rejection::{JsonRefusal, Rejection, Respond};
-use crate::service::{authorization, hide, let_in};
+use crate::service::{authorization, hide, let_in_nobody};
 
 /// A poem endpoint behind an [`AuthLayer`]. Handlers take the principal as `Data<&Principal>`.
 ///
@@ -46,7 +46,7 @@ where
                 hide(request.headers_mut());
                 request.extensions_mut().insert(principal);
             }
-            Ok(_) => let_in(request.extensions_mut()),
+            Ok(_) => let_in_nobody(request.extensions_mut()),
             Err(refusal) => return Ok(self.layer.respond.respond(&Rejection::from(refusal))),
         }
         Ok(self.inner.call(request).await?.into_response())

@@ -45,7 +45,7 @@ where
                 State::Inner { future: self.inner.call(request) }
             }
             Ok(Passage::Anonymous) => {
-                let_in(request.extensions_mut());
+                let_in_nobody(request.extensions_mut());
                 State::Inner { future: self.inner.call(request) }
             }
             Ok(Passage::AskTheLog(passage)) => {
@@ -67,7 +67,7 @@ pub(crate) fn authorization(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> 
 }
 
 /// Nobody is somebody else's principal, also where one layer stands before another.
-pub(crate) fn let_in(extensions: &mut Extensions) {
+pub(crate) fn let_in_nobody(extensions: &mut Extensions) {
     extensions.remove::<Principal>();
     extensions.insert(Anonymous);
 }

@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+mod extract;
+mod middleware;
+mod rejection;
+
+pub use extract::{Admin, Authenticated};
+pub use middleware::{Auth, AuthMiddleware, ResponseFuture};
+pub use rejection::{JsonRefusal, Rejection, Respond};
+
+/// What a middleware made with [`Auth::optional`] leaves in the extensions of a request without a token, so that it can be
+/// told from a request that no middleware looked at.
+#[derive(Debug, Clone, Copy)]
+struct Anonymous;
