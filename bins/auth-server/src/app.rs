@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_core::blacklist::{SyncOptions, SyncedBlacklist};
+use auth_core::password::PriorityOutcome;
 use auth_core::service::BuildError;
 use auth_core::{
     AuthService, BcryptHasher, BoxError, Clock, JwtCodec, PasswordPolicy, PasswordPool, PoolOptions, RevocationLog,
@@ -18,7 +19,7 @@ use poem::Response;
 use poem::endpoint::BoxEndpoint;
 
 use crate::api::{Readiness, Routes, State};
-use crate::config::{Config, SigningSource};
+use crate::config::{Config, Setting, SigningSource};
 use crate::metrics::Metrics;
 use crate::secret_file;
 use crate::tasks::{Purge, Sync};
@@ -99,7 +100,8 @@ impl App {
             .token_life(config.token_ttl)
             .build()?;
         let metrics = Metrics::new().map_err(|error| AppError::Internal(error.into()))?;
-        let state = State { service, metrics, passwords, blacklist, database: database.clone(), readiness };
+        metrics.watch_passwords(passwords).map_err(|error| AppError::Internal(error.into()))?;
+        let state = State { service, metrics, blacklist, database: database.clone(), readiness };
         Ok(Self {
             state: Arc::new(state),
             log,
@@ -183,8 +185,22 @@ pub async fn open_database(config: &Config) -> Result<Database, AppError> {
 fn password_pool(config: &Config, clock: &Arc<dyn Clock>) -> Result<PasswordPool, AppError> {
     let hasher = BcryptHasher::new(config.bcrypt_cost).map_err(|error| AppError::Internal(error.into()))?;
     let mut options = PoolOptions::default();
+    options.threads = config.hashing.threads;
+    options.width = config.hashing.width;
+    options.queue = config.hashing.queue;
+    options.max_wait = config.hashing.max_wait;
+    options.priority = config.hashing.priority;
     options.clock = Arc::clone(clock);
-    PasswordPool::new(Arc::new(hasher), options).map_err(|error| AppError::Internal(error.into()))
+    let pool = PasswordPool::new(Arc::new(hasher), options).map_err(|error| AppError::Internal(error.into()))?;
+    if pool.priority() != PriorityOutcome::Set {
+        let setting = Setting::HashPriority.variable();
+        tracing::warn!(
+            setting,
+            outcome = ?pool.priority(),
+            "the hashing threads run with the priority of all others; a flood of logins may slow token checks down"
+        );
+    }
+    Ok(pool)
 }
 
 fn codec(config: &Config) -> Result<JwtCodec, AppError> {

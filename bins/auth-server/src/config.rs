@@ -4,6 +4,7 @@
 //! variable. A problem never shows the value: it may be a secret.
 
 mod duration;
+mod hashing;
 mod parse;
 mod secret;
 mod settings;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use auth_core::{SigningKey, VerifyingKey};
 use ipnet::IpNet;
 
+pub use hashing::Hashing;
 pub use secret::{DatabaseUrl, Secret};
 pub use settings::{CONFIG_VARIABLE, Setting};
 pub use sources::{Origin, Sources};
@@ -95,6 +97,8 @@ pub struct Config {
     pub bcrypt_cost: u32,
     /// The fewest characters of a new password.
     pub password_min_length: usize,
+    /// The threads that hash passwords.
+    pub hashing: Hashing,
     /// Whether the API documents are served.
     pub docs: bool,
     /// Whether pending migrations are applied at start.

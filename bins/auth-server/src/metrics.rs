@@ -2,14 +2,18 @@
 //!
 //! Labels have few values: a path that no route matches is one label, an unknown method another.
 
+mod passwords;
+
 use std::time::Duration;
 
+use auth_core::PasswordPool;
 use auth_core::blacklist::SyncStats;
-use auth_core::password::PoolStats;
 use poem::http::{Method, StatusCode};
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
+
+use self::passwords::PasswordMeters;
 
 /// The label of a request that no route matches.
 pub const UNMATCHED: &str = "unmatched";
@@ -29,8 +33,6 @@ pub struct Metrics {
     token_checks: IntCounterVec,
     purged: prometheus::IntCounter,
     connections: IntGaugeVec,
-    pool_jobs: IntGaugeVec,
-    pool_totals: IntCounterVec,
     blacklist: IntGaugeVec,
     blacklist_age: prometheus::Gauge,
     blacklist_totals: IntCounterVec,
@@ -60,9 +62,6 @@ impl Metrics {
         let purged =
             prometheus::IntCounter::new("auth_blacklist_purged_total", "Expired entries removed from the blacklist")?;
         registry.register(Box::new(purged.clone()))?;
-        let pool_jobs =
-            IntGaugeVec::new(Opts::new("auth_password_jobs", "Password hashes waiting or being computed"), &["state"])?;
-        registry.register(Box::new(pool_jobs.clone()))?;
         let connections =
             IntGaugeVec::new(Opts::new("auth_database_connections", "Connections to the database"), &["state"])?;
         registry.register(Box::new(connections.clone()))?;
@@ -92,16 +91,10 @@ impl Metrics {
             logins: counter("auth_logins_total", "Logins by result", &["result"])?,
             registrations: counter("auth_registrations_total", "Registrations by result", &["result"])?,
             token_checks: counter("auth_token_checks_total", "Token checks by result", &["result"])?,
-            pool_totals: counter(
-                "auth_password_jobs_total",
-                "Password hashes computed, refused because too much was waiting, or skipped because nobody waited",
-                &["result"],
-            )?,
             registry,
             latency,
             in_flight,
             purged,
-            pool_jobs,
         })
     }
 
@@ -143,17 +136,9 @@ impl Metrics {
         self.purged.inc_by(entries);
     }
 
-    /// Takes the state of the hashing threads over.
-    pub(crate) fn observe_passwords(&self, stats: PoolStats) {
-        let gauge = |state: &str, jobs: usize| {
-            self.pool_jobs.with_label_values(&[state]).set(i64::try_from(jobs).unwrap_or(i64::MAX));
-        };
-        gauge("queued", stats.queued);
-        gauge("running", stats.running);
-        for (result, total) in [("completed", stats.completed), ("shed", stats.shed), ("abandoned", stats.abandoned)] {
-            let counter = self.pool_totals.with_label_values(&[result]);
-            counter.inc_by(total.saturating_sub(counter.get()));
-        }
+    /// Shows from now on what the hashing threads do.
+    pub(crate) fn watch_passwords(&self, pool: PasswordPool) -> prometheus::Result<()> {
+        self.registry.register(Box::new(PasswordMeters::new(pool)?))
     }
 
     /// Takes the state of the blacklist over.

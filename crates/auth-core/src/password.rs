@@ -15,7 +15,7 @@ pub mod pool;
 pub use self::batch::{Batch, BatchKey, BatchResults};
 pub use self::bcrypt::BcryptHasher;
 pub use self::policy::PasswordPolicy;
-pub use self::pool::{PasswordPool, PoolError, PoolOptions, PoolStats};
+pub use self::pool::{PasswordPool, PoolError, PoolOptions, PoolStats, PriorityOutcome, ThreadPriority, WaitStats};
 
 /// The most characters that a password may have before it is looked at any further.
 pub const MAX_PASSWORD_CHARS: usize = 256;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use auth_core::blacklist::SyncedBlacklist;
-use auth_core::{AuthService, BoxError, Clock, PasswordPool};
+use auth_core::{AuthService, BoxError, Clock};
 use auth_storage::Database;
 use hyper::body::Bytes;
 use ipnet::IpNet;
@@ -36,8 +36,6 @@ pub struct State {
     pub service: AuthService,
     /// What is counted.
     pub metrics: Metrics,
-    /// The threads that hash.
-    pub passwords: PasswordPool,
     /// What is revoked.
     pub blacklist: Arc<SyncedBlacklist>,
     /// The database, if the stores are in one.
@@ -48,7 +46,6 @@ pub struct State {
 
 impl State {
     fn metrics_text(&self) -> std::result::Result<String, prometheus::Error> {
-        self.metrics.observe_passwords(self.passwords.stats());
         self.metrics.observe_blacklist(self.blacklist.stats());
         if let Some(database) = &self.database {
             self.metrics.observe_database(database.pool_stats());

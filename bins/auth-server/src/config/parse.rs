@@ -70,6 +70,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
     let token_audience = reader.take(Setting::TokenAudience, "auth-api".to_owned(), word);
     let bcrypt_cost = reader.bcrypt_cost(profile);
     let password_min_length = reader.password_min_length(profile);
+    let hashing = reader.hashing();
     let docs = reader.take_shown(Setting::Docs, profile != Profile::Prod, |on| on_off(*on), switch);
     let migrate = reader.take_shown(Setting::Migrate, profile != Profile::Prod, |on| on_off(*on), switch);
     let log = reader.take(Setting::Log, "info".to_owned(), |text| match EnvFilter::try_new(text) {
@@ -108,6 +109,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
         token_audience,
         bcrypt_cost,
         password_min_length,
+        hashing,
         docs,
         migrate,
         log,
@@ -123,7 +125,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
 
 /// Takes one value after the other and keeps what went wrong. After a problem it goes on with the default, so that the
 /// remaining problems are found too.
-struct Reader {
+pub(super) struct Reader {
     layers: Layers,
     problems: Problems,
     shown: Vec<Shown>,
@@ -142,7 +144,7 @@ impl Reader {
         self.shown.push(Shown { setting, value: value.into(), origin });
     }
 
-    fn take<T: fmt::Display, E: Into<String>>(
+    pub(super) fn take<T: fmt::Display, E: Into<String>>(
         &mut self,
         setting: Setting,
         default: T,
@@ -151,7 +153,7 @@ impl Reader {
         self.take_shown(setting, default, ToString::to_string, parse)
     }
 
-    fn take_shown<T, E: Into<String>>(
+    pub(super) fn take_shown<T, E: Into<String>>(
         &mut self,
         setting: Setting,
         default: T,

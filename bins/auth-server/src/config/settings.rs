@@ -27,6 +27,16 @@ pub enum Setting {
     BcryptCost,
     /// The fewest characters of a new password.
     PasswordMinLength,
+    /// How many threads hash passwords.
+    HashThreads,
+    /// How many hashes each computes at once.
+    HashWidth,
+    /// How many hashes of each kind may wait.
+    HashQueue,
+    /// How long one may wait.
+    HashMaxWait,
+    /// How the threads stand behind others.
+    HashPriority,
     /// Whether the API documents and the page to try them out are served.
     Docs,
     /// Whether pending migrations are applied at start.
@@ -45,7 +55,7 @@ pub enum Setting {
 
 impl Setting {
     /// All settings, in the order in which they are explained.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 24] = [
         Self::Env,
         Self::Listen,
         Self::DataDir,
@@ -58,6 +68,11 @@ impl Setting {
         Self::TokenAudience,
         Self::BcryptCost,
         Self::PasswordMinLength,
+        Self::HashThreads,
+        Self::HashWidth,
+        Self::HashQueue,
+        Self::HashMaxWait,
+        Self::HashPriority,
         Self::Docs,
         Self::Migrate,
         Self::Log,
@@ -83,6 +98,11 @@ impl Setting {
             Self::TokenAudience => "AUTH_TOKEN_AUDIENCE",
             Self::BcryptCost => "AUTH_BCRYPT_COST",
             Self::PasswordMinLength => "AUTH_PASSWORD_MIN_LENGTH",
+            Self::HashThreads => "AUTH_HASH_THREADS",
+            Self::HashWidth => "AUTH_HASH_WIDTH",
+            Self::HashQueue => "AUTH_HASH_QUEUE",
+            Self::HashMaxWait => "AUTH_HASH_MAX_WAIT",
+            Self::HashPriority => "AUTH_HASH_PRIORITY",
             Self::Docs => "AUTH_DOCS",
             Self::Migrate => "AUTH_MIGRATE",
             Self::Log => "AUTH_LOG",

@@ -80,13 +80,18 @@ fn every_problem_is_reported_at_once_with_its_variable_and_without_the_value() {
         ("AUTH_TOKEN_TTL", "91d"),
         ("AUTH_BCRYPT_COST", "zzz-wrong"),
         ("AUTH_PASSWORD_MIN_LENGTH", "zzz-wrong"),
+        ("AUTH_HASH_THREADS", "zzz-wrong"),
+        ("AUTH_HASH_WIDTH", "zzz-wrong"),
+        ("AUTH_HASH_QUEUE", "zzz-wrong"),
+        ("AUTH_HASH_MAX_WAIT", "zzz-wrong"),
+        ("AUTH_HASH_PRIORITY", "zzz-wrong"),
         ("AUTH_DOCS", "zzz-wrong"),
         ("AUTH_LOG", "zzz-wrong=zzz=zzz"),
         ("AUTH_LOG_FORMAT", "zzz-wrong"),
         ("AUTH_TRUSTED_PROXIES", "zzz-wrong"),
     ])
     .unwrap_err();
-    assert_eq!(variables(&problems).len(), 11, "{problems}");
+    assert_eq!(variables(&problems).len(), 16, "{problems}");
     assert!(!problems.to_string().contains("zzz"), "{problems}");
     for variable in ["AUTH_ENV", "AUTH_TOKEN_SECRET", "AUTH_TOKEN_TTL", "AUTH_TRUSTED_PROXIES"] {
         assert!(problems.to_string().contains(variable));
@@ -177,4 +182,37 @@ fn proxies_are_networks_or_single_addresses() {
 #[test]
 fn an_empty_variable_is_one_that_is_not_set() {
     assert_eq!(load(&[("AUTH_LISTEN", "")]).unwrap().listen.port(), 5000);
+}
+
+#[test]
+fn the_room_for_waiting_hashes_grows_with_the_threads_unless_it_is_set() {
+    assert_eq!(load(&[("AUTH_HASH_THREADS", "3")]).unwrap().hashing.queue, 192);
+    let config = load(&[("AUTH_HASH_THREADS", "3"), ("AUTH_HASH_QUEUE", "10")]).unwrap();
+    assert_eq!(config.hashing.queue, 10);
+}
+
+#[test]
+fn the_hashing_settings_are_bounded() {
+    for (variable, wrong) in [
+        ("AUTH_HASH_THREADS", ["0", "1025"]),
+        ("AUTH_HASH_WIDTH", ["0", "5"]),
+        ("AUTH_HASH_QUEUE", ["0", "100001"]),
+        ("AUTH_HASH_MAX_WAIT", ["99ms", "21s"]),
+        ("AUTH_HASH_PRIORITY", ["19", "Low"]),
+    ] {
+        for value in wrong {
+            assert_eq!(variables(&load(&[(variable, value)]).unwrap_err()), [variable], "{value}");
+        }
+    }
+    let config = load(&[
+        ("AUTH_HASH_THREADS", "1024"),
+        ("AUTH_HASH_WIDTH", "1"),
+        ("AUTH_HASH_QUEUE", "100000"),
+        ("AUTH_HASH_MAX_WAIT", "100ms"),
+        ("AUTH_HASH_PRIORITY", "lowest"),
+    ])
+    .unwrap();
+    let Hashing { threads, width, queue, max_wait, priority } = config.hashing;
+    assert_eq!((threads.get(), width.get(), queue), (1_024, 1, 100_000));
+    assert_eq!((max_wait, priority), (Duration::from_millis(100), auth_core::password::ThreadPriority::Lowest));
 }

@@ -1,20 +1,37 @@
 //! The threads that hash. Hashing takes a quarter of a second of a core, so it never runs where requests are answered.
 //!
 //! A job owns its slot: a caller that goes away frees nothing that is still being computed, and a job whose caller has
-//! gone is skipped before it starts. A full queue, or a wait past its limit, is [`PoolError::Overloaded`] at once.
+//! gone is skipped before it starts. Too many that wait, or a wait past its limit, is [`PoolError::Overloaded`] at once.
+//!
+//! A thread takes several waiting jobs at once when the hasher can compute them together, so that a backlog is worked off
+//! at a multiple of the pace. While other threads have nothing to do the jobs are spread over them first.
+//!
+//! Registrations hash, logins compare. Each kind has room of its own and they are served in turn, so that a flood of the
+//! one does not shut out the other.
 
-use std::collections::VecDeque;
+mod job;
+mod priority;
+mod stats;
+mod waiting;
+
 use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use futures_channel::oneshot;
 
+use self::job::{Job, Kind, Work};
+pub use self::priority::{PriorityOutcome, ThreadPriority};
+pub use self::stats::{PoolStats, WaitStats};
+use self::waiting::Waiting;
 use super::{HashError, Password, PasswordHash, PasswordHasher, Verdict};
 use crate::clock::{Clock, SystemClock};
+
+/// The most jobs that a thread computes at once.
+pub const MAX_WIDTH: usize = 4;
 
 /// How a [`PasswordPool`] is laid out.
 #[derive(Debug, Clone)]
@@ -22,10 +39,15 @@ use crate::clock::{Clock, SystemClock};
 pub struct PoolOptions {
     /// How many threads hash. Default: as many as cores.
     pub threads: NonZeroUsize,
-    /// How many jobs may wait. Default: 64 for each thread.
+    /// How many jobs a thread computes at once when that many wait and the hasher can: 1 to [`MAX_WIDTH`], more is taken
+    /// for that. Default: 4.
+    pub width: NonZeroUsize,
+    /// How many passwords may wait to be hashed, and how many to be compared. Default: 64 of each for each thread.
     pub queue: usize,
     /// How long a job may wait before it is refused. Default: 10 seconds.
     pub max_wait: Duration,
+    /// How the threads stand behind others. Default: [`ThreadPriority::Low`].
+    pub priority: ThreadPriority,
     /// The clock that measures the wait.
     pub clock: Arc<dyn Clock>,
 }
@@ -33,24 +55,15 @@ pub struct PoolOptions {
 impl Default for PoolOptions {
     fn default() -> Self {
         let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Self { threads, queue: threads.get() * 64, max_wait: Duration::from_secs(10), clock: Arc::new(SystemClock) }
+        Self {
+            threads,
+            width: NonZeroUsize::MIN.saturating_add(MAX_WIDTH - 1),
+            queue: threads.get() * 64,
+            max_wait: Duration::from_secs(10),
+            priority: ThreadPriority::Low,
+            clock: Arc::new(SystemClock),
+        }
     }
-}
-
-/// What a pool is doing and has done.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PoolStats {
-    /// Jobs that wait.
-    pub queued: usize,
-    /// Jobs that are being computed.
-    pub running: usize,
-    /// Jobs computed so far.
-    pub completed: u64,
-    /// Jobs refused so far because the queue was full or the wait too long.
-    pub shed: u64,
-    /// Jobs skipped so far because nobody waited for them any more.
-    pub abandoned: u64,
 }
 
 /// Why a job was not done.
@@ -60,13 +73,13 @@ pub enum PoolError {
     /// More work is waiting than can be finished in time.
     #[error("too many password hashes are waiting")]
     Overloaded {
-        /// When the present backlog will be done, by the pool's own pace.
+        /// When the present backlog will be done, by the pool's own pace; at least a second.
         retry_after: Duration,
     },
     /// The hasher failed.
     #[error(transparent)]
     Hash(#[from] HashError),
-    /// The thread that had the job ended without an answer: the hasher panicked.
+    /// The thread that had the job gave no answer: the hasher panicked, at this job or at one computed together with it.
     #[error("the hashing thread gave no answer")]
     Lost,
 }
@@ -81,6 +94,7 @@ pub struct PasswordPool {
 struct Owner {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    priority: PriorityOutcome,
 }
 
 struct Shared {
@@ -92,21 +106,14 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Job>,
+    waiting: Waiting,
+    /// Threads that have nothing to do.
+    idle: usize,
     closing: bool,
+    /// All but what the queues and `idle` say themselves.
     stats: PoolStats,
-    /// The mean time of one job, smoothed over the last few.
+    /// The mean time of one batch, smoothed over the last few.
     pace: Duration,
-}
-
-struct Job {
-    enqueued: Duration,
-    work: Work,
-}
-
-enum Work {
-    Hash(Password, oneshot::Sender<Result<PasswordHash, PoolError>>),
-    Verify(Password, PasswordHash, oneshot::Sender<Result<Verdict, PoolError>>),
 }
 
 impl PasswordPool {
@@ -116,14 +123,22 @@ impl PasswordPool {
     ///
     /// When the operating system cannot start a thread.
     pub fn new(hasher: Arc<dyn PasswordHasher>, options: PoolOptions) -> io::Result<Self> {
-        let count = options.threads.get();
+        let (count, priority) = (options.threads.get(), options.priority);
         let shared = Arc::new(Shared { hasher, options, state: Mutex::default(), wake: Condvar::new() });
-        let mut owner = Owner { shared: Arc::clone(&shared), threads: Vec::with_capacity(count) };
+        let outcome = PriorityOutcome::Set;
+        let mut owner = Owner { shared: Arc::clone(&shared), threads: Vec::with_capacity(count), priority: outcome };
+        let (report, outcomes) = mpsc::channel();
         for number in 0..count {
-            let shared = Arc::clone(&shared);
-            let thread = thread::Builder::new().name(format!("password-{number}")).spawn(move || shared.work())?;
-            owner.threads.push(thread);
+            let (shared, report) = (Arc::clone(&shared), report.clone());
+            let run = move || {
+                // Whoever started us has gone when nobody takes it.
+                let _ = report.send(priority.apply());
+                shared.work();
+            };
+            owner.threads.push(thread::Builder::new().name(format!("password-{number}")).spawn(run)?);
         }
+        let unset = outcomes.iter().take(count).find(|outcome| *outcome != PriorityOutcome::Set);
+        owner.priority = unset.unwrap_or(PriorityOutcome::Set);
         Ok(Self { owner: Arc::new(owner) })
     }
 
@@ -133,14 +148,21 @@ impl PasswordPool {
         self.owner.shared.hasher.as_ref()
     }
 
+    /// What came of the priority that was asked for.
+    #[must_use]
+    pub fn priority(&self) -> PriorityOutcome {
+        self.owner.priority
+    }
+
     /// Hashes a password.
     ///
     /// # Errors
     ///
     /// When there is too much work, or the hasher failed.
     pub async fn hash(&self, password: Password) -> Result<PasswordHash, PoolError> {
-        let (answer, result) = oneshot::channel();
-        self.owner.shared.enqueue(Work::Hash(password, answer))?;
+        let (reply, result) = oneshot::channel();
+        let key = self.hasher().batch_key(None);
+        self.owner.shared.enqueue(Work::Hash(password, reply), key)?;
         result.await.unwrap_or(Err(PoolError::Lost))
     }
 
@@ -150,8 +172,9 @@ impl PasswordPool {
     ///
     /// When there is too much work, or the hasher failed.
     pub async fn verify(&self, password: Password, hash: PasswordHash) -> Result<Verdict, PoolError> {
-        let (answer, result) = oneshot::channel();
-        self.owner.shared.enqueue(Work::Verify(password, hash, answer))?;
+        let (reply, result) = oneshot::channel();
+        let key = self.hasher().batch_key(Some(&hash));
+        self.owner.shared.enqueue(Work::Verify(password, hash, reply), key)?;
         result.await.unwrap_or(Err(PoolError::Lost))
     }
 
@@ -159,7 +182,12 @@ impl PasswordPool {
     #[must_use]
     pub fn stats(&self) -> PoolStats {
         let state = self.owner.shared.lock();
-        PoolStats { queued: state.queue.len(), ..state.stats }
+        PoolStats {
+            hashes_queued: state.waiting.queue(Kind::Hash).len(),
+            verifies_queued: state.waiting.queue(Kind::Verify).len(),
+            idle: state.idle,
+            ..state.stats
+        }
     }
 }
 
@@ -185,112 +213,111 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enqueue(&self, work: Work) -> Result<(), PoolError> {
+    fn width(&self) -> usize {
+        self.options.width.get().min(MAX_WIDTH)
+    }
+
+    fn enqueue(&self, work: Work, key: Option<super::BatchKey>) -> Result<(), PoolError> {
+        let job = Job { enqueued: self.options.clock.monotonic(), key, work };
+        let kind = job.kind();
         let mut state = self.lock();
-        if state.queue.len() >= self.options.queue {
-            state.queue.retain(|job| !job.work.is_abandoned());
+        if state.waiting.queue(kind).len() >= self.options.queue {
+            state.stats.abandoned += state.waiting.drop_abandoned(kind);
         }
-        if state.queue.len() >= self.options.queue || self.backlog(&state) > self.options.max_wait {
+        let wait = self.backlog(&state, kind);
+        if state.waiting.queue(kind).len() >= self.options.queue || wait > self.options.max_wait {
             state.stats.shed += 1;
-            return Err(self.overloaded(&state));
+            return Err(overloaded(wait));
         }
-        state.queue.push_back(Job { enqueued: self.options.clock.monotonic(), work });
+        state.waiting.push(job);
         drop(state);
         self.wake.notify_one();
         Ok(())
     }
 
-    /// How long the jobs that wait will take, by the pace of the last jobs.
-    fn backlog(&self, state: &State) -> Duration {
-        let waiting = u32::try_from(state.queue.len()).unwrap_or(u32::MAX);
+    /// How long the jobs will take that go before a new one of this kind, by the pace of the last batches.
+    fn backlog(&self, state: &State, kind: Kind) -> Duration {
+        let batches = u32::try_from(state.waiting.batches_before(kind, self.width())).unwrap_or(u32::MAX);
         let threads = u32::try_from(self.options.threads.get()).unwrap_or(u32::MAX);
-        state.pace.saturating_mul(waiting) / threads
-    }
-
-    fn overloaded(&self, state: &State) -> PoolError {
-        PoolError::Overloaded { retry_after: self.backlog(state).max(Duration::from_secs(1)) }
+        state.pace.saturating_mul(batches) / threads
     }
 
     fn work(&self) {
-        while let Some(job) = self.next_job() {
+        while let Some(jobs) = self.next_batch() {
             let started = self.options.clock.monotonic();
-            // A panic of the hasher drops the job's answer, which its caller sees as `Lost`; the thread lives on.
-            let run = std::panic::AssertUnwindSafe(|| job.work.run(self.hasher.as_ref()));
-            let answer = std::panic::catch_unwind(run);
+            // A panic of the hasher ends here, and with it the jobs; the thread lives on.
+            let run = std::panic::AssertUnwindSafe(|| Job::run(&jobs, self.hasher.as_ref()));
+            let results = std::panic::catch_unwind(run);
             let took = self.options.clock.monotonic().saturating_sub(started);
             let mut state = self.lock();
-            state.stats.running -= 1;
-            state.stats.completed += 1;
+            state.stats.running -= jobs.len();
+            let outcome = if results.is_ok() { &mut state.stats.completed } else { &mut state.stats.lost };
+            *outcome += jobs.len() as u64;
             state.pace = if state.pace.is_zero() { took } else { (state.pace * 7 + took) / 8 };
             drop(state);
-            if let Ok(answer) = answer {
-                answer.give();
+            if let Ok(results) = results {
+                Job::answer(jobs, results);
             }
         }
     }
 
-    /// Waits for a job that somebody still waits for; `None` when the pool closes.
-    fn next_job(&self) -> Option<Job> {
+    /// Waits for jobs that somebody still waits for; `None` when the pool closes.
+    fn next_batch(&self) -> Option<Vec<Job>> {
         let mut state = self.lock();
-        loop {
-            if state.closing {
-                return None;
+        while !state.closing {
+            let now = self.options.clock.monotonic();
+            let expired = state.waiting.expire(now.checked_sub(self.options.max_wait));
+            state.stats.abandoned += expired.abandoned;
+            state.stats.shed += expired.late.len() as u64;
+            if !expired.late.is_empty() {
+                let refusals: Vec<_> =
+                    expired.late.into_iter().map(|job| (self.backlog(&state, job.kind()), job)).collect();
+                drop(state);
+                refusals.into_iter().for_each(|(wait, job)| job.refuse(overloaded(wait)));
+                state = self.lock();
+                continue;
             }
-            match state.queue.pop_front() {
-                None => state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(job) if job.work.is_abandoned() => state.stats.abandoned += 1,
-                Some(job) => {
-                    if self.options.clock.monotonic().saturating_sub(job.enqueued) > self.options.max_wait {
-                        state.stats.shed += 1;
-                        job.work.refuse(self.overloaded(&state));
-                    } else {
-                        state.stats.running += 1;
-                        return Some(job);
-                    }
-                }
+
+            let share = share(state.waiting.len(), state.idle, self.width());
+            let jobs = state.waiting.take(share);
+            if jobs.is_empty() {
+                state.idle += 1;
+                state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.idle -= 1;
+                continue;
             }
+            state.stats.running += jobs.len();
+            state.stats.batches[jobs.len() - 1] += 1;
+            for job in &jobs {
+                state.stats.waits.add(now.saturating_sub(job.enqueued));
+            }
+            if state.waiting.len() > 0 && state.idle > 0 {
+                self.wake.notify_one();
+            }
+            return Some(jobs);
         }
+        None
     }
 }
 
-impl Work {
-    fn is_abandoned(&self) -> bool {
-        match self {
-            Self::Hash(_, answer) => answer.is_canceled(),
-            Self::Verify(_, _, answer) => answer.is_canceled(),
-        }
-    }
-
-    fn run(self, hasher: &dyn PasswordHasher) -> Answer {
-        match self {
-            Self::Hash(password, to) => Answer::Hash(to, hasher.hash(&password).map_err(PoolError::from)),
-            Self::Verify(password, hash, to) => {
-                Answer::Verify(to, hasher.verify(&password, &hash).map_err(PoolError::from))
-            }
-        }
-    }
-
-    fn refuse(self, error: PoolError) {
-        match self {
-            Self::Hash(_, to) => Answer::Hash(to, Err(error)),
-            Self::Verify(_, _, to) => Answer::Verify(to, Err(error)),
-        }
-        .give();
-    }
+/// How many jobs a thread takes at most: of those that wait, `idle` other threads that have nothing to do get their part.
+fn share(waiting: usize, idle: usize, width: usize) -> usize {
+    waiting.div_ceil(idle + 1).clamp(1, width)
 }
 
-/// A result on its way to who waits for it.
-enum Answer {
-    Hash(oneshot::Sender<Result<PasswordHash, PoolError>>, Result<PasswordHash, PoolError>),
-    Verify(oneshot::Sender<Result<Verdict, PoolError>>, Result<Verdict, PoolError>),
+fn overloaded(wait: Duration) -> PoolError {
+    PoolError::Overloaded { retry_after: wait.max(Duration::from_secs(1)) }
 }
 
-impl Answer {
-    /// One that nobody waits for any more is dropped: the caller hung up while we computed.
-    fn give(self) {
-        match self {
-            Self::Hash(to, result) => drop(to.send(result)),
-            Self::Verify(to, result) => drop(to.send(result)),
-        }
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn idle_threads_get_their_part_before_one_takes_more_than_its_own() {
+        assert_eq!([0, 1, 2, 3, 4, 9].map(|waiting| share(waiting, 0, 4)), [1, 1, 2, 3, 4, 4]);
+        assert_eq!([1, 2, 3, 4, 7, 9].map(|waiting| share(waiting, 1, 4)), [1, 1, 2, 2, 4, 4]);
+        assert_eq!([1, 3, 4, 6].map(|waiting| share(waiting, 2, 4)), [1, 1, 2, 2]);
+        assert_eq!(share(9, 0, 1), 1);
     }
 }

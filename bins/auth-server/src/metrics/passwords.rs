@@ -1,0 +1,159 @@
+//! What the hashing threads do, read from the pool itself whenever somebody looks.
+
+use std::collections::HashMap;
+
+use auth_core::PasswordPool;
+use auth_core::password::{PoolStats, WaitStats};
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
+
+const QUEUED: (&str, &str) =
+    ("auth_password_jobs_queued", "Passwords that wait to be hashed (registrations) or compared (logins)");
+const RUNNING: (&str, &str) = ("auth_password_jobs_running", "Password hashes being computed");
+const JOBS: (&str, &str) = (
+    "auth_password_jobs_total",
+    "Password hashes computed, refused because too much was waiting, skipped because nobody waited, or lost in a panic",
+);
+const BATCHES: (&str, &str) =
+    ("auth_password_batches_total", "Turns of a hashing thread by how many hashes it computed at once");
+const WAIT: (&str, &str) = ("auth_password_wait_seconds", "How long password hashes waited that were started");
+
+/// The meters of a [`PasswordPool`].
+pub(super) struct PasswordMeters {
+    pool: PasswordPool,
+    descriptions: Vec<Desc>,
+}
+
+impl PasswordMeters {
+    pub(super) fn new(pool: PasswordPool) -> prometheus::Result<Self> {
+        let describe = |(name, help): (&str, &str), label: Option<&str>| {
+            Desc::new(name.to_owned(), help.to_owned(), label.into_iter().map(str::to_owned).collect(), HashMap::new())
+        };
+        let descriptions = vec![
+            describe(QUEUED, Some("kind"))?,
+            describe(RUNNING, None)?,
+            describe(JOBS, Some("result"))?,
+            describe(BATCHES, Some("width"))?,
+            describe(WAIT, None)?,
+        ];
+        Ok(Self { pool, descriptions })
+    }
+}
+
+impl Collector for PasswordMeters {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descriptions.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        families(&self.pool.stats())
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the text format has no other numbers")]
+fn families(stats: &PoolStats) -> Vec<MetricFamily> {
+    let gauge = |label: Option<(&str, &str)>, jobs: usize| {
+        let mut gauge = Gauge::default();
+        gauge.set_value(jobs as f64);
+        let mut metric = labelled(label);
+        metric.set_gauge(gauge);
+        metric
+    };
+    let counter = |label: &str, value: &str, total: u64| {
+        let mut counter = Counter::default();
+        counter.set_value(total as f64);
+        let mut metric = labelled(Some((label, value)));
+        metric.set_counter(counter);
+        metric
+    };
+    let queued = [("hash", stats.hashes_queued), ("verify", stats.verifies_queued)];
+    let results =
+        [("completed", stats.completed), ("shed", stats.shed), ("abandoned", stats.abandoned), ("lost", stats.lost)];
+    let widths = (1..).zip(stats.batches).map(|(width, total): (usize, _)| (width.to_string(), total));
+    let mut wait = Metric::default();
+    wait.set_histogram(histogram(&stats.waits));
+    vec![
+        family(QUEUED, MetricType::GAUGE, queued.map(|(kind, jobs)| gauge(Some(("kind", kind)), jobs)).into()),
+        family(RUNNING, MetricType::GAUGE, vec![gauge(None, stats.running)]),
+        family(JOBS, MetricType::COUNTER, results.map(|(result, total)| counter("result", result, total)).into()),
+        family(BATCHES, MetricType::COUNTER, widths.map(|(width, total)| counter("width", &width, total)).collect()),
+        family(WAIT, MetricType::HISTOGRAM, vec![wait]),
+    ]
+}
+
+fn family((name, help): (&str, &str), kind: MetricType, metrics: Vec<Metric>) -> MetricFamily {
+    let mut family = MetricFamily::default();
+    family.set_name(name.to_owned());
+    family.set_help(help.to_owned());
+    family.set_field_type(kind);
+    family.set_metric(metrics);
+    family
+}
+
+fn labelled(label: Option<(&str, &str)>) -> Metric {
+    let pair = label.map(|(name, value)| {
+        let mut pair = LabelPair::default();
+        pair.set_name(name.to_owned());
+        pair.set_value(value.to_owned());
+        pair
+    });
+    Metric::from_label(pair.into_iter().collect())
+}
+
+fn histogram(waits: &WaitStats) -> Histogram {
+    let mut so_far = 0;
+    let buckets = WaitStats::BOUNDS.iter().zip(waits.counts).map(|(bound, count)| {
+        so_far += count;
+        let mut bucket = Bucket::default();
+        bucket.set_upper_bound(bound.as_secs_f64());
+        bucket.set_cumulative_count(so_far);
+        bucket
+    });
+    let mut histogram = Histogram::default();
+    histogram.set_bucket(buckets.collect());
+    histogram.set_sample_count(waits.counts.iter().sum());
+    histogram.set_sample_sum(waits.sum.as_secs_f64());
+    histogram
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use prometheus::{Encoder, TextEncoder};
+
+    use super::*;
+
+    #[test]
+    fn the_text_says_what_the_pool_says() {
+        let mut stats = PoolStats::default();
+        (stats.hashes_queued, stats.verifies_queued, stats.running) = (1, 2, 3);
+        (stats.completed, stats.shed, stats.abandoned, stats.lost) = (4, 5, 6, 7);
+        stats.batches = [8, 9, 10, 11];
+        stats.waits.counts[0] = 2;
+        stats.waits.counts[2] = 1;
+        stats.waits.counts[WaitStats::BOUNDS.len()] = 1;
+        stats.waits.sum = Duration::from_millis(7_500);
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&families(&stats), &mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        for line in [
+            r#"auth_password_jobs_queued{kind="hash"} 1"#,
+            r#"auth_password_jobs_queued{kind="verify"} 2"#,
+            "auth_password_jobs_running 3",
+            r#"auth_password_jobs_total{result="completed"} 4"#,
+            r#"auth_password_jobs_total{result="shed"} 5"#,
+            r#"auth_password_jobs_total{result="abandoned"} 6"#,
+            r#"auth_password_jobs_total{result="lost"} 7"#,
+            r#"auth_password_batches_total{width="1"} 8"#,
+            r#"auth_password_batches_total{width="4"} 11"#,
+            r#"auth_password_wait_seconds_bucket{le="0.001"} 2"#,
+            r#"auth_password_wait_seconds_bucket{le="0.1"} 3"#,
+            r#"auth_password_wait_seconds_bucket{le="+Inf"} 4"#,
+            "auth_password_wait_seconds_sum 7.5",
+            "auth_password_wait_seconds_count 4",
+        ] {
+            assert!(text.lines().any(|got| got == line), "{line} is not in:\n{text}");
+        }
+    }
+}
