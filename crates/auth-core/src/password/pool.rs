@@ -273,7 +273,9 @@ impl Shared {
                 let refusals: Vec<_> =
                     expired.late.into_iter().map(|job| (self.backlog(&state, job.kind()), job)).collect();
                 drop(state);
-                refusals.into_iter().for_each(|(wait, job)| job.refuse(overloaded(wait)));
+                for (wait, job) in refusals {
+                    job.refuse(overloaded(wait));
+                }
                 state = self.lock();
                 continue;
             }
