@@ -36,6 +36,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 mod lock;
 mod m20261123_000001_users;
 mod m20261123_000002_blacklist;
+mod m20261123_000003_blacklist_purged;
 
 use lock::Locked;
 
@@ -111,6 +112,10 @@ struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261123_000001_users::Migration), Box::new(m20261123_000002_blacklist::Migration)]
+        vec![
+            Box::new(m20261123_000001_users::Migration),
+            Box::new(m20261123_000002_blacklist::Migration),
+            Box::new(m20261123_000003_blacklist_purged::Migration),
+        ]
     }
 }

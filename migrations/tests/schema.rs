@@ -69,17 +69,24 @@ async fn eight_replicas_at_once_migrate_once(database: TestDatabase) {
 async fn a_half_applied_migration_is_completed(database: TestDatabase) {
     let db = open(&database).await;
     up(&db).await.unwrap();
-    // As if the second migration had been killed after its first statement.
+    // As if the second migration had been killed after its first statement, and the third one had not begun.
     let index = if database.kind() == Kind::MySql { " ON blacklist" } else { "" };
     db.execute_unprepared(&format!("DROP INDEX blacklist_expires_at{index}")).await.unwrap();
     db.execute_unprepared("DROP TABLE blacklist_head").await.unwrap();
-    db.execute_unprepared("DELETE FROM seaql_migrations WHERE version LIKE '%blacklist'").await.unwrap();
+    db.execute_unprepared("DELETE FROM seaql_migrations WHERE version LIKE '%blacklist%'").await.unwrap();
     assert!(!is_current(&db).await.unwrap());
 
     up(&db).await.unwrap();
 
     assert!(is_current(&db).await.unwrap());
     assert_eq!(count(&db, "blacklist_head").await.unwrap(), 1);
+    // As if the third one had been killed between its two columns.
+    db.execute_unprepared("ALTER TABLE blacklist_head DROP COLUMN purged_users").await.unwrap();
+    db.execute_unprepared("DELETE FROM seaql_migrations WHERE version LIKE '%blacklist_purged'").await.unwrap();
+
+    up(&db).await.unwrap();
+
+    db.execute_unprepared("UPDATE blacklist_head SET purged_tokens = 0, purged_users = 0").await.unwrap();
 }
 
 async fn a_migration_that_fails_lets_go_of_the_lock(database: TestDatabase) {

@@ -157,8 +157,50 @@ pub struct LogPage {
     pub identity: LogIdentity,
     /// The position of the last entry that was committed when the page was read.
     pub head: Position,
+    /// What may have been purged from it.
+    pub purged: Purged,
     /// Entries after the asked position, in order of position, without gaps other than purged entries.
     pub entries: Vec<(Position, Revocation)>,
+}
+
+/// How far a log may have been purged: the latest expiry of an entry that was ever removed. It is kept in the log itself,
+/// so that a purge by a node whose clock is wrong brings no token back anywhere: who does not find an entry and knows
+/// that it may have been purged does not take the token for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Purged {
+    /// Of entries for one token. A token that expires then or before may have been revoked, and is refused.
+    pub tokens: OffsetDateTime,
+    /// Of entries for all tokens of a user. Whether a token that expires then or before is covered only the store can
+    /// tell, which knows the generation of every user.
+    pub users: OffsetDateTime,
+}
+
+impl Default for Purged {
+    /// Nothing was ever purged.
+    fn default() -> Self {
+        Self { tokens: OffsetDateTime::UNIX_EPOCH, users: OffsetDateTime::UNIX_EPOCH }
+    }
+}
+
+impl Purged {
+    /// Takes note that `revocation` is removed.
+    pub fn note(&mut self, revocation: &Revocation) {
+        let latest = match revocation.target {
+            RevocationTarget::Token(_) => &mut self.tokens,
+            RevocationTarget::User { .. } => &mut self.users,
+        };
+        *latest = revocation.expires_at.max(*latest);
+    }
+
+    /// Whether `revocation`, which is not in the log any more, may have been purged.
+    #[must_use]
+    pub fn may_hold(&self, revocation: &Revocation) -> bool {
+        let latest = match revocation.target {
+            RevocationTarget::Token(_) => self.tokens,
+            RevocationTarget::User { .. } => self.users,
+        };
+        revocation.expires_at <= latest
+    }
 }
 
 /// The durable log of revocations, shared by all nodes.
@@ -169,7 +211,9 @@ pub struct LogPage {
 ///   visible later. A reader that remembers the last position it saw misses nothing.
 /// - **Idempotent**: a target that is in the log already is not appended again. For one target there is one entry.
 /// - **Durable**: what [`append`](RevocationLog::append) acknowledged survives a crash.
-/// - Purging removes only entries whose `expires_at` is before the given moment, and never moves the head back.
+/// - Purging removes only entries whose `expires_at` is before the given moment, and never moves the head back. What it
+///   removed is not forgotten altogether: no reader sees an entry gone before it sees [`Purged`] say so, and
+///   [`covers`](RevocationLog::covers) goes on to refuse what a removed entry covered.
 #[async_trait]
 pub trait RevocationLog: fmt::Debug + Send + Sync {
     /// Appends a batch in one transaction: all or nothing. Returns how many entries were new.
@@ -187,14 +231,17 @@ pub trait RevocationLog: fmt::Debug + Send + Sync {
     /// are never skipped silently.
     async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError>;
 
-    /// Whether an entry covers the token with these claims.
+    /// Whether the token with these claims must be refused: an entry covers it, or may have covered it and was purged.
+    /// A token that expires no later than [`Purged::tokens`] is refused; so is one whose generation is below that of
+    /// its user, although the entry that says so was purged.
     ///
     /// # Errors
     ///
     /// When the store failed.
     async fn covers(&self, claims: &Claims) -> Result<bool, StoreError>;
 
-    /// Removes at most `limit` entries with `expires_at < before`. Returns how many were removed.
+    /// Removes at most `limit` entries with `expires_at < before`, those that expired first first, and raises [`Purged`]
+    /// no later than they are gone. Returns how many were removed.
     ///
     /// # Errors
     ///
@@ -226,6 +273,6 @@ pub async fn purge_expired(
     }
 }
 
-/// Extra time that an entry stays in the log, so that nodes whose clocks run behind the purging node's by up to this
-/// much still find what they need.
+/// Extra time that an entry stays in the log. While clocks differ by less, [`Purged`] stays below the expiry of every
+/// token that is still good; beyond it, tokens are refused that nobody revoked, and never the other way round.
 pub const PURGE_MARGIN: Duration = Duration::from_secs(2 * 60 * 60);

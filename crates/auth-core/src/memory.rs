@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
-use crate::blacklist::{LogIdentity, LogPage, Position, Revocation, RevocationLog, RevocationTarget};
+use crate::blacklist::{LogIdentity, LogPage, Position, Purged, Revocation, RevocationLog, RevocationTarget};
 use crate::email::Email;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::password::PasswordHash;
@@ -29,6 +29,7 @@ struct Tables {
     log: BTreeMap<Position, Revocation>,
     targets: HashMap<RevocationTarget, Position>,
     head: Position,
+    purged: Purged,
 }
 
 impl MemoryStore {
@@ -182,23 +183,29 @@ impl RevocationLog for MemoryStore {
         let rest = (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let entries = tables.log.range(rest).take(limit).map(|(position, entry)| (*position, *entry)).collect();
-        Ok(LogPage { identity: self.identity, head: tables.head, entries })
+        Ok(LogPage { identity: self.identity, head: tables.head, purged: tables.purged, entries })
     }
 
     async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
         let tables = self.lock();
         let of_token = tables.targets.contains_key(&RevocationTarget::Token(claims.token_id));
-        Ok(of_token || tables.log.values().any(|entry| entry.covers(claims)))
+        let user = tables.users.get(&claims.user_id);
+        Ok(of_token
+            || claims.expires_at <= tables.purged.tokens
+            || user.is_some_and(|stored| claims.generation < stored.user.generation)
+            || tables.log.values().any(|entry| entry.covers(claims)))
     }
 
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
         let mut tables = self.lock();
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let expired = tables.log.iter().filter(|(_, entry)| entry.expires_at < before).take(limit);
-        let expired: Vec<_> = expired.map(|(position, entry)| (*position, entry.target)).collect();
-        for (position, target) in &expired {
+        let expired = tables.log.iter().filter(|(_, entry)| entry.expires_at < before);
+        let mut expired: Vec<_> = expired.map(|(position, entry)| (*position, *entry)).collect();
+        expired.sort_by_key(|(_, entry)| entry.expires_at);
+        expired.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        for (position, entry) in &expired {
+            tables.purged.note(entry);
             tables.log.remove(position);
-            tables.targets.remove(target);
+            tables.targets.remove(&entry.target);
         }
         Ok(expired.len() as u64)
     }

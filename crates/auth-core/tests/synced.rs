@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_core::blacklist::{
-    LogIdentity, LogPage, Position, RevocationReason, RevocationTarget, Standing, SyncOptions, SyncedBlacklist,
+    LogIdentity, LogPage, Position, Purged, RevocationReason, RevocationTarget, Standing, SyncOptions, SyncedBlacklist,
+    purge_expired,
 };
 use auth_core::memory::MemoryStore;
 use auth_core::{
@@ -237,7 +238,8 @@ async fn a_backup_that_has_grown_past_our_position_is_noticed_by_the_entry_that_
             let entries = (1..).map(Position).zip(self.0.iter().copied());
             let entries: Vec<_> =
                 entries.filter(|entry| entry.0 > after).take(usize::try_from(limit).unwrap()).collect();
-            Ok(LogPage { identity: LogIdentity(uuid::Uuid::nil()), head: Position(self.0.len() as u64), entries })
+            let (identity, head) = (LogIdentity(uuid::Uuid::nil()), Position(self.0.len() as u64));
+            Ok(LogPage { identity, head, purged: Purged::default(), entries })
         }
         async fn covers(&self, _claims: &Claims) -> Result<bool, StoreError> {
             Ok(false)
@@ -276,6 +278,76 @@ async fn purged_entries_are_no_reason_to_reload_and_cost_no_position() {
     sync(&node).await;
     assert_eq!((node.peek(&claims), node.stats().reloads), (Standing::Revoked, 0));
     assert_eq!(node.stats().index.tokens, 1, "what expired was forgotten");
+}
+
+#[tokio::test]
+async fn a_purge_by_a_node_whose_clock_is_hours_ahead_revives_no_token_anywhere() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let knows = node(&log, &clock);
+    let (claims, user) = (token(&clock), UserId::generate(clock.now()).unwrap());
+    let later = Claims { expires_at: claims.expires_at + Duration::from_secs(1), ..token(&clock) };
+    knows.revoke(logout(&claims)).await.unwrap();
+    sync(&knows).await;
+    let wrong = clock.now() + Duration::from_secs(3 * 3600 + 2);
+    assert_eq!(purge_expired(log.as_ref(), wrong, 10, async |_| {}).await.unwrap(), 1, "it expires in an hour");
+
+    // One node knew the entry, one reads the log only now, one asks it every time; one's clock is behind as well.
+    let starting = node(&log, &clock);
+    sync(&starting).await;
+    let asking = node(&log, &clock);
+    let behind = Arc::new(ManualClock::new(clock.now() - Duration::from_secs(86_400)));
+    let behind = node(&log, &behind);
+    sync(&behind).await;
+    sync(&knows).await;
+    for node in [&knows, &starting, &asking, &behind] {
+        assert_eq!(verdict(node, &claims).await, "revoked");
+        assert_eq!(verdict(node, &later).await, "good");
+        assert_eq!(verdict(node, &Claims { user_id: user, ..later }).await, "good");
+    }
+    assert_eq!((starting.stats().fallbacks, knows.stats().reloads), (0, 0));
+}
+
+#[tokio::test]
+async fn a_purge_beside_a_reader_is_seen_by_it_before_the_entry_is_gone() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let claims: Vec<_> = (0..9).map(|_| token(&clock)).collect();
+    log.append(&claims.iter().map(logout).collect::<Vec<_>>()).await.unwrap();
+    let node = node(&log, &clock);
+    // Pages of three: the purge comes between the first page and the second.
+    assert!(!node.sync_step().await.unwrap().complete);
+    assert_eq!(log.purge(clock.now() + Duration::from_secs(7200), 100).await.unwrap(), 9);
+    sync(&node).await;
+    assert!(claims.iter().all(|claims| node.peek(claims) == Standing::Revoked));
+}
+
+#[tokio::test]
+async fn an_entry_that_is_gone_without_a_purge_means_another_log() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let node = node(&log, &clock);
+    log.append(&[logout(&token(&clock))]).await.unwrap();
+    sync(&node).await;
+    clock.advance(Duration::from_secs(86_400));
+    /// Says what the log says, but for its entries.
+    #[derive(Debug)]
+    struct Emptied(LogPage);
+    #[async_trait]
+    impl RevocationLog for Emptied {
+        async fn append(&self, _batch: &[Revocation]) -> Result<u64, StoreError> {
+            Err(StoreError::new(StoreErrorKind::Internal, "not used"))
+        }
+        async fn read_after(&self, _after: Position, _limit: u32) -> Result<LogPage, StoreError> {
+            Ok(self.0.clone())
+        }
+        async fn covers(&self, _claims: &Claims) -> Result<bool, StoreError> {
+            Ok(false)
+        }
+        async fn purge(&self, _before: OffsetDateTime, _limit: u32) -> Result<u64, StoreError> {
+            Ok(0)
+        }
+    }
+    let page = log.read_after(Position(0), 1).await.unwrap();
+    log.replace(Arc::new(Emptied(LogPage { entries: Vec::new(), ..page })));
+    assert!(node.sync_step().await.unwrap().reloading, "expired or not, it was not purged");
 }
 
 #[tokio::test]

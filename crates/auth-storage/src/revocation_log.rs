@@ -5,18 +5,18 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use auth_core::blacklist::{LogIdentity, LogPage, Position, RevocationTarget};
+use auth_core::blacklist::{LogIdentity, LogPage, Position, Purged, RevocationTarget};
 use auth_core::{Claims, Revocation, RevocationLog, StoreError};
-use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait as _, IntoTableRef as _, Query, SelectStatement, TableRef};
 use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait as _, DatabaseTransaction, DeleteMany, EntityTrait as _,
-    FromQueryResult, JoinType, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait, Select,
+    FromQueryResult, JoinType, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait, Select, UpdateMany,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::connect::Database;
-use crate::entity::{blacklist, blacklist_head};
+use crate::entity::{blacklist, blacklist_head, users};
 use crate::error::Trouble;
 use crate::instant;
 
@@ -27,7 +27,8 @@ const CHUNK: usize = 500;
 ///
 /// Its contract is that of [`RevocationLog`]. Every append first updates the one row of `blacklist_head`, and the lock on that
 /// row is held until the commit: appends happen one after the other, in the order of their positions, and an entry is
-/// visible before the next position is given. Readers and [`purge`](RevocationLog::purge) never touch that lock.
+/// visible before the next position is given. Readers never wait for that lock, and [`purge`](RevocationLog::purge) takes
+/// it for one small update before it removes anything.
 #[derive(Debug, Clone)]
 pub struct SeaRevocationLog {
     database: Database,
@@ -48,21 +49,31 @@ impl SeaRevocationLog {
         Ok(appended)
     }
 
-    async fn purge_once(&self, before: i64, limit: u64) -> Result<Purged, Trouble> {
+    async fn purge_once(&self, before: i64, limit: u64) -> Result<PurgeStep, Trouble> {
         let connection = self.database.connection();
         let expired = expired_query(before, cmp::min(limit, CHUNK as u64));
-        let mut positions: Vec<i64> = expired.into_tuple().all(connection).await?;
+        let expired: Vec<ExpiredRow> = expired.into_model().all(connection).await?;
+        let found = expired.len();
+        if found == 0 {
+            return Ok(PurgeStep { found, removed: 0 });
+        }
+        // Committed before anything is removed: nobody sees an entry gone who does not also see that it may be.
+        for (column, of_tokens) in
+            [(blacklist_head::Column::PurgedTokens, true), (blacklist_head::Column::PurgedUsers, false)]
+        {
+            let of_kind = expired.iter().filter(|row| row.token_id.is_some() == of_tokens);
+            if let Some(latest) = of_kind.map(|row| row.expires_at).max() {
+                raising(column, latest).exec(connection).await?;
+            }
+        }
+        let mut positions: Vec<i64> = expired.into_iter().map(|row| row.position).collect();
         // Two nodes that purge at once lock rows in one order.
         positions.sort_unstable();
-        let found = positions.len();
-        if found == 0 {
-            return Ok(Purged { found, removed: 0 });
-        }
-        Ok(Purged { found, removed: deletion(positions).exec(connection).await?.rows_affected })
+        Ok(PurgeStep { found, removed: deletion(positions).exec(connection).await?.rows_affected })
     }
 }
 
-struct Purged {
+struct PurgeStep {
     found: usize,
     removed: u64,
 }
@@ -90,15 +101,16 @@ impl RevocationLog for SeaRevocationLog {
         let Some(head) = rows.first() else {
             return Err(StoreError::corrupt(HeadIsMissing));
         };
+        let purged = Purged { tokens: purged(head.purged_tokens)?, users: purged(head.purged_users)? };
         let (identity, head) = (LogIdentity(head.log_id), position(head.head)?);
         let entries = rows.into_iter().filter_map(PageRow::into_entry).collect::<Result<Vec<_>, _>>()?;
         // The row that carries the head is there also when no entry was asked for.
         let entries = if limit == 0 { Vec::new() } else { entries };
-        Ok(LogPage { identity, head, entries })
+        Ok(LogPage { identity, head, purged, entries })
     }
 
     async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
-        let query = covers_query(claims);
+        let query = covers_query(claims)?;
         let connection = self.database.connection().clone();
         let row = self.database.read(async move { Ok(connection.query_one(&query).await?) }).await?;
         let row = row.ok_or_else(|| StoreError::corrupt("a SELECT without FROM has no row"))?;
@@ -223,6 +235,7 @@ fn page_query(after: Position, limit: u32) -> Select<blacklist_head::Entity> {
         .select_only()
         .column(blacklist_head::Column::LogId)
         .column_as(blacklist_head::Column::Position, "head")
+        .columns([blacklist_head::Column::PurgedTokens, blacklist_head::Column::PurgedUsers])
         .columns([
             Column::Position,
             Column::TokenId,
@@ -238,22 +251,35 @@ fn page_query(after: Position, limit: u32) -> Select<blacklist_head::Entity> {
     page
 }
 
-/// Two look-ups, each in its own unique index.
-fn covers_query(claims: &Claims) -> SelectStatement {
-    let entries =
-        |condition: Condition| Query::select().expr(Expr::val(1)).from(blacklist::Entity).cond_where(condition).take();
+/// Two look-ups of entries and one of the user, each in a unique index, and the row of the head. The user's generation says
+/// what a purged user-wide entry said, the head what may have been purged besides.
+fn covers_query(claims: &Claims) -> Result<SelectStatement, StoreError> {
+    let exists = |table: TableRef, condition: Condition| {
+        Expr::exists(Query::select().expr(Expr::val(1)).from(table).cond_where(condition).take())
+    };
+    let entries = |condition: Condition| exists(blacklist::Entity.into_table_ref(), condition);
     let of_token = Condition::all().add(blacklist::Column::TokenId.eq(claims.token_id.as_uuid()));
     let of_user = Condition::all()
         .add(blacklist::Column::UserId.eq(claims.user_id.as_uuid()))
         .add(blacklist::Column::Generation.gt(i64::from(claims.generation.number())));
-    Query::select().expr(Expr::exists(entries(of_token)).or(Expr::exists(entries(of_user)))).take()
+    let user = Condition::all()
+        .add(users::Column::Id.eq(claims.user_id.as_uuid()))
+        .add(users::Column::TokenGeneration.gt(i64::from(claims.generation.number())));
+    let purged = Condition::all()
+        .add(blacklist_head::Column::Id.eq(blacklist_head::ID))
+        .add(blacklist_head::Column::PurgedTokens.gte(instant::to_micros(claims.expires_at)?));
+    let covered = entries(of_token)
+        .or(entries(of_user))
+        .or(exists(users::Entity.into_table_ref(), user))
+        .or(exists(blacklist_head::Entity.into_table_ref(), purged));
+    Ok(Query::select().expr(covered).take())
 }
 
-/// The positions of at most `limit` expired entries, by way of the index on their expiry.
+/// At most `limit` expired entries, those that expired first first, by way of the index on their expiry.
 fn expired_query(before: i64, limit: u64) -> Select<blacklist::Entity> {
     blacklist::Entity::find()
         .select_only()
-        .column(blacklist::Column::Position)
+        .columns([blacklist::Column::Position, blacklist::Column::TokenId, blacklist::Column::ExpiresAt])
         .filter(blacklist::Column::ExpiresAt.lt(before))
         .order_by_asc(blacklist::Column::ExpiresAt)
         .limit(limit)
@@ -263,14 +289,35 @@ fn deletion(positions: Vec<i64>) -> DeleteMany<blacklist::Entity> {
     blacklist::Entity::delete_many().filter(blacklist::Column::Position.is_in(positions))
 }
 
+/// Raises what the head says was purged, unless it says so already; then the row is not locked.
+fn raising(column: blacklist_head::Column, latest: i64) -> UpdateMany<blacklist_head::Entity> {
+    blacklist_head::Entity::update_many()
+        .col_expr(column, Expr::value(latest))
+        .filter(blacklist_head::Column::Id.eq(blacklist_head::ID))
+        .filter(column.lt(latest))
+}
+
+fn purged(stored: i64) -> Result<OffsetDateTime, StoreError> {
+    instant::from_micros(stored).ok_or_else(|| StoreError::corrupt("what the head says was purged is no instant"))
+}
+
 fn position(stored: i64) -> Result<Position, StoreError> {
     u64::try_from(stored).map(Position).map_err(StoreError::corrupt)
+}
+
+#[derive(Debug, FromQueryResult)]
+struct ExpiredRow {
+    position: i64,
+    token_id: Option<Uuid>,
+    expires_at: i64,
 }
 
 #[derive(Debug, FromQueryResult)]
 struct PageRow {
     log_id: Uuid,
     head: i64,
+    purged_tokens: i64,
+    purged_users: i64,
     position: Option<i64>,
     token_id: Option<Uuid>,
     user_id: Option<Uuid>,

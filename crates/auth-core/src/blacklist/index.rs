@@ -15,7 +15,7 @@ use arc_swap::ArcSwapOption;
 use time::OffsetDateTime;
 
 use self::table::Table;
-use super::{PURGE_MARGIN, Revocation, RevocationTarget, Standing};
+use super::{PURGE_MARGIN, Purged, Revocation, RevocationTarget, Standing};
 use crate::token::{Claims, LEEWAY, TokenId};
 use crate::user::{Generation, UserId};
 
@@ -54,6 +54,9 @@ pub struct Index {
     users_by_hour: Mutex<BTreeMap<i64, Vec<UserId>>>,
     /// Expiries in hours below this one were forgotten: for them the index cannot vouch.
     forgotten_below: AtomicI64,
+    /// [`Purged`], in whole seconds. A token that expires within the second counts as purged.
+    purged_tokens: AtomicI64,
+    purged_users: AtomicI64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -77,6 +80,8 @@ impl Default for Index {
             user_count: AtomicUsize::new(0),
             users_by_hour: Mutex::default(),
             forgotten_below: AtomicI64::new(i64::MIN),
+            purged_tokens: AtomicI64::new(i64::MIN),
+            purged_users: AtomicI64::new(i64::MIN),
         }
     }
 }
@@ -91,11 +96,21 @@ impl Index {
         }
     }
 
-    /// What the index can say of a token: revoked, good as far as it knows, or that it has forgotten the hour in which
-    /// the token expires, which happens when the clock was set forward and back again.
+    /// Takes note of how far the log may have been purged. It never takes that back.
+    pub fn note_purged(&self, purged: Purged) {
+        self.purged_tokens.fetch_max(purged.tokens.unix_timestamp(), Ordering::AcqRel);
+        self.purged_users.fetch_max(purged.users.unix_timestamp(), Ordering::AcqRel);
+    }
+
+    /// What the index can say of a token: revoked (or purged, which is refused alike), good as far as it knows, or that
+    /// it cannot tell: it has forgotten the hour in which the token expires, or a user-wide entry that may have covered
+    /// the token was purged. Either happens when a clock was set forward and back again.
     #[must_use]
     pub fn standing(&self, claims: &Claims) -> Standing {
-        let hour = hour_of(claims.expires_at);
+        let (hour, expiry) = (hour_of(claims.expires_at), claims.expires_at.unix_timestamp());
+        if expiry <= self.purged_tokens.load(Ordering::Acquire) {
+            return Standing::Revoked;
+        }
         if self.slot(hour).load().as_ref().is_some_and(|partition| partition.contains(claims.token_id)) {
             return Standing::Revoked;
         }
@@ -105,7 +120,12 @@ impl Index {
                 return Standing::Revoked;
             }
         }
-        if hour < self.forgotten_below.load(Ordering::Acquire) { Standing::AskTheLog } else { Standing::Good }
+        let forgotten = hour < self.forgotten_below.load(Ordering::Acquire);
+        if forgotten || expiry <= self.purged_users.load(Ordering::Acquire) {
+            Standing::AskTheLog
+        } else {
+            Standing::Good
+        }
     }
 
     /// Drops what no token can need at `now`, [`LEEWAY`] and [`PURGE_MARGIN`] included. No entry is looked at for it.
@@ -291,6 +311,16 @@ mod tests {
         assert_eq!(index.standing(&token), Standing::Revoked, "the entry lives until hour 50");
         index.forget(at(60));
         assert_eq!((index.standing(&token), index.stats().users), (Standing::AskTheLog, 0));
+    }
+
+    #[test]
+    fn what_may_have_been_purged_is_refused_or_asked_for() {
+        let index = Index::default();
+        let token = |seconds: u64| claims(at(5) + Duration::from_secs(seconds));
+        index.note_purged(Purged { tokens: at(5) + Duration::from_millis(500), users: at(5) + Duration::from_secs(1) });
+        index.note_purged(Purged::default());
+        let standings = [0, 1, 2].map(|seconds| index.standing(&token(seconds)));
+        assert_eq!(standings, [Standing::Revoked, Standing::AskTheLog, Standing::Good]);
     }
 
     #[test]

@@ -144,12 +144,13 @@ impl SyncedBlacklist {
         let page = page.inspect_err(|_| {
             self.failures.fetch_add(1, Ordering::Relaxed);
         })?;
-        if reader.is_another_log(&page, self.clock.now()) {
+        if reader.is_another_log(&page) {
             self.synced_at.store(NEVER, Ordering::Release);
             self.reloads.fetch_add(1, Ordering::Relaxed);
             *reader = Reader { identity: Some(page.identity), ..Reader::default() };
             return Ok(self.step(&reader, &page, 0, true));
         }
+        self.index.note_purged(page.purged);
         let known = reader.position;
         let mut read = 0;
         for (position, revocation) in &page.entries {
@@ -229,7 +230,7 @@ impl SyncedBlacklist {
 impl Reader {
     /// Whether `page` comes from another log than what was read before: another identity, a head behind our position,
     /// or another entry where the last one was. That entry may be missing only if it may have been purged.
-    fn is_another_log(&self, page: &LogPage, now: time::OffsetDateTime) -> bool {
+    fn is_another_log(&self, page: &LogPage) -> bool {
         let Some(identity) = self.identity else { return false };
         if identity != page.identity || page.head < self.position {
             return true;
@@ -237,7 +238,7 @@ impl Reader {
         let Some((position, last)) = self.last else { return false };
         match page.entries.first() {
             Some((first, entry)) if *first == position => *entry != last,
-            _ => now < last.expires_at,
+            _ => !page.purged.may_hold(&last),
         }
     }
 }

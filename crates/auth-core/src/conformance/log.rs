@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use futures_util::future::{join, join_all};
 
-use super::{Check, Stores, check, ensure, instant, logout_of, some_claims, unexpected};
-use crate::blacklist::{Position, Revocation, RevocationReason};
+use super::{Check, Stores, check, claims_of, ensure, insert, instant, logout_of, some_claims, unexpected};
+use crate::blacklist::{Position, Purged, Revocation, RevocationReason, RevocationTarget};
+use crate::token::Claims;
+use crate::user::UserChange;
 
 pub(super) const CHECKS: &[Check] = &[
     check!(
@@ -48,6 +50,16 @@ pub(super) const CHECKS: &[Check] = &[
         purge_keeps_the_head,
         "purging never moves the head back, and the identity stays",
         "positions are given out twice and a reader skips the second"
+    ),
+    check!(
+        purge_leaves_a_trace,
+        "a page says up to which expiry entries may have been purged, and never takes it back",
+        "a purge by a node whose clock is ahead brings logged-out tokens back on all others"
+    ),
+    check!(
+        purged_is_not_forgotten,
+        "what a purged entry covered stays covered, and a token that outlives what was purged is good",
+        "a token comes back to life once its revocation was purged too early"
     ),
 ];
 
@@ -167,9 +179,64 @@ async fn purge_is_bounded_and_exact(stores: Stores) -> Result<(), String> {
         ensure!(removed == expected, "a purge of at most 2 removed {removed} where {expected} was right");
     }
     for (seconds, one) in claims.iter().enumerate() {
-        let covered = stores.log.covers(one).await.map_err(unexpected)?;
-        ensure!(covered == (seconds >= 5), "after purging below 5 the entry that expires at {seconds} is {covered}");
+        let page = stores.log.read_after(Position(0), 100).await.map_err(unexpected)?;
+        let there = page.entries.iter().any(|(_, entry)| entry.covers(one));
+        ensure!(there == (seconds >= 5), "after purging below 5 it is {there} that the entry of {seconds} is there");
     }
+    Ok(())
+}
+
+async fn purge_leaves_a_trace(stores: Stores) -> Result<(), String> {
+    let user = insert(stores.users.as_ref(), "ada").await?;
+    let after = |hours: u64| instant() + Duration::from_secs(3600 * hours);
+    let everywhere = |below| Revocation {
+        target: RevocationTarget::User { id: user.id, below },
+        expires_at: after(3),
+        revoked_at: instant(),
+        reason: RevocationReason::LogoutEverywhere,
+    };
+    for hours in [2, 1, 9] {
+        let entry = Revocation { expires_at: after(hours), ..logout_of(&some_claims()?) };
+        stores.log.append(&[entry]).await.map_err(unexpected)?;
+    }
+    let change = UserChange::LogoutEverywhere;
+    stores.users.change_and_revoke(user.id, change, &everywhere).await.map_err(unexpected)?;
+    let nothing = Purged::default();
+    for (before, limit, expected) in [
+        (after(1), 9, nothing),
+        (after(8), 1, Purged { tokens: after(1), ..nothing }),
+        (after(8), 9, Purged { tokens: after(2), users: after(3) }),
+        (after(2), 9, Purged { tokens: after(2), users: after(3) }),
+    ] {
+        stores.log.purge(before, limit).await.map_err(unexpected)?;
+        let page = stores.log.read_after(Position(0), 10).await.map_err(unexpected)?;
+        ensure!(page.purged == expected, "purged at most {limit} and the page says {:?}", page.purged);
+    }
+    Ok(())
+}
+
+async fn purged_is_not_forgotten(stores: Stores) -> Result<(), String> {
+    let user = insert(stores.users.as_ref(), "ada").await?;
+    let (logged_out, of_user) = (some_claims()?, claims_of(user.id, user.generation)?);
+    let later = Duration::from_secs(1);
+    let expires_at = logged_out.expires_at;
+    let everywhere = |below| Revocation {
+        target: RevocationTarget::User { id: user.id, below },
+        expires_at: expires_at + later,
+        revoked_at: instant(),
+        reason: RevocationReason::LogoutEverywhere,
+    };
+    stores.log.append(&[logout_of(&logged_out)]).await.map_err(unexpected)?;
+    let change = UserChange::LogoutEverywhere;
+    stores.users.change_and_revoke(user.id, change, &everywhere).await.map_err(unexpected)?;
+    let removed = stores.log.purge(expires_at + 2 * later, 10).await.map_err(unexpected)?;
+    ensure!(removed == 2, "the purge removed {removed} of two expired entries");
+    ensure!(stores.log.covers(&logged_out).await.map_err(unexpected)?, "the logged-out token is good again");
+    // Far beyond what was purged, so that only the generation can tell.
+    let of_user = Claims { expires_at: expires_at + 3 * later, ..of_user };
+    ensure!(stores.log.covers(&of_user).await.map_err(unexpected)?, "the token of the lower generation is good again");
+    let fresh = Claims { expires_at: expires_at + later, ..claims_of(user.id, user.generation.next())? };
+    ensure!(!stores.log.covers(&fresh).await.map_err(unexpected)?, "a token that outlives what was purged is refused");
     Ok(())
 }
 

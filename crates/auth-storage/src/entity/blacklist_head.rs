@@ -12,6 +12,10 @@ pub(crate) struct Model {
     pub(crate) id: i16,
     pub(crate) log_id: Uuid,
     pub(crate) position: i64,
+    /// The latest expiry of an entry for one token that was ever purged.
+    pub(crate) purged_tokens: i64,
+    /// The latest expiry of an entry for all tokens of a user that was ever purged.
+    pub(crate) purged_users: i64,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
