@@ -322,11 +322,6 @@ async fn a_purge_beside_a_reader_is_seen_by_it_before_the_entry_is_gone() {
 
 #[tokio::test]
 async fn an_entry_that_is_gone_without_a_purge_means_another_log() {
-    let (log, clock) = (FaultyLog::new(), clock());
-    let node = node(&log, &clock);
-    log.append(&[logout(&token(&clock))]).await.unwrap();
-    sync(&node).await;
-    clock.advance(Duration::from_secs(86_400));
     /// Says what the log says, but for its entries.
     #[derive(Debug)]
     struct Emptied(LogPage);
@@ -345,6 +340,12 @@ async fn an_entry_that_is_gone_without_a_purge_means_another_log() {
             Ok(0)
         }
     }
+
+    let (log, clock) = (FaultyLog::new(), clock());
+    let node = node(&log, &clock);
+    log.append(&[logout(&token(&clock))]).await.unwrap();
+    sync(&node).await;
+    clock.advance(Duration::from_secs(86_400));
     let page = log.read_after(Position(0), 1).await.unwrap();
     log.replace(Arc::new(Emptied(LogPage { entries: Vec::new(), ..page })));
     assert!(node.sync_step().await.unwrap().reloading, "expired or not, it was not purged");
