@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use auth_core::{Credentials, NewAccount, Session};
 use poem::web::Data;
-use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::dto::{Done, TokenClaims, TokenGranted};
 use super::error::Code;
+use super::json::Json;
 use super::operation::{BAD_BODY, BAD_TOKEN, BODY_TOO_LARGE, BUSY, INTERNAL, NO_JSON, NO_TOKEN, Operation, Refused};
 use super::payload::Body;
 use super::security::Bearer;

@@ -8,6 +8,8 @@ use poem_openapi::Object;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::error::Code;
+
 /// A person who registers.
 #[derive(Object)]
 #[oai(example)]
@@ -222,7 +224,6 @@ impl UserPage {
 
 /// Why a request was refused: the body of every answer that is not a success.
 #[derive(Object)]
-#[oai(example)]
 pub struct ErrorBody {
     /// Always `fail`.
     pub(super) status: String,
@@ -235,14 +236,12 @@ pub struct ErrorBody {
     pub(super) errors: Option<BTreeMap<String, String>>,
 }
 
-impl poem_openapi::types::Example for ErrorBody {
-    fn example() -> Self {
-        Self {
-            status: "fail".into(),
-            message: "Input payload validation failed".into(),
-            code: "validation_failed".into(),
-            errors: Some(BTreeMap::from([("email".into(), "'email' is a required property".into())])),
-        }
+impl ErrorBody {
+    /// What a refusal with this code looks like, for the document.
+    pub(super) fn example_of(code: Code) -> Self {
+        let errors = (code == Code::ValidationFailed)
+            .then(|| BTreeMap::from([("email".into(), "'email' is a required property".into())]));
+        Self { status: "fail".into(), message: code.message().into(), code: code.as_str().into(), errors }
     }
 }
 

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use poem::web::Data;
-use poem_openapi::payload::{Json, PlainText};
+use poem_openapi::payload::PlainText;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::dto::Done;
 use super::error::{Code, Failure};
+use super::json::Json;
 use super::operation::{INTERNAL, Operation, Refused};
 use super::{State, Tag};
 
@@ -38,7 +39,7 @@ impl HealthApi {
     ///
     /// In the text format of Prometheus.
     #[oai(path = "/metrics", method = "get", operation_id = "metrics")]
-    async fn metrics(&self, state: Data<&Arc<State>>) -> Result<PlainText<String>, Refused<Ready>> {
+    async fn metrics(&self, state: Data<&Arc<State>>) -> Result<PlainText<String>, Refused<Scrape>> {
         state.metrics_text().map(PlainText).map_err(|error| Failure::internal(error).into())
     }
 }
@@ -54,4 +55,10 @@ struct Ready;
 
 impl Operation for Ready {
     const REFUSALS: &'static [(Code, &'static str)] = &[(Code::Unavailable, "Not now"), INTERNAL];
+}
+
+struct Scrape;
+
+impl Operation for Scrape {
+    const REFUSALS: &'static [(Code, &'static str)] = &[INTERNAL];
 }

@@ -6,6 +6,7 @@ pub mod dto;
 mod envelope;
 pub mod error;
 pub mod health;
+mod json;
 mod operation;
 mod page;
 pub mod payload;

@@ -4,11 +4,13 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use poem_openapi::ApiResponse;
-use poem_openapi::payload::Payload;
-use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry};
-use poem_openapi::types::Type;
+use poem_openapi::registry::{
+    MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
+};
+use poem_openapi::types::{ToJSON, Type};
 
-use super::error::{Code, ErrorPayload, Failure};
+use super::dto::ErrorBody;
+use super::error::{Code, Failure};
 
 /// A status that an operation may refuse with, and what that means.
 pub(super) type Refusal = (Code, &'static str);
@@ -82,7 +84,7 @@ impl<O: Operation> ApiResponse for Refused<O> {
                 description,
                 status: Some(status),
                 status_range: None,
-                content: vec![MetaMediaType { content_type: "application/json", schema: ErrorPayload::schema_ref() }],
+                content: vec![MetaMediaType { content_type: "application/json", schema: example_of(code) }],
                 headers: match status {
                     401 => vec![text_header("WWW-Authenticate", "The challenge of RFC 6750")],
                     429 | 503 => vec![text_header("Retry-After", "How many seconds to wait")],
@@ -94,8 +96,17 @@ impl<O: Operation> ApiResponse for Refused<O> {
     }
 
     fn register(registry: &mut Registry) {
-        <ErrorPayload as Payload>::register(registry);
+        ErrorBody::register(registry);
     }
+}
+
+/// The schema of every refusal, with the body of this one as its example.
+fn example_of(code: Code) -> MetaSchemaRef {
+    MetaSchemaRef::Inline(Box::new(MetaSchema {
+        all_of: vec![ErrorBody::schema_ref()],
+        example: ErrorBody::example_of(code).to_json(),
+        ..MetaSchema::ANY
+    }))
 }
 
 fn text_header(name: &str, description: &str) -> MetaHeader {

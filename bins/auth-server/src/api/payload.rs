@@ -1,6 +1,7 @@
 //! Request bodies. They are read field by field, so that an answer can name everything that is wrong with them; the
 //! document shows the typed schema.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use poem_openapi::payload::{ParsePayload, Payload};
 use poem_openapi::registry::{MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -72,7 +74,7 @@ impl FromFields for Credentials {
 
 /// The members of a JSON object, and what was found to be wrong with them. Texts are erased when it is dropped.
 pub struct Fields {
-    members: Map<String, Value>,
+    members: Members,
     errors: FieldErrors,
 }
 
@@ -85,17 +87,15 @@ impl Fields {
     pub fn from_json(body: &[u8]) -> Result<Self, Failure> {
         // Not the parser's own message, which may quote what it stumbled over.
         match serde_json::from_slice(body) {
-            Ok(Value::Object(members)) => Ok(Self { members, errors: FieldErrors::new() }),
-            Ok(mut other) => {
-                erase(&mut other);
-                Err(Failure::malformed("The body must be a JSON object."))
-            }
+            Ok(members) => Ok(Self { members, errors: FieldErrors::new() }),
+            Err(error) if error.is_data() => Err(Failure::malformed("The body must be a JSON object.")),
             Err(_) => Err(Failure::malformed("The body is not valid JSON.")),
         }
     }
 
     fn parsed<T, E: fmt::Display>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
-        let error = match self.members.get(name) {
+        let error = match self.members.values.get(name) {
+            Some(_) if self.members.repeated.contains(name) => format!("'{name}' is given more than once"),
             Some(Value::String(text)) => match parse(text) {
                 Ok(value) => return Some(value),
                 Err(rule) => format!("'{name}' {rule}"),
@@ -112,9 +112,44 @@ impl Fields {
     }
 }
 
-impl Drop for Fields {
+/// A JSON object that remembers which names it gives more than once. Parsers differ in which of the values they take
+/// (RFC 8259 §4), so whoever stands in front of us may have read another one than we would.
+#[derive(Default)]
+struct Members {
+    values: Map<String, Value>,
+    repeated: BTreeSet<String>,
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+        let mut members = Members::default();
+        while let Some((name, value)) = map.next_entry::<String, Value>()? {
+            if let Some(mut earlier) = members.values.insert(name.clone(), value) {
+                erase(&mut earlier);
+                members.repeated.insert(name);
+            }
+        }
+        Ok(members)
+    }
+}
+
+impl Drop for Members {
     fn drop(&mut self) {
-        self.members.values_mut().for_each(erase);
+        self.values.values_mut().for_each(erase);
     }
 }
 
@@ -222,6 +257,15 @@ mod tests {
         assert_eq!(found["username"], "'username' is not of type 'string'");
         assert_eq!(found["password"], "'password' is a required property");
         assert_eq!(found.len(), 3);
+    }
+
+    #[test]
+    fn a_field_that_is_given_twice_is_refused_and_an_unknown_one_ignored() {
+        let body = r#"{"email":"a@b.example","email":"c@d.example","username":"a","password":"x","x":1,"x":2}"#;
+        assert_eq!(errors(body), FieldErrors::from([("email".into(), "'email' is given more than once".into())]));
+        let body = br#"{"email":"a@b.example","password":"x","password":"x"}"#;
+        let failure = Fields::from_json(body).and_then(Credentials::from_fields).unwrap_err();
+        assert_eq!(failure.code, Code::ValidationFailed);
     }
 
     #[test]

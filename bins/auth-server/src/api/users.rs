@@ -5,12 +5,12 @@ use std::sync::Arc;
 use auth_core::{NewAccount, UserId};
 use poem::web::Data;
 use poem_openapi::param::Path;
-use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::auth::{Registered, Registration};
 use super::dto::{UserPage, UserView};
 use super::error::{Code, Failure};
+use super::json::Json;
 use super::operation::{BAD_TOKEN, INTERNAL, Operation, Refused};
 use super::page::{After, Limit, page};
 use super::payload::Body;

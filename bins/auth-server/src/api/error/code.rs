@@ -1,0 +1,134 @@
+//! The words and statuses of refusals.
+
+use poem::http::StatusCode;
+
+/// The stable word for a kind of refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Code {
+    /// Fields are missing, of a wrong type or against a rule.
+    ValidationFailed,
+    /// The request cannot be understood.
+    MalformedRequest,
+    /// Unknown e-mail address or wrong password.
+    InvalidCredentials,
+    /// No token was sent.
+    TokenMissing,
+    /// What was sent is no token of ours.
+    TokenInvalid,
+    /// The token has expired.
+    TokenExpired,
+    /// The token was revoked.
+    TokenRevoked,
+    /// The token is not an admin's.
+    AdminRequired,
+    /// The e-mail address is taken.
+    UserExists,
+    /// The username is taken.
+    UsernameTaken,
+    /// There is no such user.
+    UserNotFound,
+    /// There is no such path.
+    NotFound,
+    /// The path does not answer this method.
+    MethodNotAllowed,
+    /// The body is not declared as JSON.
+    UnsupportedMediaType,
+    /// The body is too large.
+    PayloadTooLarge,
+    /// Too many attempts.
+    TooManyAttempts,
+    /// More work is waiting than can be done in time.
+    Overloaded,
+    /// A part that is needed cannot be reached.
+    Unavailable,
+    /// A bug, or something a human has to look at.
+    Internal,
+}
+
+impl Code {
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ValidationFailed => "validation_failed",
+            Self::MalformedRequest => "malformed_request",
+            Self::InvalidCredentials => "invalid_credentials",
+            Self::TokenMissing => RefusalKind::TokenMissing.code(),
+            Self::TokenInvalid => RefusalKind::TokenInvalid.code(),
+            Self::TokenExpired => RefusalKind::TokenExpired.code(),
+            Self::TokenRevoked => RefusalKind::TokenRevoked.code(),
+            Self::AdminRequired => RefusalKind::AdminRequired.code(),
+            Self::UserExists => "user_exists",
+            Self::UsernameTaken => "username_taken",
+            Self::UserNotFound => "user_not_found",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::PayloadTooLarge => "payload_too_large",
+            Self::TooManyAttempts => "too_many_attempts",
+            Self::Overloaded => "overloaded",
+            Self::Unavailable => RefusalKind::Unavailable.code(),
+            Self::Internal => RefusalKind::Internal.code(),
+        }
+    }
+
+    /// The status it is answered with, but for a request that came too slowly, which is a 408.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::ValidationFailed | Self::MalformedRequest => StatusCode::BAD_REQUEST,
+            Self::InvalidCredentials | Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::TokenMissing | Self::AdminRequired => StatusCode::FORBIDDEN,
+            Self::UserExists | Self::UsernameTaken => StatusCode::CONFLICT,
+            Self::UserNotFound | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
+            Self::Overloaded | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The sentence for people.
+    #[must_use]
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::ValidationFailed => "Input payload validation failed",
+            Self::MalformedRequest => "The request cannot be understood.",
+            Self::InvalidCredentials => "email or password does not match.",
+            Self::TokenMissing => RefusalKind::TokenMissing.message(),
+            Self::TokenInvalid => RefusalKind::TokenInvalid.message(),
+            Self::TokenExpired => RefusalKind::TokenExpired.message(),
+            Self::TokenRevoked => RefusalKind::TokenRevoked.message(),
+            Self::AdminRequired => RefusalKind::AdminRequired.message(),
+            Self::UserExists => "User already exists. Please Log in.",
+            Self::UsernameTaken => "Username is already taken.",
+            Self::UserNotFound => "User not found.",
+            Self::NotFound => "There is nothing at this path.",
+            Self::MethodNotAllowed => "This path does not answer that method.",
+            Self::UnsupportedMediaType => "The body must be sent as application/json.",
+            Self::PayloadTooLarge => "The body is too large.",
+            Self::TooManyAttempts => "Too many attempts. Please try again later.",
+            Self::Overloaded => "The server is busy. Please try again in a moment.",
+            Self::Unavailable => RefusalKind::Unavailable.message(),
+            Self::Internal => RefusalKind::Internal.message(),
+        }
+    }
+}
+
+impl From<RefusalKind> for Code {
+    fn from(kind: RefusalKind) -> Self {
+        match kind {
+            RefusalKind::TokenMissing => Self::TokenMissing,
+            RefusalKind::TokenInvalid => Self::TokenInvalid,
+            RefusalKind::TokenExpired => Self::TokenExpired,
+            RefusalKind::TokenRevoked => Self::TokenRevoked,
+            RefusalKind::AdminRequired => Self::AdminRequired,
+            RefusalKind::Unavailable => Self::Unavailable,
+            _ => Self::Internal,
+        }
+    }
+}
