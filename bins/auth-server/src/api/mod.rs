@@ -10,6 +10,7 @@ mod json;
 mod operation;
 mod page;
 pub mod payload;
+mod public_id;
 pub mod security;
 pub mod users;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth_core::{NewAccount, UserId};
+use auth_core::NewAccount;
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -14,6 +14,7 @@ use super::json::Json;
 use super::operation::{BAD_TOKEN, INTERNAL, Operation, Refused};
 use super::page::{After, Limit, page};
 use super::payload::Body;
+use super::public_id::PublicId;
 use super::security::{AdminBearer, Bearer};
 use super::{State, Tag};
 
@@ -71,9 +72,9 @@ impl UsersApi {
         state: Data<&Arc<State>>,
         bearer: Bearer,
         /// The id of the user
-        public_id: Path<String>,
+        public_id: Path<PublicId>,
     ) -> Result<Found, Refused<LookUp>> {
-        let id = public_id.0.parse::<UserId>().map_err(|_| Failure::new(Code::UserNotFound))?;
+        let id = public_id.0.user_id()?;
         if id != bearer.0.user_id() && !bearer.0.is_admin() {
             // Whether such a user exists is none of their business either.
             return Err(Failure::new(Code::AdminRequired).into());
