@@ -48,6 +48,14 @@ deny:
 browser:
     bash .ci/run browser
 
+# nginx asks the server about every request
+gateway:
+    bash .ci/run gateway
+
+# Generated TypeScript and Python clients do the tour
+clients:
+    bash .ci/run clients
+
 # Review changed snapshots (needs cargo-insta)
 review:
     cargo insta review

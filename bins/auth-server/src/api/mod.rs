@@ -123,6 +123,9 @@ impl Routes {
             // Half of the world writes the collection without its slash.
             match pattern.strip_suffix('/') {
                 Some(bare) if !bare.is_empty() => route.at(bare, Arc::clone(&answers)).at(pattern, answers),
+                _ if pattern == VERIFY => {
+                    route.at(format!("{VERIFY}/*asked_about"), ForGateways(Arc::clone(&answers))).at(pattern, answers)
+                }
                 _ => route.at(pattern, answers),
             }
         });
@@ -199,6 +202,22 @@ impl Endpoint for Answers {
             return Err(Failure::method_not_allowed(self.allow.clone()).into());
         }
         self.methods.call(request).await
+    }
+}
+
+/// Where tokens are checked.
+const VERIFY: &str = "/auth/verify";
+
+/// Answers whatever is asked below [`VERIFY`] as `GET` there: Envoy's `ext_authz` keeps the method of the request that it
+/// asks about and appends its path.
+struct ForGateways(Arc<Answers>);
+
+impl Endpoint for ForGateways {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        request.set_method(Method::GET);
+        self.0.call(request).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! The whole story, and the pages around it.
 
-use poem::http::StatusCode;
+use poem::http::{Method, StatusCode};
 use serde_json::json;
 
 use crate::support::{Door, assert_refused, body_of};
@@ -58,6 +58,27 @@ async fn a_good_token_says_whose_it_is_in_headers_too() {
     assert_eq!(claims["issued_at"], "2026-09-21T14:13:20Z");
     assert_eq!(claims["expires_at"], "2026-09-22T14:13:20Z");
     assert!(claims["token_id"].is_string());
+}
+
+#[tokio::test]
+async fn a_gateway_may_append_the_path_it_asks_about_and_keep_the_method() {
+    let door = Door::open();
+    let token = door.register("ada").await["Authorization"].as_str().unwrap().to_owned();
+    for path in ["/auth/verify/", "/auth/verify/private/page", "/auth/verify//../user/%2e%2e"] {
+        for method in [Method::GET, Method::POST, Method::DELETE, Method::OPTIONS] {
+            let asked = |token: &str| {
+                let request =
+                    door.client.request(method.clone(), path).header("authorization", format!("Bearer {token}"));
+                request.body("a body that nobody reads").send()
+            };
+            let answer = asked(&token).await;
+            answer.assert_status_is_ok();
+            answer.assert_header("x-auth-admin", "false");
+            assert_refused(asked("no.token.ofours").await, 401, "token_invalid").await;
+        }
+    }
+    let elsewhere = door.client.post("/auth/verify").header("authorization", format!("Bearer {token}")).send().await;
+    assert_refused(elsewhere, 405, "method_not_allowed").await;
 }
 
 #[tokio::test]
