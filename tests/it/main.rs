@@ -7,6 +7,7 @@ mod login;
 mod logout;
 mod openapi;
 mod paging;
+mod password_change;
 mod protected;
 mod register;
 mod secrets;

@@ -121,6 +121,9 @@ async fn every_wrong_field_is_named_at_once() {
     let answer = app.post("/auth/register").json(&body).send().await;
     assert_eq!(answer.status, 400);
     assert_eq!(members(&answer.json()["errors"]), ["email", "password", "username"]);
+    let body = json!({ "email": "nobody", "username": "ada", "password": "12345" });
+    let answer = app.post("/auth/register").json(&body).send().await;
+    assert_eq!(members(&answer.json()["errors"]), ["email", "password"], "a password that is too short is one of them");
 }
 
 #[tokio::test]

@@ -10,8 +10,8 @@ use auth_core::blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::password::PriorityOutcome;
 use auth_core::service::BuildError;
 use auth_core::{
-    AuthService, BcryptHasher, BoxError, Clock, JwtCodec, PasswordPolicy, PasswordPool, PoolOptions, RevocationLog,
-    SigningKey, UserStore,
+    Argon2Hasher, AuthService, BcryptHasher, BoxError, Clock, JwtCodec, PasswordPolicy, PasswordPool, PasswordSchemes,
+    PoolOptions, RevocationLog, SigningKey, UserStore,
 };
 use auth_migrations::MigrateError;
 use auth_storage::{ConnectError, ConnectOptions, Database, SeaRevocationLog, SeaUserStore};
@@ -19,7 +19,7 @@ use poem::Response;
 use poem::endpoint::BoxEndpoint;
 
 use crate::api::{Readiness, Routes, State};
-use crate::config::{Config, Setting, SigningSource};
+use crate::config::{Config, PasswordScheme, PasswordSettings, Setting, SigningSource};
 use crate::metrics::Metrics;
 use crate::secret_file;
 use crate::tasks::{Purge, Sync};
@@ -95,7 +95,8 @@ impl App {
             .blacklist(blacklist.clone())
             .codec(Arc::new(codec(config)?))
             .passwords(passwords.clone())
-            .policy(PasswordPolicy::new(config.password_min_length))
+            .policy(password_policy(config))
+            .background(|task| drop(tokio::spawn(task)))
             .clock(Arc::clone(&clock))
             .token_life(config.token_ttl)
             .build()?;
@@ -183,7 +184,7 @@ pub async fn open_database(config: &Config) -> Result<Database, AppError> {
 }
 
 fn password_pool(config: &Config, clock: &Arc<dyn Clock>) -> Result<PasswordPool, AppError> {
-    let hasher = BcryptHasher::new(config.bcrypt_cost).map_err(|error| AppError::Internal(error.into()))?;
+    let hasher = password_schemes(&config.passwords)?;
     let mut options = PoolOptions::default();
     options.threads = config.hashing.threads;
     options.width = config.hashing.width;
@@ -201,6 +202,22 @@ fn password_pool(config: &Config, clock: &Arc<dyn Clock>) -> Result<PasswordPool
         );
     }
     Ok(pool)
+}
+
+/// Hashes are written by the configured scheme and read by both: a row may be of either.
+fn password_schemes(settings: &PasswordSettings) -> Result<PasswordSchemes, AppError> {
+    let bcrypt = BcryptHasher::new(settings.bcrypt_cost).map_err(|error| AppError::Internal(error.into()))?;
+    let argon2 = Argon2Hasher::new(settings.argon2);
+    let schemes = match settings.scheme {
+        PasswordScheme::Bcrypt => PasswordSchemes::new(bcrypt).reading(argon2),
+        PasswordScheme::Argon2id => PasswordSchemes::new(argon2).reading(bcrypt),
+    };
+    Ok(settings.legacy.iter().copied().fold(schemes, PasswordSchemes::with_level))
+}
+
+fn password_policy(config: &Config) -> PasswordPolicy {
+    let policy = PasswordPolicy::new(config.passwords.min_length);
+    if config.passwords.common_list { policy.refuse_common() } else { policy }
 }
 
 fn codec(config: &Config) -> Result<JwtCodec, AppError> {

@@ -238,14 +238,22 @@ fn healthcheck(address: SocketAddr) -> Result<(), BoxError> {
     if status.starts_with(b"HTTP/1.1 200 ") { Ok(()) } else { Err("the server is not ready".into()) }
 }
 
-/// Reads a password: asked for without echo at a terminal, else the first line of standard input.
-fn read_password() -> io::Result<Zeroizing<String>> {
-    if io::stdin().is_terminal() {
-        return rpassword::prompt_password("Password: ").map(Zeroizing::new);
+/// Reads a new password: asked for twice without echo at a terminal, else the first line of standard input.
+fn read_password(from_stdin: bool) -> io::Result<Zeroizing<String>> {
+    if !from_stdin && io::stdin().is_terminal() {
+        let password = rpassword::prompt_password("Password: ").map(Zeroizing::new)?;
+        let again = rpassword::prompt_password("The same again: ").map(Zeroizing::new)?;
+        return if *password == *again { Ok(password) } else { Err(io::Error::other("the two passwords differ")) };
     }
+    first_line(&mut io::stdin().lock())
+}
+
+fn first_line(input: &mut impl BufRead) -> io::Result<Zeroizing<String>> {
     let mut line = Zeroizing::new(String::with_capacity(1024));
-    io::stdin().lock().read_line(&mut line)?;
-    Ok(Zeroizing::new(line.trim_end_matches(['\n', '\r']).to_owned()))
+    input.read_line(&mut line)?;
+    let end = line.trim_end_matches(['\n', '\r']).len();
+    line.truncate(end);
+    Ok(line)
 }
 
 fn chain(error: &(dyn StdError + 'static)) -> String {

@@ -6,6 +6,7 @@
 mod duration;
 mod hashing;
 mod parse;
+mod passwords;
 mod secret;
 mod settings;
 mod sources;
@@ -19,6 +20,7 @@ use auth_core::{SigningKey, VerifyingKey};
 use ipnet::IpNet;
 
 pub use hashing::Hashing;
+pub use passwords::{PasswordScheme, PasswordSettings};
 pub use secret::{DatabaseUrl, Secret};
 pub use settings::{CONFIG_VARIABLE, Setting};
 pub use sources::{Origin, Sources};
@@ -93,10 +95,8 @@ pub struct Config {
     pub token_issuer: String,
     /// The audience of the tokens.
     pub token_audience: String,
-    /// The cost of new password hashes.
-    pub bcrypt_cost: u32,
-    /// The fewest characters of a new password.
-    pub password_min_length: usize,
+    /// How passwords are hashed, and which are accepted.
+    pub passwords: PasswordSettings,
     /// The threads that hash passwords.
     pub hashing: Hashing,
     /// Whether the API documents are served.

@@ -116,6 +116,40 @@ fn another_node_refuses_what_was_logged_out_here_and_in_between_memory_answers()
 }
 
 #[test]
+fn an_operator_sets_a_password_while_the_server_runs_and_old_tokens_end() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(&folder, &[]);
+    let account = r#"{"email":"ada@example.com","username":"ada","password":"123456"}"#;
+    let (_, answer) = server.call("POST", "/auth/register", None, account);
+    let token = member(&answer, "Authorization");
+    let set_password = |input: &str| {
+        let mut set = command(&folder);
+        set.args(["user", "set-password", "ada@example.com", "--stdin"]).stdin(Stdio::piped());
+        let mut set = set.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        set.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        set.wait_with_output().unwrap()
+    };
+    let refused = set_password("12345\n");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("the password must have at least 6 characters"), "{said}");
+    assert_eq!(server.call("GET", "/auth/verify", Some(&token), "").0, 200);
+
+    let done = set_password(&format!("{PASSWORD}\n"));
+    let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert_eq!(done.status.code(), Some(0), "{said}");
+    assert!(said.contains("ada@example.com") && !said.contains(PASSWORD), "{said}");
+    let old = account.replace(r#","username":"ada""#, "");
+    assert_eq!(server.call("POST", "/auth/login", None, &old).0, 401);
+    assert_eq!(server.call("POST", "/auth/login", None, &old.replace("123456", PASSWORD)).0, 200);
+    // Within the bound: the server reads it from the log.
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while server.call("GET", "/auth/verify", Some(&token), "").0 != 401 {
+        assert!(std::time::Instant::now() < deadline, "the old token is still good");
+    }
+}
+
+#[test]
 fn a_production_server_without_its_settings_does_not_start() {
     let folder = TempDir::new().unwrap();
     let url = format!("sqlite://{}?mode=rwc", folder.path().join("auth.db").display());

@@ -4,7 +4,9 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use crate::password::{PasswordError, PoolError};
+use crate::password::policy::BreachedError;
+use crate::password::{HashError, PasswordError, PoolError};
+use crate::user::UserId;
 
 /// A boxed cause, kept for the log and never shown to a client.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -76,6 +78,9 @@ pub enum RegisterError {
     /// The password breaks a rule.
     #[error(transparent)]
     Password(#[from] PasswordError),
+    /// The service that knows breached passwords could not tell, and the policy refuses then.
+    #[error("nobody can tell whether the password was published in a breach")]
+    BreachCheck(#[source] BoxError),
     /// A user with this e-mail address exists.
     #[error("a user with this e-mail address exists already")]
     EmailTaken,
@@ -103,6 +108,16 @@ pub enum LoginError {
     /// Unknown e-mail address, wrong password or disabled account: one answer at one cost.
     #[error("e-mail address or password does not match")]
     InvalidCredentials,
+    /// The stored hash is of no scheme we know, malformed, or asks for more work than we do. To the client this must look
+    /// like [`InvalidCredentials`](Self::InvalidCredentials); a human has to look at the row.
+    #[error("the password hash of user {user} cannot be used")]
+    UnusableHash {
+        /// Whose hash it is.
+        user: UserId,
+        /// What is wrong with it.
+        #[source]
+        source: HashError,
+    },
     /// The hashing threads have more work than they can finish in time.
     #[error("too much work is waiting; try again in {} seconds", .retry_after.as_secs())]
     Overloaded {
@@ -115,6 +130,24 @@ pub enum LoginError {
     /// A part that cannot fail on good input failed: hashing or signing.
     #[error("an internal part failed")]
     Internal(#[source] BoxError),
+}
+
+/// Why a password was not changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChangePasswordError {
+    /// The new password breaks a rule.
+    #[error(transparent)]
+    NewPassword(#[from] PasswordError),
+    /// The service that knows breached passwords could not tell, and the policy refuses then.
+    #[error("nobody can tell whether the password was published in a breach")]
+    BreachCheck(#[source] BoxError),
+    /// There is no such user.
+    #[error("there is no such user")]
+    UserNotFound,
+    /// The current password was not accepted, or could not be looked at: as a login with it would have been refused.
+    #[error(transparent)]
+    Login(#[from] LoginError),
 }
 
 /// Why a token was refused.
@@ -162,3 +195,30 @@ macro_rules! from_pool_error {
 }
 
 from_pool_error!(RegisterError, LoginError);
+
+impl From<PoolError> for ChangePasswordError {
+    fn from(error: PoolError) -> Self {
+        Self::Login(error.into())
+    }
+}
+
+impl From<StoreError> for ChangePasswordError {
+    fn from(error: StoreError) -> Self {
+        Self::Login(error.into())
+    }
+}
+
+macro_rules! from_breached_error {
+    ($($operation:ident),+) => {$(
+        impl From<BreachedError> for $operation {
+            fn from(error: BreachedError) -> Self {
+                match error {
+                    BreachedError::Password(rule) => rule.into(),
+                    BreachedError::Unknown(cause) => Self::BreachCheck(cause),
+                }
+            }
+        }
+    )+};
+}
+
+from_breached_error!(RegisterError, ChangePasswordError);

@@ -19,10 +19,15 @@ mod verifier;
 pub use blacklist::{Blacklist, Revocation, RevocationLog};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use email::{Email, EmailError, MAX_EMAIL_BYTES};
-pub use error::{AccountError, AuthenticateError, BoxError, LoginError, RegisterError, StoreError, StoreErrorKind};
+pub use error::{
+    AccountError, AuthenticateError, BoxError, ChangePasswordError, LoginError, RegisterError, StoreError,
+    StoreErrorKind,
+};
+#[cfg(feature = "argon2")]
+pub use password::{Argon2Hasher, Argon2Params};
 pub use password::{
     Batch, BatchKey, BatchResults, BcryptHasher, HashError, Password, PasswordError, PasswordHash, PasswordHasher,
-    PasswordPolicy, PasswordPool, PoolError, PoolOptions, Verdict,
+    PasswordPolicy, PasswordPool, PasswordSchemes, PoolError, PoolOptions, Scheme, Verdict, Work,
 };
 pub use principal::Principal;
 pub use service::{AuthService, AuthServiceBuilder, Session};

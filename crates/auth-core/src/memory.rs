@@ -138,6 +138,9 @@ impl UserStore for MemoryStore {
     ) -> Result<Option<(User, Revocation)>, StoreError> {
         let mut tables = self.lock();
         let Some(stored) = tables.users.get_mut(&id) else { return Ok(None) };
+        if matches!(&change, UserChange::PasswordFrom { current, .. } if *current != stored.password_hash) {
+            return Ok(None);
+        }
         let generation = stored.user.generation.next();
         if generation == stored.user.generation {
             return Err(StoreError::new(StoreErrorKind::Internal, "the generation cannot be raised any further"));
@@ -147,7 +150,7 @@ impl UserStore for MemoryStore {
             UserChange::LogoutEverywhere => {}
             UserChange::Demote => stored.user.admin = false,
             UserChange::Disable(at) => stored.user.disabled_at = Some(stored.user.disabled_at.unwrap_or(at)),
-            UserChange::Password(hash) => stored.password_hash = hash,
+            UserChange::Password(new) | UserChange::PasswordFrom { new, .. } => stored.password_hash = new,
         }
         let user = stored.user.clone();
         let revocation = revocation(generation);

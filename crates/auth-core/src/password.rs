@@ -7,15 +7,22 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::error::BoxError;
 
+#[cfg(feature = "argon2")]
+pub mod argon2;
 mod batch;
 pub mod bcrypt;
+mod common;
 pub mod policy;
 pub mod pool;
+mod schemes;
 
+#[cfg(feature = "argon2")]
+pub use self::argon2::{Argon2Hasher, Argon2Params};
 pub use self::batch::{Batch, BatchKey, BatchResults};
 pub use self::bcrypt::BcryptHasher;
 pub use self::policy::PasswordPolicy;
 pub use self::pool::{PasswordPool, PoolError, PoolOptions, PoolStats, PriorityOutcome, ThreadPriority, WaitStats};
+pub use self::schemes::{PasswordSchemes, Scheme, Work};
 
 /// The most characters that a password may have before it is looked at any further.
 pub const MAX_PASSWORD_CHARS: usize = 256;
@@ -30,7 +37,7 @@ impl Password {
     ///
     /// # Errors
     ///
-    /// When it is empty, longer than [`MAX_PASSWORD_CHARS`], or contains a NUL character (which bcrypt would read as
+    /// When it is empty, longer than [`MAX_PASSWORD_CHARS`] (before or after the normalisation), or contains a NUL character (which bcrypt would read as
     /// the end).
     ///
     /// # Examples
@@ -55,7 +62,15 @@ impl Password {
         // Room for the longest expansion that NFKC knows (18), so that no half of it is left behind by a reallocation.
         let mut normalised = Zeroizing::new(String::with_capacity(text.len() * 18));
         normalised.extend(text.nfkc());
+        if normalised.chars().count() > MAX_PASSWORD_CHARS {
+            return Err(PasswordError::TooLong);
+        }
         Ok(Self(normalised.as_str().to_owned()))
+    }
+
+    /// What is hashed where only the work counts.
+    fn stand_in() -> Self {
+        Self("stand-in".to_owned())
     }
 
     /// The normalised text, for a hasher.
@@ -99,9 +114,12 @@ pub enum PasswordError {
     /// On the list of passwords that are guessed first.
     #[error("is among the most commonly used passwords")]
     Common,
-    /// The user's own e-mail address or name.
+    /// The user's own e-mail address, its part before the `@`, or username.
     #[error("must not be your e-mail address or username")]
     Personal,
+    /// Published in a breach, as a [`BreachedPasswords`](policy::BreachedPasswords) service knows.
+    #[error("was published in a data breach")]
+    Breached,
 }
 
 /// A stored hash in its modular-crypt or PHC text form. Not shown by `Debug`: whoever has it can guess offline.
@@ -194,4 +212,11 @@ pub trait PasswordHasher: fmt::Debug + Send + Sync {
             verdicts: jobs.verify.iter().map(|(password, hash)| self.verify(password, hash)).collect(),
         }
     }
+}
+
+/// Random bytes from the operating system.
+fn random<const N: usize>() -> Result<[u8; N], HashError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| HashError::Failed(error.into()))?;
+    Ok(bytes)
 }

@@ -1,6 +1,8 @@
 //! The whole story on one page: register, log in, check a token, log out.
 
 mod builder;
+mod passwords;
+mod upgrade;
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,10 +10,12 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use self::upgrade::Upgrades;
 use crate::blacklist::{Blacklist, Revocation, RevocationReason, RevocationTarget};
 use crate::clock::Clock;
 use crate::email::Email;
 use crate::error::{AccountError, AuthenticateError, BoxError, LoginError, RegisterError, StoreError};
+use crate::password::policy::Owner;
 use crate::password::{PasswordHash, PasswordPolicy, PasswordPool, Verdict};
 use crate::principal::Principal;
 use crate::token::{AccessToken, Claims, MAX_TOKEN_LIFE, TokenCodec, TokenId};
@@ -19,6 +23,7 @@ use crate::user::{Credentials, Generation, InsertUserError, NewAccount, NewUser,
 use crate::verifier::TokenVerifier;
 
 pub use self::builder::{AuthServiceBuilder, BuildError, DEFAULT_TOKEN_LIFE};
+pub use self::upgrade::UpgradeStats;
 
 /// Registers users, logs them in, checks their tokens and revokes them. Cheap to clone; clones share everything.
 #[derive(Clone)]
@@ -37,6 +42,7 @@ struct Parts {
     token_life: Duration,
     /// What the password of an unknown user is compared with, so that it costs what a known user's costs.
     decoy: PasswordHash,
+    upgrades: Upgrades,
 }
 
 /// A user who has just proved who they are, with a fresh token.
@@ -75,7 +81,9 @@ impl AuthService {
     /// As [`register`](Self::register).
     pub async fn create_user(&self, account: NewAccount, admin: bool) -> Result<User, RegisterError> {
         let NewAccount { email, username, password } = account;
-        self.parts.policy.check(&password, self.parts.passwords.hasher().max_bytes())?;
+        let owner = Owner { email: Some(&email), username: Some(&username) };
+        self.parts.policy.check(&password, owner)?;
+        self.parts.policy.check_breached(&password).await?;
         let password_hash = self.parts.passwords.hash(password).await?;
         let registered_on = self.now();
         let id = UserId::generate(registered_on).map_err(|error| RegisterError::Internal(error.into()))?;
@@ -94,14 +102,11 @@ impl AuthService {
     /// When the credentials are wrong, too much work is waiting, or a part failed.
     pub async fn login(&self, credentials: Credentials) -> Result<Session, LoginError> {
         let stored = self.parts.users.find_credentials(&credentials.email).await?;
-        let hash = stored.as_ref().map_or(&self.parts.decoy, |stored| &stored.password_hash).clone();
-        let verdict = self.parts.passwords.verify(credentials.password, hash).await?;
-        match (stored, verdict) {
-            (Some(stored), Verdict::Match | Verdict::MatchRehash) if stored.user.disabled_at.is_none() => {
-                self.open_session(stored.user).map_err(LoginError::Internal)
-            }
-            _ => Err(LoginError::InvalidCredentials),
+        let (proven, verdict) = self.prove(stored, credentials.password.clone()).await?;
+        if verdict == Verdict::MatchRehash {
+            self.upgrade_later(&proven, credentials.password);
         }
+        self.open_session(proven.user).map_err(LoginError::Internal)
     }
 
     /// Checks a token: signature, time, blacklist. The only way to a [`Principal`], and it reads no user.
@@ -223,6 +228,16 @@ impl AuthService {
         change: UserChange,
         reason: RevocationReason,
     ) -> Result<User, AccountError> {
+        self.try_change_and_revoke(id, change, reason).await?.ok_or(AccountError::UserNotFound)
+    }
+
+    /// `None` when there is no such user, or the change does not apply any more.
+    async fn try_change_and_revoke(
+        &self,
+        id: UserId,
+        change: UserChange,
+        reason: RevocationReason,
+    ) -> Result<Option<User>, StoreError> {
         let revoked_at = self.now();
         // Not the configured life: that may have been longer when the tokens were issued.
         let expires_at = revoked_at + MAX_TOKEN_LIFE;
@@ -232,10 +247,11 @@ impl AuthService {
             revoked_at,
             reason,
         };
-        let changed = self.parts.users.change_and_revoke(id, change, &revocation).await?;
-        let (user, revocation) = changed.ok_or(AccountError::UserNotFound)?;
+        let Some((user, revocation)) = self.parts.users.change_and_revoke(id, change, &revocation).await? else {
+            return Ok(None);
+        };
         self.parts.blacklist.note(&revocation);
-        Ok(user)
+        Ok(Some(user))
     }
 
     fn open_session(&self, user: User) -> Result<Session, BoxError> {

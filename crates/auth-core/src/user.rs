@@ -157,8 +157,15 @@ pub enum UserChange {
     Demote,
     /// The account is disabled from this moment.
     Disable(OffsetDateTime),
-    /// The password is another one.
+    /// The password is another one, whatever it was.
     Password(PasswordHash),
+    /// The password is another one, if the stored hash still is the one that the user's proof was checked against.
+    PasswordFrom {
+        /// The hash that must still be stored.
+        current: PasswordHash,
+        /// The hash of the new password.
+        new: PasswordHash,
+    },
 }
 
 /// Why a user could not be inserted.
@@ -234,7 +241,9 @@ pub trait UserStore: fmt::Debug + Send + Sync {
     /// revocations, all in one transaction: either every token of the user is dead and the change is made, or neither.
     ///
     /// The revocation is `revocation(new_generation)`; the store appends it as it is.
-    /// Returns the user after the change and the revocation that was appended.
+    /// Returns the user after the change and the revocation that was appended. `None` when there is no such user, or the
+    /// stored hash is not the one that [`UserChange::PasswordFrom`] asks for: then nothing was written. Of many who change
+    /// one password from one hash at once, exactly one does.
     ///
     /// # Errors
     ///

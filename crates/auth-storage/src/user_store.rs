@@ -40,6 +40,12 @@ impl SeaUserStore {
         self.database.write(move || attempt(store.clone())).await
     }
 
+    async fn find_credentials_by_id(&self, id: UserId) -> Result<Option<StoredCredentials>, StoreError> {
+        let connection = self.database.connection().clone();
+        let row = self.database.read(async move { row_of(id, &connection).await }).await?;
+        row.map(users::Model::into_credentials).transpose()
+    }
+
     /// Inserts and lets the unique keys decide.
     async fn insert_once(&self, row: &users::Model) -> Result<Result<(), Taken>, Trouble> {
         let connection = self.database.connection();
@@ -103,7 +109,10 @@ impl SeaUserStore {
                 let since = Func::coalesce([Expr::col(Column::DisabledAt), Expr::value(instant::to_micros(*at)?)]);
                 update.col_expr(Column::DisabledAt, since.into())
             }
-            UserChange::Password(hash) => update.col_expr(Column::PasswordHash, Expr::value(hash.expose_hash())),
+            UserChange::Password(new) => update.col_expr(Column::PasswordHash, Expr::value(new.expose_hash())),
+            UserChange::PasswordFrom { current, new } => update
+                .col_expr(Column::PasswordHash, Expr::value(new.expose_hash()))
+                .filter(Column::PasswordHash.eq(current.expose_hash())),
             _ => return Err(internal("a change that this store does not know")),
         };
         if update.exec(&transaction).await?.rows_affected == 0 {
@@ -155,9 +164,7 @@ impl UserStore for SeaUserStore {
     }
 
     async fn find_by_id(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        let connection = self.database.connection().clone();
-        let row = self.database.read(async move { row_of(id, &connection).await }).await?;
-        row.map(users::Model::into_user).transpose()
+        Ok(self.find_credentials_by_id(id).await?.map(|stored| stored.user))
     }
 
     async fn find_credentials(&self, email: &Email) -> Result<Option<StoredCredentials>, StoreError> {
@@ -194,9 +201,13 @@ impl UserStore for SeaUserStore {
         // The caller's function cannot go along into the call, so the generation is read first and the change made only if
         // it is still that one. Whoever loses such a race loses it to a change that was made, so this comes to an end.
         loop {
-            let Some(user) = self.find_by_id(id).await? else { return Ok(None) };
-            let below = user.generation.next();
-            if below == user.generation {
+            let Some(stored) = self.find_credentials_by_id(id).await? else { return Ok(None) };
+            if matches!(&change, UserChange::PasswordFrom { current, .. } if *current != stored.password_hash) {
+                return Ok(None);
+            }
+            let generation = stored.user.generation;
+            let below = generation.next();
+            if below == generation {
                 return Err(StoreError::new(StoreErrorKind::Internal, "the generation cannot be raised any further"));
             }
             let (revocation, change) = (revocation(below), change.clone());

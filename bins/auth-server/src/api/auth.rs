@@ -93,8 +93,9 @@ impl Registered {
     }
 }
 
+/// The answer to whoever has just proved who they are.
 #[derive(ApiResponse)]
-enum LoggedIn {
+pub enum LoggedIn {
     /// The user is logged in.
     #[oai(status = 200)]
     Ok(Json<TokenGranted>),

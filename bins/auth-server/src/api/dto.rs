@@ -20,7 +20,9 @@ pub struct RegisterRequest {
     /// The name. It is unique without regard to case.
     #[oai(validator(min_length = 1, max_length = 50))]
     username: String,
-    /// The password: at most 72 bytes in UTF-8, and at least as many characters as the server asks for.
+    /// The password: at least as many characters as the server asks for, and no more bytes in UTF-8 than its hash
+    /// function can take (72 for bcrypt). Where the server says so, none of the commonly used ones. Never the e-mail
+    /// address or the username.
     password: String,
     /// Accepted and ignored: the server makes the id.
     #[oai(skip_serializing_if_is_none)]
@@ -51,6 +53,25 @@ pub struct LoginRequest {
 impl poem_openapi::types::Example for LoginRequest {
     fn example() -> Self {
         Self { email: "ada@example.org".into(), password: "correct horse battery staple".into() }
+    }
+}
+
+/// A user who changes their password.
+#[derive(Object)]
+#[oai(example)]
+pub struct ChangePasswordRequest {
+    /// The password that the user has.
+    current_password: String,
+    /// The password that the user wants. The rules are those of a registration.
+    new_password: String,
+}
+
+impl poem_openapi::types::Example for ChangePasswordRequest {
+    fn example() -> Self {
+        Self {
+            current_password: "correct horse battery staple".into(),
+            new_password: "a staple for every horse".into(),
+        }
     }
 }
 

@@ -7,7 +7,10 @@ use std::fmt;
 use std::time::Duration;
 
 use auth_core::gate::{Refusal as TokenRefusal, RefusalKind, UNAVAILABLE_RETRY};
-use auth_core::{AccountError, AuthenticateError, BoxError, LoginError, RegisterError, StoreError, StoreErrorKind};
+use auth_core::{
+    AccountError, AuthenticateError, BoxError, ChangePasswordError, LoginError, RegisterError, StoreError,
+    StoreErrorKind,
+};
 use poem::error::{MethodNotAllowedError, NotFoundError, ParsePathError, ReadBodyError, ResponseError};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
@@ -55,6 +58,11 @@ impl Failure {
     #[must_use]
     pub fn validation(errors: FieldErrors) -> Self {
         Self { detail: Detail::Fields(errors), ..Self::new(Code::ValidationFailed) }
+    }
+
+    /// This one field breaks a rule.
+    fn field(name: &str, rule: impl fmt::Display) -> Self {
+        Self::validation(FieldErrors::from([(name.to_owned(), format!("'{name}' {rule}"))]))
     }
 
     /// The request cannot be understood, and this is why. The text is sent: it must not quote the request.
@@ -206,9 +214,8 @@ impl IntoResponse for Failure {
 impl From<RegisterError> for Failure {
     fn from(error: RegisterError) -> Self {
         match error {
-            RegisterError::Password(rule) => {
-                Self::validation(FieldErrors::from([("password".to_owned(), format!("'password' {rule}"))]))
-            }
+            RegisterError::Password(rule) => Self::field("password", rule),
+            RegisterError::BreachCheck(_) => Self::unavailable(error),
             RegisterError::EmailTaken => Self::new(Code::UserExists),
             RegisterError::UsernameTaken => Self::new(Code::UsernameTaken),
             RegisterError::Overloaded { retry_after } => Self::overloaded(retry_after),
@@ -223,9 +230,23 @@ impl From<LoginError> for Failure {
     fn from(error: LoginError) -> Self {
         match error {
             LoginError::InvalidCredentials => Self::new(Code::InvalidCredentials),
+            // That there is an account is nobody's business; the log says what is wrong with it.
+            LoginError::UnusableHash { .. } => Self::new(Code::InvalidCredentials).caused_by(error),
             LoginError::Overloaded { retry_after } => Self::overloaded(retry_after),
             LoginError::Store(error) => error.into(),
             LoginError::Internal(cause) => Self::internal(cause),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<ChangePasswordError> for Failure {
+    fn from(error: ChangePasswordError) -> Self {
+        match error {
+            ChangePasswordError::NewPassword(rule) => Self::field("new_password", rule),
+            ChangePasswordError::BreachCheck(_) => Self::unavailable(error),
+            ChangePasswordError::UserNotFound => Self::new(Code::UserNotFound),
+            ChangePasswordError::Login(error) => error.into(),
             other => Self::internal(other),
         }
     }

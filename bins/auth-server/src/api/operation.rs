@@ -61,6 +61,7 @@ pub trait Reason {}
 impl Reason for Failure {}
 impl Reason for auth_core::RegisterError {}
 impl Reason for auth_core::LoginError {}
+impl Reason for auth_core::ChangePasswordError {}
 impl Reason for auth_core::AccountError {}
 impl Reason for auth_core::StoreError {}
 

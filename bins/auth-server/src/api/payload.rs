@@ -4,9 +4,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::{Credentials, Email, NewAccount, Password, Username};
+use auth_core::password::policy::Owner;
+use auth_core::{Credentials, Email, NewAccount, Password, PasswordPolicy, Username};
 use poem::error::ReadBodyError;
 use poem::{Request, RequestBody, Result};
 use poem_openapi::payload::{ParsePayload, Payload};
@@ -17,7 +19,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::dto::{LoginRequest, RegisterRequest};
+use super::State;
+use super::dto::{ChangePasswordRequest, LoginRequest, RegisterRequest};
 use super::error::{Code, Failure, FieldErrors};
 
 /// The largest body that is read, in bytes.
@@ -34,21 +37,25 @@ pub trait FromFields: Sized + Send {
     /// The type that the document shows.
     type Document: Type;
 
-    /// Reads the fields, noting everything that is wrong.
+    /// Reads the fields, noting everything that is wrong. What a new password must be is said by `policy`.
     ///
     /// # Errors
     ///
     /// When something is.
-    fn from_fields(fields: Fields) -> Result<Self, Failure>;
+    fn from_fields(fields: Fields, policy: &PasswordPolicy) -> Result<Self, Failure>;
 }
 
 impl FromFields for NewAccount {
     type Document = RegisterRequest;
 
-    fn from_fields(mut fields: Fields) -> Result<Self, Failure> {
+    fn from_fields(mut fields: Fields, policy: &PasswordPolicy) -> Result<Self, Failure> {
         let email = fields.parsed("email", Email::parse);
         let username = fields.parsed("username", Username::parse);
-        let password = fields.parsed("password", Password::parse);
+        let owner = Owner { email: email.as_ref(), username: username.as_ref() };
+        let password = fields.parsed("password", |text| {
+            let password = Password::parse(text)?;
+            policy.check(&password, owner).map(|()| password)
+        });
         match (email, username, password) {
             (Some(email), Some(username), Some(password)) => Ok(Self { email, username, password }),
             _ => Err(fields.failure()),
@@ -61,12 +68,37 @@ impl FromFields for Credentials {
 
     /// A text that cannot be an e-mail address, or a password, is nobody's: the answer is that of an unknown user and
     /// not a lesson in syntax.
-    fn from_fields(mut fields: Fields) -> Result<Self, Failure> {
+    fn from_fields(mut fields: Fields, _: &PasswordPolicy) -> Result<Self, Failure> {
         let email = fields.parsed("email", |text| Ok::<_, &str>(Email::parse(text).ok()));
         let password = fields.parsed("password", |text| Ok::<_, &str>(Password::parse(text).ok()));
         match (email, password) {
             (Some(Some(email)), Some(Some(password))) => Ok(Self { email, password }),
             (Some(_), Some(_)) => Err(Failure::new(Code::InvalidCredentials)),
+            _ => Err(fields.failure()),
+        }
+    }
+}
+
+/// The current password of a user and the one that is to be.
+pub struct PasswordChange {
+    /// The current one. `None` is a text that no account has for a password.
+    pub current: Option<Password>,
+    /// The one that is to be.
+    pub new: Password,
+}
+
+impl FromFields for PasswordChange {
+    type Document = ChangePasswordRequest;
+
+    fn from_fields(mut fields: Fields, policy: &PasswordPolicy) -> Result<Self, Failure> {
+        let current = fields.parsed("current_password", |text| Ok::<_, &str>(Password::parse(text).ok()));
+        let new = fields.parsed("new_password", |text| {
+            let password = Password::parse(text)?;
+            // Whose it is to be is known once the user has been read.
+            policy.check(&password, Owner::default()).map(|()| password)
+        });
+        match (current, new) {
+            (Some(current), Some(new)) => Ok(Self { current, new }),
             _ => Err(fields.failure()),
         }
     }
@@ -184,16 +216,18 @@ impl<T: FromFields> Payload for Body<T> {
 impl<T: FromFields> ParsePayload for Body<T> {
     const IS_REQUIRED: bool = true;
 
-    fn from_request(_: &Request, body: &mut RequestBody) -> impl Future<Output = Result<Self>> + Send {
+    fn from_request(request: &Request, body: &mut RequestBody) -> impl Future<Output = Result<Self>> + Send {
         let body = body.take();
+        let state = request.data::<Arc<State>>().cloned();
         async move {
+            let state = state.ok_or_else(|| Failure::internal("the request carries no state"))?;
             let bytes = match tokio::time::timeout(BODY_TIMEOUT, body?.into_bytes_limit(MAX_BODY_BYTES)).await {
                 Ok(bytes) => bytes?,
                 Err(_) => return Err(Failure::too_slow().into()),
             };
             // Where this is the only handle of the buffer, it is erased too.
             let bytes = Zeroizing::new(Vec::from(bytes));
-            Ok(Self(T::from_fields(Fields::from_json(&bytes)?)?))
+            Ok(Self(T::from_fields(Fields::from_json(&bytes)?, state.service.password_policy())?))
         }
     }
 }
@@ -244,8 +278,12 @@ mod tests {
 
     use super::*;
 
+    fn read<T: FromFields>(json: &[u8]) -> Result<T, Failure> {
+        Fields::from_json(json).and_then(|fields| T::from_fields(fields, &PasswordPolicy::new(6)))
+    }
+
     fn errors(json: &str) -> FieldErrors {
-        let failure = Fields::from_json(json.as_bytes()).and_then(NewAccount::from_fields).unwrap_err();
+        let failure = read::<NewAccount>(json.as_bytes()).err().unwrap();
         assert_eq!(failure.code, Code::ValidationFailed);
         failure.field_errors().cloned().unwrap_or_default()
     }
@@ -257,6 +295,21 @@ mod tests {
         assert_eq!(found["username"], "'username' is not of type 'string'");
         assert_eq!(found["password"], "'password' is a required property");
         assert_eq!(found.len(), 3);
+        let found = errors(r#"{"email": "no at sign", "username": "ada", "password": "12345"}"#);
+        assert_eq!(found["password"], "'password' must have at least 6 characters");
+        assert_eq!(found.len(), 2);
+        let found = errors(r#"{"email": "no at sign", "username": "countess", "password": "Countess"}"#);
+        assert_eq!(found["password"], "'password' must not be your e-mail address or username");
+    }
+
+    #[test]
+    fn both_passwords_of_a_change_are_looked_at() {
+        let failure = read::<PasswordChange>(br#"{"new_password":"12345"}"#).err().unwrap();
+        let found = failure.field_errors().unwrap();
+        assert_eq!(found["current_password"], "'current_password' is a required property");
+        assert_eq!(found["new_password"], "'new_password' must have at least 6 characters");
+        let change = read::<PasswordChange>(br#"{"current_password":"","new_password":"123456"}"#).ok().unwrap();
+        assert!(change.current.is_none());
     }
 
     #[test]
@@ -279,14 +332,14 @@ mod tests {
 
     #[test]
     fn unknown_fields_and_the_public_id_are_ignored() {
-        let body = br#"{"email":"a@b.example","username":"a","password":"x","public_id":5,"admin":true}"#;
-        assert!(Fields::from_json(body).and_then(NewAccount::from_fields).is_ok());
+        let body = br#"{"email":"a@b.example","username":"a","password":"123456","public_id":5,"admin":true}"#;
+        assert!(read::<NewAccount>(body).is_ok());
     }
 
     #[test]
     fn what_cannot_be_credentials_is_answered_like_wrong_ones() {
         for body in [r#"{"email":"nobody","password":"x"}"#, r#"{"email":"a@b.example","password":""}"#] {
-            let failure = Fields::from_json(body.as_bytes()).and_then(Credentials::from_fields).unwrap_err();
+            let failure = read::<Credentials>(body.as_bytes()).err().unwrap();
             assert_eq!(failure.code, Code::InvalidCredentials);
         }
     }
@@ -317,7 +370,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_body_makes_the_reader_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Fields::from_json(&body).and_then(NewAccount::from_fields);
+            let _ = read::<NewAccount>(&body);
         }
     }
 }

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use auth_core::NewAccount;
+use auth_core::{LoginError, NewAccount};
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, OpenApi};
 
-use super::auth::{Registered, Registration};
-use super::dto::{UserPage, UserView};
+use super::auth::{LoggedIn, Registered, Registration};
+use super::dto::{TokenGranted, UserPage, UserView};
 use super::error::{Code, Failure};
 use super::json::Json;
-use super::operation::{BAD_TOKEN, INTERNAL, Operation, Refused};
+use super::operation::{BAD_BODY, BAD_TOKEN, BODY_TOO_LARGE, BUSY, INTERNAL, NO_JSON, NO_TOKEN, Operation, Refused};
 use super::page::{After, Limit, page};
-use super::payload::Body;
+use super::payload::{Body, PasswordChange};
 use super::public_id::PublicId;
 use super::security::{AdminBearer, Bearer};
 use super::{State, Tag};
@@ -63,6 +63,22 @@ impl UsersApi {
         Ok(Found::Ok(Json(state.service.current_user(&bearer.0).await?.into())))
     }
 
+    /// Change the password
+    ///
+    /// Ends every token of the user, the one that the request came with included, and answers with a fresh one.
+    #[oai(path = "/me/password", method = "post", operation_id = "changePassword")]
+    async fn change_password(
+        &self,
+        state: Data<&Arc<State>>,
+        bearer: Bearer,
+        change: Body<PasswordChange>,
+    ) -> Result<LoggedIn, Refused<PasswordSetting>> {
+        let PasswordChange { current, new } = change.0;
+        let current = current.ok_or(LoginError::InvalidCredentials)?;
+        let session = state.service.change_password(&bearer.0, current, new).await?;
+        Ok(LoggedIn::Ok(Json(TokenGranted::new("Successfully changed the password.", &session))))
+    }
+
     /// Look up a user
     ///
     /// For admins, and for the user themself.
@@ -105,6 +121,25 @@ impl Operation for Listing {
         BAD_TOKEN,
         (Code::AdminRequired, "The token is not an admin's (`admin_required`), or none was sent (`token_missing`)"),
         (Code::Unavailable, "The database is unavailable"),
+        INTERNAL,
+    ];
+}
+
+struct PasswordSetting;
+
+impl Operation for PasswordSetting {
+    const REFUSALS: &'static [(Code, &'static str)] = &[
+        BAD_BODY,
+        (
+            Code::InvalidCredentials,
+            "The current password is wrong (`invalid_credentials`), or the token is invalid (`token_invalid`), expired \
+             (`token_expired`) or revoked (`token_revoked`)",
+        ),
+        NO_TOKEN,
+        (Code::UserNotFound, "The user is gone"),
+        BODY_TOO_LARGE,
+        NO_JSON,
+        BUSY,
         INTERNAL,
     ];
 }

@@ -30,6 +30,8 @@ fn every_command_is_understood() {
         "user disable a@b.example",
         "user enable a@b.example",
         "user logout-everywhere 01935a1e-8c00-7def-8123-456789abcdef",
+        "user set-password a@b.example",
+        "user set-password a@b.example --stdin",
         "openapi",
         "config check --env prod",
         "config show",
@@ -65,6 +67,13 @@ fn the_shown_configuration_holds_no_secret() {
     let shown = String::from_utf8(shown).unwrap();
     assert!(shown.contains("AUTH_TOKEN_SECRET = <redacted>  # environment"), "{shown}");
     assert!(!shown.contains(secret));
+}
+
+#[test]
+fn a_password_is_the_first_line_without_its_end() {
+    for (input, password) in [("a b \nrest\n", "a b "), ("x\r\n", "x"), ("no end", "no end"), ("", "")] {
+        assert_eq!(*first_line(&mut input.as_bytes()).unwrap(), password, "{input:?}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use auth_core::{AuthService, BoxError, Email, NewAccount, Password, User, UserId, Username};
+use auth_core::{AuthService, BoxError, ChangePasswordError, Email, NewAccount, Password, User, UserId, Username};
 use clap::{Args, Subcommand};
 
 use super::read_password;
@@ -26,6 +26,8 @@ pub(super) enum UserCommand {
     Enable(Who),
     /// End every token of a user
     LogoutEverywhere(Who),
+    /// Give a user another password and end their tokens; it is asked for twice, or read from standard input
+    SetPassword(SetPassword),
 }
 
 #[derive(Debug, Args)]
@@ -39,6 +41,15 @@ pub(super) struct Create {
     /// Make the user an admin
     #[arg(long)]
     admin: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SetPassword {
+    #[command(flatten)]
+    who: Who,
+    /// Read the password from the first line of standard input, also where that is a terminal
+    #[arg(long)]
+    stdin: bool,
 }
 
 #[derive(Debug, Args)]
@@ -58,6 +69,7 @@ impl UserCommand {
             Self::Disable(who) => service.disable(who.id(service).await?).await?,
             Self::Enable(who) => service.enable(who.id(service).await?).await?,
             Self::LogoutEverywhere(who) => service.logout_everywhere(who.id(service).await?).await?,
+            Self::SetPassword(set) => set.run(service).await?,
         };
         write_user(out, &user)?;
         Ok(())
@@ -68,9 +80,24 @@ impl Create {
     async fn run(self, service: &AuthService) -> Result<User, BoxError> {
         let email = Email::parse(&self.email).map_err(|rule| format!("--email {rule}"))?;
         let username = Username::parse(&self.username).map_err(|rule| format!("--username {rule}"))?;
-        let password = Password::parse(&read_password()?).map_err(|rule| format!("the password {rule}"))?;
+        let password = parse_password(&read_password(false)?)?;
         Ok(service.create_user(NewAccount { email, username, password }, self.admin).await?)
     }
+}
+
+impl SetPassword {
+    async fn run(self, service: &AuthService) -> Result<User, BoxError> {
+        let id = self.who.id(service).await?;
+        let password = parse_password(&read_password(self.stdin)?)?;
+        service.set_password(id, password).await.map_err(|error| match error {
+            ChangePasswordError::NewPassword(rule) => format!("the password {rule}").into(),
+            other => other.into(),
+        })
+    }
+}
+
+fn parse_password(text: &str) -> Result<Password, BoxError> {
+    Ok(Password::parse(text).map_err(|rule| format!("the password {rule}"))?)
 }
 
 impl Who {

@@ -13,15 +13,6 @@ use super::sources::Layers;
 use super::{Config, DatabaseUrl, LogFormat, Origin, Problem, Problems, Profile, Secret, Setting, Shown};
 use super::{SigningSource, Sources, duration};
 
-/// The lowest bcrypt cost that the production profile accepts.
-const MIN_PROD_COST: u32 = 10;
-
-/// The fewest characters of a password that the production profile accepts (NIST SP 800-63B-4 §3.1.1.2).
-const MIN_PROD_PASSWORD: usize = 15;
-
-/// The most characters that can be asked of a password: bcrypt reads 72 bytes.
-const MAX_PASSWORD_MIN_LENGTH: usize = 64;
-
 /// How often the log of revocations is read unless a setting says otherwise: four small reads a second.
 const BLACKLIST_POLL: Duration = Duration::from_millis(250);
 
@@ -68,8 +59,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
     );
     let token_issuer = reader.take(Setting::TokenIssuer, "auth-server".to_owned(), word);
     let token_audience = reader.take(Setting::TokenAudience, "auth-api".to_owned(), word);
-    let bcrypt_cost = reader.bcrypt_cost(profile);
-    let password_min_length = reader.password_min_length(profile);
+    let passwords = reader.passwords(profile);
     let hashing = reader.hashing();
     let docs = reader.take_shown(Setting::Docs, profile != Profile::Prod, |on| on_off(*on), switch);
     let migrate = reader.take_shown(Setting::Migrate, profile != Profile::Prod, |on| on_off(*on), switch);
@@ -107,8 +97,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
         token_ttl,
         token_issuer,
         token_audience,
-        bcrypt_cost,
-        password_min_length,
+        passwords,
         hashing,
         docs,
         migrate,
@@ -136,7 +125,7 @@ impl Reader {
         self.layers.value(setting, &mut self.problems)
     }
 
-    fn problem(&mut self, setting: Setting, rule: impl Into<String>) {
+    pub(super) fn problem(&mut self, setting: Setting, rule: impl Into<String>) {
         self.problems.push(Problem::new(setting.variable(), rule));
     }
 
@@ -290,19 +279,6 @@ impl Reader {
         }
     }
 
-    fn bcrypt_cost(&mut self, profile: Profile) -> u32 {
-        let (default, min) = match profile {
-            Profile::Dev => (12, auth_core::password::bcrypt::MIN_COST),
-            Profile::Test => (auth_core::password::bcrypt::MIN_COST, auth_core::password::bcrypt::MIN_COST),
-            Profile::Prod => (12, MIN_PROD_COST),
-        };
-        let max = auth_core::password::bcrypt::MAX_COST;
-        self.take(Setting::BcryptCost, default, |text| {
-            let cost = text.parse().ok().filter(|cost| (min..=max).contains(cost));
-            cost.ok_or_else(|| format!("must be a number from {min} to {max} in the {profile} profile"))
-        })
-    }
-
     /// A bound that a poll which is a little late exceeds would send every check to the database.
     fn blacklist(&mut self) -> (Duration, Duration) {
         let interval = |text: &str, least: Duration| {
@@ -319,16 +295,6 @@ impl Reader {
             self.problem(setting, format!("must be 0s or at least twice {}", Setting::BlacklistPoll.variable()));
         }
         (poll, bound)
-    }
-
-    fn password_min_length(&mut self, profile: Profile) -> usize {
-        let (default, min) = if profile == Profile::Prod { (MIN_PROD_PASSWORD, MIN_PROD_PASSWORD) } else { (6, 1) };
-        self.take(Setting::PasswordMinLength, default, |text| {
-            let length = text.parse().ok().filter(|length| (min..=MAX_PASSWORD_MIN_LENGTH).contains(length));
-            length.ok_or_else(|| {
-                format!("must be a number from {min} to {MAX_PASSWORD_MIN_LENGTH} in the {profile} profile")
-            })
-        })
     }
 }
 
@@ -355,7 +321,7 @@ fn word(text: &str) -> Result<String, &'static str> {
     }
 }
 
-fn switch(text: &str) -> Result<bool, &'static str> {
+pub(super) fn switch(text: &str) -> Result<bool, &'static str> {
     match text {
         "on" | "true" | "1" | "yes" => Ok(true),
         "off" | "false" | "0" | "no" => Ok(false),
@@ -363,11 +329,11 @@ fn switch(text: &str) -> Result<bool, &'static str> {
     }
 }
 
-fn on_off(on: bool) -> String {
+pub(super) fn on_off(on: bool) -> String {
     if on { "on" } else { "off" }.to_owned()
 }
 
-fn items(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn items(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 

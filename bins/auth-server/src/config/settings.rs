@@ -23,10 +23,22 @@ pub enum Setting {
     TokenIssuer,
     /// The audience of the tokens.
     TokenAudience,
-    /// The cost of new password hashes.
+    /// The hash function of new passwords.
+    PasswordScheme,
+    /// The cost of new bcrypt hashes.
     BcryptCost,
+    /// The memory of new Argon2id hashes.
+    Argon2MemoryKib,
+    /// The passes of new Argon2id hashes.
+    Argon2Passes,
+    /// The lanes of new Argon2id hashes.
+    Argon2Lanes,
+    /// What other kinds of hashes are stored.
+    PasswordLegacy,
     /// The fewest characters of a new password.
     PasswordMinLength,
+    /// Whether commonly used passwords are refused.
+    PasswordCommonList,
     /// How many threads hash passwords.
     HashThreads,
     /// How many hashes each computes at once.
@@ -55,7 +67,7 @@ pub enum Setting {
 
 impl Setting {
     /// All settings, in the order in which they are explained.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 30] = [
         Self::Env,
         Self::Listen,
         Self::DataDir,
@@ -66,8 +78,14 @@ impl Setting {
         Self::TokenTtl,
         Self::TokenIssuer,
         Self::TokenAudience,
+        Self::PasswordScheme,
         Self::BcryptCost,
+        Self::Argon2MemoryKib,
+        Self::Argon2Passes,
+        Self::Argon2Lanes,
+        Self::PasswordLegacy,
         Self::PasswordMinLength,
+        Self::PasswordCommonList,
         Self::HashThreads,
         Self::HashWidth,
         Self::HashQueue,
@@ -96,8 +114,14 @@ impl Setting {
             Self::TokenTtl => "AUTH_TOKEN_TTL",
             Self::TokenIssuer => "AUTH_TOKEN_ISSUER",
             Self::TokenAudience => "AUTH_TOKEN_AUDIENCE",
+            Self::PasswordScheme => "AUTH_PASSWORD_SCHEME",
             Self::BcryptCost => "AUTH_BCRYPT_COST",
+            Self::Argon2MemoryKib => "AUTH_ARGON2_MEMORY_KIB",
+            Self::Argon2Passes => "AUTH_ARGON2_PASSES",
+            Self::Argon2Lanes => "AUTH_ARGON2_LANES",
+            Self::PasswordLegacy => "AUTH_PASSWORD_LEGACY",
             Self::PasswordMinLength => "AUTH_PASSWORD_MIN_LENGTH",
+            Self::PasswordCommonList => "AUTH_PASSWORD_COMMON_LIST",
             Self::HashThreads => "AUTH_HASH_THREADS",
             Self::HashWidth => "AUTH_HASH_WIDTH",
             Self::HashQueue => "AUTH_HASH_QUEUE",

@@ -25,7 +25,8 @@ fn the_dev_profile_needs_no_setting() {
     assert_eq!(config.database_url.expose_url(), "sqlite://./data/auth.db");
     assert!(matches!(&config.signing, SigningSource::CreatedAt(path) if path == "./data/token-secret"));
     assert_eq!(config.token_ttl, Duration::from_secs(86_400));
-    assert_eq!((config.bcrypt_cost, config.password_min_length), (12, 6));
+    assert_eq!((config.passwords.bcrypt_cost, config.passwords.min_length), (12, 6));
+    assert!(!config.passwords.common_list, "the first clients' 123456 is accepted");
     assert!(config.docs && config.migrate && config.warnings.is_empty());
 }
 
@@ -33,7 +34,7 @@ fn the_dev_profile_needs_no_setting() {
 fn the_test_profile_keeps_nothing_and_hashes_cheaply() {
     let config = load(&[("AUTH_ENV", "test")]).unwrap();
     assert_eq!(config.database_url.expose_url(), "sqlite::memory:");
-    assert_eq!(config.bcrypt_cost, 4);
+    assert_eq!(config.passwords.bcrypt_cost, 4);
     assert!(matches!(config.signing, SigningSource::Random));
 }
 
@@ -53,7 +54,23 @@ fn the_prod_profile_starts_with_what_it_needs_and_keeps_to_itself() {
     .unwrap();
     assert!(matches!(config.signing, SigningSource::Key(_)));
     assert!(!config.docs && !config.migrate);
-    assert_eq!((config.bcrypt_cost, config.password_min_length), (12, 15));
+    assert_eq!((config.passwords.bcrypt_cost, config.passwords.min_length), (12, 8));
+    assert!(config.passwords.common_list);
+}
+
+#[test]
+fn without_the_common_list_production_asks_for_longer_passwords() {
+    let prod = |extra: &[(&str, &str)]| {
+        let given = [("AUTH_ENV", "prod"), ("AUTH_DATABASE_URL", "sqlite://a.db"), ("AUTH_TOKEN_SECRET", STRONG)];
+        load(&[&given[..], extra].concat())
+    };
+    let list_off = ("AUTH_PASSWORD_COMMON_LIST", "off");
+    assert_eq!(prod(&[list_off]).unwrap().passwords.min_length, 15);
+    let problems = prod(&[list_off, ("AUTH_PASSWORD_MIN_LENGTH", "14")]).unwrap_err();
+    assert_eq!(variables(&problems), ["AUTH_PASSWORD_MIN_LENGTH"]);
+    assert!(problems.to_string().contains("from 15 to 64"), "{problems}");
+    assert_eq!(prod(&[("AUTH_PASSWORD_MIN_LENGTH", "8")]).unwrap().passwords.min_length, 8);
+    assert!(prod(&[("AUTH_PASSWORD_MIN_LENGTH", "7")]).is_err());
 }
 
 #[test]
@@ -68,6 +85,48 @@ fn the_prod_profile_refuses_weak_values() {
     .unwrap_err();
     let expected = ["AUTH_DATABASE_URL", "AUTH_TOKEN_SECRET", "AUTH_BCRYPT_COST", "AUTH_PASSWORD_MIN_LENGTH"];
     assert_eq!(variables(&problems), expected);
+}
+
+#[test]
+fn hashes_are_bounded_and_strong_in_production() {
+    use auth_core::{Argon2Params, Work};
+
+    let passwords = load(&[]).unwrap().passwords;
+    assert_eq!((passwords.scheme, passwords.argon2), (PasswordScheme::Bcrypt, Argon2Params::RECOMMENDED));
+    let passwords = load(&[
+        ("AUTH_PASSWORD_SCHEME", "argon2id"),
+        ("AUTH_ARGON2_MEMORY_KIB", "65536"),
+        ("AUTH_ARGON2_PASSES", "3"),
+        ("AUTH_ARGON2_LANES", "4"),
+        ("AUTH_PASSWORD_LEGACY", "bcrypt:10, argon2id:4096:3:1"),
+    ])
+    .unwrap()
+    .passwords;
+    assert_eq!(passwords.scheme, PasswordScheme::Argon2id);
+    assert_eq!(passwords.argon2, Argon2Params::new(65_536, 3, 4).unwrap());
+    let legacy = [Work::Bcrypt { cost: 10 }, Work::Argon2 { memory_kib: 4_096, passes: 3, lanes: 1 }];
+    assert_eq!(passwords.legacy, legacy);
+    for (variable, wrong) in [
+        ("AUTH_PASSWORD_SCHEME", "scrypt"),
+        ("AUTH_ARGON2_MEMORY_KIB", "7"),
+        ("AUTH_ARGON2_MEMORY_KIB", "262145"),
+        ("AUTH_ARGON2_PASSES", "17"),
+        ("AUTH_ARGON2_LANES", "0"),
+        ("AUTH_PASSWORD_LEGACY", "bcrypt"),
+        ("AUTH_PASSWORD_LEGACY", "bcrypt:17"),
+        ("AUTH_PASSWORD_LEGACY", "argon2id:1:1:1"),
+        ("AUTH_PASSWORD_LEGACY", "md5:1"),
+    ] {
+        assert_eq!(variables(&load(&[(variable, wrong)]).unwrap_err()), [variable], "{wrong}");
+    }
+    let weak = load(&[
+        ("AUTH_ENV", "prod"),
+        ("AUTH_DATABASE_URL", "sqlite://a.db"),
+        ("AUTH_TOKEN_SECRET", STRONG),
+        ("AUTH_PASSWORD_SCHEME", "argon2id"),
+        ("AUTH_ARGON2_PASSES", "1"),
+    ]);
+    assert_eq!(variables(&weak.unwrap_err()), ["AUTH_ARGON2_MEMORY_KIB"]);
 }
 
 #[test]
@@ -109,7 +168,7 @@ fn flags_go_before_the_environment_and_the_environment_before_the_file() {
     let config = Config::load(sources).unwrap();
     assert_eq!(config.listen.port(), 3);
     assert_eq!(config.token_ttl, Duration::from_secs(7_200));
-    assert_eq!(config.bcrypt_cost, 5);
+    assert_eq!(config.passwords.bcrypt_cost, 5);
     assert!(!config.docs);
     let origin = |setting| config.shown().iter().find(|shown| shown.setting == setting).unwrap().origin;
     assert_eq!(origin(Setting::Listen), Origin::Flag);

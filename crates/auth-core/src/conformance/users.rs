@@ -55,6 +55,11 @@ pub(super) const CHECKS: &[Check] = &[
         "two changes raise the generation to one number and one of them revokes nothing"
     ),
     check!(
+        changes_a_password_only_from_the_current_hash,
+        "a password is changed from a hash only while that is the stored one, and by one of many at once",
+        "whoever knows an old password changes the new one, or two changes both believe they won"
+    ),
+    check!(
         replaces_only_the_current_hash,
         "a hash is replaced only if it is still the one that was read",
         "an upgrade of an old hash overwrites a password changed meanwhile"
@@ -249,6 +254,32 @@ async fn no_generation_is_lost(stores: Stores) -> Result<(), String> {
     ensure!(generations == (1..=12).collect::<Vec<_>>(), "twelve changes gave the generations {generations:?}");
     let page = stores.log.read_after(Position(0), 100).await.map_err(unexpected)?;
     ensure!(page.entries.len() == 12, "twelve changes left {} entries in the log", page.entries.len());
+    Ok(())
+}
+
+async fn changes_a_password_only_from_the_current_hash(stores: Stores) -> Result<(), String> {
+    let user = insert(&*stores.users, "ada").await?;
+    let hash = |text: &str| PasswordHash::new(text.to_owned());
+    let change = async |current: &str, new: &str| {
+        let change = UserChange::PasswordFrom { current: hash(current), new: hash(new) };
+        stores.users.change_and_revoke(user.id, change, &revoke_all(user.id)).await.map_err(unexpected)
+    };
+    ensure!(change("another hash", "new").await?.is_none(), "a password was changed from a hash that is not stored");
+    let page = stores.log.read_after(Position(0), 10).await.map_err(unexpected)?;
+    ensure!(page.entries.is_empty(), "a change that was refused was logged: {page:?}");
+    let rivals = (0..8).map(|number| {
+        let change = &change;
+        async move { change("hash of ada", &format!("hash {number}")).await.map(|changed| changed.map(|_| number)) }
+    });
+    let results = join_all(rivals).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let winners: Vec<_> = results.into_iter().flatten().collect();
+    let [winner] = winners[..] else { return Err(format!("of eight who changed one hash {winners:?} won")) };
+    let stored = stores.users.find_credentials(&user.email).await.map_err(unexpected)?;
+    let Some(stored) = stored else { return Err("the user is gone".to_owned()) };
+    ensure!(stored.password_hash == hash(&format!("hash {winner}")), "the winner's hash is not the stored one");
+    ensure!(stored.user.generation == Generation::new(1), "one change gave {:?}", stored.user.generation);
+    let page = stores.log.read_after(Position(0), 10).await.map_err(unexpected)?;
+    ensure!(page.entries.len() == 1, "one change left the log as {page:?}");
     Ok(())
 }
 

@@ -5,7 +5,9 @@
 use bcrypt_interleaved::{Digest, Hash, MAX_LANES, Salt, hash_batch};
 use zeroize::Zeroizing;
 
-use super::{Batch, BatchKey, BatchResults, HashError, Password, PasswordHash, PasswordHasher, Verdict};
+use super::{
+    Batch, BatchKey, BatchResults, HashError, Password, PasswordHash, PasswordHasher, Scheme, Verdict, Work, random,
+};
 
 /// The most bytes of password that bcrypt reads. Longer ones are refused, never cut off.
 pub const MAX_BCRYPT_BYTES: usize = bcrypt_interleaved::MAX_PASSWORD_LEN;
@@ -162,15 +164,25 @@ impl PasswordHasher for BcryptHasher {
     }
 }
 
+impl Scheme for BcryptHasher {
+    fn configured(&self) -> Work {
+        Work::Bcrypt { cost: self.cost }
+    }
+
+    fn work(&self, hash: &PasswordHash) -> Option<Result<Work, HashError>> {
+        let ours = ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| hash.expose_hash().starts_with(prefix));
+        ours.then(|| Ok(Work::Bcrypt { cost: self.usable(hash)?.cost() }))
+    }
+
+    fn decoy_of(&self, work: Work) -> Option<Result<PasswordHash, HashError>> {
+        let Work::Bcrypt { cost } = work else { return None };
+        Some(Self { cost }.decoy())
+    }
+}
+
 fn written(cost: u32, salt: Salt, digest: &Digest) -> Result<PasswordHash, HashError> {
     let hash = Hash::new(cost, salt, *digest).map_err(|error| HashError::Failed(error.into()))?;
     Ok(PasswordHash::new(hash.to_string()))
-}
-
-fn random<const N: usize>() -> Result<[u8; N], HashError> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| HashError::Failed(error.into()))?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+
+use super::upgrade::{Background, Upgrades};
 use super::{AuthService, Parts};
 use crate::blacklist::Blacklist;
 use crate::clock::{Clock, SystemClock};
@@ -23,6 +26,7 @@ pub struct AuthServiceBuilder {
     clock: Option<Arc<dyn Clock>>,
     policy: PasswordPolicy,
     token_life: Option<Duration>,
+    background: Option<Background>,
 }
 
 /// How long a token is good unless the builder is told otherwise: one day.
@@ -53,7 +57,7 @@ impl AuthServiceBuilder {
         self
     }
 
-    /// The rules for new passwords. Default: at least 15 characters.
+    /// The rules for new passwords. Default: at least 15 characters, and none of the commonly used ones.
     pub fn policy(mut self, policy: PasswordPolicy) -> Self {
         self.policy = policy;
         self
@@ -71,6 +75,14 @@ impl AuthServiceBuilder {
         self
     }
 
+    /// Who runs what the service leaves for after an answer: the upgrade of a password hash that is of an older scheme
+    /// or cost. Give the `spawn` of your runtime, as in `|task| drop(tokio::spawn(task))`. Default: nobody, and hashes
+    /// stay as they are.
+    pub fn background(mut self, spawn: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static) -> Self {
+        self.background = Some(Background::new(spawn));
+        self
+    }
+
     /// Builds the service.
     ///
     /// # Errors
@@ -82,14 +94,16 @@ impl AuthServiceBuilder {
             return Err(BuildError::TokenLife);
         }
         let passwords = self.passwords.ok_or(BuildError::Missing("passwords"))?;
+        let max_bytes = passwords.hasher().max_bytes();
         let decoy = passwords.hasher().decoy().map_err(|error| BuildError::Decoy(error.into()))?;
         let users = self.users.ok_or(BuildError::Missing("users"))?;
         let blacklist = self.blacklist.ok_or(BuildError::Missing("blacklist"))?;
         let codec = self.codec.ok_or(BuildError::Missing("codec"))?;
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let verifier = TokenVerifier::new(Arc::clone(&codec), Arc::clone(&blacklist), Arc::clone(&clock));
-        let policy = self.policy;
-        let parts = Parts { users, blacklist, codec, clock, verifier, passwords, policy, token_life, decoy };
+        let policy = self.policy.at_most_bytes(max_bytes);
+        let upgrades = Upgrades::new(self.background);
+        let parts = Parts { users, blacklist, codec, clock, verifier, passwords, policy, token_life, decoy, upgrades };
         Ok(AuthService { parts: Arc::new(parts) })
     }
 }
