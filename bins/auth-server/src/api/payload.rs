@@ -317,7 +317,7 @@ mod tests {
         let body = r#"{"email":"a@b.example","email":"c@d.example","username":"a","password":"x","x":1,"x":2}"#;
         assert_eq!(errors(body), FieldErrors::from([("email".into(), "'email' is given more than once".into())]));
         let body = br#"{"email":"a@b.example","password":"x","password":"x"}"#;
-        let failure = Fields::from_json(body).and_then(Credentials::from_fields).unwrap_err();
+        let failure = read::<Credentials>(body).err().unwrap();
         assert_eq!(failure.code, Code::ValidationFailed);
     }
 
