@@ -32,6 +32,22 @@ arrows:
 clippy:
     bash .ci/run clippy
 
+# Every combination of auth-core's features compiles
+features:
+    bash .ci/run features
+
+# The public API of auth-core is the recorded one
+api:
+    bash .ci/run api
+
+# Record the public API of auth-core anew, to review the difference
+api-update:
+    python3 .ci/public-api --update
+
+# Every crate that is to be published can be packed
+packages:
+    bash .ci/run packages
+
 # The documentation builds without a warning
 doc:
     bash .ci/run doc

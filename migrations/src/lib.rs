@@ -1,34 +1,4 @@
-//! The schema of `auth-storage`, for SQLite, PostgreSQL and MySQL or MariaDB.
-//!
-//! ```
-//! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let db = sea_orm_migration::sea_orm::Database::connect("sqlite::memory:").await?;
-//!
-//! auth_migrations::up(&db).await?;
-//! assert!(auth_migrations::is_current(&db).await?);
-//! # Ok(()) }
-//! ```
-//!
-//! # Several replicas at once
-//!
-//! [`up`] and [`down`] take a lock that one process has at a time; the others wait and then find nothing to do. The lock
-//! ends with the connection that holds it, so a process that is killed leaves none behind.
-//!
-//! # A migration that was cut short
-//!
-//! On SQLite and PostgreSQL all pending migrations are one transaction: all are applied or none. MySQL commits every
-//! `CREATE TABLE` by itself, so each migration there is written to be run again after half of it happened.
-//!
-//! # The tables
-//!
-//! Every instant is a `BIGINT`: microseconds since the Unix epoch, UTC. It is the same number on every database, and no
-//! setting of a server or session changes what it means.
-//!
-//! # To add a migration
-//!
-//! One file in `src/`, named by date and number, with its own identifiers; never import an entity. It must do nothing
-//! when what it makes is there already. Then add it at the end of the list in this file. Never change one that was
-//! released.
+#![doc = include_str!("../README.md")]
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};

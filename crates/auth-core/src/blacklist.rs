@@ -117,6 +117,7 @@ pub enum Standing {
 /// - Monotonic: once a token is reported as revoked it is reported so until it has expired.
 /// - From the moment [`revoke`](Blacklist::revoke) has returned, this instance reports the token as revoked.
 /// - Revoking twice is revoking once.
+/// - However much is revoked, nothing is forgotten before its token has expired, leeway included.
 #[async_trait]
 pub trait Blacklist: fmt::Debug + Send + Sync {
     /// What memory alone can say. No I/O, no waiting.
@@ -130,7 +131,7 @@ pub trait Blacklist: fmt::Debug + Send + Sync {
     async fn look_up(&self, claims: &Claims) -> Result<bool, StoreError>;
 
     /// Writes a revocation durably and refuses from now on what it covers. A revocation that has expired, leeway
-    /// included, is accepted and stored nowhere.
+    /// included, is accepted and need not be stored.
     ///
     /// # Errors
     ///
@@ -210,7 +211,9 @@ impl Purged {
 /// - **Gapless in commit order**: once an entry at position *p* is visible, no entry at a position below *p* becomes
 ///   visible later. A reader that remembers the last position it saw misses nothing.
 /// - **Idempotent**: a target that is in the log already is not appended again. For one target there is one entry.
-/// - **Durable**: what [`append`](RevocationLog::append) acknowledged survives a crash.
+/// - **Durable**: what [`append`](RevocationLog::append) acknowledged survives a crash, and every node reads it at once.
+/// - **Whole**: a batch of any size is written as a whole or not at all, also when the future is dropped half-way.
+/// - A database that cannot be reached is [`Unavailable`](crate::StoreErrorKind::Unavailable), never "not revoked".
 /// - Purging removes only entries whose `expires_at` is before the given moment, and never moves the head back. What it
 ///   removed is not forgotten altogether: no reader sees an entry gone before it sees [`Purged`] say so, and
 ///   [`covers`](RevocationLog::covers) goes on to refuse what a removed entry covered.

@@ -1,40 +1,31 @@
-//! The contract that every store must pass (feature `conformance`).
-//!
-//! A check is a named rule with what goes wrong without it. [`run`] makes a fresh, empty pair of stores for each check
-//! and panics with the name and the reason of the first rule that is broken:
-//!
-//! ```
-//! use std::sync::Arc;
-//! use auth_core::{conformance::{self, Stores}, memory::MemoryStore};
-//!
-//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-//! conformance::run(async || {
-//!     let store = Arc::new(MemoryStore::new().unwrap());
-//!     Stores { users: store.clone(), log: store }
-//! })
-//! .await;
-//! # });
-//! ```
+#![doc = include_str!("conformance/README.md")]
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use time::OffsetDateTime;
+use async_trait::async_trait;
 
-use crate::blacklist::{Revocation, RevocationLog, RevocationReason, RevocationTarget};
-use crate::email::Email;
-use crate::password::PasswordHash;
-use crate::token::{Claims, TokenId};
-use crate::user::{Generation, InsertUserError, NewUser, User, UserId, UserStore};
-use crate::username::Username;
+use crate::blacklist::{Blacklist, Position, RevocationLog, UnsyncedBlacklist};
+use crate::clock::Clock;
+use crate::user::{UserId, UserStore};
 
+mod blacklist;
+mod cancellation;
+mod executor;
+mod faults;
 mod log;
+mod nodes;
+mod purge;
+mod samples;
 mod users;
 
-/// A user store and the log it appends to, over one empty database.
+pub use executor::block_on;
+
+/// The stores under test, opened over one database.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Stores {
     /// The user store.
     pub users: Arc<dyn UserStore>,
@@ -42,133 +33,200 @@ pub struct Stores {
     pub log: Arc<dyn RevocationLog>,
 }
 
-/// One rule.
-#[derive(Clone, Copy)]
-pub struct Check {
-    /// The rule, as a sentence.
-    pub name: &'static str,
-    /// What goes wrong without it.
-    pub why: &'static str,
-    run: fn(Stores) -> Outcome,
-}
-
-/// What a check returns: nothing, or how the rule was broken.
-type Outcome = Pin<Box<dyn Future<Output = Result<(), String>>>>;
-
-impl std::fmt::Debug for Check {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name)
+impl Stores {
+    /// A user store and the log that it appends to.
+    pub fn new(users: Arc<dyn UserStore>, log: Arc<dyn RevocationLog>) -> Self {
+        Self { users, log }
     }
 }
 
+/// A future that runs by itself.
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// An empty database of its own for one check, and how the stores are opened over it.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// Opens the stores. A check calls it more than once: beside stores that are open, as another node would, and after
+    /// it has dropped them, as a process that starts again would. All of them are over the same database, which was empty
+    /// at the first call.
+    async fn open(&self) -> Stores;
+
+    /// The blacklist over `stores` that the service would use, at the time that `clock` tells.
+    ///
+    /// Default: [`UnsyncedBlacklist`]. Replace it to test a [`Blacklist`] of your own.
+    async fn blacklist(&self, stores: &Stores, clock: Arc<dyn Clock>) -> Arc<dyn Blacklist> {
+        let _ = clock;
+        Arc::new(UnsyncedBlacklist::new(Arc::clone(&stores.log)))
+    }
+
+    /// Starts a task that runs beside the check, so that rivals run in parallel.
+    ///
+    /// Default: a thread of its own with [`block_on`], which suits stores that need no runtime. For a store over tokio:
+    /// `drop(tokio::spawn(task))`.
+    fn spawn(&self, task: Task) {
+        // A task that could not be started is dropped, and the check that waits for it says so.
+        drop(std::thread::Builder::new().spawn(move || block_on(task)));
+    }
+
+    /// Makes the database unreachable for all stores that were opened, for good. `false` where that cannot be done: what
+    /// an outage looks like is then not tried.
+    async fn cut_off(&self) -> bool {
+        false
+    }
+
+    /// Makes one row unreadable, as a hand at the wrong place would. `false` where that cannot be done: what a damaged
+    /// row looks like is then not tried.
+    async fn damage(&self, row: Row) -> bool {
+        let _ = row;
+        false
+    }
+}
+
+/// A stored row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Row {
+    /// The row of a user: for example an e-mail address without `@`.
+    User(UserId),
+    /// An entry of the log: for example a reason that is none.
+    Entry(Position),
+}
+
+/// One rule.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Check {
+    /// The name, as in the name of its test.
+    pub id: &'static str,
+    /// The rule, as a sentence.
+    pub rule: &'static str,
+    /// What goes wrong without it.
+    pub why: &'static str,
+    run: for<'b> fn(&'b dyn Backend) -> Running<'b>,
+}
+
+type Running<'b> = Pin<Box<dyn Future<Output = Result<(), Finding>> + Send + 'b>>;
+
+/// Why a check did not end well.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Finding {
+    /// The rule is broken, and how that was seen.
+    #[error("{0}")]
+    Broken(String),
+    /// The [`Backend`] cannot do what the check needs.
+    #[error("not tried: {0}")]
+    NotTried(&'static str),
+}
+
 impl Check {
-    /// Runs the check over empty stores.
+    /// Tries the rule over a backend that no other check has used.
     ///
     /// # Errors
     ///
-    /// Says how the rule was broken.
-    pub async fn run(&self, stores: Stores) -> Result<(), String> {
-        (self.run)(stores).await
+    /// Says how the rule was broken, or why it could not be tried.
+    pub async fn run(&self, backend: &dyn Backend) -> Result<(), Finding> {
+        (self.run)(backend).await
+    }
+
+    /// Tries the rule and fails the test if it is broken. A rule that could not be tried is one line on standard error.
+    ///
+    /// # Panics
+    ///
+    /// When the rule is broken, with its name, what goes wrong without it and what was seen.
+    #[expect(clippy::print_stderr, reason = "a check that was not tried says so")]
+    pub async fn assert(&self, backend: &dyn Backend) {
+        match self.run(backend).await {
+            Ok(()) => {}
+            Err(Finding::NotTried(why)) => eprintln!("not tried: {}: {why}", self.id),
+            Err(Finding::Broken(seen)) => {
+                panic!("{} is broken: {}.\nSeen: {seen}.\nWithout the rule {}.", self.id, self.rule, self.why)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id)
     }
 }
 
 /// All checks.
 #[must_use]
 pub fn checks() -> Vec<Check> {
-    [users::CHECKS, log::CHECKS].concat()
+    [users::CHECKS, log::CHECKS, purge::CHECKS, blacklist::CHECKS, nodes::CHECKS, cancellation::CHECKS, faults::CHECKS]
+        .concat()
 }
 
-/// Runs all checks, each over stores that `make` has just made.
+/// The check of this name.
+#[must_use]
+pub fn check(id: &str) -> Option<Check> {
+    checks().into_iter().find(|check| check.id == id)
+}
+
+/// Makes one `#[test]` of every check, named as the check is.
 ///
-/// # Panics
+/// The argument is a function or a closure that runs one [`Check`](crate::conformance::Check) to its end, on a runtime of
+/// your choice and over a new [`Backend`](crate::conformance::Backend):
 ///
-/// When a rule is broken, with its name, what goes wrong without it and what was seen.
-pub async fn run(make: impl AsyncFn() -> Stores) {
-    for check in checks() {
-        if let Err(seen) = check.run(make().await).await {
-            panic!("the store breaks the rule \"{}\": {seen}\nWithout it {}.", check.name, check.why);
+/// ```
+/// # use auth_core::conformance::{Backend, Check, Stores, block_on};
+/// # struct MyBackend;
+/// # #[async_trait::async_trait] impl Backend for MyBackend {
+/// #     async fn open(&self) -> Stores { unimplemented!() }
+/// # }
+/// # impl MyBackend { async fn empty() -> Self { Self } }
+/// auth_core::conformance_tests!(|check: Check| block_on(async {
+///     check.assert(&MyBackend::empty().await).await;
+/// }));
+/// ```
+///
+/// Use it once in a module. Two backends are two modules.
+#[macro_export]
+macro_rules! conformance_tests {
+    ($run:expr) => {
+        $crate::__conformance_users!($run);
+        $crate::__conformance_log!($run);
+        $crate::__conformance_purge!($run);
+        $crate::__conformance_blacklist!($run);
+        $crate::__conformance_nodes!($run);
+        $crate::__conformance_cancellation!($run);
+        $crate::__conformance_faults!($run);
+    };
+}
+
+/// The rules of one group: `name: rule, what goes wrong without it;` where `name` is the function that tries it. Makes
+/// `CHECKS` and the macro `$tests` with one test for each. (`$` comes in as an argument, for the macro within.)
+macro_rules! rules {
+    (($d:tt) $tests:ident: $($id:ident: $rule:literal, $why:literal;)+) => {
+        pub(super) const CHECKS: &[$crate::conformance::Check] = &[$($crate::conformance::Check {
+            id: stringify!($id),
+            rule: $rule,
+            why: $why,
+            run: |backend| Box::pin($id(backend)),
+        }),+];
+
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! $tests {
+            ($d run:expr) => {$(
+                #[test]
+                fn $id() {
+                    ($d run)($crate::conformance::check(stringify!($id)).expect("every rule has a check"));
+                }
+            )+};
         }
-    }
+    };
 }
+use rules;
 
-/// Fails the check with a message unless the condition holds.
+/// Ends the check with what was seen unless the condition holds.
 macro_rules! ensure {
     ($condition:expr, $($message:tt)+) => {
         if !$condition {
-            return Err(format!($($message)+));
+            return Err($crate::conformance::Finding::Broken(format!($($message)+)));
         }
     };
 }
 use ensure;
-
-/// A check: its rule, what goes wrong without it, and the function that tries it.
-macro_rules! check {
-    ($run:ident, $name:literal, $why:literal) => {
-        super::Check { name: $name, why: $why, run: |stores| Box::pin($run(stores)) }
-    };
-}
-use check;
-
-/// An error of the store that the check did not expect, chain and all.
-fn unexpected(error: impl std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
-/// An instant that every database can store exactly.
-fn instant() -> OffsetDateTime {
-    OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
-}
-
-fn new_user(name: &str) -> Result<NewUser, String> {
-    Ok(NewUser {
-        id: UserId::generate(instant()).map_err(unexpected)?,
-        email: Email::parse(&format!("{name}@Example.org")).map_err(unexpected)?,
-        username: Username::parse(name).map_err(unexpected)?,
-        password_hash: PasswordHash::new(format!("hash of {name}")),
-        admin: false,
-        registered_on: instant(),
-    })
-}
-
-async fn insert(users: &dyn UserStore, name: &str) -> Result<User, String> {
-    users.insert(new_user(name)?).await.map_err(unexpected)
-}
-
-fn claims_of(user: UserId, generation: Generation) -> Result<Claims, String> {
-    Ok(Claims {
-        user_id: user,
-        token_id: TokenId::generate().map_err(unexpected)?,
-        issued_at: instant(),
-        expires_at: instant() + Duration::from_secs(3600),
-        generation,
-        admin: false,
-    })
-}
-
-fn some_claims() -> Result<Claims, String> {
-    claims_of(UserId::generate(instant()).map_err(unexpected)?, Generation::default())
-}
-
-fn logout_of(claims: &Claims) -> Revocation {
-    Revocation {
-        target: RevocationTarget::Token(claims.token_id),
-        expires_at: claims.expires_at,
-        revoked_at: instant(),
-        reason: RevocationReason::Logout,
-    }
-}
-
-/// Whether an insertion lost because of the e-mail address or the username.
-fn taken(result: &Result<User, InsertUserError>) -> Option<&'static str> {
-    match result {
-        Err(InsertUserError::EmailTaken) => Some("email"),
-        Err(InsertUserError::UsernameTaken) => Some("username"),
-        _ => None,
-    }
-}

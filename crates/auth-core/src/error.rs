@@ -11,6 +11,18 @@ use crate::user::UserId;
 /// A boxed cause, kept for the log and never shown to a client.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
+/// The operating system has no randomness to give.
+#[derive(Debug, thiserror::Error)]
+#[error("the operating system has no randomness to give")]
+pub struct NoRandomness(#[source] getrandom::Error);
+
+/// Random bytes from the operating system.
+pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(NoRandomness)?;
+    Ok(bytes)
+}
+
 /// What kind of trouble a store had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

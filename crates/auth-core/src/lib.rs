@@ -11,6 +11,8 @@ pub mod memory;
 pub mod password;
 mod principal;
 pub mod service;
+#[cfg(feature = "test-util")]
+pub mod test_util;
 pub mod token;
 mod user;
 mod username;
@@ -20,8 +22,8 @@ pub use blacklist::{Blacklist, Revocation, RevocationLog};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use email::{Email, EmailError, MAX_EMAIL_BYTES};
 pub use error::{
-    AccountError, AuthenticateError, BoxError, ChangePasswordError, LoginError, RegisterError, StoreError,
-    StoreErrorKind,
+    AccountError, AuthenticateError, BoxError, ChangePasswordError, LoginError, NoRandomness, RegisterError,
+    StoreError, StoreErrorKind,
 };
 #[cfg(feature = "argon2")]
 pub use password::{Argon2Hasher, Argon2Params};
@@ -31,6 +33,7 @@ pub use password::{
 };
 pub use principal::Principal;
 pub use service::{AuthService, AuthServiceBuilder, Session};
+#[cfg(feature = "jwt")]
 pub use token::jwt::{JwtCodec, SigningKey, VerifyingKey};
 pub use token::{AccessToken, Claims, InvalidToken, LEEWAY, MAX_TOKEN_LIFE, TokenCodec, TokenId};
 pub use user::{
@@ -39,3 +42,7 @@ pub use user::{
 };
 pub use username::{MAX_USERNAME_CHARS, Username, UsernameError};
 pub use verifier::{Check, TokenVerifier, UnsettledCheck};
+
+/// Whether this crate was built with the feature `test-util`, which mints tokens for anybody. A program that goes into
+/// production can refuse to compile with it: `const _: () = assert!(cfg!(debug_assertions) || !auth_core::TEST_UTIL);`
+pub const TEST_UTIL: bool = cfg!(feature = "test-util");

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use crate::blacklist::{LogIdentity, LogPage, Position, Purged, Revocation, RevocationLog, RevocationTarget};
 use crate::email::Email;
-use crate::error::{StoreError, StoreErrorKind};
+use crate::error::{NoRandomness, StoreError, StoreErrorKind, random_bytes};
 use crate::password::PasswordHash;
 use crate::token::Claims;
 use crate::user::{Generation, InsertUserError, NewUser, StoredCredentials, User, UserChange, UserId, UserStore};
@@ -38,10 +38,8 @@ impl MemoryStore {
     /// # Errors
     ///
     /// When the operating system has no randomness to give for the identity of the log.
-    pub fn new() -> Result<Self, getrandom::Error> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random)?;
-        let identity = LogIdentity(uuid::Builder::from_random_bytes(random).into_uuid());
+    pub fn new() -> Result<Self, NoRandomness> {
+        let identity = LogIdentity(uuid::Builder::from_random_bytes(random_bytes()?).into_uuid());
         Ok(Self { identity, tables: Mutex::default() })
     }
 

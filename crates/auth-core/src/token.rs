@@ -8,9 +8,10 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::error::BoxError;
+use crate::error::{BoxError, NoRandomness, random_bytes};
 use crate::user::{Generation, UserId};
 
+#[cfg(feature = "jwt")]
 pub mod jwt;
 
 /// How long after its `exp` a token is still accepted, because the clocks of two nodes never quite agree
@@ -34,10 +35,8 @@ impl TokenId {
     /// # Errors
     ///
     /// When the operating system has no randomness to give.
-    pub fn generate() -> Result<Self, getrandom::Error> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random)?;
-        Ok(Self(uuid::Builder::from_random_bytes(random).into_uuid()))
+    pub fn generate() -> Result<Self, NoRandomness> {
+        Ok(Self(uuid::Builder::from_random_bytes(random_bytes()?).into_uuid()))
     }
 
     /// The id as a UUID.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::blacklist::Revocation;
 use crate::email::Email;
-use crate::error::StoreError;
+use crate::error::{NoRandomness, StoreError, random_bytes};
 use crate::password::{Password, PasswordHash};
 use crate::username::Username;
 
@@ -23,9 +23,8 @@ impl UserId {
     /// # Errors
     ///
     /// When the operating system has no randomness to give.
-    pub fn generate(at: OffsetDateTime) -> Result<Self, getrandom::Error> {
-        let mut random = [0; 10];
-        getrandom::fill(&mut random)?;
+    pub fn generate(at: OffsetDateTime) -> Result<Self, NoRandomness> {
+        let random = random_bytes::<10>()?;
         let millis = u64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or_default();
         Ok(Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()))
     }
@@ -190,11 +189,15 @@ pub enum InsertUserError {
 /// - "Not found" is `Ok(None)`, never an error.
 /// - E-mail addresses and usernames are unique by their *keys*; the store's own unique constraint decides, also when
 ///   many callers insert at once. When both keys are taken the e-mail address is reported.
-/// - What a call wrote is seen by every later read, on any connection.
+/// - What a call wrote is seen by every later read, on any connection and any node, and survives a restart.
+/// - A future that is dropped half-way leaves the whole change or nothing.
+/// - A database that cannot be reached is [`StoreErrorKind::Unavailable`](crate::StoreErrorKind::Unavailable), never "not found".
 /// - A row that cannot become a [`User`] is [`StoreErrorKind::Corrupt`](crate::StoreErrorKind::Corrupt).
+///
+/// `auth_core::conformance` (feature `conformance`) has a test of each rule.
 #[async_trait]
 pub trait UserStore: fmt::Debug + Send + Sync {
-    /// Inserts a user and returns it as stored.
+    /// Inserts a user and returns it as stored. An id that is taken is an error, and the user who has it stays as they are.
     ///
     /// # Errors
     ///
@@ -239,6 +242,7 @@ pub trait UserStore: fmt::Debug + Send + Sync {
 
     /// Applies `change`, raises the user's generation by one and appends the user-wide revocation to the log of
     /// revocations, all in one transaction: either every token of the user is dead and the change is made, or neither.
+    /// Disabling a disabled user keeps the first moment.
     ///
     /// The revocation is `revocation(new_generation)`; the store appends it as it is.
     /// Returns the user after the change and the revocation that was appended. `None` when there is no such user, or the

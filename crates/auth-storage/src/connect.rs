@@ -136,6 +136,7 @@ pub struct Database {
 
 /// How many connections a pool has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PoolStats {
     /// Open connections.
     pub open: u32,

@@ -1,112 +1,97 @@
 //! The rules of [`RevocationLog`](crate::RevocationLog).
 
-use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::future::{join, join_all};
+use futures_util::future::join;
 
-use super::{Check, Stores, check, claims_of, ensure, insert, instant, logout_of, some_claims, unexpected};
-use crate::blacklist::{Position, Purged, Revocation, RevocationReason, RevocationTarget};
-use crate::token::Claims;
-use crate::user::UserChange;
+use super::executor::{pass, race};
+use super::samples::{
+    claims_of, covers, everywhere, insert, logout_of, logouts, revoke_all, some_claims, unexpected, whole,
+};
+use super::{Backend, Finding, Stores, ensure, rules};
+use crate::blacklist::{Position, Revocation, RevocationReason};
+use crate::user::{Generation, UserChange};
 
-pub(super) const CHECKS: &[Check] = &[
-    check!(
-        reads_your_writes,
+rules! { ($) __conformance_log:
+    reads_your_writes:
         "what append acknowledged is covered and read at once",
-        "a token is accepted after its logout was answered"
-    ),
-    check!(
-        keeps_every_field,
+        "a token is accepted after its logout was answered";
+    keeps_every_field:
         "an entry is read back exactly as appended, for every reason",
-        "an entry is forgotten before its token expires"
-    ),
-    check!(
-        appending_is_idempotent,
+        "an entry is forgotten before its token expires";
+    appending_is_idempotent:
         "a target that is in the log is not appended again, not even within one batch",
-        "every repetition of a logout makes the log longer"
-    ),
-    check!(
-        positions_are_consecutive,
+        "every repetition of a logout makes the log longer";
+    positions_are_consecutive:
         "positions count appended entries from one, and a page starts after the asked position",
-        "a reader that remembers a position skips an entry"
-    ),
-    check!(
-        gapless_under_concurrency,
+        "a reader that remembers a position skips an entry";
+    large_batches_are_kept_whole:
+        "a batch of more than a thousand is appended whole and in its order",
+        "a limit of the database on one statement loses the logouts of a busy second";
+    gapless_under_concurrency:
         "a reader that polls by position beside many writers misses nothing",
-        "an entry that commits late is never seen by other nodes"
-    ),
-    check!(
-        races_append_once,
+        "an entry that commits late is never seen by other nodes";
+    changes_take_their_turn:
+        "changes of users and logouts at once share one order without gap or repetition",
+        "a password change takes the position of a logout, and one of the two is never read";
+    races_append_once:
         "many who append one target at once append it once",
-        "two nodes that log out one token make two entries, or one of them fails"
-    ),
-    check!(
-        purge_is_bounded_and_exact,
-        "purging removes expired entries only, at most as many as asked for",
-        "a revoked token comes back to life, or a purge locks the table for minutes"
-    ),
-    check!(
-        purge_keeps_the_head,
-        "purging never moves the head back, and the identity stays",
-        "positions are given out twice and a reader skips the second"
-    ),
-    check!(
-        purge_leaves_a_trace,
-        "a page says up to which expiry entries may have been purged, and never takes it back",
-        "a purge by a node whose clock is ahead brings logged-out tokens back on all others"
-    ),
-    check!(
-        purged_is_not_forgotten,
-        "what a purged entry covered stays covered, and a token that outlives what was purged is good",
-        "a token comes back to life once its revocation was purged too early"
-    ),
-];
+        "two nodes that log out one token make two entries, or one of them fails";
+    generations_have_entries_of_their_own:
+        "each generation of a user is a target of its own, and covers what is below it only",
+        "the second logout everywhere revokes nothing, or the next login is refused";
+}
 
-async fn reads_your_writes(stores: Stores) -> Result<(), String> {
+async fn reads_your_writes(backend: &dyn Backend) -> Result<(), Finding> {
+    let log = backend.open().await.log;
     let (revoked, good) = (some_claims()?, some_claims()?);
-    ensure!(!stores.log.covers(&revoked).await.map_err(unexpected)?, "an empty log covers a token");
-    ensure!(stores.log.append(&[logout_of(&revoked)]).await.map_err(unexpected)? == 1, "appending one was not one new");
-    ensure!(stores.log.covers(&revoked).await.map_err(unexpected)?, "the revoked token is not covered");
-    ensure!(!stores.log.covers(&good).await.map_err(unexpected)?, "another token is covered");
-    ensure!(stores.log.append(&[]).await.map_err(unexpected)? == 0, "appending nothing was something");
+    ensure!(!covers(&*log, &revoked).await?, "an empty log covers a token");
+    ensure!(log.append(&[logout_of(&revoked)]).await.map_err(unexpected)? == 1, "appending one was not one new");
+    ensure!(covers(&*log, &revoked).await?, "the revoked token is not covered");
+    ensure!(!covers(&*log, &good).await?, "another token is covered");
+    let (head, entries) = whole(&*log).await?;
+    ensure!(head == Position(1) && entries.len() == 1, "after one entry the log is {head:?}, {entries:?}");
+    ensure!(log.append(&[]).await.map_err(unexpected)? == 0, "appending nothing was something");
     Ok(())
 }
 
-async fn keeps_every_field(stores: Stores) -> Result<(), String> {
+async fn keeps_every_field(backend: &dyn Backend) -> Result<(), Finding> {
+    let log = backend.open().await.log;
     let mut batch = Vec::new();
     for (number, reason) in (0..).zip(RevocationReason::ALL) {
         let later = Duration::from_secs(number);
         let revocation = logout_of(&some_claims()?);
-        batch.push(Revocation { reason, expires_at: revocation.expires_at + later, ..revocation });
+        let revoked_at = revocation.revoked_at + Duration::from_micros(123_456);
+        batch.push(Revocation { reason, expires_at: revocation.expires_at + later, revoked_at, ..revocation });
     }
-    stores.log.append(&batch).await.map_err(unexpected)?;
-    let page = stores.log.read_after(Position(0), 100).await.map_err(unexpected)?;
-    let read: Vec<_> = page.entries.iter().map(|(_, revocation)| *revocation).collect();
+    log.append(&batch).await.map_err(unexpected)?;
+    let (_, entries) = whole(&*log).await?;
+    let read: Vec<_> = entries.into_iter().map(|(_, revocation)| revocation).collect();
     ensure!(read == batch, "appended {batch:?} and read {read:?}");
     Ok(())
 }
 
-async fn appending_is_idempotent(stores: Stores) -> Result<(), String> {
+async fn appending_is_idempotent(backend: &dyn Backend) -> Result<(), Finding> {
+    let log = backend.open().await.log;
     let (one, two) = (logout_of(&some_claims()?), logout_of(&some_claims()?));
-    ensure!(
-        stores.log.append(&[one, one]).await.map_err(unexpected)? == 1,
-        "a target twice in a batch was not one new"
-    );
-    ensure!(stores.log.append(&[one, two]).await.map_err(unexpected)? == 1, "one known and one new was not one new");
-    ensure!(stores.log.append(&[two]).await.map_err(unexpected)? == 0, "a known target was new");
-    let page = stores.log.read_after(Position(0), 100).await.map_err(unexpected)?;
-    ensure!(page.entries.len() == 2 && page.head == Position(2), "two targets left the log as {page:?}");
+    ensure!(log.append(&[one, one]).await.map_err(unexpected)? == 1, "a target twice in a batch was not one new");
+    ensure!(log.append(&[one, two]).await.map_err(unexpected)? == 1, "one known and one new was not one new");
+    ensure!(log.append(&[two]).await.map_err(unexpected)? == 0, "a known target was new");
+    let log = whole(&*log).await?;
+    let expected = vec![(Position(1), one), (Position(2), two)];
+    ensure!(log == (Position(2), expected), "two targets left the log as {log:?}");
     Ok(())
 }
 
-async fn positions_are_consecutive(stores: Stores) -> Result<(), String> {
+async fn positions_are_consecutive(backend: &dyn Backend) -> Result<(), Finding> {
+    let log = backend.open().await.log;
     for size in [1, 3, 2] {
-        let batch = (0..size).map(|_| some_claims().map(|claims| logout_of(&claims))).collect::<Result<Vec<_>, _>>()?;
-        stores.log.append(&batch).await.map_err(unexpected)?;
+        log.append(&logouts(size)?).await.map_err(unexpected)?;
     }
     for (after, limit, expected) in [(0, 100, 1..7), (2, 2, 3..5), (6, 100, 7..7), (60, 100, 61..61)] {
-        let page = stores.log.read_after(Position(after), limit).await.map_err(unexpected)?;
+        let page = log.read_after(Position(after), limit).await.map_err(unexpected)?;
         let positions: Vec<_> = page.entries.iter().map(|(position, _)| position.0).collect();
         ensure!(positions == expected.collect::<Vec<_>>(), "reading after {after} gave the positions {positions:?}");
         ensure!(page.head == Position(6), "reading after {after} gave the head {:?}", page.head);
@@ -114,22 +99,79 @@ async fn positions_are_consecutive(stores: Stores) -> Result<(), String> {
     Ok(())
 }
 
-async fn gapless_under_concurrency(stores: Stores) -> Result<(), String> {
-    const WRITERS: u64 = 12;
-    const BATCHES: u64 = 5;
-    let done = Cell::new(0);
-    let writers = join_all((0..WRITERS).map(|_| async {
-        for _ in 0..BATCHES {
-            let batch = [logout_of(&some_claims()?), logout_of(&some_claims()?)];
-            stores.log.append(&batch).await.map_err(unexpected)?;
-        }
-        done.set(done.get() + 1);
-        Ok::<(), String>(())
-    }));
+async fn large_batches_are_kept_whole(backend: &dyn Backend) -> Result<(), Finding> {
+    let log = backend.open().await.log;
+    let batch = logouts(1_100)?;
+    let appended = log.append(&batch).await.map_err(unexpected)?;
+    ensure!(appended == 1_100, "of a batch of 1100 new targets {appended} were new");
+    let (head, entries) = whole(&*log).await?;
+    let read: Vec<_> = entries.into_iter().map(|(_, revocation)| revocation).collect();
+    ensure!(head == Position(1_100), "a batch of 1100 left the head at {head:?}");
+    ensure!(read == batch, "a batch of 1100 was read back as {} entries, or in another order", read.len());
+    Ok(())
+}
+
+async fn gapless_under_concurrency(backend: &dyn Backend) -> Result<(), Finding> {
+    const WRITERS: usize = 12;
+    const BATCHES: usize = 5;
+    let stores = backend.open().await;
+    let mut writers = Vec::new();
+    for _ in 0..WRITERS {
+        let (log, batches) = (stores.log.clone(), (0..BATCHES).map(|_| logouts(2)).collect::<Result<Vec<_>, _>>()?);
+        writers.push(async move {
+            for batch in batches {
+                log.append(&batch).await?;
+            }
+            Ok(())
+        });
+    }
+    let seen = poll_beside(backend, &stores, writers).await?;
+    let all = WRITERS * BATCHES * 2;
+    ensure!(seen == all, "{all} were appended and the polling reader saw {seen}");
+    Ok(())
+}
+
+async fn changes_take_their_turn(backend: &dyn Backend) -> Result<(), Finding> {
+    const EACH: usize = 8;
+    let stores = backend.open().await;
+    let mut writers = Vec::new();
+    for number in 0..EACH {
+        let id = insert(&*stores.users, &format!("user{number}")).await?.id;
+        let (users, log, batch) = (stores.users.clone(), stores.log.clone(), logouts(1)?);
+        writers.push(async move {
+            users.change_and_revoke(id, UserChange::LogoutEverywhere, &revoke_all(id)).await?;
+            log.append(&batch).await?;
+            Ok(())
+        });
+    }
+    let seen = poll_beside(backend, &stores, writers).await?;
+    ensure!(seen == EACH * 2, "{} were appended and the polling reader saw {seen}", EACH * 2);
+    let (head, _) = whole(&*stores.log).await?;
+    ensure!(head == Position(EACH as u64 * 2), "{} entries left the head at {head:?}", EACH * 2);
+    Ok(())
+}
+
+/// Runs writers and, beside them, a reader that remembers the last position it saw. Returns how many entries it saw.
+async fn poll_beside<F>(backend: &dyn Backend, stores: &Stores, writers: Vec<F>) -> Result<usize, Finding>
+where
+    F: Future<Output = Result<(), crate::StoreError>> + Send + 'static,
+{
+    let (count, done) = (writers.len(), Arc::new(AtomicUsize::new(0)));
+    let counted: Vec<_> = writers
+        .into_iter()
+        .map(|writer| {
+            let done = Arc::clone(&done);
+            async move {
+                let result = writer.await;
+                done.fetch_add(1, Ordering::SeqCst);
+                result
+            }
+        })
+        .collect();
     let reader = async {
         let (mut last, mut seen) = (Position(0), 0);
         loop {
-            let finished = done.get() == WRITERS;
+            let finished = done.load(Ordering::SeqCst) == count;
             let page = stores.log.read_after(last, 7).await.map_err(unexpected)?;
             for (position, _) in &page.entries {
                 ensure!(*position > last, "{position:?} came after {last:?}");
@@ -140,119 +182,51 @@ async fn gapless_under_concurrency(stores: Stores) -> Result<(), String> {
             if finished && page.entries.is_empty() {
                 return Ok(seen);
             }
+            // A reader that never waits would keep writers on this thread from their turns.
+            pass(1).await;
         }
     };
-    let (written, seen) = join(writers, reader).await;
-    written.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let (seen, all): (u64, u64) = (seen?, WRITERS * BATCHES * 2);
-    ensure!(seen == all, "{all} were appended and the polling reader saw {seen}");
-    Ok(())
+    let (written, seen) = join(race(backend, counted), reader).await;
+    for result in written? {
+        result.map_err(unexpected)?;
+    }
+    seen
 }
 
-async fn races_append_once(stores: Stores) -> Result<(), String> {
+async fn races_append_once(backend: &dyn Backend) -> Result<(), Finding> {
+    let log = backend.open().await.log;
     let claims = some_claims()?;
     let racers = (0..12).map(|_| {
-        let log = stores.log.clone();
+        let log = log.clone();
         async move { log.append(&[logout_of(&claims)]).await }
     });
     let mut new = 0;
-    for result in join_all(racers).await {
+    for result in race(backend, racers.collect::<Vec<_>>()).await? {
         new += result.map_err(unexpected)?;
     }
-    let page = stores.log.read_after(Position(0), 100).await.map_err(unexpected)?;
-    ensure!(new == 1 && page.entries.len() == 1, "twelve racers appended {new}, the log holds {}", page.entries.len());
-    Ok(())
-}
-
-async fn purge_is_bounded_and_exact(stores: Stores) -> Result<(), String> {
-    let mut claims = Vec::new();
-    for seconds in 0..10 {
-        let mut one = some_claims()?;
-        one.expires_at = instant() + Duration::from_secs(seconds);
-        claims.push(one);
-    }
-    let batch: Vec<_> = claims.iter().map(logout_of).collect();
-    stores.log.append(&batch).await.map_err(unexpected)?;
-    let before = instant() + Duration::from_secs(5);
-    for expected in [2, 2, 1, 0] {
-        let removed = stores.log.purge(before, 2).await.map_err(unexpected)?;
-        ensure!(removed == expected, "a purge of at most 2 removed {removed} where {expected} was right");
-    }
-    for (seconds, one) in claims.iter().enumerate() {
-        let page = stores.log.read_after(Position(0), 100).await.map_err(unexpected)?;
-        let there = page.entries.iter().any(|(_, entry)| entry.covers(one));
-        ensure!(there == (seconds >= 5), "after purging below 5 it is {there} that the entry of {seconds} is there");
-    }
-    Ok(())
-}
-
-async fn purge_leaves_a_trace(stores: Stores) -> Result<(), String> {
-    let user = insert(stores.users.as_ref(), "ada").await?;
-    let after = |hours: u64| instant() + Duration::from_secs(3600 * hours);
-    let everywhere = |below| Revocation {
-        target: RevocationTarget::User { id: user.id, below },
-        expires_at: after(3),
-        revoked_at: instant(),
-        reason: RevocationReason::LogoutEverywhere,
-    };
-    for hours in [2, 1, 9] {
-        let entry = Revocation { expires_at: after(hours), ..logout_of(&some_claims()?) };
-        stores.log.append(&[entry]).await.map_err(unexpected)?;
-    }
-    let change = UserChange::LogoutEverywhere;
-    stores.users.change_and_revoke(user.id, change, &everywhere).await.map_err(unexpected)?;
-    let nothing = Purged::default();
-    for (before, limit, expected) in [
-        (after(1), 9, nothing),
-        (after(8), 1, Purged { tokens: after(1), ..nothing }),
-        (after(8), 9, Purged { tokens: after(2), users: after(3) }),
-        (after(2), 9, Purged { tokens: after(2), users: after(3) }),
-    ] {
-        stores.log.purge(before, limit).await.map_err(unexpected)?;
-        let page = stores.log.read_after(Position(0), 10).await.map_err(unexpected)?;
-        ensure!(page.purged == expected, "purged at most {limit} and the page says {:?}", page.purged);
-    }
-    Ok(())
-}
-
-async fn purged_is_not_forgotten(stores: Stores) -> Result<(), String> {
-    let user = insert(stores.users.as_ref(), "ada").await?;
-    let (logged_out, of_user) = (some_claims()?, claims_of(user.id, user.generation)?);
-    let later = Duration::from_secs(1);
-    let expires_at = logged_out.expires_at;
-    let everywhere = |below| Revocation {
-        target: RevocationTarget::User { id: user.id, below },
-        expires_at: expires_at + later,
-        revoked_at: instant(),
-        reason: RevocationReason::LogoutEverywhere,
-    };
-    stores.log.append(&[logout_of(&logged_out)]).await.map_err(unexpected)?;
-    let change = UserChange::LogoutEverywhere;
-    stores.users.change_and_revoke(user.id, change, &everywhere).await.map_err(unexpected)?;
-    let removed = stores.log.purge(expires_at + 2 * later, 10).await.map_err(unexpected)?;
-    ensure!(removed == 2, "the purge removed {removed} of two expired entries");
-    ensure!(stores.log.covers(&logged_out).await.map_err(unexpected)?, "the logged-out token is good again");
-    // Far beyond what was purged, so that only the generation can tell.
-    let of_user = Claims { expires_at: expires_at + 3 * later, ..of_user };
-    ensure!(stores.log.covers(&of_user).await.map_err(unexpected)?, "the token of the lower generation is good again");
-    let fresh = Claims { expires_at: expires_at + later, ..claims_of(user.id, user.generation.next())? };
-    ensure!(!stores.log.covers(&fresh).await.map_err(unexpected)?, "a token that outlives what was purged is refused");
-    Ok(())
-}
-
-async fn purge_keeps_the_head(stores: Stores) -> Result<(), String> {
-    let first = some_claims()?;
-    stores.log.append(&[logout_of(&first)]).await.map_err(unexpected)?;
-    let before = stores.log.read_after(Position(0), 10).await.map_err(unexpected)?;
-    let removed = stores.log.purge(instant() + Duration::from_secs(86_400), 10).await.map_err(unexpected)?;
-    ensure!(removed == 1, "the purge removed {removed}");
-    let emptied = stores.log.read_after(Position(0), 10).await.map_err(unexpected)?;
+    let (head, entries) = whole(&*log).await?;
     ensure!(
-        emptied.head == Position(1) && emptied.identity == before.identity && emptied.entries.is_empty(),
-        "after the purge the log is {emptied:?}"
+        (new, head, entries.len()) == (1, Position(1), 1),
+        "twelve racers appended {new}, the head is {head:?} and the log holds {}",
+        entries.len()
     );
-    stores.log.append(&[logout_of(&some_claims()?)]).await.map_err(unexpected)?;
-    let page = stores.log.read_after(Position(1), 10).await.map_err(unexpected)?;
-    ensure!(page.entries.first().map(|entry| entry.0) == Some(Position(2)), "after the purge came {page:?}");
+    Ok(())
+}
+
+async fn generations_have_entries_of_their_own(backend: &dyn Backend) -> Result<(), Finding> {
+    let log = backend.open().await.log;
+    let (user, other) = (some_claims()?.user_id, some_claims()?.user_id);
+    for below in [2, 3] {
+        let appended = log.append(&[everywhere(user, Generation::new(below))]).await.map_err(unexpected)?;
+        ensure!(appended == 1, "the entry for generation {below} was not new");
+        for generation in 0..5 {
+            let covered = covers(&*log, &claims_of(user, Generation::new(generation))?).await?;
+            ensure!(
+                covered == (generation < below),
+                "below {below}, a token of generation {generation}: covered is {covered}"
+            );
+        }
+    }
+    ensure!(!covers(&*log, &claims_of(other, Generation::default())?).await?, "another user's token is covered");
     Ok(())
 }

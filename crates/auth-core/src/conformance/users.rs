@@ -2,74 +2,77 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
-
-use super::{Check, Stores, check, claims_of, ensure, insert, instant, new_user, taken, unexpected};
-use crate::blacklist::{Position, Revocation, RevocationReason, RevocationTarget};
-use crate::email::Email;
+use super::executor::race;
+use super::samples::{
+    claims_of, covers, email, everywhere, insert, instant, new_user, revoke_all, some_id, taken, unexpected, username,
+    whole,
+};
+use super::{Backend, Finding, ensure, rules};
+use crate::blacklist::Position;
+use crate::email::MAX_EMAIL_BYTES;
 use crate::password::PasswordHash;
-use crate::user::{Generation, UserChange, UserId};
-use crate::username::Username;
+use crate::user::{Generation, UserChange};
+use crate::username::MAX_USERNAME_CHARS;
 
-pub(super) const CHECKS: &[Check] = &[
-    check!(
-        returns_what_was_inserted,
+rules! { ($) __conformance_users:
+    returns_what_was_inserted:
         "a user is read back exactly as inserted",
-        "a name loses characters or a time its fraction"
-    ),
-    check!(absence_is_none, "what does not exist is None, never an error", "an unknown user becomes a 500"),
-    check!(
-        finds_by_key,
+        "a name loses characters or a time its fraction";
+    keeps_the_longest:
+        "the longest address, name and hash that the types allow are kept whole",
+        "a column that is too short cuts a hash, and its owner can never log in";
+    absence_is_none:
+        "what does not exist is None, never an error",
+        "an unknown user becomes an internal error, which tells a stranger who is registered";
+    finds_by_key:
         "e-mail addresses and usernames are compared by their keys",
-        "one person registers twice by changing the case"
-    ),
-    check!(
-        keys_that_differ_differ,
+        "one person registers twice by changing the case";
+    keys_that_differ_differ:
         "keys that differ by an accent or a trailing mark are two users",
-        "a database's lax collation takes one person's address for another's"
-    ),
-    check!(
-        conflict_names_the_field,
+        "a lax collation takes one person's address for another's";
+    conflict_names_the_field:
         "a conflict says which field is taken, the e-mail address first, and writes nothing",
-        "the client is told to log in when only the name is taken"
-    ),
-    check!(
-        one_winner,
+        "the client is told to log in when only the name is taken";
+    taken_id_overwrites_nobody:
+        "an insertion with the id of another user fails and leaves that user alone",
+        "an upsert hands an account to a stranger";
+    one_winner_of_an_address:
         "of many who insert one e-mail address at once exactly one wins",
-        "check-then-insert makes two accounts of one address"
-    ),
-    check!(pages_by_id, "listing goes by id, without gaps or repetition", "a page skips or repeats a user"),
-    check!(
-        promotion_is_kept,
+        "check-then-insert makes two accounts of one address";
+    losers_of_a_name_are_told:
+        "of many who insert one username at once exactly one wins, and the others are told it is the name",
+        "a loser is told that the account exists, and tries to log in to a stranger's";
+    pages_by_id:
+        "listing goes by id, without gaps or repetition, and starts after the asked id",
+        "a page skips or repeats a user";
+    promotion_is_kept:
         "promoting and enabling are kept and can be repeated",
-        "an operator's second try fails or undoes the first"
-    ),
-    check!(
-        change_raises_generation_and_appends,
-        "a change that ends tokens raises the generation and appends to the log in one step",
-        "the user is disabled but the tokens live on, or the other way round"
-    ),
-    check!(
-        no_generation_is_lost,
+        "an operator's second try fails or undoes the first";
+    change_is_made_and_appended:
+        "a change that ends tokens is made, raises the generation by one and appends to the log",
+        "the user is disabled but the tokens live on, or the other way round";
+    change_spares_the_rest:
+        "a change touches one user and one field",
+        "disabling one account logs out another, or takes away a right";
+    disabled_since_the_first_time:
+        "disabling twice keeps the first moment",
+        "the record of when an account was closed is overwritten";
+    no_generation_is_lost:
         "many concurrent changes each get a generation of their own",
-        "two changes raise the generation to one number and one of them revokes nothing"
-    ),
-    check!(
-        changes_a_password_only_from_the_current_hash,
+        "two changes raise the generation to one number and one of them revokes nothing";
+    changes_a_password_only_from_the_current_hash:
         "a password is changed from a hash only while that is the stored one, and by one of many at once",
-        "whoever knows an old password changes the new one, or two changes both believe they won"
-    ),
-    check!(
-        replaces_only_the_current_hash,
-        "a hash is replaced only if it is still the one that was read",
-        "an upgrade of an old hash overwrites a password changed meanwhile"
-    ),
-];
+        "whoever knows an old password changes the new one, or two changes both believe they won";
+    replaces_only_the_current_hash:
+        "a hash is replaced only if it is still the one that was read, and the generation stays",
+        "an upgrade of an old hash overwrites a password changed meanwhile";
+}
 
-async fn returns_what_was_inserted(stores: Stores) -> Result<(), String> {
+async fn returns_what_was_inserted(backend: &dyn Backend) -> Result<(), Finding> {
+    let stores = backend.open().await;
     let mut new = new_user("ada")?;
-    new.username = Username::parse("Äda 💡 o'Neil").map_err(unexpected)?;
-    new.email = Email::parse("Ada.Lovelace+tag@Bücher.example").map_err(unexpected)?;
+    new.username = username("Äda 💡 o'Neil")?;
+    new.email = email("Ada.Lovelace+tag@Bücher.example")?;
     new.admin = true;
     new.registered_on += Duration::from_micros(123_456);
     let user = stores.users.insert(new.clone()).await.map_err(unexpected)?;
@@ -88,42 +91,73 @@ async fn returns_what_was_inserted(stores: Stores) -> Result<(), String> {
     Ok(())
 }
 
-async fn absence_is_none(stores: Stores) -> Result<(), String> {
-    let nobody = UserId::generate(instant()).map_err(unexpected)?;
-    let email = Email::parse("nobody@example.org").map_err(unexpected)?;
+/// A hash of this many characters is stored whole: argon2 with long parameters, salt and output stays below.
+const LONG_HASH: usize = 255;
+
+async fn keeps_the_longest(backend: &dyn Backend) -> Result<(), Finding> {
+    let stores = backend.open().await;
+    let mut new = new_user("long")?;
+    // 64 bytes before the `@` and labels of at most 63 are what RFC 5321 §4.5.3.1 and RFC 1035 §2.3.4 allow.
+    let address = format!("{}@{}.{}.{}", "l".repeat(64), "d".repeat(63), "e".repeat(63), "f".repeat(61));
+    ensure!(address.len() == MAX_EMAIL_BYTES, "the address has {} bytes, so the check is wrong", address.len());
+    new.email = email(&address)?;
+    new.username = username(&"𝒜💡".repeat(MAX_USERNAME_CHARS / 2))?;
+    new.password_hash = PasswordHash::new("h".repeat(LONG_HASH));
+    stores.users.insert(new.clone()).await.map_err(unexpected)?;
+    let stored = stores.users.find_credentials(&new.email).await.map_err(unexpected)?;
+    let Some(stored) = stored else { return Err(Finding::Broken("the longest address is not found".to_owned())) };
+    ensure!(
+        (&stored.user.email, &stored.user.username) == (&new.email, &new.username),
+        "inserted {new:?} and read {:?}",
+        stored.user
+    );
+    ensure!(
+        stored.password_hash == new.password_hash,
+        "a hash of {LONG_HASH} characters came back with {}",
+        stored.password_hash.expose_hash().len()
+    );
+    Ok(())
+}
+
+async fn absence_is_none(backend: &dyn Backend) -> Result<(), Finding> {
+    let stores = backend.open().await;
+    let nobody = some_id()?;
+    let unknown = stores.users.find_credentials(&email("nobody@example.org")?).await.map_err(unexpected)?;
+    ensure!(unknown.is_none(), "an unknown e-mail address was found");
     ensure!(stores.users.find_by_id(nobody).await.map_err(unexpected)?.is_none(), "an unknown id was found");
-    ensure!(stores.users.find_credentials(&email).await.map_err(unexpected)?.is_none(), "an unknown e-mail was found");
     ensure!(stores.users.promote(nobody).await.map_err(unexpected)?.is_none(), "nobody was promoted");
     ensure!(stores.users.enable(nobody).await.map_err(unexpected)?.is_none(), "nobody was enabled");
     ensure!(stores.users.list(None, 10).await.map_err(unexpected)?.is_empty(), "an empty store lists users");
     let changed = stores.users.change_and_revoke(nobody, UserChange::LogoutEverywhere, &revoke_all(nobody)).await;
     ensure!(changed.map_err(unexpected)?.is_none(), "nobody was logged out");
-    let page = stores.log.read_after(Position(0), 10).await.map_err(unexpected)?;
-    ensure!(page.entries.is_empty() && page.head == Position(0), "a change of nobody was logged: {page:?}");
+    let log = whole(&*stores.log).await?;
+    ensure!(log == (Position(0), Vec::new()), "a change of nobody was logged: {log:?}");
     let hash = PasswordHash::new("x".to_owned());
     ensure!(!stores.users.replace_hash(nobody, &hash, &hash).await.map_err(unexpected)?, "nobody's hash was replaced");
     Ok(())
 }
 
-async fn finds_by_key(stores: Stores) -> Result<(), String> {
+async fn finds_by_key(backend: &dyn Backend) -> Result<(), Finding> {
+    let stores = backend.open().await;
     insert(&*stores.users, "Ada").await?;
-    let email = Email::parse("ADA@EXAMPLE.ORG").map_err(unexpected)?;
+    let spelling = email("ADA@EXAMPLE.ORG")?;
     ensure!(
-        stores.users.find_credentials(&email).await.map_err(unexpected)?.is_some(),
+        stores.users.find_credentials(&spelling).await.map_err(unexpected)?.is_some(),
         "another spelling of the e-mail address was not found"
     );
     let mut twin = new_user("someone")?;
-    twin.email = email;
+    twin.email = spelling;
     let result = stores.users.insert(twin).await;
     ensure!(taken(&result) == Some("email"), "another spelling of the e-mail address gave {result:?}");
     let mut twin = new_user("someone")?;
-    twin.username = Username::parse("aDA").map_err(unexpected)?;
+    twin.username = username("aDA")?;
     let result = stores.users.insert(twin).await;
     ensure!(taken(&result) == Some("username"), "another spelling of the username gave {result:?}");
     Ok(())
 }
 
-async fn keys_that_differ_differ(stores: Stores) -> Result<(), String> {
+async fn keys_that_differ_differ(backend: &dyn Backend) -> Result<(), Finding> {
+    let stores = backend.open().await;
     for name in ["resume", "résumé", "strasse", "straße", "a_b", "axb", "a%b"] {
         let result = stores.users.insert(new_user(name)?).await;
         ensure!(result.is_ok(), "{name:?} was refused: {result:?}");
@@ -131,12 +165,13 @@ async fn keys_that_differ_differ(stores: Stores) -> Result<(), String> {
     Ok(())
 }
 
-async fn conflict_names_the_field(stores: Stores) -> Result<(), String> {
+async fn conflict_names_the_field(backend: &dyn Backend) -> Result<(), Finding> {
+    let stores = backend.open().await;
     insert(&*stores.users, "ada").await?;
     let mut both = new_user("ada")?;
     let result = stores.users.insert(both.clone()).await;
     ensure!(taken(&result) == Some("email"), "both taken gave {result:?}");
-    both.email = Email::parse("other@example.org").map_err(unexpected)?;
+    both.email = email("other@example.org")?;
     let result = stores.users.insert(both).await;
     ensure!(taken(&result) == Some("username"), "a taken username gave {result:?}");
     let users = stores.users.list(None, 10).await.map_err(unexpected)?;
@@ -144,30 +179,62 @@ async fn conflict_names_the_field(stores: Stores) -> Result<(), String> {
     Ok(())
 }
 
-async fn one_winner(stores: Stores) -> Result<(), String> {
-    let rivals = (0..16).map(|number| {
-        let users = stores.users.clone();
-        async move {
-            let mut new = new_user(&format!("rival{number}"))?;
-            new.email = Email::parse("prize@example.org").map_err(unexpected)?;
-            Ok::<_, String>(users.insert(new).await)
-        }
-    });
-    let results = join_all(rivals).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let winners = results.iter().filter(|result| result.is_ok()).count();
-    let losers = results.iter().filter(|result| taken(result) == Some("email")).count();
-    ensure!((winners, losers) == (1, 15), "{winners} won and {losers} were told \"email\": {results:?}");
+async fn taken_id_overwrites_nobody(backend: &dyn Backend) -> Result<(), Finding> {
+    let stores = backend.open().await;
+    let ada = insert(&*stores.users, "ada").await?;
+    let mut stranger = new_user("stranger")?;
+    stranger.id = ada.id;
+    let result = stores.users.insert(stranger).await;
+    ensure!(result.is_err() && taken(&result).is_none(), "an insertion with a taken id gave {result:?}");
+    let found = stores.users.find_by_id(ada.id).await.map_err(unexpected)?;
+    ensure!(found.as_ref() == Some(&ada), "the user with that id became {found:?}");
     Ok(())
 }
 
-async fn pages_by_id(stores: Stores) -> Result<(), String> {
+const RIVALS: usize = 16;
+
+async fn one_winner_of_an_address(backend: &dyn Backend) -> Result<(), Finding> {
+    compete(backend, "email").await
+}
+
+async fn losers_of_a_name_are_told(backend: &dyn Backend) -> Result<(), Finding> {
+    compete(backend, "username").await
+}
+
+/// Many insert users that differ in everything but `field`.
+async fn compete(backend: &dyn Backend, field: &'static str) -> Result<(), Finding> {
+    let stores = backend.open().await;
+    let mut rivals = Vec::new();
+    for number in 0..RIVALS {
+        let mut new = new_user(&format!("rival{number}"))?;
+        match field {
+            "email" => new.email = email("prize@example.org")?,
+            _ => new.username = username("prize")?,
+        }
+        let users = stores.users.clone();
+        rivals.push(async move { users.insert(new).await });
+    }
+    let results = race(backend, rivals).await?;
+    let winners = results.iter().filter(|result| result.is_ok()).count();
+    let losers = results.iter().filter(|result| taken(result) == Some(field)).count();
+    ensure!(
+        (winners, losers) == (1, RIVALS - 1),
+        "of {RIVALS} rivals {winners} won and {losers} were told \"{field}\": {results:?}"
+    );
+    let users = stores.users.list(None, 100).await.map_err(unexpected)?;
+    ensure!(users.len() == 1, "the race left {} users", users.len());
+    Ok(())
+}
+
+async fn pages_by_id(backend: &dyn Backend) -> Result<(), Finding> {
+    let stores = backend.open().await;
     let mut ids = Vec::new();
     for number in 0..7 {
         ids.push(insert(&*stores.users, &format!("user{number}")).await?.id);
     }
     ids.sort_unstable();
     let (mut seen, mut after) = (Vec::new(), None);
-    loop {
+    while seen.len() <= ids.len() {
         let page = stores.users.list(after, 3).await.map_err(unexpected)?;
         ensure!(page.len() <= 3, "asked for 3 and was given {}", page.len());
         let Some(last) = page.last() else { break };
@@ -178,7 +245,8 @@ async fn pages_by_id(stores: Stores) -> Result<(), String> {
     Ok(())
 }
 
-async fn promotion_is_kept(stores: Stores) -> Result<(), String> {
+async fn promotion_is_kept(backend: &dyn Backend) -> Result<(), Finding> {
+    let stores = backend.open().await;
     let user = insert(&*stores.users, "ada").await?;
     for _ in 0..2 {
         let promoted = stores.users.promote(user.id).await.map_err(unexpected)?;
@@ -198,9 +266,9 @@ async fn promotion_is_kept(stores: Stores) -> Result<(), String> {
     Ok(())
 }
 
-async fn change_raises_generation_and_appends(stores: Stores) -> Result<(), String> {
+async fn change_is_made_and_appended(backend: &dyn Backend) -> Result<(), Finding> {
+    let stores = backend.open().await;
     let user = insert(&*stores.users, "ada").await?;
-    let other = insert(&*stores.users, "bob").await?;
     stores.users.promote(user.id).await.map_err(unexpected)?;
     let before = claims_of(user.id, user.generation)?;
     let hash = PasswordHash::new("another hash".to_owned());
@@ -213,77 +281,112 @@ async fn change_raises_generation_and_appends(stores: Stores) -> Result<(), Stri
     for (number, change) in (1..).zip(changes) {
         let result = stores.users.change_and_revoke(user.id, change, &revoke_all(user.id)).await;
         let Some((changed, revocation)) = result.map_err(unexpected)? else {
-            return Err("the user was not found".to_owned());
+            return Err(Finding::Broken("the user was not found".to_owned()));
         };
         let below = Generation::new(number);
         ensure!(changed.generation == below, "change {number} gave the generation {:?}", changed.generation);
-        ensure!(
-            revocation.target == RevocationTarget::User { id: user.id, below },
-            "change {number} appended {revocation:?}"
-        );
+        ensure!(revocation == everywhere(user.id, below), "change {number} appended {revocation:?}");
     }
     let stored = stores.users.find_credentials(&user.email).await.map_err(unexpected)?;
-    let Some(stored) = stored else { return Err("the user is gone".to_owned()) };
+    let Some(stored) = stored else { return Err(Finding::Broken("the user is gone".to_owned())) };
     ensure!(
         !stored.user.admin && stored.user.disabled_at == Some(instant()) && stored.password_hash == hash,
         "the changes were not kept: {:?}",
         stored.user
     );
-    let page = stores.log.read_after(Position(0), 10).await.map_err(unexpected)?;
-    ensure!(page.entries.len() == 4 && page.head == Position(4), "four changes left the log as {page:?}");
-    ensure!(stores.log.covers(&before).await.map_err(unexpected)?, "a token from before the changes is not covered");
+    let expected = (1..=4).map(|n| (Position(n.into()), everywhere(user.id, Generation::new(n)))).collect();
+    let log = whole(&*stores.log).await?;
+    ensure!(log == (Position(4), expected), "four changes left the log as {log:?}");
+    ensure!(covers(&*stores.log, &before).await?, "a token from before the changes is not covered");
     let after = claims_of(user.id, stored.user.generation)?;
-    ensure!(!stores.log.covers(&after).await.map_err(unexpected)?, "a token of the new generation is covered");
-    let bystander = claims_of(other.id, other.generation)?;
-    ensure!(!stores.log.covers(&bystander).await.map_err(unexpected)?, "another user's token is covered");
+    ensure!(!covers(&*stores.log, &after).await?, "a token of the new generation is covered");
     Ok(())
 }
 
-async fn no_generation_is_lost(stores: Stores) -> Result<(), String> {
+async fn change_spares_the_rest(backend: &dyn Backend) -> Result<(), Finding> {
+    let stores = backend.open().await;
+    let user = insert(&*stores.users, "ada").await?;
+    let bystander = insert(&*stores.users, "bob").await?;
+    stores.users.promote(user.id).await.map_err(unexpected)?;
+    for change in [UserChange::LogoutEverywhere, UserChange::Password(PasswordHash::new("other".to_owned()))] {
+        stores.users.change_and_revoke(user.id, change, &revoke_all(user.id)).await.map_err(unexpected)?;
+    }
+    let found = stores.users.find_by_id(user.id).await.map_err(unexpected)?;
+    ensure!(
+        found.as_ref().is_some_and(|user| user.admin && user.disabled_at.is_none()),
+        "a logout and a new password left the user as {found:?}"
+    );
+    let found = stores.users.find_by_id(bystander.id).await.map_err(unexpected)?;
+    ensure!(found.as_ref() == Some(&bystander), "another user became {found:?}");
+    let claims = claims_of(bystander.id, bystander.generation)?;
+    ensure!(!covers(&*stores.log, &claims).await?, "another user's token is covered");
+    Ok(())
+}
+
+async fn disabled_since_the_first_time(backend: &dyn Backend) -> Result<(), Finding> {
+    let stores = backend.open().await;
+    let user = insert(&*stores.users, "ada").await?;
+    for later in [0, 60] {
+        let disable = UserChange::Disable(instant() + Duration::from_secs(later));
+        stores.users.change_and_revoke(user.id, disable, &revoke_all(user.id)).await.map_err(unexpected)?;
+    }
+    let found = stores.users.find_by_id(user.id).await.map_err(unexpected)?;
+    ensure!(
+        found.as_ref().is_some_and(|user| user.disabled_at == Some(instant())),
+        "disabled twice, a minute apart, the user is {found:?}"
+    );
+    Ok(())
+}
+
+async fn no_generation_is_lost(backend: &dyn Backend) -> Result<(), Finding> {
+    let stores = backend.open().await;
     let user = insert(&*stores.users, "ada").await?;
     let changes = (0..12).map(|_| {
         let users = stores.users.clone();
         async move { users.change_and_revoke(user.id, UserChange::LogoutEverywhere, &revoke_all(user.id)).await }
     });
     let mut generations = Vec::new();
-    for result in join_all(changes).await {
+    for result in race(backend, changes.collect::<Vec<_>>()).await? {
         let changed = result.map_err(unexpected)?;
         generations.extend(changed.map(|(user, _)| user.generation.number()));
     }
     generations.sort_unstable();
     ensure!(generations == (1..=12).collect::<Vec<_>>(), "twelve changes gave the generations {generations:?}");
-    let page = stores.log.read_after(Position(0), 100).await.map_err(unexpected)?;
-    ensure!(page.entries.len() == 12, "twelve changes left {} entries in the log", page.entries.len());
+    let (_, entries) = whole(&*stores.log).await?;
+    ensure!(entries.len() == 12, "twelve changes left {} entries in the log", entries.len());
     Ok(())
 }
 
-async fn changes_a_password_only_from_the_current_hash(stores: Stores) -> Result<(), String> {
+async fn changes_a_password_only_from_the_current_hash(backend: &dyn Backend) -> Result<(), Finding> {
+    let stores = backend.open().await;
     let user = insert(&*stores.users, "ada").await?;
     let hash = |text: &str| PasswordHash::new(text.to_owned());
-    let change = async |current: &str, new: &str| {
-        let change = UserChange::PasswordFrom { current: hash(current), new: hash(new) };
-        stores.users.change_and_revoke(user.id, change, &revoke_all(user.id)).await.map_err(unexpected)
-    };
-    ensure!(change("another hash", "new").await?.is_none(), "a password was changed from a hash that is not stored");
-    let page = stores.log.read_after(Position(0), 10).await.map_err(unexpected)?;
-    ensure!(page.entries.is_empty(), "a change that was refused was logged: {page:?}");
+    let from = |current: &str, new: &str| UserChange::PasswordFrom { current: hash(current), new: hash(new) };
+    let change = from("another hash", "new");
+    let changed = stores.users.change_and_revoke(user.id, change, &revoke_all(user.id)).await.map_err(unexpected)?;
+    ensure!(changed.is_none(), "a password was changed from a hash that is not stored");
+    let (head, _) = whole(&*stores.log).await?;
+    ensure!(head == Position(0), "a change that was refused was logged");
     let rivals = (0..8).map(|number| {
-        let change = &change;
-        async move { change("hash of ada", &format!("hash {number}")).await.map(|changed| changed.map(|_| number)) }
+        let (users, change) = (stores.users.clone(), from("hash of ada", &format!("hash {number}")));
+        async move { users.change_and_revoke(user.id, change, &revoke_all(user.id)).await }
     });
-    let results = join_all(rivals).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let winners: Vec<_> = results.into_iter().flatten().collect();
-    let [winner] = winners[..] else { return Err(format!("of eight who changed one hash {winners:?} won")) };
+    let mut winners = Vec::new();
+    for (number, result) in race(backend, rivals.collect::<Vec<_>>()).await?.into_iter().enumerate() {
+        winners.extend(result.map_err(unexpected)?.map(|_| number));
+    }
+    ensure!(winners.len() == 1, "of eight who changed one hash {winners:?} won");
     let stored = stores.users.find_credentials(&user.email).await.map_err(unexpected)?;
-    let Some(stored) = stored else { return Err("the user is gone".to_owned()) };
-    ensure!(stored.password_hash == hash(&format!("hash {winner}")), "the winner's hash is not the stored one");
+    let Some(stored) = stored else { return Err(Finding::Broken("the user is gone".to_owned())) };
+    ensure!(stored.password_hash == hash(&format!("hash {}", winners[0])), "the winner's hash is not the stored one");
     ensure!(stored.user.generation == Generation::new(1), "one change gave {:?}", stored.user.generation);
-    let page = stores.log.read_after(Position(0), 10).await.map_err(unexpected)?;
-    ensure!(page.entries.len() == 1, "one change left the log as {page:?}");
+    let (head, entries) = whole(&*stores.log).await?;
+    ensure!(head == Position(1) && entries.len() == 1, "one change left the log as {head:?}, {entries:?}");
     Ok(())
 }
 
-async fn replaces_only_the_current_hash(stores: Stores) -> Result<(), String> {
+async fn replaces_only_the_current_hash(backend: &dyn Backend) -> Result<(), Finding> {
+    let stores = backend.open().await;
     let user = insert(&*stores.users, "ada").await?;
     let [current, other, new] =
         ["hash of ada", "something else", "upgraded"].map(|text| PasswordHash::new(text.into()));
@@ -301,13 +404,4 @@ async fn replaces_only_the_current_hash(stores: Stores) -> Result<(), String> {
         "the replacement was not kept, or raised the generation"
     );
     Ok(())
-}
-
-fn revoke_all(id: UserId) -> impl Fn(Generation) -> Revocation + Send + Sync {
-    move |below| Revocation {
-        target: RevocationTarget::User { id, below },
-        expires_at: instant() + Duration::from_secs(3600),
-        revoked_at: instant(),
-        reason: RevocationReason::LogoutEverywhere,
-    }
 }
