@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use auth_core::PasswordPool;
 use auth_core::blacklist::SyncStats;
+use auth_core::service::UpgradeStats;
 use poem::http::{Method, StatusCode};
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
@@ -30,6 +31,7 @@ pub struct Metrics {
     in_flight: IntGauge,
     logins: IntCounterVec,
     registrations: IntCounterVec,
+    upgrades: IntCounterVec,
     token_checks: IntCounterVec,
     purged: prometheus::IntCounter,
     connections: IntGaugeVec,
@@ -90,6 +92,11 @@ impl Metrics {
             requests: counter("auth_http_requests_total", "Requests answered", &["method", "route", "status"])?,
             logins: counter("auth_logins_total", "Logins by result", &["result"])?,
             registrations: counter("auth_registrations_total", "Registrations by result", &["result"])?,
+            upgrades: counter(
+                "auth_password_upgrades_total",
+                "Old password hashes after a login: upgraded, shed for other work, superseded by a change, or failed",
+                &["result"],
+            )?,
             token_checks: counter("auth_token_checks_total", "Token checks by result", &["result"])?,
             registry,
             latency,
@@ -139,6 +146,19 @@ impl Metrics {
     /// Shows from now on what the hashing threads do.
     pub(crate) fn watch_passwords(&self, pool: PasswordPool) -> prometheus::Result<()> {
         self.registry.register(Box::new(PasswordMeters::new(pool)?))
+    }
+
+    /// Takes over what has become of old password hashes.
+    pub(crate) fn observe_upgrades(&self, stats: UpgradeStats) {
+        for (result, total) in [
+            ("upgraded", stats.upgraded),
+            ("shed", stats.shed),
+            ("superseded", stats.superseded),
+            ("failed", stats.failed),
+        ] {
+            let counter = self.upgrades.with_label_values(&[result]);
+            counter.inc_by(total.saturating_sub(counter.get()));
+        }
     }
 
     /// Takes the state of the blacklist over.

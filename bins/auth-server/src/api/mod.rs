@@ -48,6 +48,7 @@ pub struct State {
 
 impl State {
     fn metrics_text(&self) -> std::result::Result<String, prometheus::Error> {
+        self.metrics.observe_upgrades(self.service.upgrade_stats());
         self.metrics.observe_blacklist(self.blacklist.stats());
         if let Some(database) = &self.database {
             self.metrics.observe_database(database.pool_stats());
