@@ -222,7 +222,7 @@ fn password_policy(config: &Config) -> PasswordPolicy {
 
 fn codec(config: &Config) -> Result<JwtCodec, AppError> {
     let signing = match &config.signing {
-        SigningSource::Key(key) => SigningKey::clone(key),
+        SigningSource::Key { key, .. } => SigningKey::clone(key),
         SigningSource::CreatedAt(path) => {
             let secret = secret_file::read_or_create(path)
                 .map_err(|error| AppError::Secret(path.display().to_string(), error))?;

@@ -7,7 +7,9 @@
 //! | 2 | the command line makes no sense |
 //! | 78 | the configuration cannot be used (`EX_CONFIG` of sysexits) |
 
+mod keys;
 mod serve;
+mod tokens;
 mod users;
 
 use std::collections::BTreeMap;
@@ -83,6 +85,12 @@ enum Command {
     /// Manage users
     #[command(subcommand)]
     User(users::UserCommand),
+    /// Manage the blacklist of tokens
+    #[command(subcommand)]
+    Token(tokens::TokenCommand),
+    /// Manage the key that signs tokens
+    #[command(subcommand)]
+    Key(keys::KeyCommand),
     /// Print the `OpenAPI` document
     Openapi,
     /// Look at the configuration
@@ -168,6 +176,10 @@ impl Cli {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
+        if let Command::Key(command) = command {
+            command.run(&config, out)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         runtime()?.block_on(async {
             match command {
                 Command::Migrate(command) => command.run(&config, out).await,
@@ -177,6 +189,7 @@ impl Cli {
                     app.close().await;
                     outcome.map(|()| ExitCode::SUCCESS)
                 }
+                Command::Token(command) => command.run(&config, out).await.map(|()| ExitCode::SUCCESS),
                 _ => serve::run(&config).await,
             }
         })

@@ -67,7 +67,12 @@ pub enum LogFormat {
 #[derive(Debug, Clone)]
 pub enum SigningSource {
     /// A configured one.
-    Key(Box<SigningKey>),
+    Key {
+        /// The key.
+        key: Box<SigningKey>,
+        /// The variable, or the key of the configuration file, that holds it or names its file.
+        set_in: String,
+    },
     /// A random secret in this file, made when it is not there yet.
     CreatedAt(PathBuf),
     /// A random secret that ends with the process.

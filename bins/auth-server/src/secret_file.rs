@@ -2,7 +2,9 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use time::{OffsetDateTime, UtcOffset};
 
 use crate::config::Secret;
 
@@ -49,10 +51,7 @@ pub fn read_or_create(path: &Path) -> io::Result<Secret> {
     if let Some(directory) = path.parent() {
         create_data_dir(directory)?;
     }
-    let secret = random_secret()?;
-    let draft =
-        path.with_extension(format!("draft-{}", String::from_utf8_lossy(&random_secret()?.expose_secret()[..16])));
-    write_new(&draft, secret.expose_secret())?;
+    let draft = draft_of_new(path)?;
     // A hard link is made only where nothing is yet, so whoever comes second reads what the first one made.
     let linked = std::fs::hard_link(&draft, path);
     std::fs::remove_file(&draft)?;
@@ -62,6 +61,40 @@ pub fn read_or_create(path: &Path) -> io::Result<Secret> {
         Err(error) => return Err(error),
     }
     read(path)
+}
+
+/// Puts a new secret at `path` and keeps the old one beside it, under a name with the time `now`, which is returned. The
+/// new one takes its place in one step: whoever reads at any moment reads the one or the other.
+///
+/// # Errors
+///
+/// When there is no secret yet, one was retired within this very second, or the files cannot be written. Then the old one is still in its place.
+pub fn retire(path: &Path, now: OffsetDateTime) -> io::Result<PathBuf> {
+    let now = now.to_offset(UtcOffset::UTC);
+    let (year, month, day) = now.to_calendar_date();
+    let (hour, minute, second) = now.to_hms();
+    let time = format!("{year:04}{:02}{day:02}T{hour:02}{minute:02}{second:02}Z", u8::from(month));
+    let aside = path.with_extension(format!("retired-{time}"));
+    let draft = draft_of_new(path)?;
+    // A link is made only where nothing is yet: no retired secret is overwritten.
+    if let Err(error) = std::fs::hard_link(path, &aside).and_then(|()| std::fs::rename(&draft, path)) {
+        // Whatever removing it says, the first error is the one to tell.
+        let _ = std::fs::remove_file(&draft);
+        return Err(error);
+    }
+    #[cfg(unix)]
+    if let Some(directory) = path.parent() {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(aside)
+}
+
+/// A new secret in a file of its own beside `path`, complete and on disk.
+fn draft_of_new(path: &Path) -> io::Result<PathBuf> {
+    let (secret, name) = (random_secret()?, random_secret()?);
+    let draft = path.with_extension(format!("draft-{}", String::from_utf8_lossy(&name.expose_secret()[..16])));
+    write_new(&draft, secret.expose_secret())?;
+    Ok(draft)
 }
 
 fn write_new(path: &Path, secret: &[u8]) -> io::Result<()> {
@@ -75,7 +108,12 @@ fn write_new(path: &Path, secret: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-fn read(path: &Path) -> io::Result<Secret> {
+/// Reads the secret at `path`.
+///
+/// # Errors
+///
+/// When it cannot be read, or is empty.
+pub fn read(path: &Path) -> io::Result<Secret> {
     let mut file = File::open(path)?;
     let mut bytes = Vec::with_capacity(256);
     file.read_to_end(&mut bytes)?;
@@ -131,6 +169,29 @@ mod tests {
             starters.into_iter().map(|starter| starter.join().unwrap()).collect()
         });
         assert!(secrets.windows(2).all(|pair| pair[0] == pair[1]));
+    }
+
+    #[test]
+    fn a_retired_secret_is_kept_aside_and_a_new_one_is_in_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token-secret");
+        let now = OffsetDateTime::from_unix_timestamp(1_790_000_000).unwrap();
+        assert_eq!(retire(&path, now).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(dir.path().read_dir().unwrap().count(), 0, "no draft is left behind");
+
+        let old = read_or_create(&path).unwrap();
+        let aside = retire(&path, now).unwrap();
+        assert_eq!(aside, dir.path().join("token-secret.retired-20260921T141320Z"));
+        let new = read_or_create(&path).unwrap();
+        assert!(new != old && new.expose_secret().len() == 2 * SECRET_BYTES);
+        assert_eq!(read(&aside).unwrap(), old);
+        #[cfg(unix)]
+        for file in [&path, &aside] {
+            assert_eq!(std::os::unix::fs::MetadataExt::mode(&file.metadata().unwrap()) & 0o777, 0o600);
+        }
+        assert_eq!(retire(&path, now).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!((read(&path).unwrap(), read(&aside).unwrap()), (new, old), "nothing was overwritten");
+        assert_eq!(dir.path().read_dir().unwrap().count(), 2, "no draft is left behind");
     }
 
     #[test]

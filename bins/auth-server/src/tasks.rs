@@ -14,10 +14,10 @@ use crate::metrics::Metrics;
 const PURGE_INTERVAL: Duration = Duration::from_secs(10 * 60);
 
 /// How many are removed in one transaction.
-const PURGE_BATCH: u32 = 1_000;
+pub(crate) const PURGE_BATCH: u32 = 1_000;
 
 /// How long logouts get the log for themselves between two batches.
-const PURGE_PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const PURGE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Removes expired entries from the blacklist, from time to time.
 pub(crate) struct Purge {

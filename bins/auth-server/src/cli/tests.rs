@@ -32,6 +32,8 @@ fn every_command_is_understood() {
         "user logout-everywhere 01935a1e-8c00-7def-8123-456789abcdef",
         "user set-password a@b.example",
         "user set-password a@b.example --stdin",
+        "token purge",
+        "key retire",
         "openapi",
         "config check --env prod",
         "config show",

@@ -212,12 +212,14 @@ impl Reader {
                     self.problem(Setting::TokenSecret, rule);
                     return unset;
                 }
-                self.key(Setting::TokenSecret, SigningKey::from_secret(secret.expose_secret())).unwrap_or(unset)
+                let key = SigningKey::from_secret(secret.expose_secret());
+                self.key(Setting::TokenSecret, origin, key).unwrap_or(unset)
             }
             (None, Some((path, origin))) => {
                 self.show(Setting::TokenPrivateKeyFile, path.as_str(), origin);
                 let Some(pem) = self.file(Setting::TokenPrivateKeyFile, &path) else { return unset };
-                self.key(Setting::TokenPrivateKeyFile, SigningKey::from_pem(pem.expose_secret())).unwrap_or(unset)
+                let key = SigningKey::from_pem(pem.expose_secret());
+                self.key(Setting::TokenPrivateKeyFile, origin, key).unwrap_or(unset)
             }
             (None, None) => {
                 if profile == Profile::Prod {
@@ -259,9 +261,16 @@ impl Reader {
         keys
     }
 
-    fn key<E: fmt::Display>(&mut self, setting: Setting, key: Result<SigningKey, E>) -> Option<SigningSource> {
+    fn key<E: fmt::Display>(
+        &mut self,
+        setting: Setting,
+        origin: Origin,
+        key: Result<SigningKey, E>,
+    ) -> Option<SigningSource> {
         match key {
-            Ok(key) => Some(SigningSource::Key(Box::new(key))),
+            Ok(key) => {
+                Some(SigningSource::Key { key: Box::new(key), set_in: self.layers.name_of_value(setting, origin) })
+            }
             Err(error) => {
                 self.problem(setting, error.to_string());
                 None

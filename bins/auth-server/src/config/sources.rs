@@ -139,6 +139,23 @@ pub(super) struct Layers {
 }
 
 impl Layers {
+    /// What the value of `setting` from `origin` is called there: the variable or the key of the file, or the one that
+    /// names a file of its own.
+    pub(super) fn name_of_value(&self, setting: Setting, origin: Origin) -> String {
+        let held =
+            |values: &BTreeMap<String, String>, name: &str| values.get(name).is_some_and(|text| !text.is_empty());
+        let (variable, pointer) = (setting.variable(), setting.file_variable());
+        match origin {
+            // Both in one source is a mistake, so where the pointer is it was followed.
+            Origin::Environment => pointer.filter(|name| held(&self.env, name)).unwrap_or(variable).to_owned(),
+            Origin::File => {
+                let pointer = pointer.map(file_key).filter(|name| held(&self.file, name));
+                format!("{} of the configuration file", pointer.unwrap_or_else(|| file_key(variable)))
+            }
+            Origin::Default | Origin::Flag => variable.to_owned(),
+        }
+    }
+
     /// The value of `setting` from the highest source that has one. An empty value is no value. A secret may be in a
     /// file of its own; both in one source is a mistake.
     pub(super) fn value(&self, setting: Setting, problems: &mut Problems) -> Option<(String, Origin)> {

@@ -52,7 +52,7 @@ fn the_prod_profile_starts_with_what_it_needs_and_keeps_to_itself() {
         ("AUTH_TOKEN_SECRET", STRONG),
     ])
     .unwrap();
-    assert!(matches!(config.signing, SigningSource::Key(_)));
+    assert!(matches!(config.signing, SigningSource::Key { .. }));
     assert!(!config.docs && !config.migrate);
     assert_eq!((config.passwords.bcrypt_cost, config.passwords.min_length), (12, 8));
     assert!(config.passwords.common_list);
@@ -206,10 +206,17 @@ fn a_secret_may_be_in_a_file_but_not_in_two_places() {
     let path = file.to_str().unwrap();
     let from_file = load(&[("AUTH_TOKEN_SECRET_FILE", path)]).unwrap();
     let direct = load(&[("AUTH_TOKEN_SECRET", STRONG)]).unwrap();
-    let (SigningSource::Key(one), SigningSource::Key(other)) = (from_file.signing, direct.signing) else {
-        panic!("no key");
-    };
-    assert_eq!(one.id(), other.id());
+    let toml = dir.path().join("auth.toml");
+    std::fs::write(&toml, format!("token_secret_file = {path:?}\n")).unwrap();
+    let pointed_at = load(&[("AUTH_CONFIG", toml.to_str().unwrap())]).unwrap();
+    for (config, name) in [
+        (from_file, "AUTH_TOKEN_SECRET_FILE"),
+        (direct, "AUTH_TOKEN_SECRET"),
+        (pointed_at, "token_secret_file of the configuration file"),
+    ] {
+        let SigningSource::Key { key, set_in } = config.signing else { panic!("no key from {name}") };
+        assert_eq!((key.id(), set_in.as_str()), (SigningKey::from_secret(STRONG.as_bytes()).unwrap().id(), name));
+    }
 
     let both = load(&[("AUTH_TOKEN_SECRET", STRONG), ("AUTH_TOKEN_SECRET_FILE", path)]).unwrap_err().to_string();
     assert!(both.contains("AUTH_TOKEN_SECRET or AUTH_TOKEN_SECRET_FILE"), "{both}");

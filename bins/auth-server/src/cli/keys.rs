@@ -1,0 +1,57 @@
+//! `auth-server key …`: what an operator does with the key that signs tokens.
+
+use std::io::{self, Write};
+
+use auth_core::{BoxError, Clock as _, SigningKey, SystemClock};
+use clap::Subcommand;
+
+use crate::config::{Config, Setting, SigningSource};
+use crate::secret_file;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// End every token: put a new secret in place of the one that the server made itself
+    ///
+    /// For after a backup was restored, which has forgotten every later logout. A key that is configured is not
+    /// touched; then this says what to change.
+    Retire,
+}
+
+impl KeyCommand {
+    pub(super) fn run(self, config: &Config, out: &mut dyn Write) -> Result<(), BoxError> {
+        let Self::Retire = self;
+        let path = match &config.signing {
+            SigningSource::CreatedAt(path) => path,
+            SigningSource::Key { set_in, .. } => {
+                let listed = Setting::TokenVerifyKeyFiles.variable();
+                return Err(format!(
+                    "nothing was changed: the signing key is the operator's, set in {set_in}; put a new one there, do \
+                     not list the old one in {listed}, and restart all servers"
+                )
+                .into());
+            }
+            SigningSource::Random => {
+                return Err("nothing was changed: in this profile every start makes a new signing key".into());
+            }
+        };
+        let shown = path.display();
+        let old = secret_file::read(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => format!("nothing was changed: there is no secret in {shown} (AUTH_DATA_DIR)"),
+            _ => format!("nothing was changed: the secret in {shown} cannot be read: {error}"),
+        })?;
+        let old = SigningKey::from_secret(old.expose_secret())?;
+        if config.verifying.iter().any(|key| key.id() == old.id()) {
+            let listed = Setting::TokenVerifyKeyFiles.variable();
+            return Err(format!(
+                "nothing was changed: a file of {listed} holds the secret in {shown}, so its tokens would go on to be \
+                 accepted; remove it there first"
+            )
+            .into());
+        }
+        let aside = secret_file::retire(path, SystemClock.now())
+            .map_err(|error| format!("the secret in {shown} cannot be replaced: {error}"))?;
+        writeln!(out, "a new secret is in {shown}; the old one was kept in {}", aside.display())?;
+        writeln!(out, "restart every server that uses it: until then it goes on with the old one")?;
+        Ok(())
+    }
+}
