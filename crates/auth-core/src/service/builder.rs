@@ -1,9 +1,8 @@
 //! Putting a service together.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-
-use futures_util::future::BoxFuture;
 
 use super::upgrade::{Background, Upgrades};
 use super::{AuthService, Parts};
@@ -78,7 +77,10 @@ impl AuthServiceBuilder {
     /// Who runs what the service leaves for after an answer: the upgrade of a password hash that is of an older scheme
     /// or cost. Give the `spawn` of your runtime, as in `|task| drop(tokio::spawn(task))`. Default: nobody, and hashes
     /// stay as they are.
-    pub fn background(mut self, spawn: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static) -> Self {
+    pub fn background(
+        mut self,
+        spawn: impl Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync + 'static,
+    ) -> Self {
         self.background = Some(Background::new(spawn));
         self
     }
