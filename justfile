@@ -56,6 +56,10 @@ doc:
 test:
     bash .ci/run test
 
+# Kill nodes, crash databases and cut lines, many times over (AUTH_TORTURE_ROUNDS, 50 unless set)
+torture:
+    bash .ci/run torture
+
 # Licences, advisories, bans (needs cargo-deny)
 deny:
     bash .ci/run deny

@@ -1,5 +1,6 @@
 //! A small HTTP/1.1 client that sends exactly what it is told to, also what no decent client would send.
 
+use std::io;
 use std::net::SocketAddr;
 
 use serde_json::Value;
@@ -88,15 +89,24 @@ impl Request {
 
     /// Sends it and reads the whole answer.
     pub async fn send(self) -> Response {
+        self.try_send().await.expect("the server answers")
+    }
+
+    /// Sends it and reads the whole answer, from a server that may go away in the middle.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached, or the answer ends before it is complete: then nothing is known.
+    pub async fn try_send(self) -> io::Result<Response> {
         let length = self.body.len().to_string();
         let silent = self.body.is_empty() || !self.declares_length;
         let request = if silent { self } else { self.header("Content-Length", &length) };
-        let mut stream = TcpStream::connect(request.address).await.expect("the server accepts connections");
+        let mut stream = TcpStream::connect(request.address).await?;
         let message = [&request.head, b"\r\n".as_slice(), &request.body].concat();
-        stream.write_all(&message).await.expect("the server reads the request");
+        stream.write_all(&message).await?;
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.expect("the server answers and closes");
-        Response::parse(&answer)
+        stream.read_to_end(&mut answer).await?;
+        Response::parse(&answer).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 }
 
@@ -112,8 +122,9 @@ pub struct Response {
 }
 
 impl Response {
-    fn parse(answer: &[u8]) -> Self {
-        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("an answer has a head");
+    /// `None` if it is cut off.
+    fn parse(answer: &[u8]) -> Option<Self> {
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
         let head = std::str::from_utf8(&answer[..end]).expect("the head is text");
         let mut lines = head.split("\r\n");
         let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a status line");
@@ -122,10 +133,15 @@ impl Response {
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
         let body = &answer[end + 4..];
-        let chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
-        let body = if chunked { unchunked(body) } else { body.to_owned() };
+        let value = |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        let length: Option<usize> = value("content-length").map(|length| length.parse().expect("a length is a number"));
+        if length.is_some_and(|length| body.len() < length) {
+            return None;
+        }
+        let chunked = value("transfer-encoding") == Some("chunked");
+        let body = if chunked { unchunked(body)? } else { body.to_owned() };
         let status = status.parse().expect("a status code");
-        Self { status, headers, body: String::from_utf8(body).expect("the body is text") }
+        Some(Self { status, headers, body: String::from_utf8(body).expect("the body is text") })
     }
 
     /// The value of the first header of this name.
@@ -150,17 +166,17 @@ impl Response {
     }
 }
 
-/// The data of a body that was sent in chunks (RFC 9112 §7.1).
-fn unchunked(mut rest: &[u8]) -> Vec<u8> {
+/// The data of a body that was sent in chunks (RFC 9112 §7.1); `None` if it is cut off.
+fn unchunked(mut rest: &[u8]) -> Option<Vec<u8>> {
     let mut data = Vec::new();
     loop {
-        let end = rest.windows(2).position(|window| window == b"\r\n").expect("a chunk has a size");
+        let end = rest.windows(2).position(|window| window == b"\r\n")?;
         let size = std::str::from_utf8(&rest[..end]).expect("a chunk size is text");
         let size = usize::from_str_radix(size, 16).expect("a chunk size is hexadecimal");
         if size == 0 {
-            return data;
+            return Some(data);
         }
-        data.extend_from_slice(&rest[end + 2..end + 2 + size]);
-        rest = &rest[end + 4 + size..];
+        data.extend_from_slice(rest.get(end + 2..end + 2 + size)?);
+        rest = rest.get(end + 4 + size..)?;
     }
 }

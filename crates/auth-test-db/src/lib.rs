@@ -1,7 +1,10 @@
 //! Throw-away databases for tests: one of its own for every test, dropped at the end, also when the test fails.
 //!
 //! SQLite always runs. PostgreSQL and MySQL (or MariaDB) run when `AUTH_TEST_POSTGRES_URL` and `AUTH_TEST_MYSQL_URL`
-//! name a database from which others can be created; otherwise the test says in one line that it was skipped.
+//! name a database from which others can be created; otherwise the test says in one line that it was skipped. Where `CI`
+//! is `true` nothing may be skipped, and the test fails.
+//!
+//! For tests of what goes wrong there are a [`Proxy`] that a test can cut and an [`OwnServer`] that it can crash.
 //!
 //! ```ignore
 //! auth_test_db::on_every_database!(a_row_comes_back);
@@ -17,6 +20,12 @@ use futures_util::FutureExt as _;
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database};
 use tempfile::TempDir;
 use uuid::Uuid;
+
+mod own_server;
+mod proxy;
+
+pub use own_server::OwnServer;
+pub use proxy::{Line, Proxy};
 
 #[doc(hidden)]
 pub use tokio;
@@ -73,14 +82,12 @@ impl TestDatabase {
 /// # Panics
 ///
 /// When the test does, or when the database cannot be made.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 pub async fn run<T: Future<Output = ()>>(kind: Kind, test: impl FnOnce(TestDatabase) -> T) {
     let Some(variable) = kind.variable() else {
         return run_on_sqlite(test).await;
     };
     let Ok(server) = std::env::var(variable) else {
-        eprintln!("skipped: {variable} is not set");
-        return;
+        return skip(&format!("{variable} is not set"));
     };
     let name = format!("auth_test_{}", random_id().simple());
     execute(&server, &format!("CREATE DATABASE {name}")).await;
@@ -89,6 +96,17 @@ pub async fn run<T: Future<Output = ()>>(kind: Kind, test: impl FnOnce(TestDatab
     let force = if kind == Kind::Postgres { " WITH (FORCE)" } else { "" };
     execute(&server, &format!("DROP DATABASE {name}{force}")).await;
     outcome.unwrap_or_else(|panic| resume_unwind(panic));
+}
+
+/// Says in one line why a test does not run.
+///
+/// # Panics
+///
+/// Where `CI` is `true`: there nothing may be skipped.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn skip(why: &str) {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "nothing may be skipped in CI: {why}");
+    eprintln!("skipped: {why}");
 }
 
 async fn run_on_sqlite<T: Future<Output = ()>>(test: impl FnOnce(TestDatabase) -> T) {

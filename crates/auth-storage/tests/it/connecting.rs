@@ -6,10 +6,8 @@ use std::time::Duration;
 use auth_core::blacklist::Position;
 use auth_core::{RevocationLog, StoreErrorKind, UserStore};
 use auth_storage::{ConnectError, ConnectOptions, DatabaseKind, SeaRevocationLog, SeaUserStore, connect};
-use auth_test_db::{Kind, TestDatabase};
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use auth_test_db::{Kind, Line, Proxy, TestDatabase};
+use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
 use crate::support::{logout, new_user, number, open, query};
@@ -217,61 +215,4 @@ async fn connections_that_stall_for_ever_are_replaced(database: TestDatabase) {
     }
     assert!(failures > 0, "the line was never down");
     assert_eq!(number(&opened, "SELECT position FROM blacklist_head").await, 2);
-}
-
-/// What happens to the connections through a proxy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Line {
-    Open,
-    /// Connections are closed, also new ones.
-    Cut,
-    /// Connections that are open stay so, and nothing goes through them any more, ever. New ones are served.
-    Stalled,
-}
-
-/// A wire to a server that a test can cut.
-struct Proxy {
-    line: watch::Sender<Line>,
-}
-
-impl Proxy {
-    /// A proxy before the server of this database, and the URL through it. SQLite has no server.
-    async fn before(database: &TestDatabase) -> Option<(Self, String)> {
-        let (scheme, rest) = database.url().split_once("://")?;
-        if database.kind() == Kind::Sqlite {
-            return None;
-        }
-        let (authority, path) = rest.split_once('/')?;
-        let (user, server) = authority.rsplit_once('@')?;
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("{scheme}://{user}@{}/{path}", listener.local_addr().unwrap());
-        let (line, watched) = watch::channel(Line::Open);
-        let server = server.to_owned();
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, server.clone(), watched.clone()));
-            }
-        });
-        Some((Self { line }, url))
-    }
-
-    fn set(&self, line: Line) {
-        self.line.send(line).unwrap();
-    }
-}
-
-async fn carry(mut client: TcpStream, server: String, mut line: watch::Receiver<Line>) {
-    if *line.borrow_and_update() == Line::Cut {
-        return;
-    }
-    let mut server = TcpStream::connect(server).await.unwrap();
-    tokio::select! {
-        _ = copy_bidirectional(&mut client, &mut server) => return,
-        changed = line.changed() => if changed.is_err() { return },
-    }
-    if *line.borrow() == Line::Cut {
-        return;
-    }
-    // Both ends are kept, and nobody moves a byte.
-    std::future::pending::<()>().await;
 }

@@ -1,0 +1,122 @@
+//! A line to a database server that a test can cut, hold up and let go again.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use crate::{Kind, TestDatabase};
+
+/// What happens to the connections through a [`Proxy`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// Everything goes through.
+    Open,
+    /// Connections are closed, also new ones.
+    Cut,
+    /// Connections that are open stay so, and nothing goes through them any more, ever. New ones are served.
+    Stalled,
+    /// Nothing goes through, on new connections either, until the line changes; then everything arrives late.
+    Held,
+    /// Whatever the server answers arrives so much later.
+    Late(Duration),
+    /// Of everything that the server answers at once, only half arrives; then the connection is closed.
+    Torn,
+}
+
+/// A wire to a server that a test can cut.
+#[derive(Debug)]
+pub struct Proxy {
+    line: watch::Sender<Line>,
+}
+
+impl Proxy {
+    /// A proxy before the server of this database, and the URL through it. `None` for SQLite, which has no server.
+    ///
+    /// # Panics
+    ///
+    /// When there is no free port.
+    pub async fn before(database: &TestDatabase) -> Option<(Self, String)> {
+        if database.kind() == Kind::Sqlite {
+            return None;
+        }
+        let (scheme, rest) = database.url().split_once("://")?;
+        let (authority, path) = rest.split_once('/')?;
+        let (user, server) = authority.rsplit_once('@')?;
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
+        let url = format!("{scheme}://{user}@{}/{path}", listener.local_addr().expect("an address"));
+        let (line, watched) = watch::channel(Line::Open);
+        let server = server.to_owned();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(carry(client, server.clone(), watched.clone()));
+            }
+        });
+        Some((Self { line }, url))
+    }
+
+    /// Changes what happens, on connections that are open and on those to come.
+    pub fn set(&self, line: Line) {
+        self.line.send_replace(line);
+    }
+}
+
+/// Carries one connection until an end closes it, or the line does.
+async fn carry(client: TcpStream, server: String, mut line: watch::Receiver<Line>) {
+    let at_first = *line.borrow();
+    if at_first == Line::Cut {
+        return;
+    }
+    let Ok(server) = TcpStream::connect(server).await else { return };
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    let pump = |from, to, sender| pump(from, to, Pump { sender, at_first, line: line.clone() });
+    let (requests, answers) = (pump(from_client, to_server, End::Client), pump(from_server, to_client, End::Server));
+    tokio::select! {
+        () = requests => {}
+        () = answers => {}
+        // Also when the proxy has gone.
+        _ = line.wait_for(|line| *line == Line::Cut) => {}
+    }
+}
+
+struct Pump {
+    sender: End,
+    /// How the line was when the connection was opened.
+    at_first: Line,
+    line: watch::Receiver<Line>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Client,
+    Server,
+}
+
+/// Carries what one end sends.
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, pump: Pump) {
+    let Pump { sender, at_first, mut line } = pump;
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
+        // An error says that the proxy has gone.
+        let Ok(now) = line.wait_for(|line| *line != Line::Held).await.map(|line| *line) else { return };
+        let mut through = length;
+        match now {
+            Line::Stalled if at_first != Line::Stalled => {
+                // Both ends are kept, and nobody moves a byte.
+                std::future::pending::<()>().await;
+            }
+            Line::Late(by) if sender == End::Server => sleep(by).await,
+            Line::Torn if sender == End::Server => through = length / 2,
+            _ => {}
+        }
+        if to.write_all(&buffer[..through]).await.is_err() || through < length {
+            return;
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! A database that is put back to an earlier state, or made anew, under running nodes.
+
+use auth_storage::{ConnectOptions, Database, connect};
+use auth_test_db::{Kind, TestDatabase};
+use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
+use tokio::time::Instant;
+
+use crate::ledger::{Fate, Ledger, refuses};
+use crate::node::{Door, Node};
+use crate::{random, rounds};
+
+auth_test_db::on_every_database!(
+    a_backup_that_is_restored_is_noticed_and_what_comes_after_it_holds,
+    a_database_that_is_made_anew_is_noticed_and_what_comes_after_it_holds,
+);
+
+const TABLES: [&str; 3] = ["users", "blacklist", "blacklist_head"];
+
+async fn a_backup_that_is_restored_is_noticed_and_what_comes_after_it_holds(database: TestDatabase) {
+    let nodes = [Node::start(database.url()).await, Node::start(database.url()).await];
+    let doors = nodes.each_ref().map(Node::door);
+    let before = logged_out(&doors, "before", 3).await;
+    for table in TABLES {
+        execute(&database, &format!("CREATE TABLE backup_of_{table} AS SELECT * FROM {table}")).await;
+    }
+    for round in 0..rounds(1) {
+        let lost = logged_out(&doors, &format!("lost-{round}"), 5).await;
+        let good = tokens(&doors, &format!("good-{round}"), 10).await;
+        let reloads = reloads(&doors).await;
+
+        // All at once, as a tool does that restores into a database in use.
+        let opened = open(&database).await;
+        let restore = opened.connection().begin().await.unwrap();
+        for table in TABLES {
+            restore.execute_unprepared(&format!("DELETE FROM {table}")).await.unwrap();
+            restore.execute_unprepared(&format!("INSERT INTO {table} SELECT * FROM backup_of_{table}")).await.unwrap();
+        }
+        restore.commit().await.unwrap();
+        opened.close().await.unwrap();
+        // The same positions again, with other entries: fewer than were lost, as many, or more.
+        let after = log_out_some(&doors, good, random(10)).await;
+
+        has_reloaded(&doors, &reloads).await;
+        for known in [&before, &lost, &after] {
+            stays(&doors, known).await;
+        }
+        let fresh = Node::start(database.url()).await;
+        for known in [&before, &after] {
+            stays(&[fresh.door()], known).await;
+        }
+    }
+}
+
+async fn a_database_that_is_made_anew_is_noticed_and_what_comes_after_it_holds(database: TestDatabase) {
+    let nodes = [Node::start(database.url()).await, Node::start(database.url()).await];
+    let doors = nodes.each_ref().map(Node::door);
+    for round in 0..rounds(1) {
+        let lost = logged_out(&doors, &format!("lost-{round}"), 5).await;
+        let good = tokens(&doors, &format!("good-{round}"), 10).await;
+        let reloads = reloads(&doors).await;
+
+        make_anew(&database).await;
+        for door in &doors {
+            door.ready().await;
+        }
+        let after = log_out_some(&doors, good, random(10)).await;
+
+        has_reloaded(&doors, &reloads).await;
+        for known in [&lost, &after] {
+            stays(&doors, known).await;
+        }
+        // Whoever was registered is gone; the name is free again.
+        doors[0].new_token(&format!("lost-{round}-0")).await;
+    }
+}
+
+/// Tokens of users who register now.
+async fn tokens(doors: &[Door], prefix: &str, count: usize) -> Vec<String> {
+    let mut tokens = Vec::new();
+    for number in 0..count {
+        tokens.push(doors[number % doors.len()].new_token(&format!("{prefix}-{number}")).await);
+    }
+    tokens
+}
+
+/// Tokens that every node knows to be logged out.
+async fn logged_out(doors: &[Door], prefix: &str, count: usize) -> Ledger {
+    let tokens = tokens(doors, prefix, count).await;
+    let ledger = log_out_some(doors, tokens, count).await;
+    for (token, _) in &ledger.tokens {
+        for door in doors {
+            door.until("a logout arrives", async || refuses(door, token).await).await;
+        }
+    }
+    ledger
+}
+
+/// Logs out with the first `count` of these tokens, at one node after the other.
+async fn log_out_some(doors: &[Door], tokens: Vec<String>, count: usize) -> Ledger {
+    let mut ledger = Ledger::default();
+    for (number, token) in tokens.into_iter().enumerate() {
+        let node = number % doors.len();
+        let mut fate = Fate::Good;
+        if number < count {
+            let answer = doors[node].logout(&token).await.unwrap();
+            assert_eq!(answer.status, 200, "{}\n{}", answer.body, doors[node].said());
+            fate = Fate::LoggedOut { node, at: Instant::now() };
+        }
+        ledger.tokens.push((token, fate));
+    }
+    ledger
+}
+
+/// Every node refuses what was logged out, at once or within the bound, and accepts the others.
+async fn stays(doors: &[Door], known: &Ledger) {
+    for (token, fate) in &known.tokens {
+        for (node, door) in doors.iter().enumerate() {
+            fate.settles(token, node, door).await;
+        }
+    }
+}
+
+async fn reloads(doors: &[Door]) -> Vec<u64> {
+    let mut reloads = Vec::new();
+    for door in doors {
+        reloads.push(reloads_of(door).await);
+    }
+    reloads
+}
+
+/// How often a node found that the log is another one.
+async fn reloads_of(door: &Door) -> u64 {
+    let metrics = door.get("/metrics").await.body;
+    let line = metrics.lines().find_map(|line| line.strip_prefix(r#"auth_blacklist_sync_total{what="reloads"} "#));
+    line.map_or(0, |count| count.parse().unwrap())
+}
+
+async fn has_reloaded(doors: &[Door], before: &[u64]) {
+    for (door, before) in doors.iter().zip(before) {
+        door.until("the node notices that the log is another one", async || reloads_of(door).await > *before).await;
+        door.ready().await;
+    }
+}
+
+async fn make_anew(database: &TestDatabase) {
+    let server = database.kind().variable().map(|variable| std::env::var(variable).unwrap());
+    match server {
+        Some(server) => {
+            let name = database.url().rsplit('/').next().unwrap();
+            let force = if database.kind() == Kind::Postgres { " WITH (FORCE)" } else { "" };
+            let server = connect(&server, ConnectOptions::default()).await.unwrap();
+            for sql in [format!("DROP DATABASE {name}{force}"), format!("CREATE DATABASE {name}")] {
+                server.connection().execute_unprepared(&sql).await.unwrap();
+            }
+            server.close().await.unwrap();
+        }
+        None => {
+            for table in TABLES.into_iter().chain(["seaql_migrations"]) {
+                execute(database, &format!("DROP TABLE {table}")).await;
+            }
+        }
+    }
+    let opened = open(database).await;
+    auth_migrations::up(opened.connection()).await.unwrap();
+    opened.close().await.unwrap();
+}
+
+async fn open(database: &TestDatabase) -> Database {
+    connect(database.url(), ConnectOptions::default()).await.unwrap()
+}
+
+async fn execute(database: &TestDatabase, sql: &str) {
+    let opened = open(database).await;
+    opened.connection().execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    opened.close().await.unwrap();
+}

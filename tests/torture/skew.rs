@@ -1,0 +1,140 @@
+//! Nodes whose clocks are an hour apart: only the expiry of a token follows a clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_core::blacklist::{SyncOptions, SyncedBlacklist};
+use auth_core::{
+    AuthService, AuthenticateError, BcryptHasher, Clock as _, Credentials, Email, JwtCodec, ManualClock, NewAccount,
+    Password, PasswordPolicy, PasswordPool, PoolOptions, Session, SigningKey, Username,
+};
+use auth_storage::{ConnectOptions, Database, SeaRevocationLog, SeaUserStore, connect};
+use auth_test_db::TestDatabase;
+use time::macros::datetime;
+use time::{Duration as Span, OffsetDateTime};
+
+const NOW: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
+const SKEWS: [Span; 3] = [Span::hours(-1), Span::ZERO, Span::hours(1)];
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+auth_test_db::on_every_database!(logouts_and_generations_do_not_depend_on_clocks);
+
+async fn logouts_and_generations_do_not_depend_on_clocks(database: TestDatabase) {
+    let database = migrated(&database).await;
+    let nodes = SKEWS.map(|skew| Node::new(&database, NOW + skew, DAY));
+    for (here, first) in nodes.iter().enumerate() {
+        for (there, second) in nodes.iter().enumerate() {
+            let name = format!("user{here}{there}");
+            let one = first.register(&name).await;
+            let other = second.login(&name).await;
+            all_accept(&nodes, &one).await;
+            all_accept(&nodes, &other).await;
+
+            second.log_out(&one).await;
+            assert!(second.refuses(&one).await, "the node that logged out");
+            all_refuse(&nodes, &one).await;
+            all_accept(&nodes, &other).await;
+
+            // Whoever logs in after a logout everywhere is in, at once and for good, wherever either took place.
+            let ended = second.login(&name).await;
+            let id = ended.user.id;
+            first.service.logout_everywhere(id).await.unwrap();
+            let renewed = second.login(&name).await;
+            assert!(second.accepts(&renewed).await && first.accepts(&renewed).await, "before anything was read");
+            all_refuse(&nodes, &ended).await;
+            all_refuse(&nodes, &other).await;
+            all_accept(&nodes, &renewed).await;
+        }
+    }
+}
+
+async fn migrated(database: &TestDatabase) -> Database {
+    let opened = connect(database.url(), ConnectOptions::default()).await.unwrap();
+    auth_migrations::up(opened.connection()).await.unwrap();
+    opened
+}
+
+async fn all_accept(nodes: &[Node], session: &Session) {
+    for node in nodes {
+        node.read().await;
+        assert!(node.accepts(session).await, "{}", node.clock.now());
+    }
+}
+
+async fn all_refuse(nodes: &[Node], session: &Session) {
+    for node in nodes {
+        node.read().await;
+        assert!(node.refuses(session).await, "{}", node.clock.now());
+    }
+}
+
+/// A node that reads the log when it is told to.
+struct Node {
+    clock: Arc<ManualClock>,
+    blacklist: Arc<SyncedBlacklist>,
+    service: AuthService,
+}
+
+impl Node {
+    fn new(database: &Database, now: OffsetDateTime, token_life: Duration) -> Self {
+        let clock = Arc::new(ManualClock::new(now));
+        let log = Arc::new(SeaRevocationLog::new(database.clone()));
+        let blacklist = Arc::new(SyncedBlacklist::new(log, clock.clone(), SyncOptions::default()));
+        let passwords = PasswordPool::new(Arc::new(BcryptHasher::new(4).unwrap()), PoolOptions::default()).unwrap();
+        let service = AuthService::builder()
+            .users(Arc::new(SeaUserStore::new(database.clone())))
+            .blacklist(blacklist.clone())
+            .codec(Arc::new(JwtCodec::new(SigningKey::from_secret(&[7; 32]).unwrap(), "issuer", "audience")))
+            .passwords(passwords)
+            .policy(PasswordPolicy::new(6))
+            .clock(clock.clone())
+            .token_life(token_life)
+            .build()
+            .unwrap();
+        Self { clock, blacklist, service }
+    }
+
+    /// Reads the log to its end.
+    async fn read(&self) {
+        while !self.blacklist.sync_step().await.unwrap().complete {}
+    }
+
+    async fn register(&self, name: &str) -> Session {
+        let account = NewAccount { email: email(name), username: Username::parse(name).unwrap(), password: password() };
+        self.service.register(account).await.unwrap()
+    }
+
+    async fn login(&self, name: &str) -> Session {
+        self.service.login(Credentials { email: email(name), password: password() }).await.unwrap()
+    }
+
+    async fn log_out(&self, session: &Session) {
+        let principal = self.service.authenticate(session.token.expose_token()).await.unwrap();
+        self.service.logout(&principal).await.unwrap();
+    }
+
+    async fn check(&self, session: &Session) -> &'static str {
+        match self.service.authenticate(session.token.expose_token()).await {
+            Ok(_) => "good",
+            Err(AuthenticateError::Revoked) => "revoked",
+            Err(AuthenticateError::Expired) => "expired",
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    async fn accepts(&self, session: &Session) -> bool {
+        self.check(session).await == "good"
+    }
+
+    async fn refuses(&self, session: &Session) -> bool {
+        self.check(session).await == "revoked"
+    }
+}
+
+fn email(name: &str) -> Email {
+    Email::parse(&format!("{name}@example.com")).unwrap()
+}
+
+fn password() -> Password {
+    Password::parse("a password of length").unwrap()
+}
