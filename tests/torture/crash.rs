@@ -11,7 +11,7 @@ auth_test_db::on_every_database!(whatever_was_acknowledged_before_a_kill_is_so_a
 
 async fn whatever_was_acknowledged_before_a_kill_is_so_after_it(database: TestDatabase) {
     let mut ledgers = Vec::new();
-    for round in 0..rounds(3) {
+    for round in 0..rounds(2) {
         let node = Node::start(database.url()).await;
         let load = Load::start(&format!("r{round}"), &[node.door()]);
         // One client was just answered; the others are anywhere.

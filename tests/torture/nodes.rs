@@ -29,7 +29,7 @@ async fn nodes_refuse_within_the_bound(database: &TestDatabase, count: usize) {
     }
     let doors: Vec<_> = nodes.iter().map(Node::door).collect();
     let mut delays = Vec::new();
-    for round in 0..rounds(4) {
+    for round in 0..rounds(3) {
         let here = round % count;
         let token = doors[here].new_token(&format!("user-{round}")).await;
         for door in &doors {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::blacklist::{SyncOptions, SyncedBlacklist};
+use auth_core::blacklist::{SyncOptions, SyncedBlacklist, purge_expired};
 use auth_core::{
-    AuthService, AuthenticateError, BcryptHasher, Clock as _, Credentials, Email, JwtCodec, ManualClock, NewAccount,
-    Password, PasswordPolicy, PasswordPool, PoolOptions, Session, SigningKey, Username,
+    AuthService, AuthenticateError, BcryptHasher, Clock, Credentials, Email, JwtCodec, MAX_TOKEN_LIFE, ManualClock,
+    NewAccount, Password, PasswordPolicy, PasswordPool, PoolOptions, Session, SigningKey, Username,
 };
 use auth_storage::{ConnectOptions, Database, SeaRevocationLog, SeaUserStore, connect};
 use auth_test_db::TestDatabase;
@@ -14,10 +14,14 @@ use time::macros::datetime;
 use time::{Duration as Span, OffsetDateTime};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
-const SKEWS: [Span; 3] = [Span::hours(-1), Span::ZERO, Span::hours(1)];
+const HOUR: Span = Span::HOUR;
+const SKEWS: [Span; 3] = [Span::hours(-1), Span::ZERO, HOUR];
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-auth_test_db::on_every_database!(logouts_and_generations_do_not_depend_on_clocks);
+auth_test_db::on_every_database!(
+    logouts_and_generations_do_not_depend_on_clocks,
+    a_purge_by_the_fastest_clock_revives_nothing_on_the_slowest,
+);
 
 async fn logouts_and_generations_do_not_depend_on_clocks(database: TestDatabase) {
     let database = migrated(&database).await;
@@ -46,6 +50,38 @@ async fn logouts_and_generations_do_not_depend_on_clocks(database: TestDatabase)
             all_accept(&nodes, &renewed).await;
         }
     }
+}
+
+async fn a_purge_by_the_fastest_clock_revives_nothing_on_the_slowest(database: TestDatabase) {
+    let database = migrated(&database).await;
+    let [slow, right, fast] = SKEWS.map(|skew| Node::new(&database, NOW + skew, MAX_TOKEN_LIFE));
+    // The worst of both: a token of the fast node, which expires last, revoked by the slow one.
+    let (alone, everywhere) = (fast.register("ada").await, fast.register("grace").await);
+    slow.log_out(&alone).await;
+    slow.service.logout_everywhere(everywhere.user.id).await.unwrap();
+
+    let log = SeaRevocationLog::new(database.clone());
+    let first = right.clock.now() + MAX_TOKEN_LIFE - 4 * HOUR;
+    let mut accepted_by_no_clock = false;
+    for step in 0..60 {
+        let now = first + Span::minutes(10) * step;
+        slow.clock.set(now - HOUR);
+        fast.clock.set(now + HOUR);
+        purge_expired(&log, fast.clock.now(), 1_000, async |_| {}).await.unwrap();
+        // One that knows only what the purge has left.
+        let fresh = Node::new(&database, slow.clock.now(), MAX_TOKEN_LIFE);
+        fresh.read().await;
+        for token in [&alone, &everywhere] {
+            for node in [&slow, &fresh] {
+                node.read().await;
+                assert!(!node.accepts(token).await, "{} after the login", now - NOW);
+            }
+        }
+        accepted_by_no_clock = fresh.check(&alone).await == "expired" && fresh.check(&everywhere).await == "expired";
+    }
+    assert!(accepted_by_no_clock, "the walk ends after the last expiry");
+    let page = auth_core::RevocationLog::read_after(&log, auth_core::blacklist::Position(0), 10).await.unwrap();
+    assert!(page.entries.len() < 2, "the purge removed something, or nothing was shown: {page:?}");
 }
 
 async fn migrated(database: &TestDatabase) -> Database {

@@ -80,7 +80,8 @@ impl RevocationReason {
 pub struct Revocation {
     /// What is revoked.
     pub target: RevocationTarget,
-    /// When the last token that this covers has expired. The entry is needed until [`LEEWAY`](crate::LEEWAY) after it.
+    /// No token that this covers expires later, whichever node's clock gave it its expiry. The entry is needed until
+    /// [`LEEWAY`](crate::LEEWAY) after it.
     pub expires_at: OffsetDateTime,
     /// When it was revoked.
     pub revoked_at: OffsetDateTime,
@@ -278,4 +279,4 @@ pub async fn purge_expired(
 
 /// Extra time that an entry stays in the log. While clocks differ by less, [`Purged`] stays below the expiry of every
 /// token that is still good; beyond it, tokens are refused that nobody revoked, and never the other way round.
-pub const PURGE_MARGIN: Duration = Duration::from_secs(2 * 60 * 60);
+pub const PURGE_MARGIN: Duration = crate::MAX_CLOCK_SKEW;

@@ -35,7 +35,7 @@ pub use principal::Principal;
 pub use service::{AuthService, AuthServiceBuilder, Session};
 #[cfg(feature = "jwt")]
 pub use token::jwt::{JwtCodec, SigningKey, VerifyingKey};
-pub use token::{AccessToken, Claims, InvalidToken, LEEWAY, MAX_TOKEN_LIFE, TokenCodec, TokenId};
+pub use token::{AccessToken, Claims, InvalidToken, LEEWAY, MAX_CLOCK_SKEW, MAX_TOKEN_LIFE, TokenCodec, TokenId};
 pub use user::{
     Credentials, Generation, InsertUserError, NewAccount, NewUser, StoredCredentials, User, UserChange, UserId,
     UserStore,

@@ -18,7 +18,7 @@ use crate::error::{AccountError, AuthenticateError, BoxError, LoginError, Regist
 use crate::password::policy::Owner;
 use crate::password::{PasswordHash, PasswordPolicy, PasswordPool, Verdict};
 use crate::principal::Principal;
-use crate::token::{AccessToken, Claims, MAX_TOKEN_LIFE, TokenCodec, TokenId};
+use crate::token::{AccessToken, Claims, MAX_CLOCK_SKEW, MAX_TOKEN_LIFE, TokenCodec, TokenId};
 use crate::user::{Credentials, Generation, InsertUserError, NewAccount, NewUser, User, UserChange, UserId, UserStore};
 use crate::verifier::TokenVerifier;
 
@@ -239,8 +239,9 @@ impl AuthService {
         reason: RevocationReason,
     ) -> Result<Option<User>, StoreError> {
         let revoked_at = self.now();
-        // Not the configured life: that may have been longer when the tokens were issued.
-        let expires_at = revoked_at + MAX_TOKEN_LIFE;
+        // Not the configured life: that may have been longer when the tokens were issued. And the clock that issued them
+        // may be ahead of this one.
+        let expires_at = revoked_at + MAX_TOKEN_LIFE + MAX_CLOCK_SKEW;
         let revocation = move |below: Generation| Revocation {
             target: RevocationTarget::User { id, below },
             expires_at,

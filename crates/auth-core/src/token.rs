@@ -18,9 +18,14 @@ pub mod jwt;
 /// (RFC 7519 §4.1.4). The one such constant: the check and the life of a blacklist entry both use it.
 pub const LEEWAY: Duration = Duration::from_secs(1);
 
-/// The longest life that a token may be given. A user-wide revocation lives this long plus [`LEEWAY`], so it outlives
-/// every token it covers even when the configured life was longer at the time.
+/// The longest life that a token may be given. A user-wide revocation expires this long plus [`MAX_CLOCK_SKEW`] after it
+/// was made, so it outlives every token it covers, also when the configured life was longer at the time or the token
+/// comes from a node whose clock is ahead.
 pub const MAX_TOKEN_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// How far the clocks of two nodes may be apart. Up to here no node revives a token, and none refuses a token that
+/// nobody revoked.
+pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// The longest text that is looked at as a token, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 4096;

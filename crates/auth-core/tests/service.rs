@@ -10,9 +10,9 @@ use auth_core::memory::MemoryStore;
 use auth_core::service::BuildError;
 use auth_core::{
     AccountError, AuthService, AuthServiceBuilder, AuthenticateError, BcryptHasher, Clock, Credentials, Email,
-    HashError, JwtCodec, LEEWAY, LoginError, MAX_TOKEN_LIFE, ManualClock, NewAccount, Password, PasswordError,
-    PasswordHash, PasswordHasher, PasswordPolicy, PasswordPool, PoolOptions, RegisterError, Session, SigningKey,
-    UserStore, Username, Verdict,
+    HashError, JwtCodec, LEEWAY, LoginError, MAX_CLOCK_SKEW, MAX_TOKEN_LIFE, ManualClock, NewAccount, Password,
+    PasswordError, PasswordHash, PasswordHasher, PasswordPolicy, PasswordPool, PoolOptions, RegisterError, Session,
+    SigningKey, UserStore, Username, Verdict,
 };
 use time::OffsetDateTime;
 
@@ -220,6 +220,23 @@ async fn a_revocation_outlives_a_token_that_was_issued_when_lives_were_longer() 
         auth_core::blacklist::purge_expired(&*world.store, world.clock.now(), 100, async |_| {}).await.unwrap();
     assert_eq!(purged, 0);
     assert_eq!(refusal(&long, &session).await, "revoked");
+}
+
+#[tokio::test]
+async fn a_revocation_by_a_slow_clock_outlives_a_token_that_a_fast_one_issued() {
+    let World { store, hasher, clock, .. } = world();
+    let auth = builder(&store, &hasher, &clock).token_life(MAX_TOKEN_LIFE).build().unwrap();
+    let issued_at = clock.now();
+    let session = auth.register(account("ada")).await.unwrap();
+    clock.set(issued_at - MAX_CLOCK_SKEW);
+    auth.logout_everywhere(session.user.id).await.unwrap();
+    clock.set(issued_at + MAX_TOKEN_LIFE);
+    let purge = async |now| auth_core::blacklist::purge_expired(&*store, now, 100, async |_| {}).await.unwrap();
+    assert_eq!(purge(clock.now() + MAX_CLOCK_SKEW).await, 0);
+    assert_eq!(refusal(&auth, &session).await, "revoked");
+    // Much too early, but what was purged is known to be.
+    assert_eq!(purge(clock.now() + MAX_TOKEN_LIFE).await, 1);
+    assert_eq!(refusal(&auth, &session).await, "revoked");
 }
 
 #[test]

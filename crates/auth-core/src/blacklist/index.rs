@@ -24,7 +24,7 @@ mod table;
 /// How many seconds of expiries share a partition.
 const PARTITION_SECONDS: i64 = 3600;
 
-/// How many partitions there are room for: more hours than [`MAX_TOKEN_LIFE`](crate::MAX_TOKEN_LIFE) has.
+/// How many partitions there are room for: more hours than a user-wide revocation lives.
 const RING: u16 = 4096;
 
 /// Locks a partition. A power of two.
