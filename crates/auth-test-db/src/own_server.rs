@@ -115,20 +115,17 @@ impl OwnServer {
     /// When it does not.
     pub async fn start_again(&mut self) {
         let port = self.port;
-        let mut command = match self.kind {
+        let mut command = if self.kind == Kind::Postgres {
             // Commits need not be durable as far as this server is concerned: who needs them so has to say so.
-            Kind::Postgres => {
-                let mut command = self.program("postgres");
-                command.args(["-h", "127.0.0.1", "-c", "synchronous_commit=off", "-p", &port.to_string(), "-k"]);
-                command.arg(self.folder.path());
-                command
-            }
-            _ => {
-                let mut command = self.program("mariadbd");
-                command.args([&format!("--port={port}"), "--bind-address=127.0.0.1"]);
-                command.arg(format!("--socket={}", self.folder.path().join("socket").display()));
-                command
-            }
+            let mut command = self.program("postgres");
+            command.args(["-h", "127.0.0.1", "-c", "synchronous_commit=off", "-p", &port.to_string(), "-k"]);
+            command.arg(self.folder.path());
+            command
+        } else {
+            let mut command = self.program("mariadbd");
+            command.args([&format!("--port={port}"), "--bind-address=127.0.0.1"]);
+            command.arg(format!("--socket={}", self.folder.path().join("socket").display()));
+            command
         };
         let log = std::fs::File::create(self.log()).expect("a file in a folder of ours");
         let error_log = log.try_clone().expect("a second handle");
