@@ -4,6 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use auth_tests::Response;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -103,24 +104,24 @@ impl Shared {
         };
         let door = &self.doors[random(self.doors.len())];
         let answer = door.register(name).await?;
-        match answer.status {
-            201 => {
-                self.ledger().accounts[place].1 = true;
-                self.acknowledged.notify_waiters();
-                Ok(Some(self.hand_out(answer.text("Authorization"))))
-            }
-            _ => Ok(unavailable(&verdict(&answer), door)),
+        if answer.status != 201 {
+            assert_unavailable(&answer, door);
+            return Ok(None);
         }
+        self.ledger().accounts[place].1 = true;
+        self.acknowledged.notify_waiters();
+        Ok(Some(self.hand_out(answer.text("Authorization"))))
     }
 
     /// Logs in who has been registered; the place of the token, if there is one.
     async fn login(&self, name: &str) -> io::Result<Option<usize>> {
         let door = &self.doors[random(self.doors.len())];
         let answer = door.login(name).await?;
-        match answer.status {
-            200 => Ok(Some(self.hand_out(answer.text("Authorization")))),
-            _ => Ok(unavailable(&verdict(&answer), door)),
+        if answer.status != 200 {
+            assert_unavailable(&answer, door);
+            return Ok(None);
         }
+        Ok(Some(self.hand_out(answer.text("Authorization"))))
     }
 
     fn hand_out(&self, token: String) -> usize {
@@ -135,7 +136,8 @@ impl Shared {
         let token = self.mark(place, Fate::Unsure);
         let answer = self.doors[node].logout(&token).await?;
         if answer.status != 200 {
-            return Ok(unavailable(&verdict(&answer), &self.doors[node]).unwrap_or_default());
+            assert_unavailable(&answer, &self.doors[node]);
+            return Ok(());
         }
         self.mark(place, Fate::LoggedOut { node, at: Instant::now() });
         self.acknowledged.notify_waiters();
@@ -167,7 +169,6 @@ impl Shared {
 }
 
 /// Nothing comes of a request to a node that cannot reach its database; anything but 503 would be a lie.
-fn unavailable<T>(answer: &(u16, String), door: &Door) -> Option<T> {
-    assert_eq!(*answer, (503, "unavailable".to_owned()), "{}", door.said());
-    None
+fn assert_unavailable(answer: &Response, door: &Door) {
+    assert_eq!(verdict(answer), (503, "unavailable".to_owned()), "{}", door.said());
 }

@@ -22,6 +22,7 @@ async fn three_nodes_refuse_within_the_bound(database: TestDatabase) {
 
 /// Logs out with one node after the other. It refuses at once; every other one accepts nothing that it is asked later than the
 /// bound after the acknowledgement, and nobody accepts anything after a refusal.
+#[expect(clippy::print_stdout, reason = "whoever runs it by hand sees how long it took")]
 async fn nodes_refuse_within_the_bound(database: &TestDatabase, count: usize) {
     let mut nodes = Vec::new();
     for _ in 0..count {
