@@ -154,6 +154,37 @@ async fn before_the_first_load_is_complete_the_log_is_asked() {
 }
 
 #[tokio::test]
+async fn a_follower_reads_all_there_is_and_goes_on_after_a_failure() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let revoked: Vec<_> = (0..5).map(|_| token(&clock)).collect();
+    log.append(&revoked.iter().map(logout).collect::<Vec<_>>()).await.unwrap();
+    let node = node(&log, &clock);
+    let (later, done, mut rounds) = (token(&clock), Notify::new(), Vec::new());
+    let follow = node.follow(async |outcome| {
+        rounds.push(outcome.is_ok());
+        match rounds.len() {
+            1 => {
+                assert_eq!(verdict(&node, &revoked[4]).await, "revoked");
+                log.append(&[logout(&later)]).await.unwrap();
+                log.set_down(true);
+            }
+            2 => log.set_down(false),
+            _ => {
+                done.notify_one();
+                std::future::pending::<()>().await;
+            }
+        }
+    });
+    tokio::select! {
+        () = follow => {}
+        () = done.notified() => {}
+    }
+    assert_eq!(rounds, [true, false, true]);
+    assert_eq!(verdict(&node, &later).await, "revoked");
+    assert_eq!(log.look_ups.load(Ordering::SeqCst), 0, "memory answered");
+}
+
+#[tokio::test]
 async fn a_logout_is_refused_at_once_here_and_within_the_bound_elsewhere() {
     let (log, clock) = (FaultyLog::new(), clock());
     let (here, there) = (node(&log, &clock), node(&log, &clock));

@@ -196,6 +196,16 @@ impl Database {
         self.read(async move { Ok(connection.close_by_ref().await?) }).await
     }
 
+    /// Begins a transaction that will write, for a store of your own in the same database. On SQLite it is the writer from the
+    /// start, so it cannot find out half-way that somebody else is. A transaction that is dropped is undone.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection to be had, or on SQLite no turn to write.
+    pub async fn begin_write(&self) -> Result<DatabaseTransaction, StoreError> {
+        Ok(self.begin().await?)
+    }
+
     /// Begins a transaction that will write. On SQLite it is the writer from the start, so it cannot find out half-way
     /// that somebody else is.
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, Trouble> {

@@ -44,6 +44,13 @@ impl From<Trouble> for StoreError {
     }
 }
 
+/// What a database error means to who asked the store, for a store of your own in the same database: unavailable, corrupt, or
+/// internal.
+#[must_use]
+pub fn store_error(error: DbErr) -> StoreError {
+    Trouble::from(error).into()
+}
+
 /// The call took longer than [`ConnectOptions::call_timeout`](crate::ConnectOptions::call_timeout).
 #[derive(Debug, thiserror::Error)]
 #[error("the database did not answer in time")]

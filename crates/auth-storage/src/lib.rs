@@ -8,5 +8,6 @@ mod revocation_log;
 mod user_store;
 
 pub use connect::{ConnectError, ConnectOptions, Database, DatabaseKind, PoolStats, connect};
+pub use error::store_error;
 pub use revocation_log::SeaRevocationLog;
 pub use user_store::SeaUserStore;

@@ -41,6 +41,21 @@ impl SeaRevocationLog {
         Self { database }
     }
 
+    /// Appends a batch in a transaction of the caller's, begun with [`Database::begin_write`], for a user store of your own that
+    /// has to change a user and append in one step ([`UserStore::change_and_revoke`](auth_core::UserStore)). Nothing is
+    /// appended until the caller commits. Returns how many entries were new.
+    ///
+    /// It must be the first statement of the transaction: whoever takes other locks before the log's may deadlock with who
+    /// takes them after.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed. The transaction must then be dropped.
+    pub async fn append_within(transaction: &DatabaseTransaction, batch: &[Revocation]) -> Result<u64, StoreError> {
+        let turn = Turn::take(transaction, batch.len()).await?;
+        Ok(turn.write(batch).await?)
+    }
+
     async fn append_once(&self, batch: &[Revocation]) -> Result<u64, Trouble> {
         let transaction = self.database.begin().await?;
         let turn = Turn::take(&transaction, batch.len()).await?;

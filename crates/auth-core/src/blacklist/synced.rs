@@ -178,6 +178,32 @@ impl SyncedBlacklist {
         Ok(SyncStep { complete, ..self.step(&reader, &page, read, false) })
     }
 
+    /// Keeps memory in step for as long as it is polled: reads all there is, calls `pause` with how that went, and begins
+    /// again once `pause` returns. Have it wait for a fraction of
+    /// [`max_staleness`](SyncOptions::max_staleness); a failed round is made up for by the next one.
+    ///
+    /// ```
+    /// # use std::{sync::Arc, time::Duration};
+    /// # use auth_core::{SystemClock, memory::MemoryStore};
+    /// # use auth_core::blacklist::{SyncOptions, SyncedBlacklist};
+    /// # async fn example(blacklist: Arc<SyncedBlacklist>) {
+    /// tokio::spawn(async move {
+    ///     blacklist.follow(async |_| tokio::time::sleep(Duration::from_millis(250)).await).await;
+    /// });
+    /// # }
+    /// ```
+    pub async fn follow(&self, mut pause: impl AsyncFnMut(Result<(), StoreError>)) {
+        loop {
+            pause(self.sync_round().await).await;
+        }
+    }
+
+    /// Reads pages until memory holds all that was committed when this began.
+    async fn sync_round(&self) -> Result<(), StoreError> {
+        while !self.sync_step().await?.complete {}
+        Ok(())
+    }
+
     /// Whether memory answers alone at this moment: the log has been loaded, and read recently enough.
     #[must_use]
     pub fn is_fresh(&self) -> bool {

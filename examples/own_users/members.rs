@@ -1,0 +1,269 @@
+//! A `UserStore` over the table of an old application, with SeaORM, and the log of revocations that goes with it.
+
+use async_trait::async_trait;
+use auth_core::blacklist::{LogPage, Position};
+use auth_core::{
+    Claims, Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, RevocationLog, StoreError,
+    StoreErrorKind, StoredCredentials, User, UserChange, UserId, UserStore, Username,
+};
+use auth_storage::{Database, SeaRevocationLog, store_error};
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::SimpleExpr;
+use sea_orm::{QueryOrder as _, QuerySelect as _, SqlErr};
+use time::OffsetDateTime;
+
+/// What the old table lacks: a public id, the keys that make addresses and names unique, and two columns of state.
+const ADDED: [&str; 8] = [
+    "ALTER TABLE members ADD COLUMN public_id BLOB",
+    "ALTER TABLE members ADD COLUMN mail_key TEXT",
+    "ALTER TABLE members ADD COLUMN nick_key TEXT",
+    "ALTER TABLE members ADD COLUMN generation BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE members ADD COLUMN barred BIGINT",
+    "CREATE UNIQUE INDEX members_id ON members (public_id)",
+    "CREATE UNIQUE INDEX members_mail ON members (mail_key)",
+    "CREATE UNIQUE INDEX members_nick ON members (nick_key)",
+];
+
+mod row {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "members")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key)]
+        pub(crate) number: i64,
+        pub(crate) mail: String,
+        pub(crate) nick: String,
+        pub(crate) secret: String,
+        pub(crate) staff: bool,
+        /// Microseconds since 1970.
+        pub(crate) joined: i64,
+        pub(crate) public_id: Option<Uuid>,
+        pub(crate) mail_key: Option<String>,
+        pub(crate) nick_key: Option<String>,
+        pub(crate) generation: i64,
+        /// Microseconds since 1970.
+        pub(crate) barred: Option<i64>,
+    }
+
+    #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+
+    // SeaORM wants one; it must not show the secret.
+    impl std::fmt::Debug for Model {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("members").field("number", &self.number).finish_non_exhaustive()
+        }
+    }
+}
+
+use row::{ActiveModel, Column, Entity, Model};
+
+/// The members of the old application.
+#[derive(Debug, Clone)]
+pub(crate) struct Members {
+    database: Database,
+    log: SeaRevocationLog,
+}
+
+impl Members {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { log: SeaRevocationLog::new(database.clone()), database }
+    }
+
+    /// Adds the columns, and gives every member an id and the keys. Once, with the application stopped.
+    pub(crate) async fn adopt(&self) -> Result<(), Box<dyn std::error::Error>> {
+        let connection = self.database.connection();
+        for statement in ADDED {
+            connection.execute_unprepared(statement).await?;
+        }
+        for row in Entity::find().all(connection).await? {
+            let id = UserId::generate(instant(row.joined).ok_or("no such time")?)?;
+            Entity::update_many()
+                .col_expr(Column::PublicId, Expr::value(id.as_uuid()))
+                .col_expr(Column::MailKey, Expr::value(Email::parse(&row.mail)?.key()))
+                .col_expr(Column::NickKey, Expr::value(Username::parse(&row.nick)?.key()))
+                .filter(Column::Number.eq(row.number))
+                .exec(connection)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn row(&self, id: UserId) -> Result<Option<Model>, StoreError> {
+        let query = Entity::find().filter(Column::PublicId.eq(id.as_uuid()));
+        query.one(self.database.connection()).await.map_err(store_error)
+    }
+
+    async fn update(&self, id: UserId, column: Column, value: SimpleExpr) -> Result<Option<User>, StoreError> {
+        let update = Entity::update_many().col_expr(column, value).filter(Column::PublicId.eq(id.as_uuid()));
+        update.exec(self.database.connection()).await.map_err(store_error)?;
+        self.find_by_id(id).await
+    }
+}
+
+#[async_trait]
+impl UserStore for Members {
+    async fn insert(&self, new: NewUser) -> Result<User, InsertUserError> {
+        let row = ActiveModel {
+            number: NotSet,
+            mail: Set(new.email.as_str().to_owned()),
+            nick: Set(new.username.as_str().to_owned()),
+            secret: Set(new.password_hash.expose_hash().to_owned()),
+            staff: Set(new.admin),
+            joined: Set(micros(new.registered_on)),
+            public_id: Set(Some(new.id.as_uuid())),
+            mail_key: Set(Some(new.email.key().to_owned())),
+            nick_key: Set(Some(new.username.key().to_owned())),
+            generation: Set(0),
+            barred: Set(None),
+        };
+        // The unique keys decide. Which of two it reports first is the database's business; we report the address.
+        if let Err(error) = Entity::insert(row).exec_without_returning(self.database.connection()).await {
+            return match error.sql_err() {
+                Some(SqlErr::UniqueConstraintViolation(key)) if key.contains("_key") => {
+                    let address_taken = self.find_credentials(&new.email).await?.is_some();
+                    Err(if address_taken { InsertUserError::EmailTaken } else { InsertUserError::UsernameTaken })
+                }
+                _ => Err(store_error(error).into()),
+            };
+        }
+        let stored = self.find_by_id(new.id).await?;
+        stored.ok_or_else(|| StoreError::new(StoreErrorKind::Internal, "the new member is gone").into())
+    }
+
+    async fn find_by_id(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.row(id).await?.map(Model::into_user).transpose()
+    }
+
+    async fn find_credentials(&self, email: &Email) -> Result<Option<StoredCredentials>, StoreError> {
+        let query = Entity::find().filter(Column::MailKey.eq(email.key()));
+        let row = query.one(self.database.connection()).await.map_err(store_error)?;
+        row.map(|row| {
+            let password_hash = PasswordHash::new(row.secret.clone());
+            Ok(StoredCredentials { user: row.into_user()?, password_hash })
+        })
+        .transpose()
+    }
+
+    async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
+        let mut query = Entity::find().order_by_asc(Column::PublicId).limit(u64::from(limit));
+        if let Some(after) = after {
+            query = query.filter(Column::PublicId.gt(after.as_uuid()));
+        }
+        let rows = query.all(self.database.connection()).await.map_err(store_error)?;
+        rows.into_iter().map(Model::into_user).collect()
+    }
+
+    async fn promote(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.update(id, Column::Staff, Expr::value(true)).await
+    }
+
+    async fn enable(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.update(id, Column::Barred, Expr::value(None::<i64>)).await
+    }
+
+    async fn change_and_revoke(
+        &self,
+        id: UserId,
+        change: UserChange,
+        revocation: &(dyn Fn(Generation) -> Revocation + Send + Sync),
+    ) -> Result<Option<(User, Revocation)>, StoreError> {
+        loop {
+            let Some(row) = self.row(id).await? else { return Ok(None) };
+            if matches!(&change, UserChange::PasswordFrom { current, .. } if current.expose_hash() != row.secret) {
+                return Ok(None);
+            }
+            let user = row.into_user()?;
+            let below = user.generation.next();
+            let revocation = revocation(below);
+            let transaction = self.database.begin_write().await?;
+            // The log first: its head is the lock that all writers take in one order.
+            SeaRevocationLog::append_within(&transaction, &[revocation]).await?;
+            let update = Entity::update_many()
+                .col_expr(Column::Generation, Expr::value(below.number()))
+                .filter(Column::PublicId.eq(id.as_uuid()))
+                .filter(Column::Generation.eq(user.generation.number()));
+            let update = match &change {
+                UserChange::LogoutEverywhere => update,
+                UserChange::Demote => update.col_expr(Column::Staff, Expr::value(false)),
+                UserChange::Disable(at) => {
+                    let since = micros(user.disabled_at.unwrap_or(*at));
+                    update.col_expr(Column::Barred, Expr::value(since))
+                }
+                UserChange::Password(hash) => update.col_expr(Column::Secret, Expr::value(hash.expose_hash())),
+                UserChange::PasswordFrom { current, new } => update
+                    .col_expr(Column::Secret, Expr::value(new.expose_hash()))
+                    .filter(Column::Secret.eq(current.expose_hash())),
+                _ => return Err(StoreError::new(StoreErrorKind::Internal, "a change that this store does not know")),
+            };
+            // If somebody else changed the member meanwhile, nothing is written: dropping a transaction undoes it.
+            if update.exec(&transaction).await.map_err(store_error)?.rows_affected == 1 {
+                transaction.commit().await.map_err(store_error)?;
+                return Ok(self.find_by_id(id).await?.map(|user| (user, revocation)));
+            }
+        }
+    }
+
+    async fn replace_hash(
+        &self,
+        id: UserId,
+        current: &PasswordHash,
+        replacement: &PasswordHash,
+    ) -> Result<bool, StoreError> {
+        let update = Entity::update_many()
+            .col_expr(Column::Secret, Expr::value(replacement.expose_hash()))
+            .filter(Column::PublicId.eq(id.as_uuid()))
+            .filter(Column::Secret.eq(current.expose_hash()));
+        Ok(update.exec(self.database.connection()).await.map_err(store_error)?.rows_affected == 1)
+    }
+}
+
+/// The log of auth-storage, which knows the generations of its own users only: here they are the members'.
+#[async_trait]
+impl RevocationLog for Members {
+    async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
+        self.log.append(batch).await
+    }
+
+    async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
+        self.log.read_after(after, limit).await
+    }
+
+    async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
+        let raised =
+            self.row(claims.user_id).await?.is_some_and(|row| row.generation > claims.generation.number().into());
+        Ok(raised || self.log.covers(claims).await?)
+    }
+
+    async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
+        self.log.purge(before, limit).await
+    }
+}
+
+impl Model {
+    fn into_user(self) -> Result<User, StoreError> {
+        let corrupt = |column: &'static str| StoreError::corrupt(format!("members.{column} of {}", self.number));
+        let instant = |micros, column| instant(micros).ok_or_else(|| corrupt(column));
+        Ok(User {
+            id: self.public_id.ok_or_else(|| corrupt("public_id"))?.into(),
+            email: Email::parse(&self.mail).map_err(|_| corrupt("mail"))?,
+            username: Username::parse(&self.nick).map_err(|_| corrupt("nick"))?,
+            admin: self.staff,
+            generation: u32::try_from(self.generation).map(Generation::new).map_err(|_| corrupt("generation"))?,
+            disabled_at: self.barred.map(|at| instant(at, "barred")).transpose()?,
+            registered_on: instant(self.joined, "joined")?,
+        })
+    }
+}
+
+fn micros(at: OffsetDateTime) -> i64 {
+    i64::try_from(at.unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX)
+}
+
+fn instant(micros: i64) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000).ok()
+}

@@ -1,0 +1,46 @@
+//! Every example is run: started on a free port, and asked over a real connection.
+
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+#[path = "../actix_postgres.rs"]
+mod actix_postgres;
+#[path = "../axum_sqlite.rs"]
+#[expect(dead_code, reason = "its main is what we do here")]
+mod axum_sqlite;
+#[path = "../custom_hasher.rs"]
+#[expect(dead_code, reason = "its main is what we do here")]
+mod custom_hasher;
+#[path = "../own_users/main.rs"]
+#[expect(dead_code, reason = "its main is what we do here")]
+mod own_users;
+#[path = "../poem_memory.rs"]
+#[expect(dead_code, reason = "its main is what we do here")]
+mod poem_memory;
+#[path = "../tonic_grpc.rs"]
+#[expect(dead_code, reason = "its main is what we do here")]
+mod tonic_grpc;
+#[path = "../verify_only.rs"]
+#[expect(dead_code, reason = "its main is what we do here")]
+mod verify_only;
+
+#[path = "it/client.rs"]
+mod client;
+#[path = "it/grpc.rs"]
+mod grpc;
+#[path = "it/parts.rs"]
+mod parts;
+#[path = "it/readme.rs"]
+mod readme;
+#[path = "it/web.rs"]
+mod web;
+
+use auth_core::{AuthService, Email, NewAccount, Password, Session, Username};
+
+const PASSWORD: &str = "correct horse battery staple";
+
+/// Registers a user of this name.
+async fn register(auth: &AuthService, name: &str) -> Session {
+    let email = Email::parse(&format!("{name}@example.org")).unwrap();
+    let (username, password) = (Username::parse(name).unwrap(), Password::parse(PASSWORD).unwrap());
+    auth.register(NewAccount { email, username, password }).await.unwrap()
+}

@@ -1,0 +1,46 @@
+//! A service that issues nothing: it has the issuer's public key and reads the issuer's blacklist, so that a logout there is
+//! a logout here. It knows no users, no passwords and no secret.
+//! `DATABASE_URL=… cargo run -p auth-examples --bin verify_only public.pem`
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_core::blacklist::{SyncOptions, SyncedBlacklist};
+use auth_core::{JwtCodec, SystemClock, TokenVerifier, VerifyingKey};
+use auth_storage::{ConnectOptions, SeaRevocationLog, connect};
+use auth_tower::AuthLayer;
+use auth_tower::axum::Authenticated;
+use axum::Router;
+use axum::routing::get;
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let path = std::env::args().nth(1).ok_or("which file holds the public key?")?;
+    let verifier = verifier(&std::env::var("DATABASE_URL")?, &std::fs::read(path)?).await?;
+    axum::serve(TcpListener::bind("127.0.0.1:3001").await?, app(&verifier)).await?;
+    Ok(())
+}
+
+// readme: verify only
+pub(crate) async fn verifier(url: &str, public_key: &[u8]) -> Result<TokenVerifier, Box<dyn Error>> {
+    // Give this service a database user that may read `blacklist` and `blacklist_head` and nothing else.
+    let log = Arc::new(SeaRevocationLog::new(connect(url, ConnectOptions::default()).await?));
+    let clock = Arc::new(SystemClock);
+    let blacklist = Arc::new(SyncedBlacklist::new(log, clock.clone(), SyncOptions::default()));
+    let follower = Arc::clone(&blacklist);
+    tokio::spawn(async move { follower.follow(async |_| tokio::time::sleep(Duration::from_millis(250)).await).await });
+    let codec = JwtCodec::verify_only("https://auth.example", "api");
+    let codec = codec.with_verifying_key(VerifyingKey::from_pem(public_key)?);
+    Ok(TokenVerifier::new(Arc::new(codec), blacklist, clock))
+}
+
+pub(crate) fn app(verifier: &TokenVerifier) -> Router {
+    Router::new().route("/reports", get(reports)).layer(AuthLayer::required(verifier))
+}
+// readme: end
+
+async fn reports(Authenticated(principal): Authenticated) -> String {
+    format!("the reports of {}", principal.user_id())
+}
