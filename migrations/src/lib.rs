@@ -7,6 +7,7 @@ mod lock;
 mod m20261123_000001_users;
 mod m20261123_000002_blacklist;
 mod m20261123_000003_blacklist_purged;
+mod m20261123_000004_attempts;
 
 use lock::Locked;
 
@@ -86,6 +87,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000001_users::Migration),
             Box::new(m20261123_000002_blacklist::Migration),
             Box::new(m20261123_000003_blacklist_purged::Migration),
+            Box::new(m20261123_000004_attempts::Migration),
         ]
     }
 }

@@ -12,7 +12,11 @@ use crate::world::{Tokens, World};
 #[tokio::test]
 async fn auth_server_keeps_the_expectations() {
     let world = World::new();
-    let stores = Stores { users: world.store.clone(), log: world.log.clone() };
+    let stores = Stores {
+        users: world.store.clone(),
+        log: world.log.clone(),
+        attempts: std::sync::Arc::new(auth_core::throttle::MemoryAttempts::default()),
+    };
     let app = App::with_stores(&world.config, world.clock.clone(), stores).unwrap();
     let tokens = Tokens::of(app.service(), &world).await;
     let listening = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), app.endpoint()).await.unwrap();

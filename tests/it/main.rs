@@ -11,4 +11,5 @@ mod password_change;
 mod protected;
 mod register;
 mod secrets;
+mod throttle;
 mod tokens;

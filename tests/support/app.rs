@@ -38,15 +38,21 @@ impl App {
 
     /// A server over `database`, which is migrated first.
     pub async fn start(database: &TestDatabase) -> Self {
-        Self::with(&[("AUTH_DATABASE_URL", database.url())]).await
+        Self::start_with(database, &[]).await
+    }
+
+    /// A server over `database` with these settings besides.
+    pub async fn start_with(database: &TestDatabase, settings: &[(&str, &str)]) -> Self {
+        Self::in_memory_with(&[&[("AUTH_DATABASE_URL", database.url())], settings].concat()).await
     }
 
     /// A server over a database in memory, for what does not depend on the kind of database.
     pub async fn in_memory() -> Self {
-        Self::with(&[]).await
+        Self::in_memory_with(&[]).await
     }
 
-    async fn with(settings: &[(&str, &str)]) -> Self {
+    /// A server over a database in memory, or the one that these settings name.
+    pub async fn in_memory_with(settings: &[(&str, &str)]) -> Self {
         let env: BTreeMap<String, String> = [("AUTH_ENV", "test"), ("AUTH_TOKEN_SECRET", SECRET)]
             .iter()
             .chain(settings)

@@ -10,11 +10,11 @@ use auth_core::blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::password::PriorityOutcome;
 use auth_core::service::BuildError;
 use auth_core::{
-    Argon2Hasher, AuthService, BcryptHasher, BoxError, Clock, JwtCodec, PasswordPolicy, PasswordPool, PasswordSchemes,
-    PoolOptions, RevocationLog, SigningKey, UserStore,
+    Argon2Hasher, AttemptStore, AuthService, BcryptHasher, BoxError, Clock, JwtCodec, PasswordPolicy, PasswordPool,
+    PasswordSchemes, PoolOptions, RevocationLog, SigningKey, Throttle, UserStore,
 };
 use auth_migrations::MigrateError;
-use auth_storage::{ConnectError, ConnectOptions, Database, SeaRevocationLog, SeaUserStore};
+use auth_storage::{ConnectError, ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore};
 use poem::Response;
 use poem::endpoint::BoxEndpoint;
 
@@ -34,12 +34,15 @@ pub struct Stores {
     pub users: Arc<dyn UserStore>,
     /// The log of revocations.
     pub log: Arc<dyn RevocationLog>,
+    /// How often was tried what.
+    pub attempts: Arc<dyn AttemptStore>,
 }
 
 /// A server that is put together and not listening yet.
 pub struct App {
     state: Arc<State>,
     log: Arc<dyn RevocationLog>,
+    attempts: Arc<dyn AttemptStore>,
     blacklist_poll: Duration,
     clock: Arc<dyn Clock>,
     database: Option<Database>,
@@ -61,6 +64,7 @@ impl App {
         let stores = Stores {
             users: Arc::new(SeaUserStore::new(database.clone())),
             log: Arc::new(SeaRevocationLog::new(database.clone())),
+            attempts: Arc::new(SeaAttemptStore::new(database.clone())),
         };
         Self::assemble(config, clock, stores, Some(database))
     }
@@ -80,7 +84,7 @@ impl App {
         stores: Stores,
         database: Option<Database>,
     ) -> Result<Self, AppError> {
-        let Stores { users, log } = stores;
+        let Stores { users, log, attempts } = stores;
         let options = SyncOptions { max_staleness: config.blacklist_max_staleness, ..SyncOptions::default() };
         let blacklist = Arc::new(SyncedBlacklist::new(Arc::clone(&log), Arc::clone(&clock), options));
         let readiness: Arc<dyn Readiness> = match &database {
@@ -90,6 +94,7 @@ impl App {
             None => Arc::new(AlwaysReady),
         };
         let passwords = password_pool(config, &clock)?;
+        let throttle = throttle(config, &attempts, &clock)?;
         let service = AuthService::builder()
             .users(users)
             .blacklist(blacklist.clone())
@@ -98,14 +103,19 @@ impl App {
             .policy(password_policy(config))
             .background(|task| drop(tokio::spawn(task)))
             .clock(Arc::clone(&clock))
-            .token_life(config.token_ttl)
-            .build()?;
+            .token_life(config.token_ttl);
+        let service = match &throttle {
+            Some(throttle) => service.throttle(Arc::clone(throttle)),
+            None => service,
+        };
+        let service = service.build()?;
         let metrics = Metrics::new().map_err(|error| AppError::Internal(error.into()))?;
         metrics.watch_passwords(passwords).map_err(|error| AppError::Internal(error.into()))?;
-        let state = State { service, metrics, blacklist, database: database.clone(), readiness };
+        let state = State { service, metrics, throttle, blacklist, database: database.clone(), readiness };
         Ok(Self {
             state: Arc::new(state),
             log,
+            attempts,
             blacklist_poll: config.blacklist_poll,
             clock,
             database,
@@ -144,9 +154,14 @@ impl App {
         }
     }
 
-    /// What removes expired entries from the blacklist.
+    /// What removes expired entries from the blacklist, and counters that say nothing any more.
     pub(crate) fn purge(&self) -> Purge {
-        Purge { log: Arc::clone(&self.log), clock: Arc::clone(&self.clock), metrics: self.state.metrics.clone() }
+        Purge {
+            log: Arc::clone(&self.log),
+            attempts: Arc::clone(&self.attempts),
+            clock: Arc::clone(&self.clock),
+            metrics: self.state.metrics.clone(),
+        }
     }
 
     /// What reads the log of revocations into memory.
@@ -218,6 +233,16 @@ fn password_schemes(settings: &PasswordSettings) -> Result<PasswordSchemes, AppE
 fn password_policy(config: &Config) -> PasswordPolicy {
     let policy = PasswordPolicy::new(config.passwords.min_length);
     if config.passwords.common_list { policy.refuse_common() } else { policy }
+}
+
+fn throttle(
+    config: &Config,
+    attempts: &Arc<dyn AttemptStore>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Arc<Throttle>>, AppError> {
+    let Some(limits) = &config.throttle else { return Ok(None) };
+    let throttle = Throttle::new(Arc::clone(attempts), limits, Arc::clone(clock));
+    Ok(Some(Arc::new(throttle.map_err(|error| AppError::Internal(error.into()))?)))
 }
 
 fn codec(config: &Config) -> Result<JwtCodec, AppError> {

@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use auth_core::{SigningKey, VerifyingKey};
+use auth_core::{SigningKey, ThrottleLimits, VerifyingKey};
 use ipnet::IpNet;
 
 pub use hashing::Hashing;
@@ -114,6 +114,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How far guessing is let go; not at all limited if there is nothing here.
+    pub throttle: Option<ThrottleLimits>,
     /// How often the log of revocations is read.
     pub blacklist_poll: Duration,
     /// How old what was read of it may be for memory to answer alone; zero asks the database at every check.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use auth_core::PasswordPool;
 use auth_core::blacklist::SyncStats;
 use auth_core::service::UpgradeStats;
+use auth_core::throttle::ThrottleStats;
 use poem::http::{Method, StatusCode};
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
@@ -38,6 +39,7 @@ pub struct Metrics {
     blacklist: IntGaugeVec,
     blacklist_age: prometheus::Gauge,
     blacklist_totals: IntCounterVec,
+    throttled: IntCounterVec,
 }
 
 impl Metrics {
@@ -86,6 +88,12 @@ impl Metrics {
             blacklist_totals: counter(
                 "auth_blacklist_sync_total",
                 "Reads of the log of revocations, those that failed, reloads, and checks that had to ask the log",
+                &["what"],
+            )?,
+            throttled: counter(
+                "auth_throttled_total",
+                "Attempts refused because there were too many: for an account, from a network, or of registrations; and attempts \
+                 that could not be counted",
                 &["what"],
             )?,
             connections,
@@ -180,6 +188,19 @@ impl Metrics {
             ("fallbacks", stats.fallbacks),
         ] {
             let counter = self.blacklist_totals.with_label_values(&[what]);
+            counter.inc_by(total.saturating_sub(counter.get()));
+        }
+    }
+
+    /// Takes the state of the throttle over.
+    pub(crate) fn observe_throttle(&self, stats: ThrottleStats) {
+        for (what, total) in [
+            ("account", stats.account),
+            ("network", stats.network),
+            ("registration", stats.registration),
+            ("uncounted", stats.failures),
+        ] {
+            let counter = self.throttled.with_label_values(&[what]);
             counter.inc_by(total.saturating_sub(counter.get()));
         }
     }

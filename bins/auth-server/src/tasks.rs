@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::blacklist::{SyncedBlacklist, purge_expired};
-use auth_core::{Clock, RevocationLog, StoreError};
+use auth_core::{AttemptStore, Clock, RevocationLog, StoreError};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -19,9 +19,10 @@ pub(crate) const PURGE_BATCH: u32 = 1_000;
 /// How long logouts get the log for themselves between two batches.
 pub(crate) const PURGE_PAUSE: Duration = Duration::from_millis(50);
 
-/// Removes expired entries from the blacklist, from time to time.
+/// Removes expired entries from the blacklist, and counters of attempts that say nothing any more, from time to time.
 pub(crate) struct Purge {
     pub(crate) log: Arc<dyn RevocationLog>,
+    pub(crate) attempts: Arc<dyn AttemptStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
 }
@@ -38,6 +39,35 @@ impl Purge {
                 _ = stop.wait_for(|stop| *stop) => return,
                 () = self.once() => {}
             }
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                () = self.attempts_once() => {}
+            }
+        }
+    }
+
+    /// Removes counters of attempts that say nothing any more.
+    async fn attempts_once(&self) {
+        let now = self.clock.now();
+        let mut removed = 0;
+        loop {
+            match self.attempts.purge(now, PURGE_BATCH).await {
+                Ok(batch) => {
+                    removed += batch;
+                    if batch < u64::from(PURGE_BATCH) {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "old counters of attempts were not removed; trying again later");
+                    return;
+                }
+            }
+            tokio::time::sleep(PURGE_PAUSE).await;
+        }
+        if removed > 0 {
+            tracing::info!(removed, "old counters of attempts were removed");
         }
     }
 

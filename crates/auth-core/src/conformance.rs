@@ -11,6 +11,7 @@ use crate::blacklist::{Blacklist, Position, RevocationLog, UnsyncedBlacklist};
 use crate::clock::Clock;
 use crate::user::{UserId, UserStore};
 
+pub mod attempts;
 mod blacklist;
 mod cancellation;
 mod executor;

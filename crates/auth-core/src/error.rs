@@ -99,6 +99,15 @@ pub enum RegisterError {
     /// A user with this name exists.
     #[error("a user with this username exists already")]
     UsernameTaken,
+    /// There were too many attempts; no password was looked at.
+    #[error("too many attempts; try again in {} seconds", .retry_after.as_secs())]
+    TooManyAttempts {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The attempt could not be counted, so it was not made.
+    #[error("the attempt could not be counted")]
+    Uncounted(#[source] StoreError),
     /// The hashing threads have more work than they can finish in time.
     #[error("too much work is waiting; try again in {} seconds", .retry_after.as_secs())]
     Overloaded {
@@ -130,6 +139,15 @@ pub enum LoginError {
         #[source]
         source: HashError,
     },
+    /// There were too many attempts; no password was looked at.
+    #[error("too many attempts; try again in {} seconds", .retry_after.as_secs())]
+    TooManyAttempts {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The attempt could not be counted, so it was not made.
+    #[error("the attempt could not be counted")]
+    Uncounted(#[source] StoreError),
     /// The hashing threads have more work than they can finish in time.
     #[error("too much work is waiting; try again in {} seconds", .retry_after.as_secs())]
     Overloaded {

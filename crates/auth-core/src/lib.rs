@@ -13,6 +13,7 @@ mod principal;
 pub mod service;
 #[cfg(feature = "test-util")]
 pub mod test_util;
+pub mod throttle;
 pub mod token;
 mod user;
 mod username;
@@ -33,6 +34,7 @@ pub use password::{
 };
 pub use principal::Principal;
 pub use service::{AuthService, AuthServiceBuilder, Session};
+pub use throttle::{AttemptStore, ClientNetwork, Throttle, ThrottleLimits};
 #[cfg(feature = "jwt")]
 pub use token::jwt::{JwtCodec, SigningKey, VerifyingKey};
 pub use token::{AccessToken, Claims, InvalidToken, LEEWAY, MAX_CLOCK_SKEW, MAX_TOKEN_LIFE, TokenCodec, TokenId};

@@ -2,6 +2,7 @@
 
 mod builder;
 mod passwords;
+mod throttled;
 mod upgrade;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use crate::error::{AccountError, AuthenticateError, BoxError, LoginError, Regist
 use crate::password::policy::Owner;
 use crate::password::{PasswordHash, PasswordPolicy, PasswordPool, Verdict};
 use crate::principal::Principal;
+use crate::throttle::{ClientNetwork, Throttle};
 use crate::token::{AccessToken, Claims, MAX_CLOCK_SKEW, MAX_TOKEN_LIFE, TokenCodec, TokenId};
 use crate::user::{Credentials, Generation, InsertUserError, NewAccount, NewUser, User, UserChange, UserId, UserStore};
 use crate::verifier::TokenVerifier;
@@ -29,6 +31,8 @@ pub use self::upgrade::UpgradeStats;
 #[derive(Clone)]
 pub struct AuthService {
     parts: Arc<Parts>,
+    /// For whom it acts, where that is known.
+    client: Option<ClientNetwork>,
 }
 
 struct Parts {
@@ -43,6 +47,7 @@ struct Parts {
     /// What the password of an unknown user is compared with, so that it costs what a known user's costs.
     decoy: PasswordHash,
     upgrades: Upgrades,
+    throttle: Option<Arc<Throttle>>,
 }
 
 /// A user who has just proved who they are, with a fresh token.
@@ -67,10 +72,11 @@ impl AuthService {
     ///
     /// # Errors
     ///
-    /// When the password breaks the policy, the e-mail address or the username is taken, too much work is waiting, or
-    /// a part failed.
+    /// When the password breaks the policy, the e-mail address or the username is taken, the network has registered too
+    /// often, too much work is waiting, or a part failed.
     pub async fn register(&self, account: NewAccount) -> Result<Session, RegisterError> {
-        let user = self.create_user(account, false).await?;
+        let email = account.email.clone();
+        let user = self.count_registration(&email, self.create_user(account, false)).await?;
         self.open_session(user).map_err(RegisterError::Internal)
     }
 
@@ -78,7 +84,7 @@ impl AuthService {
     ///
     /// # Errors
     ///
-    /// As [`register`](Self::register).
+    /// As [`register`](Self::register), but nobody counts how often.
     pub async fn create_user(&self, account: NewAccount, admin: bool) -> Result<User, RegisterError> {
         let NewAccount { email, username, password } = account;
         let owner = Owner { email: Some(&email), username: Some(&username) };
@@ -99,10 +105,9 @@ impl AuthService {
     ///
     /// # Errors
     ///
-    /// When the credentials are wrong, too much work is waiting, or a part failed.
+    /// When the credentials are wrong, there were too many attempts, too much work is waiting, or a part failed.
     pub async fn login(&self, credentials: Credentials) -> Result<Session, LoginError> {
-        let stored = self.parts.users.find_credentials(&credentials.email).await?;
-        let (proven, verdict) = self.prove(stored, credentials.password.clone()).await?;
+        let (proven, verdict) = self.prove(&credentials.email, credentials.password.clone()).await?;
         if verdict == Verdict::MatchRehash {
             self.upgrade_later(&proven, credentials.password);
         }

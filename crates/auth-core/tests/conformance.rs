@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use auth_core::blacklist::{SyncOptions, SyncedBlacklist};
-use auth_core::conformance::{Backend, Check, Stores, block_on};
+use auth_core::conformance::{Backend, Check, Stores, attempts, block_on};
 use auth_core::memory::MemoryStore;
+use auth_core::throttle::MemoryAttempts;
 use auth_core::{Blacklist, Clock};
 
 /// The store is the database: opening it again is looking at it again.
@@ -42,4 +43,9 @@ mod unsynced {
 
 mod synced {
     auth_core::conformance_tests!(|check| super::run(check, true));
+}
+
+#[tokio::test]
+async fn the_attempts_in_memory_keep_theirs() {
+    attempts::run(async || MemoryAttempts::default()).await;
 }

@@ -1,5 +1,6 @@
 //! Rows as the database has them. They never leave this crate.
 
+pub(crate) mod attempts;
 pub(crate) mod blacklist;
 pub(crate) mod blacklist_head;
 pub(crate) mod users;

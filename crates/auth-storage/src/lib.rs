@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod attempt_store;
 mod connect;
 mod entity;
 mod error;
@@ -7,6 +8,7 @@ mod instant;
 mod revocation_log;
 mod user_store;
 
+pub use attempt_store::SeaAttemptStore;
 pub use connect::{ConnectError, ConnectOptions, Database, DatabaseKind, PoolStats, connect};
 pub use error::store_error;
 pub use revocation_log::SeaRevocationLog;

@@ -6,10 +6,13 @@ use auth_core::{Credentials, NewAccount, Session};
 use poem::web::Data;
 use poem_openapi::{ApiResponse, OpenApi};
 
+use super::client::ClientAddress;
 use super::dto::{Done, TokenClaims, TokenGranted};
 use super::error::Code;
 use super::json::Json;
-use super::operation::{BAD_BODY, BAD_TOKEN, BODY_TOO_LARGE, BUSY, INTERNAL, NO_JSON, NO_TOKEN, Operation, Refused};
+use super::operation::{
+    BAD_BODY, BAD_TOKEN, BODY_TOO_LARGE, BUSY, INTERNAL, NO_JSON, NO_TOKEN, Operation, Refused, TOO_MANY,
+};
 use super::payload::Body;
 use super::security::Bearer;
 use super::{State, Tag};
@@ -27,9 +30,10 @@ impl AuthApi {
     async fn register(
         &self,
         state: Data<&Arc<State>>,
+        client: Data<&ClientAddress>,
         account: Body<NewAccount>,
     ) -> Result<Registered, Refused<Registration>> {
-        Ok(Registered::new(&state.service.register(account.0).await?))
+        Ok(Registered::new(&client.service(&state).register(account.0).await?))
     }
 
     /// Log in
@@ -39,9 +43,10 @@ impl AuthApi {
     async fn login(
         &self,
         state: Data<&Arc<State>>,
+        client: Data<&ClientAddress>,
         credentials: Body<Credentials>,
     ) -> Result<LoggedIn, Refused<Login>> {
-        let session = state.service.login(credentials.0).await?;
+        let session = client.service(&state).login(credentials.0).await?;
         Ok(LoggedIn::Ok(Json(TokenGranted::new("Successfully logged in.", &session))))
     }
 
@@ -132,6 +137,7 @@ impl Operation for Registration {
         (Code::UserExists, "The e-mail address (`user_exists`) or the username (`username_taken`) is taken"),
         BODY_TOO_LARGE,
         NO_JSON,
+        TOO_MANY,
         BUSY,
         INTERNAL,
     ];
@@ -145,6 +151,7 @@ impl Operation for Login {
         (Code::InvalidCredentials, "Unknown e-mail address or wrong password"),
         BODY_TOO_LARGE,
         NO_JSON,
+        TOO_MANY,
         BUSY,
         INTERNAL,
     ];

@@ -2,9 +2,12 @@
 
 use std::net::IpAddr;
 
+use auth_core::AuthService;
 use ipnet::IpNet;
 use poem::Request;
 use poem::http::HeaderMap;
+
+use super::State;
 
 /// The header that carries the id of a request, in and out.
 pub(super) const REQUEST_ID: &str = "x-request-id";
@@ -26,6 +29,20 @@ fn new_id() -> String {
     // An id only has to be different from the others; without randomness the nil id still says that there was none.
     let _ = getrandom::fill(&mut random);
     uuid::Builder::from_random_bytes(random).into_uuid().to_string()
+}
+
+/// Where a request came from, for the handlers. Not there when there is no connection, as in a test.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ClientAddress(pub(super) Option<IpAddr>);
+
+impl ClientAddress {
+    /// The service, acting for this client.
+    pub(super) fn service(self, state: &State) -> AuthService {
+        match self.0 {
+            Some(address) => state.service.for_client(address),
+            None => state.service.clone(),
+        }
+    }
 }
 
 /// The address of the client: that of the connection, unless a trusted proxy made it. Then it is the last address in

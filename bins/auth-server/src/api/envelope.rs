@@ -11,6 +11,7 @@ use poem::http::{HeaderValue, Method, header};
 use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result};
 
+use super::client::ClientAddress;
 use super::error::{Code, Failure};
 use super::{State, client};
 use crate::metrics::UNMATCHED;
@@ -76,6 +77,7 @@ impl<E: Endpoint> Endpoint for Envelope<E> {
         let _in_flight = self.state.metrics.request_started();
         let id = client::request_id(&request);
         let address = client::address(&request, &self.trusted_proxies);
+        request.set_data(ClientAddress(address));
         let method = request.method().clone();
         let route = MatchedRoute::default();
         request.set_data(route.clone());

@@ -101,8 +101,8 @@ impl Failure {
         Self { cause: Some(cause.into()), ..self }
     }
 
-    fn overloaded(retry_after: Duration) -> Self {
-        Self { detail: Detail::RetryAfter(retry_after), ..Self::new(Code::Overloaded) }
+    fn later(code: Code, retry_after: Duration) -> Self {
+        Self { detail: Detail::RetryAfter(retry_after), ..Self::new(code) }
     }
 
     /// What is to be logged and not sent: the whole chain of causes on one line.
@@ -215,10 +215,11 @@ impl From<RegisterError> for Failure {
     fn from(error: RegisterError) -> Self {
         match error {
             RegisterError::Password(rule) => Self::field("password", rule),
-            RegisterError::BreachCheck(_) => Self::unavailable(error),
+            RegisterError::BreachCheck(_) | RegisterError::Uncounted(_) => Self::unavailable(error),
             RegisterError::EmailTaken => Self::new(Code::UserExists),
             RegisterError::UsernameTaken => Self::new(Code::UsernameTaken),
-            RegisterError::Overloaded { retry_after } => Self::overloaded(retry_after),
+            RegisterError::TooManyAttempts { retry_after } => Self::later(Code::TooManyAttempts, retry_after),
+            RegisterError::Overloaded { retry_after } => Self::later(Code::Overloaded, retry_after),
             RegisterError::Store(error) => error.into(),
             RegisterError::Internal(cause) => Self::internal(cause),
             other => Self::internal(other),
@@ -232,7 +233,9 @@ impl From<LoginError> for Failure {
             LoginError::InvalidCredentials => Self::new(Code::InvalidCredentials),
             // That there is an account is nobody's business; the log says what is wrong with it.
             LoginError::UnusableHash { .. } => Self::new(Code::InvalidCredentials).caused_by(error),
-            LoginError::Overloaded { retry_after } => Self::overloaded(retry_after),
+            LoginError::TooManyAttempts { retry_after } => Self::later(Code::TooManyAttempts, retry_after),
+            LoginError::Uncounted(_) => Self::unavailable(error),
+            LoginError::Overloaded { retry_after } => Self::later(Code::Overloaded, retry_after),
             LoginError::Store(error) => error.into(),
             LoginError::Internal(cause) => Self::internal(cause),
             other => Self::internal(other),

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use auth_core::blacklist::SyncedBlacklist;
-use auth_core::{AuthService, BoxError, Clock};
+use auth_core::{AuthService, BoxError, Clock, Throttle};
 use auth_storage::Database;
 use hyper::body::Bytes;
 use ipnet::IpNet;
@@ -38,6 +38,8 @@ pub struct State {
     pub service: AuthService,
     /// What is counted.
     pub metrics: Metrics,
+    /// Who limits guessing, if anybody does.
+    pub throttle: Option<Arc<Throttle>>,
     /// What is revoked.
     pub blacklist: Arc<SyncedBlacklist>,
     /// The database, if the stores are in one.
@@ -50,6 +52,9 @@ impl State {
     fn metrics_text(&self) -> std::result::Result<String, prometheus::Error> {
         self.metrics.observe_upgrades(self.service.upgrade_stats());
         self.metrics.observe_blacklist(self.blacklist.stats());
+        if let Some(throttle) = &self.throttle {
+            self.metrics.observe_throttle(throttle.stats());
+        }
         if let Some(database) = &self.database {
             self.metrics.observe_database(database.pool_stats());
         }

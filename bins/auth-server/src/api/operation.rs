@@ -30,6 +30,8 @@ pub(super) const BAD_BODY: Refusal = (
 pub(super) const BODY_TOO_LARGE: Refusal = (Code::PayloadTooLarge, "The body has more than 16 KiB");
 /// A body of another type.
 pub(super) const NO_JSON: Refusal = (Code::UnsupportedMediaType, "The body is not declared as JSON");
+/// How an operation refuses that may only be tried so often.
+pub(super) const TOO_MANY: Refusal = (Code::TooManyAttempts, "Too many attempts; no password was looked at");
 /// How an operation that hashes a password refuses for now.
 pub(super) const BUSY: Refusal =
     (Code::Overloaded, "Too much work is waiting (`overloaded`), or the database is unavailable (`unavailable`)");

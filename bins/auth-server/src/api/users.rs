@@ -8,10 +8,13 @@ use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::auth::{LoggedIn, Registered, Registration};
+use super::client::ClientAddress;
 use super::dto::{TokenGranted, UserPage, UserView};
 use super::error::{Code, Failure};
 use super::json::Json;
-use super::operation::{BAD_BODY, BAD_TOKEN, BODY_TOO_LARGE, BUSY, INTERNAL, NO_JSON, NO_TOKEN, Operation, Refused};
+use super::operation::{
+    BAD_BODY, BAD_TOKEN, BODY_TOO_LARGE, BUSY, INTERNAL, NO_JSON, NO_TOKEN, Operation, Refused, TOO_MANY,
+};
 use super::page::{After, Limit, page};
 use super::payload::{Body, PasswordChange};
 use super::public_id::PublicId;
@@ -30,9 +33,10 @@ impl UsersApi {
     async fn create(
         &self,
         state: Data<&Arc<State>>,
+        client: Data<&ClientAddress>,
         account: Body<NewAccount>,
     ) -> Result<Registered, Refused<Registration>> {
-        Ok(Registered::new(&state.service.register(account.0).await?))
+        Ok(Registered::new(&client.service(&state).register(account.0).await?))
     }
 
     /// List users
@@ -70,12 +74,13 @@ impl UsersApi {
     async fn change_password(
         &self,
         state: Data<&Arc<State>>,
+        client: Data<&ClientAddress>,
         bearer: Bearer,
         change: Body<PasswordChange>,
     ) -> Result<LoggedIn, Refused<PasswordSetting>> {
         let PasswordChange { current, new } = change.0;
         let current = current.ok_or(LoginError::InvalidCredentials)?;
-        let session = state.service.change_password(&bearer.0, current, new).await?;
+        let session = client.service(&state).change_password(&bearer.0, current, new).await?;
         Ok(LoggedIn::Ok(Json(TokenGranted::new("Successfully changed the password.", &session))))
     }
 
@@ -139,6 +144,7 @@ impl Operation for PasswordSetting {
         (Code::UserNotFound, "The user is gone"),
         BODY_TOO_LARGE,
         NO_JSON,
+        TOO_MANY,
         BUSY,
         INTERNAL,
     ];

@@ -13,6 +13,8 @@ use super::sources::Layers;
 use super::{Config, DatabaseUrl, LogFormat, Origin, Problem, Problems, Profile, Secret, Setting, Shown};
 use super::{SigningSource, Sources, duration};
 
+mod throttle;
+
 /// How often the log of revocations is read unless a setting says otherwise: four small reads a second.
 const BLACKLIST_POLL: Duration = Duration::from_millis(250);
 
@@ -83,6 +85,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
         |networks| networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
         |text| items(text).map(network).collect::<Result<Vec<_>, _>>(),
     );
+    let throttle = reader.throttle(profile);
     let (blacklist_poll, blacklist_max_staleness) = reader.blacklist();
 
     let Reader { problems, shown, .. } = reader;
@@ -104,6 +107,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
         log,
         log_format,
         trusted_proxies,
+        throttle,
         blacklist_poll,
         blacklist_max_staleness,
         warnings,

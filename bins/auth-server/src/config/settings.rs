@@ -59,6 +59,20 @@ pub enum Setting {
     LogFormat,
     /// Whose `X-Forwarded-For` is believed.
     TrustedProxies,
+    /// Whether guessing is limited.
+    Throttle,
+    /// Wrong guesses in an hour against one account.
+    ThrottleAccount,
+    /// Wrong guesses in an hour from one network.
+    ThrottleNetwork,
+    /// Registrations in an hour from one network.
+    ThrottleRegistrations,
+    /// Wrong guesses in a row before the first wait.
+    ThrottleFree,
+    /// The longest wait.
+    ThrottleMaxDelay,
+    /// How long a network stays known to an account.
+    ThrottleKnownFor,
     /// How often the log of revocations is read.
     BlacklistPoll,
     /// How old what was read may be.
@@ -67,7 +81,7 @@ pub enum Setting {
 
 impl Setting {
     /// All settings, in the order in which they are explained.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 37] = [
         Self::Env,
         Self::Listen,
         Self::DataDir,
@@ -96,6 +110,13 @@ impl Setting {
         Self::Log,
         Self::LogFormat,
         Self::TrustedProxies,
+        Self::Throttle,
+        Self::ThrottleAccount,
+        Self::ThrottleNetwork,
+        Self::ThrottleRegistrations,
+        Self::ThrottleFree,
+        Self::ThrottleMaxDelay,
+        Self::ThrottleKnownFor,
         Self::BlacklistPoll,
         Self::BlacklistMaxStaleness,
     ];
@@ -132,6 +153,13 @@ impl Setting {
             Self::Log => "AUTH_LOG",
             Self::LogFormat => "AUTH_LOG_FORMAT",
             Self::TrustedProxies => "AUTH_TRUSTED_PROXIES",
+            Self::Throttle => "AUTH_THROTTLE",
+            Self::ThrottleAccount => "AUTH_THROTTLE_ACCOUNT",
+            Self::ThrottleNetwork => "AUTH_THROTTLE_NETWORK",
+            Self::ThrottleRegistrations => "AUTH_THROTTLE_REGISTRATIONS",
+            Self::ThrottleFree => "AUTH_THROTTLE_FREE",
+            Self::ThrottleMaxDelay => "AUTH_THROTTLE_MAX_DELAY",
+            Self::ThrottleKnownFor => "AUTH_THROTTLE_KNOWN_FOR",
             Self::BlacklistPoll => "AUTH_BLACKLIST_POLL",
             Self::BlacklistMaxStaleness => "AUTH_BLACKLIST_MAX_STALENESS",
         }

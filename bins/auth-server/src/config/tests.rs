@@ -282,3 +282,44 @@ fn the_hashing_settings_are_bounded() {
     assert_eq!((threads.get(), width.get(), queue), (1_024, 1, 100_000));
     assert_eq!((max_wait, priority), (Duration::from_millis(100), auth_core::password::ThreadPriority::Lowest));
 }
+
+#[test]
+fn guessing_is_limited_unless_it_is_a_test_or_switched_off() {
+    let limits = load(&[]).unwrap().throttle.unwrap();
+    assert_eq!((limits.account, limits.network, limits.registrations, limits.free), (100, 600, 100, 10));
+    assert_eq!((limits.max_delay, limits.known_for), (Duration::from_secs(900), Duration::from_secs(30 * 86_400)));
+    assert!(load(&[("AUTH_THROTTLE", "off")]).unwrap().throttle.is_none());
+    assert!(load(&[("AUTH_ENV", "test")]).unwrap().throttle.is_none());
+    assert!(load(&[("AUTH_ENV", "test"), ("AUTH_THROTTLE", "on")]).unwrap().throttle.is_some());
+    let prod =
+        [("AUTH_ENV", "prod"), ("AUTH_DATABASE_URL", "postgres://db.example/auth"), ("AUTH_TOKEN_SECRET", STRONG)];
+    assert!(load(&prod).unwrap().throttle.is_some());
+}
+
+#[test]
+fn limits_out_of_their_bounds_are_problems_of_their_variables() {
+    let problems = load(&[
+        ("AUTH_THROTTLE", "maybe"),
+        ("AUTH_THROTTLE_ACCOUNT", "101"),
+        ("AUTH_THROTTLE_NETWORK", "-1"),
+        ("AUTH_THROTTLE_REGISTRATIONS", "6"),
+        ("AUTH_THROTTLE_FREE", "0"),
+        ("AUTH_THROTTLE_MAX_DELAY", "15"),
+        ("AUTH_THROTTLE_KNOWN_FOR", "1m"),
+    ])
+    .unwrap_err();
+    let mut found = variables(&problems);
+    found.sort_unstable();
+    let expected = [
+        "AUTH_THROTTLE",
+        "AUTH_THROTTLE_ACCOUNT",
+        "AUTH_THROTTLE_FREE",
+        "AUTH_THROTTLE_KNOWN_FOR",
+        "AUTH_THROTTLE_MAX_DELAY",
+        "AUTH_THROTTLE_NETWORK",
+        "AUTH_THROTTLE_REGISTRATIONS",
+    ];
+    assert_eq!(found, expected, "{problems}");
+    assert!(problems.to_string().contains("at most 100"), "{problems}");
+    assert!(load(&[("AUTH_THROTTLE_MAX_DELAY", "2h")]).unwrap_err().to_string().contains("1 second to 1 hour"));
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use auth_core::blacklist::{LogPage, Position};
 use auth_core::memory::MemoryStore;
+use auth_core::throttle::MemoryAttempts;
 use auth_core::{Claims, LEEWAY, Revocation, RevocationLog, StoreError};
 use auth_server::Stores;
 use poem::Body;
@@ -174,7 +175,11 @@ impl RevocationLog for Broken {
 #[tokio::test]
 async fn a_check_that_cannot_be_made_is_503_and_tells_nothing() {
     let users = Arc::new(MemoryStore::new().unwrap());
-    let door = Door::over(Stores { users, log: Arc::new(Broken(|| StoreError::unavailable("dial db.internal:5432"))) });
+    let door = Door::over(Stores {
+        users,
+        log: Arc::new(Broken(|| StoreError::unavailable("dial db.internal:5432"))),
+        attempts: Arc::new(MemoryAttempts::default()),
+    });
     door.register("ada").await;
     let token = door.login("ada").await;
     for answer in [door.get("/auth/verify", &token).await, door.logout(&token).await] {
@@ -186,7 +191,11 @@ async fn a_check_that_cannot_be_made_is_503_and_tells_nothing() {
 #[tokio::test]
 async fn a_panic_is_500_and_the_next_request_is_answered() {
     let users = Arc::new(MemoryStore::new().unwrap());
-    let door = Door::over(Stores { users, log: Arc::new(Broken(|| panic!("secret thoughts"))) });
+    let door = Door::over(Stores {
+        users,
+        log: Arc::new(Broken(|| panic!("secret thoughts"))),
+        attempts: Arc::new(MemoryAttempts::default()),
+    });
     door.register("ada").await;
     let token = door.login("ada").await;
     let body = assert_refused(door.get("/auth/verify", &token).await, 500, "internal").await;

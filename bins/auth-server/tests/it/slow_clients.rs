@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use auth_core::SystemClock;
 use auth_core::memory::MemoryStore;
+use auth_core::throttle::MemoryAttempts;
 use auth_server::server::Server;
 use auth_server::{App, Stores};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,8 +18,12 @@ use crate::support::config;
 
 async fn start() -> (SocketAddr, oneshot::Sender<()>, JoinHandle<bool>) {
     let store = Arc::new(MemoryStore::new().unwrap());
-    let app =
-        App::with_stores(&config(&[]), Arc::new(SystemClock), Stores { users: store.clone(), log: store }).unwrap();
+    let app = App::with_stores(
+        &config(&[]),
+        Arc::new(SystemClock),
+        Stores { users: store.clone(), log: store, attempts: Arc::new(MemoryAttempts::default()) },
+    )
+    .unwrap();
     let server = Server::bind("127.0.0.1:0".parse().unwrap(), app.endpoint()).await.unwrap();
     let address = server.address();
     let (stop, stopped) = oneshot::channel::<()>();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use auth_core::ManualClock;
 use auth_core::memory::MemoryStore;
+use auth_core::throttle::MemoryAttempts;
 use auth_server::config::{Config, Sources};
 use auth_server::{App, Stores};
 use poem::Response;
@@ -29,7 +30,7 @@ pub(crate) fn config(extra: &[(&str, &str)]) -> Config {
 impl Door {
     pub(crate) fn open() -> Self {
         let store = Arc::new(MemoryStore::new().unwrap());
-        Self::over(Stores { users: store.clone(), log: store })
+        Self::over(Stores { users: store.clone(), log: store, attempts: Arc::new(MemoryAttempts::default()) })
     }
 
     pub(crate) fn over(stores: Stores) -> Self {

@@ -10,6 +10,7 @@ use crate::blacklist::Blacklist;
 use crate::clock::{Clock, SystemClock};
 use crate::error::BoxError;
 use crate::password::{PasswordPolicy, PasswordPool};
+use crate::throttle::Throttle;
 use crate::token::{MAX_TOKEN_LIFE, TokenCodec};
 use crate::user::UserStore;
 use crate::verifier::TokenVerifier;
@@ -26,6 +27,7 @@ pub struct AuthServiceBuilder {
     policy: PasswordPolicy,
     token_life: Option<Duration>,
     background: Option<Background>,
+    throttle: Option<Arc<Throttle>>,
 }
 
 /// How long a token is good unless the builder is told otherwise: one day.
@@ -85,6 +87,12 @@ impl AuthServiceBuilder {
         self
     }
 
+    /// Who limits guessing, see [`for_client`](AuthService::for_client). Default: nobody.
+    pub fn throttle(mut self, throttle: Arc<Throttle>) -> Self {
+        self.throttle = Some(throttle);
+        self
+    }
+
     /// Builds the service.
     ///
     /// # Errors
@@ -105,8 +113,21 @@ impl AuthServiceBuilder {
         let verifier = TokenVerifier::new(Arc::clone(&codec), Arc::clone(&blacklist), Arc::clone(&clock));
         let policy = self.policy.at_most_bytes(max_bytes);
         let upgrades = Upgrades::new(self.background);
-        let parts = Parts { users, blacklist, codec, clock, verifier, passwords, policy, token_life, decoy, upgrades };
-        Ok(AuthService { parts: Arc::new(parts) })
+        let throttle = self.throttle;
+        let parts = Parts {
+            users,
+            blacklist,
+            codec,
+            clock,
+            verifier,
+            passwords,
+            policy,
+            token_life,
+            decoy,
+            upgrades,
+            throttle,
+        };
+        Ok(AuthService { parts: Arc::new(parts), client: None })
     }
 }
 

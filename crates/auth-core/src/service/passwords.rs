@@ -2,6 +2,7 @@
 
 use super::{AuthService, Session};
 use crate::blacklist::RevocationReason;
+use crate::email::Email;
 use crate::error::{ChangePasswordError, LoginError};
 use crate::password::policy::Owner;
 use crate::password::{HashError, Password, PasswordHash, PasswordPolicy, PoolError, Verdict};
@@ -16,8 +17,8 @@ impl AuthService {
     ///
     /// # Errors
     ///
-    /// When the new password breaks the policy, the current one is wrong, the account is gone or disabled, too much work
-    /// is waiting, or a part failed.
+    /// When the new password breaks the policy, the current one is wrong, the account is gone or disabled, there were too
+    /// many attempts, too much work is waiting, or a part failed.
     pub async fn change_password(
         &self,
         principal: &Principal,
@@ -29,8 +30,7 @@ impl AuthService {
         self.accept(&new, &user).await?;
         let mut replacement: Option<PasswordHash> = None;
         loop {
-            let stored = self.parts.users.find_credentials(&user.email).await?;
-            let (proven, _) = self.prove(stored, current.clone()).await?;
+            let (proven, _) = self.prove(&user.email, current.clone()).await?;
             let new = match &replacement {
                 Some(hash) => hash.clone(),
                 None => replacement.insert(self.parts.passwords.hash(new.clone()).await?).clone(),
@@ -69,9 +69,23 @@ impl AuthService {
         Ok(self.parts.policy.check_breached(new).await?)
     }
 
-    /// Compares a password with the stored hash, or with a decoy where there is no user. An unknown user, a wrong password
-    /// and a disabled user cost the same and end the same. Every guess at a password comes through here.
+    /// Finds the user of an address and compares their password, if it may be guessed at now. Every guess at a password comes
+    /// through here, and is counted.
     pub(super) async fn prove(
+        &self,
+        email: &Email,
+        password: Password,
+    ) -> Result<(StoredCredentials, Verdict), LoginError> {
+        let proof = async {
+            let stored = self.parts.users.find_credentials(email).await?;
+            self.compare(stored, password).await
+        };
+        self.guess(email, proof).await
+    }
+
+    /// Compares a password with the stored hash, or with a decoy where there is no user. An unknown user, a wrong password
+    /// and a disabled user cost the same and end the same.
+    async fn compare(
         &self,
         stored: Option<StoredCredentials>,
         password: Password,

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use auth_core::conformance::{Backend, Check, Row, Stores, Task};
-use auth_storage::Database;
+use auth_core::conformance::{Backend, Check, Row, Stores, Task, attempts};
+use auth_storage::{Database, SeaAttemptStore};
 use auth_test_db::{Kind, TestDatabase};
 
 use crate::support::{execute, open, uuid_literal};
@@ -72,4 +72,20 @@ mod postgres {
 
 mod mysql {
     auth_core::conformance_tests!(|check| super::run(auth_test_db::Kind::MySql, check));
+}
+
+mod counters {
+    auth_test_db::on_every_database!(the_contract_of_attempts_holds);
+
+    use super::the_contract_of_attempts_holds;
+}
+
+async fn the_contract_of_attempts_holds(database: TestDatabase) {
+    attempts::run(async || {
+        let (opened, ..) = open(&database).await;
+        auth_migrations::down(opened.connection(), u32::MAX).await.unwrap();
+        auth_migrations::up(opened.connection()).await.unwrap();
+        SeaAttemptStore::new(opened)
+    })
+    .await;
 }

@@ -1,0 +1,218 @@
+//! Limits on guessing: who tried too often waits, before any hash is computed.
+//!
+//! A guess is counted *before* the password is compared, in one atomic step, and given back when it turns out to be
+//! right or was never made. So a thousand guesses at once do not slip through before the first has failed. What
+//! is refused costs no hash, and counts for nothing.
+//!
+//! Four things limit a login; each is a [`Counter`] under a key:
+//!
+//! - **account and network**: after some failures in a row the waits double, up to a ceiling. A success ends them.
+//! - **account, strangers**: what all networks together that the account never logged in from may try in an hour.
+//! - **account, known networks**: the same for those that it did log in from. Strangers cannot use this up, so an attacker
+//!   elsewhere does not lock the owner out.
+//! - **network**: what one network may try in an hour against accounts that never logged in from it.
+//!
+//! Whether the account exists makes no difference to any of them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use crate::clock::Clock;
+use crate::email::Email;
+use crate::error::{StoreError, StoreErrorKind};
+
+mod counter;
+mod limits;
+mod memory;
+mod network;
+mod plan;
+mod store;
+
+use limits::Rules;
+use plan::{Limit, Plan, Receipt, Wait};
+
+pub use counter::Counter;
+pub use limits::{LimitsError, MAX_ACCOUNT_TRIES, ThrottleLimits};
+pub use memory::MemoryAttempts;
+pub use network::ClientNetwork;
+pub use store::{AttemptKey, AttemptStore, Change};
+
+/// No wait is shorter: a client is told whole seconds.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+
+/// Says which attempts may go on to the hash.
+pub struct Throttle {
+    store: Arc<dyn AttemptStore>,
+    clock: Arc<dyn Clock>,
+    rules: Rules,
+    tally: Tally,
+}
+
+#[derive(Default)]
+struct Tally {
+    account: AtomicU64,
+    network: AtomicU64,
+    registration: AtomicU64,
+    failures: AtomicU64,
+}
+
+/// How often something was refused since the start, and by what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ThrottleStats {
+    /// Guesses refused because of the account.
+    pub account: u64,
+    /// Guesses refused because of the network.
+    pub network: u64,
+    /// Registrations refused because of the network.
+    pub registration: u64,
+    /// Calls of the store that failed.
+    pub failures: u64,
+}
+
+/// Why an attempt may not go on.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    TooMany { retry_after: Duration },
+    Store(StoreError),
+}
+
+impl Throttle {
+    /// A throttle with these limits over the counters in `store`.
+    ///
+    /// # Errors
+    ///
+    /// When the limits are out of their bounds.
+    pub fn new(
+        store: Arc<dyn AttemptStore>,
+        limits: &ThrottleLimits,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, LimitsError> {
+        Ok(Self { store, clock, rules: limits.rules()?, tally: Tally::default() })
+    }
+
+    /// What was refused so far.
+    #[must_use]
+    pub fn stats(&self) -> ThrottleStats {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        ThrottleStats {
+            account: read(&self.tally.account),
+            network: read(&self.tally.network),
+            registration: read(&self.tally.registration),
+            failures: read(&self.tally.failures),
+        }
+    }
+
+    /// Counts a guess at the password of an account and says whether it may be made.
+    pub(crate) async fn guess(
+        self: &Arc<Self>,
+        email: &Email,
+        network: Option<ClientNetwork>,
+    ) -> Result<Attempt, Refused> {
+        self.admit(Plan::guess(self.rules, email, network)).await
+    }
+
+    /// Counts a registration and says whether it may go on.
+    pub(crate) async fn registration(
+        self: &Arc<Self>,
+        email: &Email,
+        network: Option<ClientNetwork>,
+    ) -> Result<Attempt, Refused> {
+        self.admit(Plan::registration(self.rules, email, network)).await
+    }
+
+    async fn admit(self: &Arc<Self>, mut plan: Plan) -> Result<Attempt, Refused> {
+        let (now, keys) = (self.now(), plan.keys());
+        // Who has to wait hears so from a plain read: a flood takes no lock and writes nothing.
+        let mut seen = self.answered(keys.len(), self.store.read(&keys).await)?;
+        plan.narrow(&mut seen, now);
+        self.judge(plan.charge(&mut seen, now))?;
+        // A refusal leaves the counters as they were.
+        let charge = move |plan: &Plan, counters: &mut [Counter]| drop(plan.charge(counters, now));
+        let mut counters = self.update(&plan, charge).await?;
+        let receipt = self.judge(plan.charge(&mut counters, now))?;
+        Ok(Attempt { throttle: Arc::clone(self), plan, receipt })
+    }
+
+    /// Changes the counters of `plan` and returns them as they were before.
+    async fn update(
+        &self,
+        plan: &Plan,
+        change: impl Fn(&Plan, &mut [Counter]) + Send + Sync + 'static,
+    ) -> Result<Vec<Counter>, Refused> {
+        let (keys, plan) = (plan.keys(), plan.clone());
+        let wanted = keys.len();
+        let change = move |counters: &mut [Counter]| {
+            if counters.len() == wanted {
+                change(&plan, counters);
+            }
+        };
+        self.answered(wanted, self.store.update(&keys, Arc::new(change)).await)
+    }
+
+    fn judge(&self, verdict: Result<Receipt, Wait>) -> Result<Receipt, Refused> {
+        verdict.map_err(|wait| {
+            let tally = match wait.limit {
+                Limit::Account => &self.tally.account,
+                Limit::Network => &self.tally.network,
+                Limit::Registration => &self.tally.registration,
+            };
+            tally.fetch_add(1, Ordering::Relaxed);
+            Refused::TooMany { retry_after: wait.length.max(SHORTEST_WAIT) }
+        })
+    }
+
+    fn answered(&self, wanted: usize, answer: Result<Vec<Counter>, StoreError>) -> Result<Vec<Counter>, Refused> {
+        let answer = answer.and_then(|counters| match counters.len() {
+            found if found == wanted => Ok(counters),
+            _ => Err(StoreError::new(StoreErrorKind::Internal, "the attempt store lost or made up counters")),
+        });
+        answer.map_err(|error| {
+            self.tally.failures.fetch_add(1, Ordering::Relaxed);
+            Refused::Store(error)
+        })
+    }
+
+    /// The time, in the whole microseconds that every store can keep.
+    fn now(&self) -> OffsetDateTime {
+        let now = self.clock.now();
+        now.replace_nanosecond(now.nanosecond() / 1_000 * 1_000).unwrap_or(now)
+    }
+}
+
+impl fmt::Debug for Throttle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Throttle").field("store", &self.store).field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+/// An attempt that was counted and may be made. Dropped, it stays counted: it was a wrong guess, or nobody knows.
+pub(crate) struct Attempt {
+    throttle: Arc<Throttle>,
+    plan: Plan,
+    receipt: Receipt,
+}
+
+impl Attempt {
+    /// It was right. A right guess does not count and ends the waits of this network, which is known from now on.
+    pub(crate) async fn succeeded(self) {
+        self.settle(Plan::succeed).await;
+    }
+
+    /// It was never made, so nobody learnt anything from it.
+    pub(crate) async fn withdrawn(self) {
+        self.settle(Plan::withdraw).await;
+    }
+
+    /// A failure here only leaves an attempt counted that need not be.
+    async fn settle(self, change: fn(&Plan, &Receipt, &mut [Counter], OffsetDateTime)) {
+        let Self { throttle, plan, receipt } = self;
+        let now = throttle.now();
+        let settle = move |plan: &Plan, counters: &mut [Counter]| change(plan, &receipt, counters, now);
+        drop(throttle.update(&plan, settle).await);
+    }
+}

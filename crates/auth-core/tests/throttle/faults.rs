@@ -1,0 +1,100 @@
+//! Stores that fail or are full, and clocks that lie.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use auth_core::throttle::{AttemptKey, AttemptStore, Change, Counter, MemoryAttempts};
+use auth_core::{Clock, RegisterError, StoreError};
+use time::OffsetDateTime;
+
+use crate::world::{Answer, HOME, HOUR, RIGHT, World, elsewhere};
+
+/// A store that does not answer, or answers with nonsense.
+#[derive(Debug)]
+struct BrokenAttempts {
+    /// The number of calls that still work.
+    works: AtomicUsize,
+    inner: MemoryAttempts,
+}
+
+impl BrokenAttempts {
+    fn after(calls: usize) -> Arc<Self> {
+        Arc::new(Self { works: AtomicUsize::new(calls), inner: MemoryAttempts::default() })
+    }
+
+    fn works(&self) -> bool {
+        self.works.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+    }
+}
+
+#[async_trait]
+impl AttemptStore for BrokenAttempts {
+    async fn read(&self, keys: &[AttemptKey]) -> Result<Vec<Counter>, StoreError> {
+        if self.works() { self.inner.read(keys).await } else { Err(StoreError::unavailable("gone")) }
+    }
+    async fn update(&self, keys: &[AttemptKey], change: Change) -> Result<Vec<Counter>, StoreError> {
+        // Too few counters, and a change that is given none.
+        if self.works() {
+            self.inner.update(keys, change).await
+        } else {
+            change(&mut []);
+            Ok(Vec::new())
+        }
+    }
+    async fn purge(&self, _: OffsetDateTime, _: u32) -> Result<u64, StoreError> {
+        Err(StoreError::unavailable("gone"))
+    }
+}
+
+#[tokio::test]
+async fn when_attempts_cannot_be_counted_nobody_is_let_through() {
+    for works in [0, 1] {
+        let world = World::over(BrokenAttempts::after(works));
+        assert_eq!(world.login("ada", RIGHT, HOME).await, Answer::Unavailable);
+        assert!(matches!(world.register("ada", HOME).await, Err(RegisterError::Uncounted(_))));
+        assert_eq!((world.hashes(), world.throttle.stats().failures), (0, 2));
+    }
+}
+
+#[tokio::test]
+async fn a_right_password_lets_in_even_if_that_cannot_be_noted() {
+    // Reading and counting for the registration, its success, and reading and counting for the login.
+    let world = World::over(BrokenAttempts::after(5));
+    world.register("ada", HOME).await.unwrap();
+    assert_eq!(world.login("ada", RIGHT, HOME).await, Answer::In);
+    assert_eq!(world.throttle.stats().failures, 1);
+}
+
+#[tokio::test]
+async fn a_clock_that_once_ran_a_year_ahead_locks_nobody_out() {
+    let world = World::new();
+    world.register("ada", HOME).await.unwrap();
+    let now = world.clock.now();
+    world.clock.set(now + HOUR * 24 * 365);
+    for number in 0..400_u16 {
+        world.guess("ada", elsewhere(number)).await;
+        world.guess("ada", HOME).await;
+    }
+    world.clock.set(now);
+    assert_eq!(world.login("ada", RIGHT, HOME).await, Answer::In);
+    assert_eq!(world.login("ada", RIGHT, elsewhere(1)).await, Answer::In);
+}
+
+#[tokio::test]
+async fn memory_stays_within_its_bound_and_a_flood_evicts_itself() {
+    let attempts = Arc::new(MemoryAttempts::new(1_000));
+    let world = World::over(attempts.clone());
+    for _ in 0..10 {
+        world.guess("ada", HOME).await;
+    }
+    let Answer::Wait(_) = world.guess("ada", HOME).await else { panic!("let through") };
+    world.clock.advance(Duration::from_secs(1));
+    world.guess("ada", HOME).await;
+    for number in 0..900_u16 {
+        world.guess(&format!("flood{number}"), elsewhere(number)).await;
+    }
+    assert!(format!("{attempts:?}").contains("counters: 1000"), "{attempts:?}");
+    assert!(matches!(world.guess("ada", HOME).await, Answer::Wait(_)), "the flood freed the guesser");
+}

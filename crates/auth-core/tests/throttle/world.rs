@@ -1,0 +1,150 @@
+//! A service with its limits, a hasher that remembers, and a clock that moves when it is told to.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use auth_core::blacklist::UnsyncedBlacklist;
+use auth_core::memory::MemoryStore;
+use auth_core::throttle::{AttemptStore, MemoryAttempts, Throttle, ThrottleLimits};
+use auth_core::{
+    AuthService, Clock, Credentials, Email, HashError, JwtCodec, LoginError, ManualClock, NewAccount, Password,
+    PasswordHash, PasswordHasher, PasswordPolicy, PasswordPool, PoolOptions, RegisterError, SigningKey, Username,
+    Verdict,
+};
+use time::OffsetDateTime;
+
+pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
+pub(crate) const RIGHT: &str = "the right password";
+
+/// Compares in the clear, and remembers when and how often: what is counted here is what reached the hasher.
+#[derive(Debug)]
+pub(crate) struct OpenHasher {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) wrong: Mutex<Vec<OffsetDateTime>>,
+    pub(crate) all: AtomicUsize,
+}
+
+impl PasswordHasher for OpenHasher {
+    fn max_bytes(&self) -> usize {
+        72
+    }
+    fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
+        self.all.fetch_add(1, Ordering::SeqCst);
+        Ok(PasswordHash::new(password.expose_secret().to_owned()))
+    }
+    fn verify(&self, password: &Password, hash: &PasswordHash) -> Result<Verdict, HashError> {
+        self.all.fetch_add(1, Ordering::SeqCst);
+        if password.expose_secret() == hash.expose_hash() {
+            return Ok(Verdict::Match);
+        }
+        self.wrong.lock().unwrap().push(self.clock.now());
+        Ok(Verdict::Mismatch)
+    }
+    fn decoy(&self) -> Result<PasswordHash, HashError> {
+        Ok(PasswordHash::new("no password is this".to_owned()))
+    }
+}
+
+/// What a login came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    In,
+    Wrong,
+    Wait(Duration),
+    Unavailable,
+}
+
+pub(crate) struct World {
+    pub(crate) auth: AuthService,
+    pub(crate) throttle: Arc<Throttle>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) hasher: Arc<OpenHasher>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::over(Arc::new(MemoryAttempts::default()))
+    }
+
+    pub(crate) fn over(attempts: Arc<dyn AttemptStore>) -> Self {
+        let clock = Arc::new(ManualClock::new(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)));
+        let hasher =
+            Arc::new(OpenHasher { clock: clock.clone(), wrong: Mutex::default(), all: AtomicUsize::default() });
+        let users = Arc::new(MemoryStore::new().unwrap());
+        let (auth, throttle) = node(&users, attempts, &clock, &hasher);
+        Self { auth, throttle, clock, hasher }
+    }
+
+    pub(crate) async fn register(&self, name: &str, from: IpAddr) -> Result<(), RegisterError> {
+        let account = NewAccount {
+            email: Email::parse(&format!("{name}@example.org")).unwrap(),
+            username: Username::parse(name).unwrap(),
+            password: Password::parse(RIGHT).unwrap(),
+        };
+        self.auth.for_client(from).register(account).await.map(drop)
+    }
+
+    pub(crate) async fn login(&self, name: &str, password: &str, from: IpAddr) -> Answer {
+        login(&self.auth.for_client(from), name, password).await
+    }
+
+    pub(crate) async fn guess(&self, name: &str, from: IpAddr) -> Answer {
+        self.login(name, "a wrong password", from).await
+    }
+
+    /// The most wrong guesses that reached the hasher within one hour.
+    pub(crate) fn most_in_an_hour(&self) -> usize {
+        let wrong = self.hasher.wrong.lock().unwrap();
+        let within = |from: usize| wrong[from..].iter().take_while(|at| **at - wrong[from] <= HOUR).count();
+        (0..wrong.len()).map(within).max().unwrap_or(0)
+    }
+
+    pub(crate) fn hashes(&self) -> usize {
+        self.hasher.all.load(Ordering::SeqCst)
+    }
+}
+
+pub(crate) fn node(
+    users: &Arc<MemoryStore>,
+    attempts: Arc<dyn AttemptStore>,
+    clock: &Arc<ManualClock>,
+    hasher: &Arc<OpenHasher>,
+) -> (AuthService, Arc<Throttle>) {
+    let throttle = Arc::new(Throttle::new(attempts, &ThrottleLimits::default(), clock.clone()).unwrap());
+    let mut options = PoolOptions::default();
+    options.clock = clock.clone();
+    let auth = AuthService::builder()
+        .users(users.clone())
+        .blacklist(Arc::new(UnsyncedBlacklist::new(users.clone())))
+        .codec(Arc::new(JwtCodec::new(SigningKey::from_secret(&[7; 32]).unwrap(), "issuer", "audience")))
+        .passwords(PasswordPool::new(hasher.clone(), options).unwrap())
+        .policy(PasswordPolicy::new(6))
+        .clock(clock.clone())
+        .throttle(throttle.clone())
+        .build()
+        .unwrap();
+    (auth, throttle)
+}
+
+pub(crate) async fn login(auth: &AuthService, name: &str, password: &str) -> Answer {
+    let credentials = Credentials {
+        email: Email::parse(&format!("{name}@example.org")).unwrap(),
+        password: Password::parse(password).unwrap(),
+    };
+    match auth.login(credentials).await {
+        Ok(_) => Answer::In,
+        Err(LoginError::InvalidCredentials) => Answer::Wrong,
+        Err(LoginError::TooManyAttempts { retry_after }) => Answer::Wait(retry_after),
+        Err(LoginError::Uncounted(_)) => Answer::Unavailable,
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+/// Where the owner lives.
+pub(crate) const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
+
+pub(crate) fn elsewhere(number: u16) -> IpAddr {
+    Ipv4Addr::from_bits(u32::from(Ipv4Addr::new(10, 0, 0, 0)) + u32::from(number)).into()
+}

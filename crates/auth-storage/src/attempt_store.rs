@@ -1,0 +1,159 @@
+//! The store of counters of attempts.
+
+use std::cmp;
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use auth_core::StoreError;
+use auth_core::throttle::{AttemptKey, AttemptStore, Change, Counter};
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, DeleteMany, EntityTrait as _, InsertMany, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, Select,
+};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::connect::Database;
+use crate::entity::attempts::{self, ActiveModel, Column};
+use crate::error::Trouble;
+use crate::instant;
+
+/// How many rows are purged in one statement.
+const CHUNK: u64 = 500;
+
+/// Counters of attempts in a SQL database, shared by all nodes on it. Its contract is that of [`AttemptStore`].
+///
+/// An update first makes or touches the rows of all its keys, in the order of the keys; that locks them until the commit, on
+/// all three databases. A plain `SELECT … FOR UPDATE` would lock nothing where there is no row yet.
+#[derive(Debug, Clone)]
+pub struct SeaAttemptStore {
+    database: Database,
+}
+
+impl SeaAttemptStore {
+    /// The counters in this database, whose tables `auth-migrations` made.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    async fn update_once(&self, keys: &[AttemptKey], change: &Change) -> Result<Vec<Counter>, Trouble> {
+        let transaction = self.database.begin().await?;
+        locking(keys)?.exec_without_returning(&transaction).await?;
+        let before = counters(keys, &transaction).await?;
+        let mut after = before.clone();
+        change(&mut after);
+        let changed = keys.iter().zip(&before).zip(&after).filter(|((_, before), after)| before != after);
+        let changed: Vec<_> =
+            changed.map(|((key, _), after)| attempts::row_of(*key, after)).collect::<Result<_, _>>()?;
+        if changed.is_empty() {
+            // Also those rows that were only made to be locked.
+            transaction.rollback().await?;
+        } else {
+            writing(changed).exec_without_returning(&transaction).await?;
+            transaction.commit().await?;
+        }
+        Ok(before)
+    }
+
+    async fn purge_once(&self, before: i64, limit: u64) -> Result<Purged, Trouble> {
+        let connection = self.database.connection();
+        let mut ids: Vec<Uuid> = expired_query(before, cmp::min(limit, CHUNK)).into_tuple().all(connection).await?;
+        // Whoever locks several rows locks them in this order.
+        ids.sort_unstable();
+        let found = ids.len();
+        if found == 0 {
+            return Ok(Purged { found, removed: 0 });
+        }
+        Ok(Purged { found, removed: deletion(ids, before).exec(connection).await?.rows_affected })
+    }
+}
+
+struct Purged {
+    found: usize,
+    removed: u64,
+}
+
+#[async_trait]
+impl AttemptStore for SeaAttemptStore {
+    async fn read(&self, keys: &[AttemptKey]) -> Result<Vec<Counter>, StoreError> {
+        let (keys, connection) = (keys.to_vec(), self.database.connection().clone());
+        self.database.read(async move { counters(&keys, &connection).await }).await
+    }
+
+    async fn update(&self, keys: &[AttemptKey], change: Change) -> Result<Vec<Counter>, StoreError> {
+        let (store, keys) = (self.clone(), keys.to_vec());
+        self.database
+            .write(move || {
+                let (store, keys, change) = (store.clone(), keys.clone(), Change::clone(&change));
+                async move { store.update_once(&keys, &change).await }
+            })
+            .await
+    }
+
+    async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
+        let before = instant::to_micros(before)?;
+        let limit = u64::from(limit);
+        let mut removed = 0;
+        while removed < limit {
+            let (store, wanted) = (self.clone(), limit - removed);
+            let chunk = self
+                .database
+                .write(move || {
+                    let store = store.clone();
+                    async move { store.purge_once(before, wanted).await }
+                })
+                .await?;
+            removed += chunk.removed;
+            // What was renewed meanwhile is not expired any more, so a chunk may be found and not removed.
+            if chunk.found == 0 || chunk.removed == 0 {
+                break;
+            }
+        }
+        Ok(removed)
+    }
+}
+
+async fn counters(keys: &[AttemptKey], connection: &impl ConnectionTrait) -> Result<Vec<Counter>, Trouble> {
+    let rows = rows_query(keys).all(connection).await?;
+    let found = rows.into_iter().map(|row| Ok((row.id, row.into_counter()?)));
+    let found = found.collect::<Result<HashMap<_, _>, StoreError>>()?;
+    Ok(keys.iter().map(|key| found.get(&attempts::id_of(*key)).copied().unwrap_or_default()).collect())
+}
+
+fn rows_query(keys: &[AttemptKey]) -> Select<attempts::Entity> {
+    attempts::Entity::find().filter(Column::Id.is_in(keys.iter().copied().map(attempts::id_of)))
+}
+
+/// Makes rows that say nothing where there are none, and changes nothing where there are some.
+fn locking(keys: &[AttemptKey]) -> Result<InsertMany<ActiveModel>, StoreError> {
+    let mut keys = keys.to_vec();
+    keys.sort_unstable();
+    let blank = Counter::default();
+    let rows = keys.into_iter().map(|key| attempts::row_of(key, &blank)).collect::<Result<Vec<_>, _>>()?;
+    let failures = Expr::col((attempts::Entity, Column::Failures));
+    let unchanged = OnConflict::column(Column::Id).value(Column::Failures, failures).to_owned();
+    Ok(attempts::Entity::insert_many(rows).on_conflict(unchanged))
+}
+
+/// Writes rows that are there.
+fn writing(rows: Vec<ActiveModel>) -> InsertMany<ActiveModel> {
+    let columns = [Column::Failures, Column::NotBefore, Column::SpentUntil, Column::KnownUntil, Column::ExpiresAt];
+    let replaced = OnConflict::column(Column::Id).update_columns(columns).to_owned();
+    attempts::Entity::insert_many(rows).on_conflict(replaced)
+}
+
+/// The ids of at most `limit` expired counters, by way of the index on their expiry.
+fn expired_query(before: i64, limit: u64) -> Select<attempts::Entity> {
+    attempts::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::ExpiresAt.lt(before))
+        .order_by_asc(Column::ExpiresAt)
+        .limit(limit)
+}
+
+fn deletion(ids: Vec<Uuid>, before: i64) -> DeleteMany<attempts::Entity> {
+    attempts::Entity::delete_many().filter(Column::Id.is_in(ids)).filter(Column::ExpiresAt.lt(before))
+}
