@@ -93,12 +93,13 @@ impl App {
             }
             None => Arc::new(AlwaysReady),
         };
+        let codec = Arc::new(codec(config)?);
         let passwords = password_pool(config, &clock)?;
         let throttle = throttle(config, &attempts, &clock)?;
         let service = AuthService::builder()
             .users(users)
             .blacklist(blacklist.clone())
-            .codec(Arc::new(codec(config)?))
+            .codec(codec.clone())
             .passwords(passwords.clone())
             .policy(password_policy(config))
             .background(|task| drop(tokio::spawn(task)))
@@ -111,7 +112,7 @@ impl App {
         let service = service.build()?;
         let metrics = Metrics::new().map_err(|error| AppError::Internal(error.into()))?;
         metrics.watch_passwords(passwords).map_err(|error| AppError::Internal(error.into()))?;
-        let state = State { service, metrics, throttle, blacklist, database: database.clone(), readiness };
+        let state = State { service, metrics, throttle, codec, blacklist, database: database.clone(), readiness };
         Ok(Self {
             state: Arc::new(state),
             log,
@@ -256,6 +257,7 @@ fn codec(config: &Config) -> Result<JwtCodec, AppError> {
         SigningSource::Random => signing_key(secret_file::random_secret()?.expose_secret())?,
     };
     let codec = JwtCodec::new(signing, &config.token_issuer, &config.token_audience);
+    let codec = codec.with_cached_tokens(config.token_cache);
     Ok(config.verifying.iter().cloned().fold(codec, JwtCodec::with_verifying_key))
 }
 

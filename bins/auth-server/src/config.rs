@@ -100,6 +100,8 @@ pub struct Config {
     pub token_issuer: String,
     /// The audience of the tokens.
     pub token_audience: String,
+    /// How many tokens whose signature was found good are remembered; zero verifies every signature at every check.
+    pub token_cache: usize,
     /// How passwords are hashed, and which are accepted.
     pub passwords: PasswordSettings,
     /// The threads that hash passwords.

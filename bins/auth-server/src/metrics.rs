@@ -10,6 +10,7 @@ use auth_core::PasswordPool;
 use auth_core::blacklist::SyncStats;
 use auth_core::service::UpgradeStats;
 use auth_core::throttle::ThrottleStats;
+use auth_core::token::CacheStats;
 use poem::http::{Method, StatusCode};
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
@@ -34,6 +35,8 @@ pub struct Metrics {
     registrations: IntCounterVec,
     upgrades: IntCounterVec,
     token_checks: IntCounterVec,
+    token_cache: IntGaugeVec,
+    token_cache_totals: IntCounterVec,
     purged: prometheus::IntCounter,
     connections: IntGaugeVec,
     blacklist: IntGaugeVec,
@@ -66,6 +69,11 @@ impl Metrics {
         let purged =
             prometheus::IntCounter::new("auth_blacklist_purged_total", "Expired entries removed from the blacklist")?;
         registry.register(Box::new(purged.clone()))?;
+        let token_cache = IntGaugeVec::new(
+            Opts::new("auth_token_cache", "Verified tokens that are remembered, and the bytes of their texts"),
+            &["what"],
+        )?;
+        registry.register(Box::new(token_cache.clone()))?;
         let connections =
             IntGaugeVec::new(Opts::new("auth_database_connections", "Connections to the database"), &["state"])?;
         registry.register(Box::new(connections.clone()))?;
@@ -106,6 +114,12 @@ impl Metrics {
                 &["result"],
             )?,
             token_checks: counter("auth_token_checks_total", "Token checks by result", &["result"])?,
+            token_cache,
+            token_cache_totals: counter(
+                "auth_token_cache_total",
+                "Token checks that found the token remembered, and those that verified its signature",
+                &["result"],
+            )?,
             registry,
             latency,
             in_flight,
@@ -165,6 +179,17 @@ impl Metrics {
             ("failed", stats.failed),
         ] {
             let counter = self.upgrades.with_label_values(&[result]);
+            counter.inc_by(total.saturating_sub(counter.get()));
+        }
+    }
+
+    /// Takes the state of the cache of verified tokens over.
+    pub(crate) fn observe_tokens(&self, stats: CacheStats) {
+        for (what, value) in [("entries", stats.entries), ("bytes", stats.bytes)] {
+            self.token_cache.with_label_values(&[what]).set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
+        for (result, total) in [("hit", stats.hits), ("miss", stats.misses)] {
+            let counter = self.token_cache_totals.with_label_values(&[result]);
             counter.inc_by(total.saturating_sub(counter.get()));
         }
     }

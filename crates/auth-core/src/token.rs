@@ -12,7 +12,12 @@ use crate::error::{BoxError, NoRandomness, random_bytes};
 use crate::user::{Generation, UserId};
 
 #[cfg(feature = "jwt")]
+mod cache;
+#[cfg(feature = "jwt")]
 pub mod jwt;
+
+#[cfg(feature = "jwt")]
+pub use cache::{CacheStats, MAX_ENTRIES as MAX_CACHED_TOKENS};
 
 /// How long after its `exp` a token is still accepted, because the clocks of two nodes never quite agree
 /// (RFC 7519 §4.1.4). The one such constant: the check and the life of a blacklist entry both use it.

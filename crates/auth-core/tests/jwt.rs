@@ -140,9 +140,60 @@ fn every_other_spelling_of_a_token_is_refused() {
             spellings.push(changed.join("."));
         }
     }
+    let remembers = codec();
+    assert!(remembers.decode(&token).is_ok());
     for spelling in spellings.into_iter().filter(|spelling| *spelling != token) {
         assert_eq!(codec().decode(&spelling), Err(InvalidToken), "accepted {spelling:?}");
+        assert_eq!(remembers.decode(&spelling), Err(InvalidToken), "took {spelling:?} for what it remembers");
     }
+}
+
+#[test]
+fn what_a_token_may_say_in_other_words_is_understood() {
+    let part = |json: &str| base64(json.as_bytes());
+    let id = SigningKey::from_secret(&SECRET).unwrap().id().to_owned();
+    let payload = part(
+        r#"{"aud":["other","audience"],"iss":"issuer","jti":"00000000000000000000000000000002","admin":false,
+            "sub":"00000000-0000-0000-0000-000000000001","iat":1800000000,"exp":1800003600,"gen":0,"scope":[1]}"#,
+    );
+    let signed = |header: &str| {
+        let message = format!("{}.{payload}", part(header));
+        let key = EncodingKey::from_secret(&SECRET);
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
+        format!("{message}.{signature}")
+    };
+    let reordered = format!(r#"{{"kid":"{id}", "alg":"HS256", "typ":"at+jwt", "cty":"x"}}"#);
+    assert_eq!(codec().decode(&signed(&reordered)).unwrap().token_id, Uuid::from_u128(2).into());
+    for wrong in [
+        reordered.replace("HS256", "hs256"),
+        reordered.replace("HS256", "RS256"),
+        reordered.replace("at+jwt", "AT+JWT"),
+        reordered.replace("cty", "crit"),
+        reordered.replace("\"cty\":", "\"alg\":"),
+        reordered.replace(&id, "x"),
+    ] {
+        assert_eq!(codec().decode(&signed(&wrong)), Err(InvalidToken), "accepted {wrong}");
+    }
+}
+
+#[test]
+fn a_token_is_verified_at_first_sight_and_found_from_then_on() {
+    let codec = codec().with_cached_tokens(8);
+    let (claims, other) = (claims(), claims());
+    let token = codec.encode(&claims).unwrap();
+    assert_eq!(codec.cache_stats().entries, 0, "what was signed is not yet what was verified");
+    assert!(codec.decode(&forged(|_, claims| claims["iss"] = json!("evil"))).is_err());
+    for _ in 0..3 {
+        assert_eq!(codec.decode(token.expose_token()), Ok(claims));
+    }
+    assert_eq!(codec.decode(codec.encode(&other).unwrap().expose_token()), Ok(other));
+    let stats = codec.cache_stats();
+    assert_eq!((stats.hits, stats.misses, stats.entries), (2, 3, 2));
+    let shown = format!("{codec:?}");
+    assert!(!shown.contains(token.expose_token()), "{shown}");
+
+    let without = self::codec().with_cached_tokens(0);
+    assert_eq!((without.decode(token.expose_token()), without.cache_stats().entries), (Ok(claims), 0));
 }
 
 #[test]

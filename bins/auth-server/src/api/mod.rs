@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use auth_core::blacklist::SyncedBlacklist;
-use auth_core::{AuthService, BoxError, Clock, Throttle};
+use auth_core::{AuthService, BoxError, Clock, JwtCodec, Throttle};
 use auth_storage::Database;
 use hyper::body::Bytes;
 use ipnet::IpNet;
@@ -40,6 +40,8 @@ pub struct State {
     pub metrics: Metrics,
     /// Who limits guessing, if anybody does.
     pub throttle: Option<Arc<Throttle>>,
+    /// What signs and reads tokens.
+    pub codec: Arc<JwtCodec>,
     /// What is revoked.
     pub blacklist: Arc<SyncedBlacklist>,
     /// The database, if the stores are in one.
@@ -51,6 +53,7 @@ pub struct State {
 impl State {
     fn metrics_text(&self) -> std::result::Result<String, prometheus::Error> {
         self.metrics.observe_upgrades(self.service.upgrade_stats());
+        self.metrics.observe_tokens(self.codec.cache_stats());
         self.metrics.observe_blacklist(self.blacklist.stats());
         if let Some(throttle) = &self.throttle {
             self.metrics.observe_throttle(throttle.stats());

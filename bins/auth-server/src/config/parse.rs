@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use auth_core::token::MAX_CACHED_TOKENS;
+use auth_core::token::jwt::DEFAULT_CACHED_TOKENS;
 use auth_core::{MAX_TOKEN_LIFE, SigningKey, VerifyingKey};
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
@@ -61,6 +63,10 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
     );
     let token_issuer = reader.take(Setting::TokenIssuer, "auth-server".to_owned(), word);
     let token_audience = reader.take(Setting::TokenAudience, "auth-api".to_owned(), word);
+    let token_cache = reader.take(Setting::TokenCache, DEFAULT_CACHED_TOKENS, |text| {
+        let entries = text.parse().ok().filter(|entries| *entries <= MAX_CACHED_TOKENS);
+        entries.ok_or_else(|| format!("must be a number of tokens from 0 to {MAX_CACHED_TOKENS}; 0 remembers none"))
+    });
     let passwords = reader.passwords(profile);
     let hashing = reader.hashing();
     let docs = reader.take_shown(Setting::Docs, profile != Profile::Prod, |on| on_off(*on), switch);
@@ -100,6 +106,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
         token_ttl,
         token_issuer,
         token_audience,
+        token_cache,
         passwords,
         hashing,
         docs,

@@ -23,6 +23,8 @@ pub enum Setting {
     TokenIssuer,
     /// The audience of the tokens.
     TokenAudience,
+    /// How many verified tokens are remembered.
+    TokenCache,
     /// The hash function of new passwords.
     PasswordScheme,
     /// The cost of new bcrypt hashes.
@@ -81,7 +83,7 @@ pub enum Setting {
 
 impl Setting {
     /// All settings, in the order in which they are explained.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::Env,
         Self::Listen,
         Self::DataDir,
@@ -92,6 +94,7 @@ impl Setting {
         Self::TokenTtl,
         Self::TokenIssuer,
         Self::TokenAudience,
+        Self::TokenCache,
         Self::PasswordScheme,
         Self::BcryptCost,
         Self::Argon2MemoryKib,
@@ -135,6 +138,7 @@ impl Setting {
             Self::TokenTtl => "AUTH_TOKEN_TTL",
             Self::TokenIssuer => "AUTH_TOKEN_ISSUER",
             Self::TokenAudience => "AUTH_TOKEN_AUDIENCE",
+            Self::TokenCache => "AUTH_TOKEN_CACHE",
             Self::PasswordScheme => "AUTH_PASSWORD_SCHEME",
             Self::BcryptCost => "AUTH_BCRYPT_COST",
             Self::Argon2MemoryKib => "AUTH_ARGON2_MEMORY_KIB",

@@ -240,6 +240,17 @@ fn no_secret_is_shown_in_any_form() {
 }
 
 #[test]
+fn the_cache_of_tokens_is_a_bounded_number_and_may_be_off() {
+    assert_eq!(load(&[]).unwrap().token_cache, 16_384);
+    assert_eq!(load(&[("AUTH_TOKEN_CACHE", "0")]).unwrap().token_cache, 0);
+    for wrong in ["-1", "1048577", "many"] {
+        let problems = load(&[("AUTH_TOKEN_CACHE", wrong)]).unwrap_err();
+        assert_eq!(variables(&problems), ["AUTH_TOKEN_CACHE"]);
+        assert!(problems.to_string().contains("from 0 to 1048576"), "{problems}");
+    }
+}
+
+#[test]
 fn proxies_are_networks_or_single_addresses() {
     let config = load(&[("AUTH_TRUSTED_PROXIES", "10.0.0.0/8, ::1")]).unwrap();
     assert_eq!(config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.0.0.0/8", "::1/128"]);

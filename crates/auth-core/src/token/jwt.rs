@@ -1,16 +1,16 @@
 //! JSON Web Tokens (RFC 7519, RFC 8725) over `jsonwebtoken`: signature, algorithm, type and shape — not time.
 
+mod wire;
+
 use std::fmt;
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, ThumbprintHash};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
-use uuid::Uuid;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 
+use self::wire::{UnverifiedHeader, WireClaims};
+use super::cache::{CacheStats, VerifiedTokens};
 use super::{AccessToken, Claims, InvalidToken, MAX_TOKEN_BYTES, TokenCodec};
 use crate::error::BoxError;
-use crate::user::Generation;
 
 /// The `typ` of our tokens (RFC 8725 §3.11; the value is that of RFC 9068 §2.1): a token made for another purpose with
 /// the same key is not accepted as an access token.
@@ -84,10 +84,7 @@ impl SigningKey {
     }
 
     fn new(key: EncodingKey, verifying: VerifyingKey) -> Self {
-        let mut header = Header::new(verifying.algorithm);
-        header.typ = Some(TOKEN_TYPE.to_owned());
-        header.kid = Some(verifying.id.clone());
-        Self { key, header, verifying }
+        Self { key, header: verifying.header(), verifying }
     }
 
     /// The `kid` that tokens signed with this key carry.
@@ -162,6 +159,14 @@ impl VerifyingKey {
         Ok(Self { id, algorithm, key })
     }
 
+    /// The header of the tokens that this key verifies, as we write it.
+    fn header(&self) -> Header {
+        let mut header = Header::new(self.algorithm);
+        header.typ = Some(TOKEN_TYPE.to_owned());
+        header.kid = Some(self.id.clone());
+        header
+    }
+
     /// The `kid` of the tokens that this key verifies.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -206,11 +211,16 @@ pub struct JwtCodec {
     ring: Vec<RingKey>,
     issuer: String,
     audience: String,
+    verified: VerifiedTokens,
 }
+
+/// How many verified tokens a codec remembers unless it is told otherwise: about seven mebibytes of HS256 tokens.
+pub const DEFAULT_CACHED_TOKENS: usize = 16_384;
 
 struct RingKey {
     key: VerifyingKey,
-    validation: Validation,
+    /// The first part of every token that we sign with this key: whoever sees it need not parse it.
+    header: Option<String>,
 }
 
 impl fmt::Debug for RingKey {
@@ -233,52 +243,65 @@ impl JwtCodec {
     /// [`with_verifying_key`](Self::with_verifying_key).
     #[must_use]
     pub fn verify_only(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
-        Self { signing: None, ring: Vec::new(), issuer: issuer.into(), audience: audience.into() }
+        let verified = VerifiedTokens::new(DEFAULT_CACHED_TOKENS);
+        Self { signing: None, ring: Vec::new(), issuer: issuer.into(), audience: audience.into(), verified }
     }
 
     /// Also accepts tokens signed with the counterpart of `key`.
     #[must_use]
     pub fn with_verifying_key(mut self, key: VerifyingKey) -> Self {
-        let mut validation = Validation::new(key.algorithm);
-        validation.validate_exp = false;
-        validation.set_issuer(&[&self.issuer]);
-        validation.set_audience(&[&self.audience]);
-        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         self.ring.retain(|known| known.key.id != key.id);
-        self.ring.push(RingKey { key, validation });
+        self.ring.push(RingKey { header: wire::encode(&key.header()), key });
         self
     }
-}
 
-/// The claims as they are written. Names are those of RFC 7519 §4.1, `gen` and `admin` are ours.
-#[derive(Serialize, Deserialize)]
-struct WireClaims<'a> {
-    #[serde(skip_deserializing)]
-    iss: &'a str,
-    #[serde(skip_deserializing)]
-    aud: &'a str,
-    sub: Uuid,
-    jti: Uuid,
-    iat: i64,
-    exp: i64,
-    #[serde(rename = "gen")]
-    generation: u32,
-    admin: bool,
+    /// Remembers at most `entries` tokens whose signature was found good, and at most a kibibyte of text for each, so
+    /// that the next sight of one costs no cryptography. Zero: every signature is verified at every sight. At most
+    /// [`MAX_CACHED_TOKENS`](super::MAX_CACHED_TOKENS) are remembered. Default: [`DEFAULT_CACHED_TOKENS`].
+    ///
+    /// Time and blacklist are asked at every sight all the same. To forget a key is to make a codec without it, which
+    /// remembers nothing of this one.
+    #[must_use]
+    pub fn with_cached_tokens(mut self, entries: usize) -> Self {
+        self.verified = VerifiedTokens::new(entries);
+        self
+    }
+
+    /// What remembering verified tokens has done so far.
+    #[must_use]
+    pub fn cache_stats(&self) -> CacheStats {
+        self.verified.stats()
+    }
+
+    /// Verifies the signature of a token that is not remembered, and reads it.
+    fn verify(&self, unverified_token: &str) -> Result<Claims, InvalidToken> {
+        let (message, signature) = unverified_token.rsplit_once('.').ok_or(InvalidToken)?;
+        let (unverified_header, payload) = message.split_once('.').ok_or(InvalidToken)?;
+        let key = self.key_for(unverified_header)?;
+        // The algorithm is the key's, never the token's.
+        match jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key.key, key.algorithm) {
+            Ok(true) => wire::decode::<WireClaims<'_>, _>(payload, |wire| wire.read(&self.issuer, &self.audience)),
+            _ => Err(InvalidToken),
+        }
+    }
+
+    fn key_for(&self, unverified_header: &str) -> Result<&VerifyingKey, InvalidToken> {
+        let written = |known: &&RingKey| known.header.as_deref() == Some(unverified_header);
+        if let Some(known) = self.ring.iter().find(written) {
+            return Ok(&known.key);
+        }
+        // The same header in another order of fields is as good.
+        wire::decode::<UnverifiedHeader<'_>, _>(unverified_header, |header| {
+            let of_ours = |known: &&RingKey| header.is_of(known.key.id(), known.key.algorithm());
+            self.ring.iter().find(of_ours).map(|known| &known.key).ok_or(InvalidToken)
+        })
+    }
 }
 
 impl TokenCodec for JwtCodec {
     fn encode(&self, claims: &Claims) -> Result<AccessToken, BoxError> {
         let signing = self.signing.as_ref().ok_or("this codec only verifies")?;
-        let wire = WireClaims {
-            iss: &self.issuer,
-            aud: &self.audience,
-            sub: claims.user_id.as_uuid(),
-            jti: claims.token_id.as_uuid(),
-            iat: claims.issued_at.unix_timestamp(),
-            exp: claims.expires_at.unix_timestamp(),
-            generation: claims.generation.number(),
-            admin: claims.admin,
-        };
+        let wire = WireClaims::new(claims, &self.issuer, &self.audience);
         Ok(AccessToken::new(jsonwebtoken::encode(&signing.header, &wire, &signing.key)?))
     }
 
@@ -286,37 +309,11 @@ impl TokenCodec for JwtCodec {
         if unverified_token.len() > MAX_TOKEN_BYTES {
             return Err(InvalidToken);
         }
-        let unverified_header = jsonwebtoken::decode_header(unverified_token).map_err(|_| InvalidToken)?;
-        if unverified_header.typ.as_deref() != Some(TOKEN_TYPE) || unverified_header.crit.is_some() {
-            return Err(InvalidToken);
+        if let Some(claims) = self.verified.find(unverified_token) {
+            return Ok(claims);
         }
-        let kid = unverified_header.kid.as_deref().ok_or(InvalidToken)?;
-        let entry = self.ring.iter().find(|entry| entry.key.id == kid).ok_or(InvalidToken)?;
-        let verified = jsonwebtoken::decode::<WireClaims<'_>>(unverified_token, &entry.key.key, &entry.validation)
-            .map_err(|_| InvalidToken)?;
-        Claims::try_from(verified.claims)
+        let claims = self.verify(unverified_token)?;
+        self.verified.remember(unverified_token, claims);
+        Ok(claims)
     }
 }
-
-impl TryFrom<WireClaims<'_>> for Claims {
-    type Error = InvalidToken;
-
-    fn try_from(wire: WireClaims<'_>) -> Result<Self, InvalidToken> {
-        let instant = |seconds| OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| InvalidToken);
-        // The last year is left free, so that adding the leeway to an expiry cannot overflow.
-        if wire.exp > LAST_EXPIRY {
-            return Err(InvalidToken);
-        }
-        Ok(Self {
-            user_id: wire.sub.into(),
-            token_id: wire.jti.into(),
-            issued_at: instant(wire.iat)?,
-            expires_at: instant(wire.exp)?,
-            generation: Generation::new(wire.generation),
-            admin: wire.admin,
-        })
-    }
-}
-
-/// 9999-01-01T00:00:00Z in Unix seconds.
-const LAST_EXPIRY: i64 = 253_370_764_800;
