@@ -4,6 +4,7 @@
 
 mod passwords;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use auth_core::PasswordPool;
@@ -13,13 +14,14 @@ use auth_core::throttle::ThrottleStats;
 use auth_core::token::CacheStats;
 use poem::http::{Method, StatusCode};
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 use self::passwords::PasswordMeters;
 
 /// The label of a request that no route matches.
-pub const UNMATCHED: &str = "unmatched";
+const UNMATCHED: &str = "unmatched";
 
 /// Bounds of the latency histogram, in seconds: from a check in memory to a hash in a queue.
 const LATENCY_BUCKETS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -35,9 +37,10 @@ pub struct Metrics {
     registrations: IntCounterVec,
     upgrades: IntCounterVec,
     token_checks: IntCounterVec,
+    tokens_good: IntCounter,
     token_cache: IntGaugeVec,
     token_cache_totals: IntCounterVec,
-    purged: prometheus::IntCounter,
+    purged: IntCounter,
     connections: IntGaugeVec,
     blacklist: IntGaugeVec,
     blacklist_age: prometheus::Gauge,
@@ -66,8 +69,7 @@ impl Metrics {
         registry.register(Box::new(latency.clone()))?;
         let in_flight = IntGauge::new("auth_http_requests_in_flight", "Requests being answered")?;
         registry.register(Box::new(in_flight.clone()))?;
-        let purged =
-            prometheus::IntCounter::new("auth_blacklist_purged_total", "Expired entries removed from the blacklist")?;
+        let purged = IntCounter::new("auth_blacklist_purged_total", "Expired entries removed from the blacklist")?;
         registry.register(Box::new(purged.clone()))?;
         let token_cache = IntGaugeVec::new(
             Opts::new("auth_token_cache", "Verified tokens that are remembered, and the bytes of their texts"),
@@ -90,6 +92,7 @@ impl Metrics {
             "How old the last successful read of the log of revocations is; -1 before the first load",
         )?;
         registry.register(Box::new(blacklist_age.clone()))?;
+        let token_checks = counter("auth_token_checks_total", "Token checks by result", &["result"])?;
         Ok(Self {
             blacklist,
             blacklist_age,
@@ -113,7 +116,8 @@ impl Metrics {
                 "Old password hashes after a login: upgraded, shed for other work, superseded by a change, or failed",
                 &["result"],
             )?,
-            token_checks: counter("auth_token_checks_total", "Token checks by result", &["result"])?,
+            tokens_good: token_checks.with_label_values(&["ok"]),
+            token_checks,
             token_cache,
             token_cache_totals: counter(
                 "auth_token_cache_total",
@@ -132,7 +136,23 @@ impl Metrics {
         InFlight(self.in_flight.clone())
     }
 
-    pub(crate) fn request_answered(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
+    /// The meters of a route.
+    pub(crate) fn route(&self, pattern: &str) -> RouteMeters {
+        let latency = self.latency.with_label_values(&[pattern]);
+        RouteMeters { pattern: pattern.into(), latency, got: OnceLock::new() }
+    }
+
+    /// The meters of what no route matches.
+    pub(crate) fn unmatched(&self) -> RouteMeters {
+        self.route(UNMATCHED)
+    }
+
+    pub(crate) fn request_answered(&self, method: &Method, route: &RouteMeters, status: StatusCode, took: Duration) {
+        route.latency.observe(took.as_secs_f64());
+        if (method, status) == (&Method::GET, StatusCode::OK) {
+            route.got.get_or_init(|| self.requests.with_label_values(&["GET", &route.pattern, "200"])).inc();
+            return;
+        }
         let method = match *method {
             Method::GET
             | Method::POST
@@ -143,8 +163,7 @@ impl Metrics {
             | Method::PATCH => method.as_str(),
             _ => "other",
         };
-        self.requests.with_label_values(&[method, route, status.as_str()]).inc();
-        self.latency.with_label_values(&[route]).observe(took.as_secs_f64());
+        self.requests.with_label_values(&[method, &route.pattern, status.as_str()]).inc();
     }
 
     /// Counts the answer of the two routes whose results are worth a meter of their own.
@@ -158,6 +177,9 @@ impl Metrics {
     }
 
     pub(crate) fn token_checked(&self, result: &str) {
+        if result == "ok" {
+            return self.tokens_good.inc();
+        }
         self.token_checks.with_label_values(&[result]).inc();
     }
 
@@ -246,6 +268,21 @@ impl Metrics {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+/// The meters of one route, so that a request need not look them up by their labels.
+pub(crate) struct RouteMeters {
+    pattern: Box<str>,
+    latency: Histogram,
+    /// `GET` answered with 200, from the first one on.
+    got: OnceLock<IntCounter>,
+}
+
+impl RouteMeters {
+    /// The pattern of the route as the document writes it.
+    pub(crate) fn pattern(&self) -> &str {
+        &self.pattern
     }
 }
 

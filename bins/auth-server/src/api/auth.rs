@@ -15,6 +15,7 @@ use super::operation::{
 };
 use super::payload::Body;
 use super::security::Bearer;
+use super::written::Written;
 use super::{State, Tag};
 
 /// The operations on tokens.
@@ -79,7 +80,7 @@ impl AuthApi {
     #[oai(path = "/auth/verify", method = "get", operation_id = "verifyToken")]
     async fn verify(&self, bearer: Bearer) -> Result<Verified, Refused<TokenUse>> {
         let principal = &bearer.0;
-        Ok(Verified::Ok(Json(principal.into()), principal.user_id().to_string(), principal.is_admin()))
+        Ok(Verified::Ok(Written(principal.into()), principal.user_id().to_string(), principal.is_admin()))
     }
 }
 
@@ -118,7 +119,7 @@ enum Verified {
     /// The token is good.
     #[oai(status = 200)]
     Ok(
-        Json<TokenClaims>,
+        Written<TokenClaims>,
         /// Whose token it is
         #[oai(header = "X-Auth-User-Id")]
         String,

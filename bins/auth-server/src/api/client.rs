@@ -1,11 +1,12 @@
 //! Who sent a request: its address and its id, as far as either may be believed.
 
+use std::cell::RefCell;
 use std::net::IpAddr;
 
 use auth_core::AuthService;
 use ipnet::IpNet;
 use poem::Request;
-use poem::http::HeaderMap;
+use poem::http::{HeaderMap, HeaderValue};
 
 use super::State;
 
@@ -16,19 +17,41 @@ pub(super) const REQUEST_ID: &str = "x-request-id";
 const MAX_REQUEST_ID: usize = 64;
 
 /// The id of a request: the client's own if it is short and harmless, else a new one.
-pub(super) fn request_id(request: &Request) -> String {
-    let harmless = |id: &&str| {
+pub(super) fn request_id(request: &Request) -> HeaderValue {
+    let harmless = |id: &&HeaderValue| {
         (1..=MAX_REQUEST_ID).contains(&id.len())
-            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+            && id.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
     };
-    request.header(REQUEST_ID).filter(harmless).map_or_else(new_id, str::to_owned)
+    request.headers().get(REQUEST_ID).filter(harmless).cloned().unwrap_or_else(new_id)
 }
 
-fn new_id() -> String {
-    let mut random = [0; 16];
-    // An id only has to be different from the others; without randomness the nil id still says that there was none.
-    let _ = getrandom::fill(&mut random);
-    uuid::Builder::from_random_bytes(random).into_uuid().to_string()
+fn new_id() -> HeaderValue {
+    let random = RANDOMNESS.with_borrow_mut(Randomness::take);
+    let id = uuid::Builder::from_random_bytes(random).into_uuid();
+    let mut text = uuid::Uuid::encode_buffer();
+    HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)).unwrap_or(HeaderValue::from_static("none"))
+}
+
+thread_local! {
+    static RANDOMNESS: RefCell<Randomness> = const { RefCell::new(Randomness { bytes: [0; 512], left: 0 }) };
+}
+
+/// Random bytes for some ids: one call of the operating system serves 32 requests.
+struct Randomness {
+    bytes: [u8; 512],
+    left: usize,
+}
+
+impl Randomness {
+    fn take(&mut self) -> [u8; 16] {
+        if self.left == 0 {
+            // An id only has to be different from the others; without randomness it says that there was none.
+            let _ = getrandom::fill(&mut self.bytes);
+            self.left = self.bytes.len();
+        }
+        self.left -= 16;
+        self.bytes[self.left..].first_chunk().copied().unwrap_or_default()
+    }
 }
 
 /// Where a request came from, for the handlers. Not there when there is no connection, as in a test.
@@ -115,6 +138,11 @@ mod tests {
             assert_ne!(with(odd), odd);
             assert_eq!(with(odd).len(), 36);
         }
-        assert_ne!(request_id(&Request::default()), request_id(&Request::default()));
+    }
+
+    #[test]
+    fn ids_are_different_also_when_the_randomness_has_to_be_renewed() {
+        let ids: std::collections::HashSet<_> = (0..200).map(|_| request_id(&Request::default())).collect();
+        assert_eq!(ids.len(), 200);
     }
 }

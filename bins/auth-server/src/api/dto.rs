@@ -148,15 +148,15 @@ impl poem_openapi::types::Example for Done {
 #[oai(example)]
 pub struct TokenClaims {
     /// Whose token it is.
-    user_id: Uuid,
+    pub(super) user_id: Uuid,
     /// Which token it is (`jti`).
-    token_id: Uuid,
+    pub(super) token_id: Uuid,
     /// Whether the user was an admin at login.
-    admin: bool,
+    pub(super) admin: bool,
     /// When it was issued.
-    issued_at: OffsetDateTime,
+    pub(super) issued_at: OffsetDateTime,
     /// When it expires.
-    expires_at: OffsetDateTime,
+    pub(super) expires_at: OffsetDateTime,
 }
 
 impl From<&Principal> for TokenClaims {

@@ -2,6 +2,8 @@
 //! refusal — the framework's and a panic's too —, one line in the log, and the meters.
 
 use std::any::Any;
+use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -14,23 +16,19 @@ use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result};
 use super::client::ClientAddress;
 use super::error::{Code, Failure};
 use super::{State, client};
-use crate::metrics::UNMATCHED;
+use crate::metrics::RouteMeters;
 
 /// How long a request may take altogether. Longer than a login may wait for its turn.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where the route that matched leaves its pattern.
-#[derive(Debug, Clone, Default)]
-pub(super) struct MatchedRoute(Arc<OnceLock<Arc<str>>>);
+#[derive(Clone, Default)]
+pub(super) struct MatchedRoute(Arc<OnceLock<Arc<RouteMeters>>>);
 
 impl MatchedRoute {
-    pub(super) fn set(&self, pattern: Arc<str>) {
+    pub(super) fn set(&self, meters: Arc<RouteMeters>) {
         // The first one wins: it is the outermost.
-        let _ = self.0.set(pattern);
-    }
-
-    fn pattern(&self) -> &str {
-        self.0.get().map_or(UNMATCHED, |pattern| pattern)
+        let _ = self.0.set(meters);
     }
 }
 
@@ -47,6 +45,8 @@ pub(super) struct Envelope<E> {
     state: Arc<State>,
     clock: Arc<dyn Clock>,
     trusted_proxies: Vec<IpNet>,
+    /// Of what no route matches.
+    unmatched: RouteMeters,
 }
 
 impl<E: Endpoint> Envelope<E> {
@@ -57,7 +57,8 @@ impl<E: Endpoint> Envelope<E> {
         trusted_proxies: Vec<IpNet>,
     ) -> impl Endpoint<Output = Response> {
         let inner = inner.with(CatchPanic::new().with_handler(panicked));
-        Envelope { inner, state, clock, trusted_proxies }
+        let unmatched = state.metrics.unmatched();
+        Envelope { inner, state, clock, trusted_proxies, unmatched }
     }
 
     async fn answer(&self, request: Request) -> Response {
@@ -86,9 +87,7 @@ impl<E: Endpoint> Endpoint for Envelope<E> {
         let mut response = self.answer(request).await;
 
         let headers = response.headers_mut();
-        if let Ok(id) = HeaderValue::try_from(&id) {
-            headers.insert(client::REQUEST_ID, id);
-        }
+        headers.insert(client::REQUEST_ID, id.clone());
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         // Nothing here is for a cache, but what says so itself.
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -96,16 +95,16 @@ impl<E: Endpoint> Endpoint for Envelope<E> {
         let took = self.clock.monotonic().saturating_sub(started);
         let refusal = response.data::<Refusal>().cloned();
         let result = refusal.as_ref().map_or("ok", |refusal| refusal.code.as_str());
-        let (status, pattern) = (response.status(), route.pattern());
-        self.state.metrics.request_answered(&method, pattern, status, took);
-        self.state.metrics.outcome(&method, pattern, result);
+        let (status, meters) = (response.status(), route.0.get().map_or(&self.unmatched, Arc::as_ref));
+        self.state.metrics.request_answered(&method, meters, status, took);
+        self.state.metrics.outcome(&method, meters.pattern(), result);
         log(&Line {
-            id: &id,
+            id: id.to_str().unwrap_or_default(),
             method: &method,
-            route: pattern,
+            route: meters.pattern(),
             status: status.as_u16(),
             took,
-            client: address.map(|address| address.to_string()),
+            client: Client(address),
             result,
             cause: refusal.as_ref().and_then(|refusal| refusal.cause.as_deref()),
         });
@@ -120,9 +119,27 @@ struct Line<'a> {
     route: &'a str,
     status: u16,
     took: Duration,
-    client: Option<String>,
+    client: Client,
     result: &'a str,
     cause: Option<&'a str>,
+}
+
+impl Line<'_> {
+    /// What machines ask many times a second, answered with a yes: whoever they ask for has a log of their own.
+    fn is_routine(&self) -> bool {
+        self.result == "ok" && matches!(self.route, "/auth/verify" | "/livez" | "/readyz" | "/metrics")
+    }
+}
+
+struct Client(Option<IpAddr>);
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(f),
+            None => f.write_str("unknown"),
+        }
+    }
 }
 
 fn log(line: &Line<'_>) {
@@ -135,7 +152,7 @@ fn log(line: &Line<'_>) {
                 route = line.route,
                 status = line.status,
                 latency_us = u64::try_from(line.took.as_micros()).unwrap_or(u64::MAX),
-                client = line.client.as_deref().unwrap_or("unknown"),
+                client = %line.client,
                 result = line.result,
                 $($cause)*
                 "answered"
@@ -144,6 +161,8 @@ fn log(line: &Line<'_>) {
     }
     if let Some(cause) = line.cause {
         write_line!(error, cause,);
+    } else if line.is_routine() {
+        write_line!(debug,);
     } else {
         write_line!(info,);
     }

@@ -13,6 +13,7 @@ pub mod payload;
 mod public_id;
 pub mod security;
 pub mod users;
+mod written;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 
 use self::envelope::{Envelope, MatchedRoute};
 use self::error::Failure;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, RouteMeters};
 
 /// What the handlers work with.
 pub struct State {
@@ -128,7 +129,7 @@ impl Routes {
             add_docs(&mut table);
         }
         let routes = table.into_iter().fold(Route::new(), |route, (pattern, methods)| {
-            let answers = Arc::new(Answers::new(&pattern, methods));
+            let answers = Arc::new(Answers::new(&self.state.metrics, &pattern, methods));
             // Half of the world writes the collection without its slash.
             match pattern.strip_suffix('/') {
                 Some(bare) if !bare.is_empty() => route.at(bare, Arc::clone(&answers)).at(pattern, answers),
@@ -175,14 +176,14 @@ fn text(content_type: &'static str, body: String) -> BoxEndpoint<'static> {
 
 /// The methods of one path. Says which one it was, and which there are when it is none of them.
 struct Answers {
-    pattern: Arc<str>,
+    meters: Arc<RouteMeters>,
     allow: HeaderValue,
     allowed: Vec<Method>,
     methods: RouteMethod,
 }
 
 impl Answers {
-    fn new(pattern: &str, methods: HashMap<Method, BoxEndpoint<'static>>) -> Self {
+    fn new(metrics: &Metrics, pattern: &str, methods: HashMap<Method, BoxEndpoint<'static>>) -> Self {
         let mut allowed: Vec<Method> = methods.keys().cloned().collect();
         if allowed.contains(&Method::GET) {
             allowed.push(Method::HEAD);
@@ -190,7 +191,7 @@ impl Answers {
         allowed.sort_by(|one, other| one.as_str().cmp(other.as_str()));
         let names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
         Self {
-            pattern: documented(pattern).into(),
+            meters: Arc::new(metrics.route(&documented(pattern))),
             allow: HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static("")),
             methods: methods
                 .into_iter()
@@ -205,7 +206,7 @@ impl Endpoint for Answers {
 
     async fn call(&self, request: Request) -> Result<Response> {
         if let Some(route) = request.data::<MatchedRoute>() {
-            route.set(Arc::clone(&self.pattern));
+            route.set(Arc::clone(&self.meters));
         }
         if !self.allowed.contains(request.method()) {
             return Err(Failure::method_not_allowed(self.allow.clone()).into());
