@@ -83,19 +83,31 @@ impl TestDatabase {
 ///
 /// When the test does, or when the database cannot be made.
 pub async fn run<T: Future<Output = ()>>(kind: Kind, test: impl FnOnce(TestDatabase) -> T) {
-    let Some(variable) = kind.variable() else {
+    let server = match kind.variable().map(|variable| (variable, std::env::var(variable))) {
+        None => String::new(),
+        Some((_, Ok(server))) => server,
+        Some((variable, Err(_))) => return skip(&format!("{variable} is not set")),
+    };
+    run_on(kind, &server, test).await;
+}
+
+/// Runs `test` with a new empty database of this kind on this server, which SQLite has no need of, and removes the
+/// database afterwards, also when the test panics.
+///
+/// # Panics
+///
+/// As [`run`].
+pub async fn run_on<R, T: Future<Output = R>>(kind: Kind, server: &str, test: impl FnOnce(TestDatabase) -> T) -> R {
+    if kind == Kind::Sqlite {
         return run_on_sqlite(test).await;
-    };
-    let Ok(server) = std::env::var(variable) else {
-        return skip(&format!("{variable} is not set"));
-    };
+    }
     let name = format!("auth_test_{}", random_id().simple());
-    execute(&server, &format!("CREATE DATABASE {name}")).await;
-    let database = TestDatabase { kind, url: with_database(&server, &name) };
+    execute(server, &format!("CREATE DATABASE {name}")).await;
+    let database = TestDatabase { kind, url: with_database(server, &name) };
     let outcome = AssertUnwindSafe(test(database)).catch_unwind().await;
     let force = if kind == Kind::Postgres { " WITH (FORCE)" } else { "" };
-    execute(&server, &format!("DROP DATABASE {name}{force}")).await;
-    outcome.unwrap_or_else(|panic| resume_unwind(panic));
+    execute(server, &format!("DROP DATABASE {name}{force}")).await;
+    outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// Says in one line why a test does not run.
@@ -109,10 +121,10 @@ fn skip(why: &str) {
     eprintln!("skipped: {why}");
 }
 
-async fn run_on_sqlite<T: Future<Output = ()>>(test: impl FnOnce(TestDatabase) -> T) {
+async fn run_on_sqlite<R, T: Future<Output = R>>(test: impl FnOnce(TestDatabase) -> T) -> R {
     let folder = TempDir::new().expect("a temporary folder");
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
-    test(TestDatabase { kind: Kind::Sqlite, url }).await;
+    test(TestDatabase { kind: Kind::Sqlite, url }).await
 }
 
 /// The server's URL with another database in its path; user, password and options stay.

@@ -1,0 +1,148 @@
+//! The index of revoked tokens: bytes an entry, look-ups while both cores read and one writes, loading it at a start, and
+//! forgetting what has expired.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use auth_core::blacklist::{Index, RevocationTarget, Standing, SyncOptions, SyncedBlacklist};
+use auth_core::{Claims, Clock as _, Generation, Revocation, SystemClock, UserId};
+use auth_test_db::Kind;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::Failure;
+use crate::check::revocation;
+use crate::figure::{Figure, count, millis, timed};
+use crate::options::Options;
+use crate::plot::Plot;
+use crate::report::Report;
+use crate::stores::{self, Stores};
+
+/// Look-ups that one thread makes in a round.
+const LOOK_UPS: usize = 200_000;
+
+pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
+    let mut report = Report::new("blacklist", options);
+    let now = SystemClock.now().replace_nanosecond(0)?;
+    let (mut hits, mut misses) = (Vec::new(), Vec::new());
+    for entries in options.pick(vec![1_000, 10_000, 100_000, 1_000_000, 10_000_000], vec![1_000]) {
+        let index = Index::default();
+        let revoked: Vec<Revocation> = (0..entries).map(|number| revocation(now, number)).collect::<Result<_, _>>()?;
+        let ((), filling) = timed(|| revoked.iter().for_each(|revocation| index.insert(revocation)));
+        let many = count(revoked.len());
+        let bytes = count(index.stats().bytes) / many;
+        let known: Vec<Claims> = revoked.iter().step_by(revoked.len().div_ceil(LOOK_UPS)).map(claims).collect();
+        drop(revoked);
+        let strangers = (0..entries.min(200_000)).map(|number| revocation(now, number).map(|revoked| claims(&revoked)));
+        let strangers: Vec<Claims> = strangers.collect::<Result<_, _>>()?;
+        let rounds = options.pick(7, 1);
+        let hit = look_ups(&index, &known, Standing::Revoked, rounds, now)?;
+        let miss = look_ups(&index, &strangers, Standing::Good, rounds, now)?;
+        let half = now + Duration::from_secs(15 * 3_600);
+        let ((), forgetting) = timed(|| index.forget(half));
+        report.row(
+            format!("{entries} revoked"),
+            vec![
+                ("memory", Figure::once(bytes, "B an entry")),
+                ("hit", Figure::of(&hit, "ns")),
+                ("miss", Figure::of(&miss, "ns")),
+                ("inserting", Figure::once(filling.as_secs_f64() * 1e9 / many, "ns")),
+                ("forgetting half", Figure::once(millis(forgetting), "ms")),
+            ],
+        );
+        hits.push((many, Figure::of(&hit, "ns").median));
+        misses.push((many, Figure::of(&miss, "ns").median));
+    }
+    report.plot(Plot::Curves {
+        file: "blacklist.svg",
+        title: "A look-up in the index while two threads read and one writes".to_owned(),
+        x: "revoked tokens",
+        y: "nanoseconds",
+        log: true,
+        curves: vec![("hit".to_owned(), hits), ("miss".to_owned(), misses)],
+    });
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        for kind in [Kind::Sqlite, Kind::Postgres] {
+            let entries = options.pick(1_000_000, 1_000);
+            let loaded = stores::with(options, kind, async |stores| load(&stores, entries).await).await?;
+            if let Some((database, took)) = loaded {
+                let what = format!("loading {entries} from {database} at a start");
+                report.row(what, vec![("loading", Figure::once(took.as_secs_f64(), "s"))]);
+            }
+        }
+        Ok(report)
+    })
+}
+
+/// Nanoseconds a look-up, of two threads that read beside one that writes now and then, as a node that polls does.
+fn look_ups(
+    index: &Index,
+    claims: &[Claims],
+    expected: Standing,
+    rounds: usize,
+    now: OffsetDateTime,
+) -> Result<Vec<f64>, Failure> {
+    let stop = AtomicBool::new(false);
+    let reader = || {
+        let round = |_| {
+            let wanted = || claims.iter().cycle().take(LOOK_UPS);
+            let (right, took) = timed(|| wanted().filter(|claims| index.standing(claims) == expected).count());
+            if right == LOOK_UPS { took.as_secs_f64() * 1e9 / count(LOOK_UPS) } else { f64::NAN }
+        };
+        (0..rounds).map(round).collect::<Vec<f64>>()
+    };
+    let samples = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                (0..500).filter_map(|number| revocation(now, number).ok()).for_each(|new| index.insert(&new));
+                thread::sleep(Duration::from_millis(250));
+            }
+        });
+        let readers = [scope.spawn(reader), scope.spawn(reader)];
+        let samples: Vec<f64> = readers.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect();
+        stop.store(true, Ordering::Relaxed);
+        samples
+    });
+    if samples.iter().any(|sample| sample.is_nan()) {
+        return Err("a look-up was wrong".into());
+    }
+    Ok(samples)
+}
+
+/// The claims of the token that was revoked.
+fn claims(revocation: &Revocation) -> Claims {
+    let token_id = if let RevocationTarget::Token(id) = revocation.target { id } else { Uuid::nil().into() };
+    Claims {
+        user_id: UserId::from(Uuid::nil()),
+        token_id,
+        issued_at: revocation.revoked_at,
+        expires_at: revocation.expires_at,
+        generation: Generation::default(),
+        admin: false,
+    }
+}
+
+/// How long a node takes to read so many entries at its start.
+async fn load(stores: &Stores, entries: u64) -> Result<(&'static str, Duration), Failure> {
+    fill(stores, entries).await?;
+    let blacklist = SyncedBlacklist::new(stores.log.clone(), Arc::new(SystemClock), SyncOptions::default());
+    let began = tokio::time::Instant::now();
+    while !blacklist.sync_step().await?.complete {}
+    let took = began.elapsed();
+    if count(blacklist.stats().index.tokens) < count(usize::try_from(entries)?) {
+        return Err("an entry was not loaded".into());
+    }
+    Ok((stores.name(), took))
+}
+
+/// Appends so many live entries.
+pub(crate) async fn fill(stores: &Stores, entries: u64) -> Result<(), Failure> {
+    let now = SystemClock.now().replace_nanosecond(0)?;
+    for begin in (0..entries).step_by(1_000) {
+        let batch = (begin..entries.min(begin + 1_000)).map(|number| revocation(now, number));
+        stores.log.append(&batch.collect::<Result<Vec<_>, _>>()?).await?;
+    }
+    Ok(())
+}

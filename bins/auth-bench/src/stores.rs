@@ -1,0 +1,66 @@
+//! Databases to measure on, with the schema in them, gone afterwards.
+
+use std::sync::Arc;
+
+use auth_core::{RevocationLog, UserStore};
+use auth_storage::{ConnectOptions, Database, SeaRevocationLog, SeaUserStore};
+use auth_test_db::{Kind, TestDatabase};
+use sea_orm::ConnectionTrait as _;
+
+use crate::Failure;
+use crate::options::Options;
+
+/// An empty database with the schema.
+pub(crate) struct Stores {
+    pub(crate) kind: Kind,
+    pub(crate) url: String,
+    pub(crate) users: Arc<dyn UserStore>,
+    pub(crate) log: Arc<dyn RevocationLog>,
+    database: Database,
+}
+
+impl Stores {
+    async fn open(database: &TestDatabase) -> Result<Self, Failure> {
+        let connected = auth_storage::connect(database.url(), ConnectOptions::default()).await?;
+        auth_migrations::up(connected.connection()).await?;
+        Ok(Self {
+            kind: database.kind(),
+            url: database.url().to_owned(),
+            users: Arc::new(SeaUserStore::new(connected.clone())),
+            log: Arc::new(SeaRevocationLog::new(connected.clone())),
+            database: connected,
+        })
+    }
+
+    /// Rows in bulk, as no method of a store makes them.
+    pub(crate) async fn execute(&self, sql: &str) -> Result<(), Failure> {
+        self.database.connection().execute_unprepared(sql).await?;
+        Ok(())
+    }
+
+    /// The name of the kind of database.
+    pub(crate) fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::Sqlite => "SQLite",
+            Kind::Postgres => "PostgreSQL",
+            Kind::MySql => "MySQL",
+        }
+    }
+}
+
+/// Runs `bench` over a database of this kind. `None` if there is no server for it.
+pub(crate) async fn with<T>(
+    options: &Options,
+    kind: Kind,
+    bench: impl AsyncFnOnce(Stores) -> Result<T, Failure>,
+) -> Result<Option<T>, Failure> {
+    let server = match kind {
+        Kind::Sqlite => String::new(),
+        _ => match options.postgres() {
+            Some(server) => server,
+            None => return Ok(None),
+        },
+    };
+    let run = async |database: TestDatabase| bench(Stores::open(&database).await?).await;
+    auth_test_db::run_on(kind, &server, run).await.map(Some)
+}
