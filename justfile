@@ -76,6 +76,19 @@ gateway:
 clients:
     bash .ci/run clients
 
+# Every bench, for a moment: that it runs and prints
+bench-quick:
+    bash .ci/run bench
+
+# Every bench in full, with the figures and the plots of docs/PERFORMANCE.md
+bench *arguments:
+    cargo build --release -p auth-server -p auth-bench
+    target/release/auth-bench all --json target/bench --plots docs/plots {{ arguments }}
+
+# Instructions of a check, beside the committed figures (needs valgrind)
+instructions:
+    bash .ci/run instructions
+
 # Review changed snapshots (needs cargo-insta)
 review:
     cargo insta review
