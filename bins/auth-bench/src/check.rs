@@ -35,8 +35,14 @@ macro_rules! key {
     };
 }
 
+/// The private and the public half.
+type Pem = (&'static str, &'static str);
+
+/// Whether the token of this number is good.
+type Check<'a> = Box<dyn Fn(usize, &str) -> bool + 'a>;
+
 /// A key of each algorithm.
-const KEYS: [(&str, Algorithm, Option<(&str, &str)>); 4] = [
+const KEYS: [(&str, Algorithm, Option<Pem>); 4] = [
     ("HS256", Algorithm::HS256, None),
     ("EdDSA", Algorithm::EdDSA, Some((key!("ed.pem"), key!("ed.pub")))),
     ("ES256", Algorithm::ES256, Some((key!("p256.pem"), key!("p256.pub")))),
@@ -93,7 +99,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
         let calls = options.pick(if slow { 1_000 } else { 20_000 }, 200);
 
         let hmac_key = hmac::Key::new(hmac::HMAC_SHA256, &SECRET);
-        let bare: Box<dyn Fn(usize, &str) -> bool> = if slow {
+        let bare: Check<'_> = if slow {
             let key = key.clone();
             Box::new(move |number, _| {
                 let (message, signature, _) = &parts[number];
@@ -203,7 +209,7 @@ fn parts(tokens: &[String]) -> Result<Vec<(String, String, Vec<u8>)>, Failure> {
     tokens.iter().map(split).collect()
 }
 
-fn decoding_key(algorithm: Algorithm, pem: Option<(&str, &str)>) -> Result<DecodingKey, Failure> {
+fn decoding_key(algorithm: Algorithm, pem: Option<Pem>) -> Result<DecodingKey, Failure> {
     Ok(match (algorithm, pem) {
         (Algorithm::EdDSA, Some((_, public))) => DecodingKey::from_ed_pem(public.as_bytes())?,
         (Algorithm::ES256, Some((_, public))) => DecodingKey::from_ec_pem(public.as_bytes())?,

@@ -80,7 +80,8 @@ async fn of_ours(options: &Options) -> Result<Report, Failure> {
             let used = before.zip(server.processor_time()).map(|(before, after)| after.saturating_sub(before));
             let before = processor_time(bare.child.id());
             let ceiling = closed_loop(&bare_request, connections, lasting).await?;
-            let bare_used = before.zip(processor_time(bare.child.id())).map(|(before, after)| after - before);
+            let bare_used =
+                before.zip(processor_time(bare.child.id())).map(|(before, after)| after.saturating_sub(before));
             if outcome.failed + outcome.shed + ceiling.failed > 0 {
                 return Err("a request failed".into());
             }

@@ -1,6 +1,7 @@
 //! Load over HTTP/1.1 with connections kept alive, written by hand so that it costs little beside what it measures.
 
 use std::cell::{Cell, RefCell};
+use std::fmt::Write as _;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -49,7 +50,7 @@ impl Request {
             text.push_str("\r\n");
         }
         if let Some(body) = body {
-            text.push_str(&format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
+            let _ = write!(text, "Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
         }
         text.push_str("\r\n");
         text.push_str(body.unwrap_or_default());

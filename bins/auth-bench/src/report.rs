@@ -1,5 +1,6 @@
 //! What a bench has found: a table for people, JSON for machines, plots for the docs.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -33,7 +34,7 @@ struct Row {
 #[derive(Serialize)]
 struct Goal {
     what: String,
-    goal: String,
+    bound: String,
     figure: Figure,
     met: bool,
 }
@@ -61,13 +62,13 @@ impl Report {
     /// A goal that is met by at least so much.
     pub(crate) fn at_least(&mut self, what: impl Into<String>, bound: f64, figure: Figure) {
         let met = figure.median >= bound;
-        self.goals.push(Goal { what: what.into(), goal: format!("≥ {bound}"), figure, met });
+        self.goals.push(Goal { what: what.into(), bound: format!("≥ {bound}"), figure, met });
     }
 
     /// A goal that is met by at most so much.
     pub(crate) fn at_most(&mut self, what: impl Into<String>, bound: f64, figure: Figure) {
         let met = figure.median <= bound;
-        self.goals.push(Goal { what: what.into(), goal: format!("≤ {bound}"), figure, met });
+        self.goals.push(Goal { what: what.into(), bound: format!("≤ {bound}"), figure, met });
     }
 
     /// Something to know of the figures.
@@ -103,24 +104,24 @@ impl Report {
                 columns.push(name);
             }
         }
-        text.push_str(&format!("| | {} |\n|---{}|\n", columns.join(" | "), "|---".repeat(columns.len())));
+        let _ = write!(text, "| | {} |\n|---{}|\n", columns.join(" | "), "|---".repeat(columns.len()));
         for row in &self.rows {
             let cell = |column: &&str| {
                 let figure = row.figures.iter().find(|(name, _)| name == column);
                 figure.map_or_else(String::new, |(_, figure)| figure.to_string())
             };
             let cells: Vec<String> = columns.iter().map(cell).collect();
-            text.push_str(&format!("| {} | {} |\n", row.what, cells.join(" | ")));
+            let _ = write!(text, "| {} | {} |\n", row.what, cells.join(" | "));
         }
         if !self.goals.is_empty() {
             text.push_str("\n| goal | | figure | |\n|---|---|---|---|\n");
         }
         for goal in &self.goals {
             let met = if goal.met { "met" } else { "missed" };
-            text.push_str(&format!("| {} | {} | {} | {met} |\n", goal.what, goal.goal, goal.figure));
+            let _ = write!(text, "| {} | {} | {} | {met} |\n", goal.what, goal.bound, goal.figure);
         }
         for note in &self.notes {
-            text.push_str(&format!("\n{note}\n"));
+            let _ = write!(text, "\n{note}\n");
         }
         text
     }

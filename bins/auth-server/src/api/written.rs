@@ -14,7 +14,7 @@ use time::format_description::well_known::Rfc3339;
 use super::dto::TokenClaims;
 
 /// A body that the document shows as JSON of `T`, and that is.
-pub struct Written<T>(pub T);
+pub(super) struct Written<T>(pub(super) T);
 
 impl<T: Type> Payload for Written<T> {
     const CONTENT_TYPE: &'static str = Json::<T>::CONTENT_TYPE;
