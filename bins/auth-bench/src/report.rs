@@ -111,14 +111,14 @@ impl Report {
                 figure.map_or_else(String::new, |(_, figure)| figure.to_string())
             };
             let cells: Vec<String> = columns.iter().map(cell).collect();
-            let _ = write!(text, "| {} | {} |\n", row.what, cells.join(" | "));
+            let _ = writeln!(text, "| {} | {} |", row.what, cells.join(" | "));
         }
         if !self.goals.is_empty() {
             text.push_str("\n| goal | | figure | |\n|---|---|---|---|\n");
         }
         for goal in &self.goals {
             let met = if goal.met { "met" } else { "missed" };
-            let _ = write!(text, "| {} | {} | {} | {met} |\n", goal.what, goal.bound, goal.figure);
+            let _ = writeln!(text, "| {} | {} | {} | {met} |", goal.what, goal.bound, goal.figure);
         }
         for note in &self.notes {
             let _ = write!(text, "\n{note}\n");
