@@ -1,5 +1,4 @@
 //! The program runs. What it measures is no test's business: `.ci/run bench` runs the benches that need a server.
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use std::process::Command;
 
