@@ -42,14 +42,21 @@ fn draw_bars(path: &Path, title: &str, unit: &str, bars: &[(String, Figure)]) ->
         .margin(12)
         .x_label_area_size(34)
         .y_label_area_size(74)
-        .build_cartesian_2d((0..last).into_segmented(), 0.0..highest.max(1e-9) * 1.1)?;
+        .build_cartesian_2d((0..last - 1).into_segmented(), 0.0..highest.max(1e-9) * 1.1)?;
     let name = |place: &SegmentValue<i32>| match place {
         SegmentValue::CenterOf(bar) => {
             usize::try_from(*bar).ok().and_then(|bar| bars.get(bar)).map_or_else(String::new, |(name, _)| name.clone())
         }
         _ => String::new(),
     };
-    chart.configure_mesh().disable_x_mesh().x_labels(bars.len()).x_label_formatter(&name).y_desc(unit).draw()?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(WHITE)
+        .x_labels(bars.len())
+        .x_label_formatter(&name)
+        .y_desc(unit)
+        .draw()?;
     for (place, (_, figure)) in (0..).zip(bars) {
         let (from, to) = (SegmentValue::Exact(place), SegmentValue::Exact(place + 1));
         let mut bar = Rectangle::new([(from, 0.0), (to, figure.median)], BLUE.mix(0.55).filled());
