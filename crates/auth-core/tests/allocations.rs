@@ -25,7 +25,8 @@ fn counted(cached_tokens: usize) -> (u64, u64) {
         generation: Generation::default(),
         admin: false,
     };
-    let (token, warm) = (codec.encode(&claims).unwrap(), codec.encode(&claims).unwrap());
+    let token = codec.encode(&claims).unwrap();
+    let warm = codec.encode(&Claims { token_id: TokenId::generate().unwrap(), ..claims }).unwrap();
     let log = Arc::new(MemoryStore::new().unwrap());
     let blacklist = SyncedBlacklist::new(log.clone(), Arc::new(SystemClock), SyncOptions::default());
     blacklist.sync_step().now_or_never().unwrap().unwrap();
