@@ -28,7 +28,7 @@ pub fn unverified_token<'h>(authorization: impl IntoIterator<Item = &'h [u8]>) -
     }
     match token {
         "" => Err(RefusalKind::TokenMissing),
-        _ if any(token.as_bytes(), |byte| byte == b' ' || byte == b'\t') => Err(RefusalKind::TokenInvalid),
+        _ if has(token.as_bytes(), |byte| byte == b' ' || byte == b'\t') => Err(RefusalKind::TokenInvalid),
         _ => Ok(token),
     }
 }
@@ -37,13 +37,13 @@ const BLANKS: [char; 2] = [' ', '\t'];
 
 fn visible_ascii(value: &[u8]) -> Option<&str> {
     let invisible = |byte| byte != b'\t' && !(b' '..=b'~').contains(&byte);
-    if any(value, invisible) { None } else { str::from_utf8(value).ok() }
+    if has(value, invisible) { None } else { str::from_utf8(value).ok() }
 }
 
 /// Whether any byte is such a one. All are looked at, which is what lets the compiler look at many at once: the header
 /// of a token has hundreds, and every request brings one.
-fn any(bytes: &[u8], such: impl Fn(u8) -> bool) -> bool {
-    bytes.iter().fold(false, |any, byte| any | such(*byte))
+fn has(bytes: &[u8], such: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(false, |found, byte| found | such(*byte))
 }
 
 #[cfg(test)]
