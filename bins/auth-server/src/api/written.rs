@@ -6,12 +6,13 @@
 use std::fmt::Write as _;
 
 use poem::{IntoResponse, Response};
-use poem_openapi::payload::{Json, Payload};
+use poem_openapi::payload::Payload;
 use poem_openapi::registry::{MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use time::format_description::well_known::Rfc3339;
 
 use super::dto::TokenClaims;
+use super::json::Json;
 
 /// A body that the document shows as JSON of `T`, and that is.
 pub(super) struct Written<T>(pub(super) T);
