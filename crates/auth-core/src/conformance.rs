@@ -168,8 +168,8 @@ pub fn check(id: &str) -> Option<Check> {
 
 /// Makes one `#[test]` of every check, named as the check is.
 ///
-/// The argument is a function or a closure that runs one [`Check`](crate::conformance::Check) to its end, on a runtime of
-/// your choice and over a new [`Backend`](crate::conformance::Backend):
+/// The argument is a function or a closure that runs one [`Check`] to its end, on a runtime of
+/// your choice and over a new [`Backend`]:
 ///
 /// ```
 /// # use auth_core::conformance::{Backend, Check, Stores, block_on};

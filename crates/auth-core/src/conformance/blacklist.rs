@@ -1,4 +1,4 @@
-//! The rules of [`Blacklist`](crate::Blacklist).
+//! The rules of [`Blacklist`].
 
 use std::sync::Arc;
 use std::time::Duration;
