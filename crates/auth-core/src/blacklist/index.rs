@@ -3,32 +3,25 @@
 //! A token carries its own expiry, so the set is partitioned by it: a look-up goes to one partition, and forgetting
 //! expired tokens is dropping a partition. Partitions stand in a ring by the hour of the expiry, so their number is
 //! bounded whatever the expiries are; two hours that meet in the ring share a partition, which lives as long as the
-//! later of them. A partition is split into shards by token id, each behind a lock of its own, so a shard that grows
-//! holds up one look-up in 64 for the milliseconds that it takes. The ring itself is read without a lock.
+//! later of them. A partition is split by token id into tables, each read without a lock while one thread writes to it:
+//! no look-up ever waits for a writer, not even for one that moves a table to a larger one.
 
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use arc_swap::ArcSwapOption;
 use time::OffsetDateTime;
 
-use self::table::Table;
+use self::tokens::Tokens;
+use self::users::Users;
 use super::{PURGE_MARGIN, Purged, Revocation, RevocationTarget, Standing};
-use crate::token::{Claims, LEEWAY, TokenId};
-use crate::user::{Generation, UserId};
+use crate::token::{Claims, LEEWAY};
 
 mod table;
+mod tokens;
+mod users;
 
 /// How many seconds of expiries share a partition.
 const PARTITION_SECONDS: i64 = 3600;
-
-/// How many partitions there are room for: more hours than a user-wide revocation lives.
-const RING: u16 = 4096;
-
-/// Locks a partition. A power of two.
-const SHARDS: usize = 64;
 
 /// What an index holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,12 +39,8 @@ pub struct IndexStats {
 
 /// A set of revocations that answers in memory.
 pub struct Index {
-    ring: Box<[ArcSwapOption<Partition>]>,
-    /// Held by who puts a partition into the ring or takes one out.
-    layout: Mutex<()>,
-    users: RwLock<HashMap<UserId, UserEntry>>,
-    user_count: AtomicUsize,
-    users_by_hour: Mutex<BTreeMap<i64, Vec<UserId>>>,
+    tokens: Tokens,
+    users: Users,
     /// Expiries in hours below this one were forgotten: for them the index cannot vouch.
     forgotten_below: AtomicI64,
     /// [`Purged`], in whole seconds. A token that expires within the second counts as purged.
@@ -59,26 +48,11 @@ pub struct Index {
     purged_users: AtomicI64,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct UserEntry {
-    below: Generation,
-    hour: i64,
-}
-
-struct Partition {
-    /// The latest hour that it holds.
-    hour: AtomicI64,
-    shards: Box<[RwLock<Table>]>,
-}
-
 impl Default for Index {
     fn default() -> Self {
         Self {
-            ring: (0..RING).map(|_| ArcSwapOption::empty()).collect(),
-            layout: Mutex::default(),
-            users: RwLock::default(),
-            user_count: AtomicUsize::new(0),
-            users_by_hour: Mutex::default(),
+            tokens: Tokens::default(),
+            users: Users::default(),
             forgotten_below: AtomicI64::new(i64::MIN),
             purged_tokens: AtomicI64::new(i64::MIN),
             purged_users: AtomicI64::new(i64::MIN),
@@ -91,8 +65,8 @@ impl Index {
     pub fn insert(&self, revocation: &Revocation) {
         let hour = hour_of(revocation.expires_at);
         match revocation.target {
-            RevocationTarget::Token(id) => self.insert_token(id, hour),
-            RevocationTarget::User { id, below } => self.insert_user(id, below, hour),
+            RevocationTarget::Token(id) => self.tokens.insert(id, hour),
+            RevocationTarget::User { id, below } => self.users.insert(id, below, hour),
         }
     }
 
@@ -107,18 +81,13 @@ impl Index {
     /// the token was purged. Either happens when a clock was set forward and back again.
     #[must_use]
     pub fn standing(&self, claims: &Claims) -> Standing {
-        let (hour, expiry) = (hour_of(claims.expires_at), claims.expires_at.unix_timestamp());
+        let expiry = claims.expires_at.unix_timestamp();
+        let hour = expiry.div_euclid(PARTITION_SECONDS);
         if expiry <= self.purged_tokens.load(Ordering::Acquire) {
             return Standing::Revoked;
         }
-        if self.slot(hour).load().as_ref().is_some_and(|partition| partition.contains(claims.token_id)) {
+        if self.tokens.contains(claims.token_id, hour) || self.users.cover(claims) {
             return Standing::Revoked;
-        }
-        if self.user_count.load(Ordering::Acquire) > 0 {
-            let users = self.users.read().unwrap_or_else(PoisonError::into_inner);
-            if users.get(&claims.user_id).is_some_and(|entry| claims.generation < entry.below) {
-                return Standing::Revoked;
-            }
         }
         let forgotten = hour < self.forgotten_below.load(Ordering::Acquire);
         if forgotten || expiry <= self.purged_users.load(Ordering::Acquire) {
@@ -135,84 +104,16 @@ impl Index {
         if self.forgotten_below.fetch_max(first_kept, Ordering::AcqRel) >= first_kept {
             return;
         }
-        let layout = self.layout.lock().unwrap_or_else(PoisonError::into_inner);
-        for slot in &self.ring {
-            if slot.load().as_ref().is_some_and(|partition| partition.hour.load(Ordering::Acquire) < first_kept) {
-                slot.store(None);
-            }
-        }
-        drop(layout);
-        self.forget_users(first_kept);
+        self.tokens.forget(first_kept);
+        self.users.forget(first_kept);
     }
 
-    /// What the index holds. Walks over the shards, not over the entries.
+    /// What the index holds. Walks over the tables, not over the entries.
     #[must_use]
     pub fn stats(&self) -> IndexStats {
-        let mut stats = IndexStats { users: self.user_count.load(Ordering::Acquire), ..IndexStats::default() };
-        for partition in self.ring.iter().filter_map(ArcSwapOption::load_full) {
-            stats.partitions += 1;
-            for shard in &partition.shards {
-                let table = shard.read().unwrap_or_else(PoisonError::into_inner);
-                stats.tokens += table.len();
-                stats.bytes += table.bytes() + size_of::<RwLock<Table>>();
-            }
-        }
+        let mut stats = IndexStats { users: self.users.len(), ..IndexStats::default() };
+        self.tokens.count(&mut stats);
         stats
-    }
-
-    fn insert_token(&self, id: TokenId, hour: i64) {
-        loop {
-            let partition = self.partition(hour);
-            partition.hour.fetch_max(hour, Ordering::AcqRel);
-            partition.shard(id).write().unwrap_or_else(PoisonError::into_inner).insert(id.as_uuid().as_u128());
-            // `forget` may have taken the partition out meanwhile; then this must go into its successor.
-            if self.slot(hour).load().as_ref().is_some_and(|current| Arc::ptr_eq(current, &partition)) {
-                return;
-            }
-        }
-    }
-
-    fn insert_user(&self, id: UserId, below: Generation, hour: i64) {
-        // The list before the entry: an entry that is in no list would never be forgotten.
-        self.users_by_hour.lock().unwrap_or_else(PoisonError::into_inner).entry(hour).or_default().push(id);
-        let mut users = self.users.write().unwrap_or_else(PoisonError::into_inner);
-        let entry = users.entry(id).or_insert(UserEntry { below, hour });
-        entry.below = entry.below.max(below);
-        entry.hour = entry.hour.max(hour);
-        self.user_count.store(users.len(), Ordering::Release);
-    }
-
-    fn forget_users(&self, first_kept: i64) {
-        let mut by_hour = self.users_by_hour.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = by_hour.split_off(&first_kept);
-        let expired = std::mem::replace(&mut *by_hour, kept);
-        if expired.is_empty() {
-            return;
-        }
-        let mut users = self.users.write().unwrap_or_else(PoisonError::into_inner);
-        for id in expired.into_values().flatten() {
-            if users.get(&id).is_some_and(|entry| entry.hour < first_kept) {
-                users.remove(&id);
-            }
-        }
-        self.user_count.store(users.len(), Ordering::Release);
-    }
-
-    fn slot(&self, hour: i64) -> &ArcSwapOption<Partition> {
-        let place = usize::try_from(hour.rem_euclid(i64::from(RING))).unwrap_or_default();
-        &self.ring[place]
-    }
-
-    fn partition(&self, hour: i64) -> Arc<Partition> {
-        if let Some(partition) = self.slot(hour).load_full() {
-            return partition;
-        }
-        let _layout = self.layout.lock().unwrap_or_else(PoisonError::into_inner);
-        self.slot(hour).load_full().unwrap_or_else(|| {
-            let partition = Arc::new(Partition::new(hour));
-            self.slot(hour).store(Some(Arc::clone(&partition)));
-            partition
-        })
     }
 }
 
@@ -226,28 +127,15 @@ fn hour_of(instant: OffsetDateTime) -> i64 {
     instant.unix_timestamp().div_euclid(PARTITION_SECONDS)
 }
 
-impl Partition {
-    fn new(hour: i64) -> Self {
-        Self { hour: AtomicI64::new(hour), shards: (0..SHARDS).map(|_| RwLock::default()).collect() }
-    }
-
-    /// The low bits of an id choose its shard; the table chooses a slot by the high bits.
-    fn shard(&self, id: TokenId) -> &RwLock<Table> {
-        let low = usize::from(id.as_uuid().as_bytes()[15]);
-        &self.shards[low % SHARDS]
-    }
-
-    fn contains(&self, id: TokenId) -> bool {
-        self.shard(id).read().unwrap_or_else(PoisonError::into_inner).contains(id.as_uuid().as_u128())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use super::tokens::RING;
     use super::*;
     use crate::blacklist::RevocationReason;
+    use crate::token::TokenId;
+    use crate::user::{Generation, UserId};
 
     fn at(hours: u64) -> OffsetDateTime {
         OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + hours * 3600)
@@ -342,6 +230,10 @@ mod tests {
     fn writers_and_readers_on_many_threads_lose_nothing() {
         let index = Index::default();
         let tokens: Vec<_> = (0..4000).map(|number| claims(at(number % 7))).collect();
+        let before: Vec<_> = (0..1000).map(|number| claims(at(3 + number % 4))).collect();
+        for token in &before {
+            index.insert(&revocation(RevocationTarget::Token(token.token_id), token.expires_at));
+        }
         std::thread::scope(|scope| {
             for part in tokens.chunks(1000) {
                 let index = &index;
@@ -353,8 +245,14 @@ mod tests {
                 });
             }
             scope.spawn(|| index.forget(at(2)));
+            // What was there before stays to be seen while its table is moved to a larger one.
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    assert!(before.iter().all(|token| index.standing(token) == Standing::Revoked));
+                }
+            });
         });
         assert!(tokens.iter().all(|token| index.standing(token) == Standing::Revoked));
-        assert_eq!(index.stats().tokens, 4000);
+        assert_eq!(index.stats().tokens, 5000);
     }
 }
