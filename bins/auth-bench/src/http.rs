@@ -82,7 +82,7 @@ async fn of_ours(options: &Options) -> Result<Report, Failure> {
             let ceiling = closed_loop(&bare_request, connections, lasting).await?;
             let bare_used =
                 before.zip(processor_time(bare.child.id())).map(|(before, after)| after.saturating_sub(before));
-            if outcome.failed + outcome.shed + ceiling.failed > 0 {
+            if outcome.lost() + ceiling.lost() > 0 {
                 return Err("a request failed".into());
             }
             if round > 0 {

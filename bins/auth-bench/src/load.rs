@@ -134,8 +134,12 @@ pub(crate) fn complete(bytes: &[u8]) -> Option<io::Result<(u16, usize)>> {
 pub(crate) struct Outcome {
     /// Latencies of the answers with a good status, in milliseconds.
     pub(crate) latencies: Vec<f64>,
+    /// Answers with status 401.
+    pub(crate) refused: usize,
     /// Answers with status 503 or 429.
     pub(crate) shed: usize,
+    /// Requests whose client went away before it was answered, as it was told to.
+    pub(crate) hung_up: usize,
     /// Everything else that came back, or did not.
     pub(crate) failed: usize,
     pub(crate) seconds: f64,
@@ -145,9 +149,15 @@ impl Outcome {
     pub(crate) fn note(&mut self, answered: &io::Result<u16>, took: Duration) {
         match answered {
             Ok(200..=299) => self.latencies.push(millis(took)),
+            Ok(401) => self.refused += 1,
             Ok(503 | 429) => self.shed += 1,
             _ => self.failed += 1,
         }
+    }
+
+    /// Answers other than good ones, and requests that got none.
+    pub(crate) fn lost(&self) -> usize {
+        self.refused + self.shed + self.failed
     }
 
     /// Good answers a second.
@@ -160,8 +170,23 @@ impl Outcome {
 /// is waited for and counts with the time it took.
 pub(crate) async fn closed_loop(request: &Request, clients: usize, lasting: Duration) -> Result<Outcome, Failure> {
     let stop = Rc::new(Cell::new(false));
-    let load = Clients::start(request, clients, &stop);
+    let load = Clients::start(&[Habit::patient(request)], clients, &stop);
     load.run_for(lasting, &stop).await
+}
+
+/// What a client does over and over.
+#[derive(Clone)]
+pub(crate) struct Habit {
+    pub(crate) request: Request,
+    /// It goes away when it was not answered by then.
+    pub(crate) hangs_up_after: Option<Duration>,
+}
+
+impl Habit {
+    /// Waits for each answer.
+    pub(crate) fn patient(request: &Request) -> Self {
+        Self { request: request.clone(), hangs_up_after: None }
+    }
 }
 
 /// Clients in a closed loop, until they are told to stop.
@@ -172,11 +197,12 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    pub(crate) fn start(request: &Request, clients: usize, stop: &Rc<Cell<bool>>) -> Self {
+    /// So many clients, to whom the habits are dealt in turn.
+    pub(crate) fn start(habits: &[Habit], clients: usize, stop: &Rc<Cell<bool>>) -> Self {
         let local = LocalSet::new();
         let seen = Rc::new(RefCell::new(Outcome::default()));
-        let tasks = (0..clients).map(|_| local.spawn_local(client(request.clone(), Rc::clone(&seen), Rc::clone(stop))));
-        let tasks = tasks.collect();
+        let dealt = habits.iter().cycle().take(clients).cloned();
+        let tasks = dealt.map(|habit| local.spawn_local(client(habit, Rc::clone(&seen), Rc::clone(stop)))).collect();
         Self { local, seen, tasks }
     }
 
@@ -197,7 +223,7 @@ impl Clients {
         (result, outcome)
     }
 
-    async fn run_for(self, lasting: Duration, stop: &Rc<Cell<bool>>) -> Result<Outcome, Failure> {
+    pub(crate) async fn run_for(self, lasting: Duration, stop: &Rc<Cell<bool>>) -> Result<Outcome, Failure> {
         let ((), outcome) = self.beside(tokio::time::sleep(lasting), stop).await;
         if outcome.latencies.is_empty() {
             return Err("no request was answered with success: is the server up, and the token good?".into());
@@ -206,13 +232,18 @@ impl Clients {
     }
 }
 
-async fn client(request: Request, seen: Rc<RefCell<Outcome>>, stop: Rc<Cell<bool>>) {
+async fn client(habit: Habit, seen: Rc<RefCell<Outcome>>, stop: Rc<Cell<bool>>) {
     let mut connection = None;
     while !stop.get() {
         let began = Instant::now();
-        let answered = tokio::time::timeout(PATIENCE, ask_over(&mut connection, &request)).await;
+        let patience = habit.hangs_up_after.unwrap_or(PATIENCE);
+        let answered = tokio::time::timeout(patience, ask_over(&mut connection, &habit.request)).await;
+        if answered.is_err() && habit.hangs_up_after.is_some() {
+            seen.borrow_mut().hung_up += 1;
+            continue;
+        }
         let answered = answered.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        if !matches!(answered, Ok(200..=299)) {
+        if !matches!(answered, Ok(200..=299 | 401)) {
             // Who is refused does not come again at once: that would measure refusing.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

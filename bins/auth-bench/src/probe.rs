@@ -41,6 +41,7 @@ pub(crate) fn probe(request: &Request, a_second: u32, lasting: Duration) -> Outc
         seen.latencies.extend(outcome.latencies);
         seen.shed += outcome.shed;
         seen.failed += outcome.failed;
+        seen.refused += outcome.refused;
     }
     seen
 }

@@ -18,7 +18,7 @@ mod schemes;
 
 #[cfg(feature = "argon2")]
 pub use self::argon2::{Argon2Hasher, Argon2Params};
-pub use self::batch::{Batch, BatchKey, BatchResults};
+pub use self::batch::{Batch, BatchKey, BatchResults, Pause};
 pub use self::bcrypt::BcryptHasher;
 pub use self::policy::PasswordPolicy;
 pub use self::pool::{PasswordPool, PoolError, PoolOptions, PoolStats, PriorityOutcome, ThreadPriority, WaitStats};

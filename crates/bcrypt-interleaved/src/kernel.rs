@@ -147,8 +147,8 @@ impl<const N: usize> State<N> {
 
 /// bcrypt of N passwords of at most [`MAX_PASSWORD_LEN`] bytes with N salts, at one cost.
 ///
-/// The caller has checked the lengths and the cost.
-pub(crate) fn bcrypt<const N: usize>(cost: u32, inputs: &[(&[u8], Salt); N]) -> [Digest; N] {
+/// The caller has checked the lengths and the cost. `pause` is called after each of the 2^cost iterations.
+pub(crate) fn bcrypt<const N: usize>(cost: u32, inputs: &[(&[u8], Salt); N], pause: &mut dyn FnMut()) -> [Digest; N] {
     let mut key = Zeroizing::new([[0; ROUND_KEYS]; N]);
     for (key, (password, _)) in key.iter_mut().zip(inputs) {
         expand_password(password, key);
@@ -161,6 +161,7 @@ pub(crate) fn bcrypt<const N: usize>(cost: u32, inputs: &[(&[u8], Salt); N]) -> 
     for _ in 0..1_u64 << cost {
         state.expand(&key);
         state.expand(&salt_key);
+        pause();
     }
     state.digests()
 }

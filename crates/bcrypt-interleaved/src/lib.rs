@@ -8,7 +8,7 @@ mod hash;
 mod kernel;
 mod tables;
 
-pub use crate::batch::{Job, hash_batch, hash_many, verify_batch, verify_many};
+pub use crate::batch::{Job, hash_batch, hash_batch_pausing, hash_many, verify_batch, verify_many};
 pub use crate::error::{Error, ParseHashError};
 pub use crate::hash::Hash;
 

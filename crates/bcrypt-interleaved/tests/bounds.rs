@@ -1,7 +1,8 @@
 //! What is refused, what is never printed, and what a comparison sees.
 
 use bcrypt_interleaved::{
-    Digest, Error, Hash, Job, ParseHashError, Salt, hash_batch, hash_many, verify_batch, verify_many,
+    Digest, Error, Hash, Job, ParseHashError, Salt, hash_batch, hash_batch_pausing, hash_many, verify_batch,
+    verify_many,
 };
 
 const TEXT: &str = "$2b$04$EGdrhbKUv8Oc9vGiXX0HQOxSg445d458Muh7DAHskb6QbtCvdxcie";
@@ -114,4 +115,20 @@ fn nothing_printed_shows_a_password_a_salt_or_a_digest() {
     for secret in ["hunter2", "EGdrhb", "Qbt", &format!("{password:?}"), &format!("{:?}", hash().salt())] {
         assert!(!printed.contains(secret), "{printed}");
     }
+}
+
+#[test]
+fn a_pause_comes_after_each_iteration_and_changes_no_digest() {
+    let inputs = [(b"one".as_slice(), [1; 16]), (b"two", [2; 16]), (b"three", [3; 16]), (b"four", [4; 16])];
+    for lanes in 1..=inputs.len() {
+        for cost in [4, 6] {
+            let (mut plain, mut paused, mut pauses) = ([[0; 23]; 4], [[0; 23]; 4], 0);
+            assert_eq!(hash_batch(cost, &inputs[..lanes], &mut plain[..lanes]), Ok(()));
+            let counted = hash_batch_pausing(cost, &inputs[..lanes], &mut paused[..lanes], &mut || pauses += 1);
+            assert_eq!((counted, pauses), (Ok(()), 1 << cost));
+            assert_eq!(paused, plain);
+        }
+    }
+    let refused = hash_batch_pausing(3, &inputs, &mut [[0; 23]; 4], &mut || panic!("nothing is computed"));
+    assert_eq!(refused, Err(Error::Cost(3)));
 }

@@ -1,5 +1,7 @@
 //! Several jobs for a hasher at once: some schemes compute them together in hardly more time than one alone.
 
+use std::fmt;
+
 use super::{HashError, Password, PasswordHash, Verdict};
 
 /// Which jobs can be computed together: those whose keys are equal.
@@ -20,6 +22,36 @@ pub struct Batch<'a> {
     pub hash: &'a [&'a Password],
     /// Passwords to compare, each with the hash beside it.
     pub verify: &'a [(&'a Password, &'a PasswordHash)],
+    /// To be called between the steps of the computation.
+    pub pause: Pause<'a>,
+}
+
+/// Where a computation that holds its core for long may be interrupted: whoever started it gives way to others there.
+///
+/// A hasher calls it every 100 µs or so as far as its hash function has steps that short, or not at all.
+#[derive(Clone, Copy)]
+pub struct Pause<'a>(&'a dyn Fn());
+
+impl<'a> Pause<'a> {
+    /// No pause.
+    pub const NONE: Self = Self(&|| {});
+
+    /// Runs `what` at each pause.
+    #[must_use]
+    pub fn new(what: &'a dyn Fn()) -> Self {
+        Self(what)
+    }
+
+    /// Pauses here.
+    pub fn here(self) {
+        (self.0)();
+    }
+}
+
+impl fmt::Debug for Pause<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pause")
+    }
 }
 
 /// What came of a [`Batch`]: one result for each job, in the order of the jobs.

@@ -1,12 +1,14 @@
 //! bcrypt: the default password hash.
 //!
-//! A job that is alone is done by the `bcrypt` crate, several by `bcrypt-interleaved`, which computes the same function.
+//! [`BcryptHasher::hash`] and [`BcryptHasher::verify`] are the `bcrypt` crate. A batch is computed by
+//! `bcrypt-interleaved`: the same function, for several at once and with pauses.
 
-use bcrypt_interleaved::{Digest, Hash, MAX_LANES, Salt, hash_batch};
+use bcrypt_interleaved::{Digest, Hash, MAX_LANES, Salt, hash_batch_pausing};
 use zeroize::Zeroizing;
 
 use super::{
-    Batch, BatchKey, BatchResults, HashError, Password, PasswordHash, PasswordHasher, Scheme, Verdict, Work, random,
+    Batch, BatchKey, BatchResults, HashError, Password, PasswordHash, PasswordHasher, Pause, Scheme, Verdict, Work,
+    random,
 };
 
 /// The most bytes of password that bcrypt reads. Longer ones are refused, never cut off.
@@ -88,12 +90,12 @@ impl Lane<'_> {
     /// # Errors
     ///
     /// For a cost or a length that the makers of lanes do not let through.
-    fn compute(lanes: &mut [&mut Self]) -> Result<(), bcrypt_interleaved::Error> {
+    fn compute(lanes: &mut [&mut Self], pause: Pause<'_>) -> Result<(), bcrypt_interleaved::Error> {
         for of_one_cost in lanes.chunk_by_mut(|one, other| one.cost == other.cost) {
             for some in of_one_cost.chunks_mut(MAX_LANES) {
                 let inputs: Vec<_> = some.iter().map(|lane| (lane.secret, lane.salt)).collect();
                 let mut digests = Zeroizing::new([Digest::default(); MAX_LANES]);
-                hash_batch(some[0].cost, &inputs, &mut digests[..some.len()])?;
+                hash_batch_pausing(some[0].cost, &inputs, &mut digests[..some.len()], &mut || pause.here())?;
                 for (lane, digest) in some.iter_mut().zip(digests.iter()) {
                     *lane.digest = *digest;
                 }
@@ -149,7 +151,8 @@ impl PasswordHasher for BcryptHasher {
         let mut new: Vec<_> = jobs.hash.iter().map(|password| self.new_lane(password)).collect();
         let mut claims: Vec<_> = jobs.verify.iter().map(|(password, hash)| self.lane_of(password, hash)).collect();
         let claimed = claims.iter_mut().flatten().flatten().map(|(lane, _)| lane);
-        let computed = Lane::compute(&mut new.iter_mut().flatten().chain(claimed).collect::<Vec<_>>());
+        let mut lanes: Vec<_> = new.iter_mut().flatten().chain(claimed).collect();
+        let computed = Lane::compute(&mut lanes, jobs.pause);
         let computed = || computed.map_err(|error| HashError::Failed(error.into()));
 
         let written = |lane: Lane<'_>| computed().and_then(|()| written(lane.cost, lane.salt, &lane.digest));
@@ -267,7 +270,7 @@ mod tests {
             (&right, &own),
         ];
         let new = [&right, &long, &wrong, &right, &right, &right];
-        let results = hasher().run_batch(Batch { hash: &new, verify: &claims });
+        let results = hasher().run_batch(Batch { hash: &new, verify: &claims, pause: Pause::NONE });
 
         assert_eq!(results.verdicts.len(), claims.len());
         for (got, (password, hash)) in results.verdicts.iter().zip(claims) {

@@ -9,6 +9,7 @@
 //! Registrations hash, logins compare. Each kind has room of its own and they are served in turn, so that a flood of the
 //! one does not shut out the other.
 
+mod courtesy;
 mod job;
 mod priority;
 mod stats;
@@ -17,17 +18,19 @@ mod waiting;
 use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use futures_channel::oneshot;
 
+use self::courtesy::Courtesy;
 use self::job::{Job, Kind, Work};
 pub use self::priority::{PriorityOutcome, ThreadPriority};
 pub use self::stats::{PoolStats, WaitStats};
 use self::waiting::Waiting;
-use super::{HashError, Password, PasswordHash, PasswordHasher, Verdict};
+use super::{HashError, Password, PasswordHash, PasswordHasher, Pause, Verdict};
 use crate::clock::{Clock, SystemClock};
 
 /// The most jobs that a thread computes at once.
@@ -244,11 +247,14 @@ impl Shared {
 
     fn work(&self) {
         while let Some(jobs) = self.next_batch() {
-            let started = self.options.clock.monotonic();
+            let clock = self.options.clock.as_ref();
+            let started = clock.monotonic();
+            let courtesy = Courtesy::new(clock, self.options.priority, started);
+            let give_way = || courtesy.give_way();
             // A panic of the hasher ends here, and with it the jobs; the thread lives on.
-            let run = std::panic::AssertUnwindSafe(|| Job::run(&jobs, self.hasher.as_ref()));
-            let results = std::panic::catch_unwind(run);
-            let took = self.options.clock.monotonic().saturating_sub(started);
+            let run = AssertUnwindSafe(|| Job::run(&jobs, self.hasher.as_ref(), Pause::new(&give_way)));
+            let results = catch_unwind(run);
+            let took = clock.monotonic().saturating_sub(started);
             let mut state = self.lock();
             state.stats.running -= jobs.len();
             let outcome = if results.is_ok() { &mut state.stats.completed } else { &mut state.stats.lost };

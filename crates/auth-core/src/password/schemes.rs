@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::{Batch, BatchKey, BatchResults, HashError, Password, PasswordHash, PasswordHasher, Verdict};
+use super::{Batch, BatchKey, BatchResults, HashError, Password, PasswordHash, PasswordHasher, Pause, Verdict};
 
 /// How much work one hash is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -159,7 +159,7 @@ impl PasswordSchemes {
     }
 
     /// Does, as often as asked, what `done` leaves to the levels.
-    fn top_up(&self, done: Option<Work>, times: usize) {
+    fn top_up(&self, done: Option<Work>, times: usize, pause: Pause<'_>) {
         let missing = self.levels().into_iter().flat_map(|level| match done {
             Some(done) => level.less(done),
             None => vec![level],
@@ -170,7 +170,7 @@ impl PasswordSchemes {
             let Some(scheme) = scheme else { continue };
             let decoys: Vec<_> = (0..times).filter_map(|_| scheme.decoy_of(work)?.ok()).collect();
             let jobs: Vec<_> = decoys.iter().map(|decoy| (&self.stand_in, decoy)).collect();
-            drop(scheme.run_batch(Batch { hash: &[], verify: &jobs }));
+            drop(scheme.run_batch(Batch { hash: &[], verify: &jobs, pause }));
         }
     }
 
@@ -186,13 +186,26 @@ impl PasswordSchemes {
         }
     }
 
+    fn compare_one(&self, password: &Password, hash: &PasswordHash, pause: Pause<'_>) -> Result<Verdict, HashError> {
+        match self.scheme_of(hash) {
+            Ok((scheme, work)) => {
+                let one = Batch { hash: &[], verify: &[(password, hash)], pause };
+                let verdict = self.compare(scheme, work, one).verdicts.pop();
+                verdict.unwrap_or(Err(HashError::UnusableHash("the scheme gave no verdict")))
+            }
+            Err(unusable) => {
+                self.top_up(None, 1, pause);
+                Err(unusable)
+            }
+        }
+    }
+
     /// Comparisons with hashes of one scheme that take the same work.
     fn compare(
         &self,
         scheme: &dyn Scheme,
         work: Work,
-        new: &[&Password],
-        claims: &[(&Password, &PasswordHash)],
+        Batch { hash: new, verify: claims, pause }: Batch<'_>,
     ) -> BatchResults {
         self.meet(work);
         // A password that is too long for the scheme is not the one, but that must not save work.
@@ -201,8 +214,8 @@ impl PasswordSchemes {
             .iter()
             .map(|&(password, hash)| (if fits(password) { password } else { &self.stand_in }, hash))
             .collect();
-        let mut results = scheme.run_batch(Batch { hash: new, verify: &jobs });
-        self.top_up(Some(work), claims.len());
+        let mut results = scheme.run_batch(Batch { hash: new, verify: &jobs, pause });
+        self.top_up(Some(work), claims.len(), pause);
         for (result, (password, _)) in results.verdicts.iter_mut().zip(claims) {
             if let Ok(verdict) = result {
                 let verdict = if fits(password) { *verdict } else { Verdict::Mismatch };
@@ -223,16 +236,7 @@ impl PasswordHasher for PasswordSchemes {
     }
 
     fn verify(&self, password: &Password, hash: &PasswordHash) -> Result<Verdict, HashError> {
-        match self.scheme_of(hash) {
-            Ok((scheme, work)) => {
-                let mut results = self.compare(scheme, work, &[], &[(password, hash)]);
-                results.verdicts.pop().unwrap_or(Err(HashError::UnusableHash("the scheme gave no verdict")))
-            }
-            Err(unusable) => {
-                self.top_up(None, 1);
-                Err(unusable)
-            }
-        }
+        self.compare_one(password, hash, Pause::NONE)
     }
 
     fn decoy(&self) -> Result<PasswordHash, HashError> {
@@ -250,10 +254,14 @@ impl PasswordHasher for PasswordSchemes {
         let first = jobs.verify.first().map(|(_, hash)| self.scheme_of(hash));
         match first {
             // All are of one key, so they are of one scheme and take the same work.
-            Some(Ok((scheme, work))) => self.compare(scheme, work, jobs.hash, jobs.verify),
+            Some(Ok((scheme, work))) => self.compare(scheme, work, jobs),
             Some(Err(_)) => BatchResults {
                 hashes: jobs.hash.iter().map(|password| self.hash(password)).collect(),
-                verdicts: jobs.verify.iter().map(|(password, hash)| self.verify(password, hash)).collect(),
+                verdicts: jobs
+                    .verify
+                    .iter()
+                    .map(|(password, hash)| self.compare_one(password, hash, jobs.pause))
+                    .collect(),
             },
             None => self.primary().run_batch(jobs),
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 
-use super::super::{Batch, BatchKey, BatchResults, HashError, Password, PasswordHash, PasswordHasher, Verdict};
+use super::super::{Batch, BatchKey, BatchResults, HashError, Password, PasswordHash, PasswordHasher, Pause, Verdict};
 use super::PoolError;
 
 /// What is asked: a registration hashes, a login compares.
@@ -62,7 +62,7 @@ impl Job {
     }
 
     /// Computes all of them; they have one key if they are several.
-    pub(super) fn run(jobs: &[Self], hasher: &dyn PasswordHasher) -> BatchResults {
+    pub(super) fn run(jobs: &[Self], hasher: &dyn PasswordHasher, pause: Pause<'_>) -> BatchResults {
         let (mut hash, mut verify) = (Vec::new(), Vec::new());
         for job in jobs {
             match &job.work {
@@ -72,10 +72,7 @@ impl Job {
         }
         match (hash.as_slice(), verify.as_slice()) {
             ([password], []) => BatchResults { hashes: vec![hasher.hash(password)], verdicts: Vec::new() },
-            ([], [(password, stored)]) => {
-                BatchResults { hashes: Vec::new(), verdicts: vec![hasher.verify(password, stored)] }
-            }
-            (hash, verify) => hasher.run_batch(Batch { hash, verify }),
+            (hash, verify) => hasher.run_batch(Batch { hash, verify, pause }),
         }
     }
 
