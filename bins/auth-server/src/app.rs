@@ -15,8 +15,7 @@ use auth_core::{
 };
 use auth_migrations::MigrateError;
 use auth_storage::{ConnectError, ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore};
-use poem::Response;
-use poem::endpoint::BoxEndpoint;
+use poem::{Endpoint, Response};
 
 use crate::api::{Readiness, Routes, State};
 use crate::config::{Config, PasswordScheme, PasswordSettings, Setting, SigningSource};
@@ -127,7 +126,7 @@ impl App {
 
     /// Everything the server answers.
     #[must_use]
-    pub fn endpoint(&self) -> BoxEndpoint<'static, Response> {
+    pub fn endpoint(&self) -> impl Endpoint<Output = Response> + use<> {
         let routes = Routes {
             state: Arc::clone(&self.state),
             clock: Arc::clone(&self.clock),

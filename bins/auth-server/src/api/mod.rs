@@ -122,7 +122,7 @@ pub(crate) struct Routes {
 
 impl Routes {
     /// Everything the server answers, as one endpoint that never fails.
-    pub(crate) fn endpoint(self) -> BoxEndpoint<'static, Response> {
+    pub(crate) fn endpoint(self) -> impl Endpoint<Output = Response> + use<> {
         let mut table: RouteTable = HashMap::new();
         api().add_routes(&mut table);
         if self.docs {
@@ -139,7 +139,7 @@ impl Routes {
                 _ => route.at(pattern, answers),
             }
         });
-        Envelope::around(routes, self.state, self.clock, self.trusted_proxies).boxed()
+        Envelope::around(routes, self.state, self.clock, self.trusted_proxies)
     }
 }
 

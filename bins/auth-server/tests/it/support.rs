@@ -8,10 +8,10 @@ use auth_core::memory::MemoryStore;
 use auth_core::throttle::MemoryAttempts;
 use auth_server::config::{Config, Sources};
 use auth_server::{App, Stores};
-use poem::Response;
 use poem::endpoint::BoxEndpoint;
 use poem::http::StatusCode;
 use poem::test::{TestClient, TestResponse};
+use poem::{EndpointExt as _, Response};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -36,7 +36,7 @@ impl Door {
     pub(crate) fn over(stores: Stores) -> Self {
         let clock = Arc::new(ManualClock::new(OffsetDateTime::from_unix_timestamp(1_790_000_000).unwrap()));
         let app = App::with_stores(&config(&[]), clock.clone(), stores).unwrap();
-        let client = TestClient::new(app.endpoint());
+        let client = TestClient::new(app.endpoint().boxed());
         Self { app, client, clock }
     }
 

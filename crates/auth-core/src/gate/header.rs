@@ -40,10 +40,10 @@ fn visible_ascii(value: &[u8]) -> Option<&str> {
     if has(value, invisible) { None } else { str::from_utf8(value).ok() }
 }
 
-/// Whether any byte is such a one. All are looked at, which is what lets the compiler look at many at once: the header
-/// of a token has hundreds, and every request brings one.
+/// Whether any byte is such a one. All are looked at, and what is found is kept in a byte, which lets the compiler look at
+/// many at once: the header of a token has hundreds, and every request brings one.
 fn has(bytes: &[u8], such: impl Fn(u8) -> bool) -> bool {
-    bytes.iter().fold(false, |found, byte| found | such(*byte))
+    bytes.iter().fold(0, |found, byte| found | u8::from(such(*byte))) != 0
 }
 
 #[cfg(test)]
