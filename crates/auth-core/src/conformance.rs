@@ -15,6 +15,7 @@ use crate::user::{UserId, UserStore};
 mod attempts;
 mod blacklist;
 mod cancellation;
+mod changes;
 mod executor;
 mod faults;
 mod log;
@@ -208,6 +209,7 @@ pub fn check(id: &str) -> Option<Check> {
 macro_rules! conformance_tests {
     ($run:expr) => {
         $crate::__conformance_users!($run);
+        $crate::__conformance_changes!($run);
         $crate::__conformance_log!($run);
         $crate::__conformance_purge!($run);
         $crate::__conformance_blacklist!($run);
