@@ -5,6 +5,7 @@ mod connect;
 mod entity;
 mod error;
 mod instant;
+mod purge;
 mod revocation_log;
 mod user_store;
 

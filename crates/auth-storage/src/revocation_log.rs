@@ -19,6 +19,7 @@ use crate::connect::Database;
 use crate::entity::{blacklist, blacklist_head, users};
 use crate::error::Trouble;
 use crate::instant;
+use crate::purge::Chunk;
 
 /// How many rows or targets go into one statement. Databases limit its parameters; SQLite to 32,766.
 const CHUNK: usize = 500;
@@ -64,13 +65,13 @@ impl SeaRevocationLog {
         Ok(appended)
     }
 
-    async fn purge_once(&self, before: i64, limit: u64) -> Result<PurgeStep, Trouble> {
+    async fn purge_once(&self, before: i64, limit: u64) -> Result<Chunk, Trouble> {
         let connection = self.database.connection();
         let expired = expired_query(before, cmp::min(limit, CHUNK as u64));
         let expired: Vec<ExpiredRow> = expired.into_model().all(connection).await?;
         let found = expired.len();
         if found == 0 {
-            return Ok(PurgeStep { found, removed: 0 });
+            return Ok(Chunk { found, removed: 0 });
         }
         // Committed before anything is removed: nobody sees an entry gone who does not also see that it may be.
         for (column, of_tokens) in
@@ -84,13 +85,8 @@ impl SeaRevocationLog {
         let mut positions: Vec<i64> = expired.into_iter().map(|row| row.position).collect();
         // Two nodes that purge at once lock rows in one order.
         positions.sort_unstable();
-        Ok(PurgeStep { found, removed: deletion(positions).exec(connection).await?.rows_affected })
+        Ok(Chunk { found, removed: deletion(positions).exec(connection).await?.rows_affected })
     }
-}
-
-struct PurgeStep {
-    found: usize,
-    removed: u64,
 }
 
 #[async_trait]
@@ -134,24 +130,13 @@ impl RevocationLog for SeaRevocationLog {
 
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
         let before = instant::to_micros_rounded_up(before)?;
-        let limit = u64::from(limit);
-        let mut removed = 0;
-        // Until the limit or the end: a chunk of which another node removed a part is not the end.
-        while removed < limit {
-            let (log, wanted) = (self.clone(), limit - removed);
-            let chunk = self
-                .database
-                .write(move || {
-                    let log = log.clone();
-                    async move { log.purge_once(before, wanted).await }
-                })
-                .await?;
-            if chunk.found == 0 {
-                break;
-            }
-            removed += chunk.removed;
-        }
-        Ok(removed)
+        let log = self.clone();
+        self.database
+            .purge(limit, move |wanted| {
+                let log = log.clone();
+                async move { log.purge_once(before, wanted).await }
+            })
+            .await
     }
 }
 
