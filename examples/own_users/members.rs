@@ -1,12 +1,11 @@
 //! A `UserStore` over the table of an old application, with SeaORM, and the log of revocations that goes with it.
 
 use async_trait::async_trait;
-use auth_core::blacklist::{LogPage, Position};
 use auth_core::{
-    Claims, Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, RevocationLog, StoreError,
-    StoreErrorKind, StoredCredentials, User, UserChange, UserId, UserStore, Username,
+    Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, StoreError, StoreErrorKind,
+    StoredCredentials, User, UserChange, UserId, UserStore, Username,
 };
-use auth_storage::{Database, SeaRevocationLog, store_error};
+use auth_storage::{Database, SeaRevocationLog, UserTable, store_error};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::SimpleExpr;
@@ -66,12 +65,17 @@ use row::{ActiveModel, Column, Entity, Model};
 #[derive(Debug, Clone)]
 pub(crate) struct Members {
     database: Database,
-    log: SeaRevocationLog,
 }
 
 impl Members {
     pub(crate) fn new(database: Database) -> Self {
-        Self { log: SeaRevocationLog::new(database.clone()), database }
+        Self { database }
+    }
+
+    /// The log that goes with them, which has to know their generations.
+    pub(crate) fn log(&self) -> SeaRevocationLog {
+        let table = UserTable { name: "members", id: "public_id", generation: "generation" };
+        SeaRevocationLog::new(self.database.clone()).with_users(table)
     }
 
     /// Adds the columns, and gives every member an id and the keys. Once, with the application stopped.
@@ -219,28 +223,6 @@ impl UserStore for Members {
             .filter(Column::PublicId.eq(id.as_uuid()))
             .filter(Column::Secret.eq(current.expose_hash()));
         Ok(update.exec(self.database.connection()).await.map_err(store_error)?.rows_affected == 1)
-    }
-}
-
-/// The log of auth-storage, which knows the generations of its own users only: here they are the members'.
-#[async_trait]
-impl RevocationLog for Members {
-    async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
-        self.log.append(batch).await
-    }
-
-    async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
-        self.log.read_after(after, limit).await
-    }
-
-    async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
-        let raised =
-            self.row(claims.user_id).await?.is_some_and(|row| row.generation > claims.generation.number().into());
-        Ok(raised || self.log.covers(claims).await?)
-    }
-
-    async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
-        self.log.purge(before, limit).await
     }
 }
 

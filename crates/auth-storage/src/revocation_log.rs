@@ -16,10 +16,11 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::connect::Database;
-use crate::entity::{blacklist, blacklist_head, users};
+use crate::entity::{blacklist, blacklist_head};
 use crate::error::Trouble;
 use crate::instant;
 use crate::purge::Chunk;
+use crate::user_table::UserTable;
 
 /// How many rows or targets go into one statement. Databases limit its parameters; SQLite to 32,766.
 const CHUNK: usize = 500;
@@ -33,13 +34,20 @@ const CHUNK: usize = 500;
 #[derive(Debug, Clone)]
 pub struct SeaRevocationLog {
     database: Database,
+    users: UserTable,
 }
 
 impl SeaRevocationLog {
     /// The log in this database, whose tables `auth-migrations` made.
     #[must_use]
     pub fn new(database: Database) -> Self {
-        Self { database }
+        Self { database, users: UserTable::default() }
+    }
+
+    /// The same log beside users of your own: [`covers`](RevocationLog::covers) reads their generations where you say.
+    #[must_use]
+    pub fn with_users(self, users: UserTable) -> Self {
+        Self { users, ..self }
     }
 
     /// Appends a batch in a transaction of the caller's, begun with [`Database::begin_write`], for a user store of your own that
@@ -121,7 +129,7 @@ impl RevocationLog for SeaRevocationLog {
     }
 
     async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
-        let query = covers_query(claims)?;
+        let query = covers_query(claims, self.users)?;
         let connection = self.database.connection().clone();
         let row = self.database.read(async move { Ok(connection.query_one(&query).await?) }).await?;
         let row = row.ok_or_else(|| StoreError::corrupt("a SELECT without FROM has no row"))?;
@@ -253,7 +261,7 @@ fn page_query(after: Position, limit: u32) -> Select<blacklist_head::Entity> {
 
 /// Two look-ups of entries and one of the user, each in a unique index, and the row of the head. The user's generation says
 /// what a purged user-wide entry said, the head what may have been purged besides.
-fn covers_query(claims: &Claims) -> Result<SelectStatement, StoreError> {
+fn covers_query(claims: &Claims, users: UserTable) -> Result<SelectStatement, StoreError> {
     let exists = |table: TableRef, condition: Condition| {
         Expr::exists(Query::select().expr(Expr::val(1)).from(table).cond_where(condition).take())
     };
@@ -263,14 +271,14 @@ fn covers_query(claims: &Claims) -> Result<SelectStatement, StoreError> {
         .add(blacklist::Column::UserId.eq(claims.user_id.as_uuid()))
         .add(blacklist::Column::Generation.gt(i64::from(claims.generation.number())));
     let user = Condition::all()
-        .add(users::Column::Id.eq(claims.user_id.as_uuid()))
-        .add(users::Column::TokenGeneration.gt(i64::from(claims.generation.number())));
+        .add(Expr::col(users.id).eq(claims.user_id.as_uuid()))
+        .add(Expr::col(users.generation).gt(i64::from(claims.generation.number())));
     let purged = Condition::all()
         .add(blacklist_head::Column::Id.eq(blacklist_head::ID))
         .add(blacklist_head::Column::PurgedTokens.gte(instant::to_micros(claims.expires_at)?));
     let covered = entries(of_token)
         .or(entries(of_user))
-        .or(exists(users::Entity.into_table_ref(), user))
+        .or(exists(users.name.into_table_ref(), user))
         .or(exists(blacklist_head::Entity.into_table_ref(), purged));
     Ok(Query::select().expr(covered).take())
 }
