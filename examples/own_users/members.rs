@@ -98,8 +98,7 @@ impl Members {
     }
 
     async fn row(&self, id: UserId) -> Result<Option<Model>, StoreError> {
-        let query = Entity::find().filter(Column::PublicId.eq(id.as_uuid()));
-        query.one(self.database.connection()).await.map_err(store_error)
+        row_of(id, self.database.connection()).await
     }
 
     async fn update(&self, id: UserId, column: Column, value: SimpleExpr) -> Result<Option<User>, StoreError> {
@@ -206,8 +205,11 @@ impl UserStore for Members {
             };
             // If somebody else changed the member meanwhile, nothing is written: dropping a transaction undoes it.
             if update.exec(&transaction).await.map_err(store_error)?.rows_affected == 1 {
+                // Before the commit: after it somebody else may have changed the member again.
+                let Some(row) = row_of(id, &transaction).await? else { return Ok(None) };
+                let user = row.into_user()?;
                 transaction.commit().await.map_err(store_error)?;
-                return Ok(self.find_by_id(id).await?.map(|user| (user, revocation)));
+                return Ok(Some((user, revocation)));
             }
         }
     }
@@ -224,6 +226,11 @@ impl UserStore for Members {
             .filter(Column::Secret.eq(current.expose_hash()));
         Ok(update.exec(self.database.connection()).await.map_err(store_error)?.rows_affected == 1)
     }
+}
+
+async fn row_of(id: UserId, connection: &impl ConnectionTrait) -> Result<Option<Model>, StoreError> {
+    let query = Entity::find().filter(Column::PublicId.eq(id.as_uuid()));
+    query.one(connection).await.map_err(store_error)
 }
 
 impl Model {

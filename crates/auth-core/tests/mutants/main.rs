@@ -48,6 +48,7 @@ mutants! {
     ChangesEverybody: "forgets the `WHERE` of a change", [change_spares_the_rest];
     DisablesSinceTheLast: "overwrites since when an account is disabled", [disabled_since_the_first_time];
     LosesGenerations: "reads the generation, adds one and writes it back", [no_generation_is_lost];
+    ReadsAgainAfterTheCommit: "answers with what it reads once the change is committed", [no_generation_is_lost];
     ChangesFromAnyHash: "changes a password without comparing the hash it was checked against", [changes_a_password_only_from_the_current_hash];
     ReplacesAnyHash: "replaces a hash without comparing it", [replaces_only_the_current_hash];
     LagsByOne: "reads from a replica that lags by one entry", [reads_your_writes];

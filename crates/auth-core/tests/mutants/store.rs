@@ -247,6 +247,11 @@ impl UserStore for Store {
                 pass(1).await;
                 database.log.append_now(revocation);
             }
+            Fault::ReadsAgainAfterTheCommit => {
+                database.log.append_now(revocation);
+                pass(1).await;
+                return Ok(database.users.find_by_id(id).await?.map(|user| (user, revocation)));
+            }
             Fault::ChangesOutOfTurn | Fault::PositionBeforeCommit => database.log.append_late(&[revocation]).await,
             _ => database.log.append_now(revocation),
         }
