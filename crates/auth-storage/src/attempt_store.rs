@@ -23,7 +23,8 @@ use crate::purge::Chunk;
 /// How many rows are purged in one statement.
 const CHUNK: u64 = 500;
 
-/// Counters of attempts in a SQL database, shared by all nodes on it. Its contract is that of [`AttemptStore`].
+/// Counters of attempts in a SQL database, shared by all nodes on it. Its contract is that of [`AttemptStore`]. It
+/// forgets nothing by itself: somebody calls [`purge`](AttemptStore::purge) from time to time.
 ///
 /// An update first makes or touches the rows of all its keys, in the order of the keys; that locks them until the commit, on
 /// all three databases. A plain `SELECT … FOR UPDATE` would lock nothing where there is no row yet.
