@@ -58,7 +58,7 @@ pub(crate) fn service(members: &Members) -> Result<AuthService, Box<dyn Error>> 
     getrandom::fill(&mut secret)?;
     Ok(AuthService::builder()
         .users(Arc::new(members.clone()))
-        .blacklist(Arc::new(UnsyncedBlacklist::new(Arc::new(members.clone()))))
+        .blacklist(Arc::new(UnsyncedBlacklist::new(Arc::new(members.log()))))
         .codec(Arc::new(JwtCodec::new(SigningKey::from_secret(&secret)?, "https://auth.example", "api")))
         .passwords(PasswordPool::new(Arc::new(BcryptHasher::new(4)?), PoolOptions::default())?)
         .build()?)

@@ -1,12 +1,11 @@
 //! A `UserStore` over the table of an old application, with SeaORM, and the log of revocations that goes with it.
 
 use async_trait::async_trait;
-use auth_core::blacklist::{LogPage, Position};
 use auth_core::{
-    Claims, Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, RevocationLog, StoreError,
-    StoreErrorKind, StoredCredentials, User, UserChange, UserId, UserStore, Username,
+    Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, StoreError, StoreErrorKind,
+    StoredCredentials, User, UserChange, UserId, UserStore, Username,
 };
-use auth_storage::{Database, SeaRevocationLog, store_error};
+use auth_storage::{Database, SeaRevocationLog, UserTable, store_error};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::SimpleExpr;
@@ -66,12 +65,17 @@ use row::{ActiveModel, Column, Entity, Model};
 #[derive(Debug, Clone)]
 pub(crate) struct Members {
     database: Database,
-    log: SeaRevocationLog,
 }
 
 impl Members {
     pub(crate) fn new(database: Database) -> Self {
-        Self { log: SeaRevocationLog::new(database.clone()), database }
+        Self { database }
+    }
+
+    /// The log that goes with them, which has to know their generations.
+    pub(crate) fn log(&self) -> SeaRevocationLog {
+        let table = UserTable { name: "members", id: "public_id", generation: "generation" };
+        SeaRevocationLog::new(self.database.clone()).with_users(table)
     }
 
     /// Adds the columns, and gives every member an id and the keys. Once, with the application stopped.
@@ -94,8 +98,7 @@ impl Members {
     }
 
     async fn row(&self, id: UserId) -> Result<Option<Model>, StoreError> {
-        let query = Entity::find().filter(Column::PublicId.eq(id.as_uuid()));
-        query.one(self.database.connection()).await.map_err(store_error)
+        row_of(id, self.database.connection()).await
     }
 
     async fn update(&self, id: UserId, column: Column, value: SimpleExpr) -> Result<Option<User>, StoreError> {
@@ -202,8 +205,11 @@ impl UserStore for Members {
             };
             // If somebody else changed the member meanwhile, nothing is written: dropping a transaction undoes it.
             if update.exec(&transaction).await.map_err(store_error)?.rows_affected == 1 {
+                // Before the commit: after it somebody else may have changed the member again.
+                let Some(row) = row_of(id, &transaction).await? else { return Ok(None) };
+                let user = row.into_user()?;
                 transaction.commit().await.map_err(store_error)?;
-                return Ok(self.find_by_id(id).await?.map(|user| (user, revocation)));
+                return Ok(Some((user, revocation)));
             }
         }
     }
@@ -222,26 +228,9 @@ impl UserStore for Members {
     }
 }
 
-/// The log of auth-storage, which knows the generations of its own users only: here they are the members'.
-#[async_trait]
-impl RevocationLog for Members {
-    async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
-        self.log.append(batch).await
-    }
-
-    async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
-        self.log.read_after(after, limit).await
-    }
-
-    async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
-        let raised =
-            self.row(claims.user_id).await?.is_some_and(|row| row.generation > claims.generation.number().into());
-        Ok(raised || self.log.covers(claims).await?)
-    }
-
-    async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
-        self.log.purge(before, limit).await
-    }
+async fn row_of(id: UserId, connection: &impl ConnectionTrait) -> Result<Option<Model>, StoreError> {
+    let query = Entity::find().filter(Column::PublicId.eq(id.as_uuid()));
+    query.one(connection).await.map_err(store_error)
 }
 
 impl Model {

@@ -15,30 +15,35 @@ use lock::Locked;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
-    /// Another process holds the lock and did not let go of it in time.
+    /// Another process holds the lock and did not let go of it in time: 60 s on PostgreSQL and MySQL, the busy timeout of the
+    /// connection on SQLite. Nothing was changed.
     #[error("another process is migrating this database and did not finish in time")]
     Locked,
-    /// The database refused something or could not be reached.
+    /// The database refused something, could not be reached, or holds a migration that this program does not know. On SQLite and
+    /// PostgreSQL nothing was changed; on MySQL some of it may have been, and repeating goes on from there.
     #[error("the database could not be migrated")]
     Database(#[from] DbErr),
 }
 
-/// Applies every migration that is not applied yet.
+/// Applies every migration that is not applied yet. Repeating it changes nothing.
 ///
 /// # Errors
 ///
-/// When the database fails, or holds a migration that this program does not know.
+/// When the database fails or holds a migration that this program does not know, or another process migrates it for too
+/// long.
 pub async fn up(db: &DatabaseConnection) -> Result<(), MigrateError> {
     let locked = Locked::acquire(db).await?;
     let outcome = Migrator::up(locked.connection(), None).await;
     locked.release(outcome).await
 }
 
-/// Takes back the last `steps` migrations, with all data in what they made.
+/// Takes back the last `steps` migrations that were applied, or all of them when there are fewer, with all data in what they
+/// made.
 ///
 /// # Errors
 ///
-/// When the database fails, or holds a migration that this program does not know.
+/// When the database fails or holds a migration that this program does not know, or another process migrates it for too
+/// long.
 pub async fn down(db: &DatabaseConnection, steps: u32) -> Result<(), MigrateError> {
     let locked = Locked::acquire(db).await?;
     let outcome = Migrator::down(locked.connection(), Some(steps)).await;
@@ -48,13 +53,13 @@ pub async fn down(db: &DatabaseConnection, steps: u32) -> Result<(), MigrateErro
 /// A migration and whether it is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// The name of the migration.
+    /// The name of the migration, which begins with the day it was written and a number: they sort in their order.
     pub name: String,
     /// Whether it is applied.
     pub applied: bool,
 }
 
-/// All migrations in order. Writes nothing.
+/// All migrations that this program knows, in their order. Writes nothing and waits for no lock.
 ///
 /// # Errors
 ///

@@ -194,15 +194,15 @@ impl Metrics {
 
     /// Takes over what has become of old password hashes.
     pub(crate) fn observe_upgrades(&self, stats: UpgradeStats) {
-        for (result, total) in [
-            ("upgraded", stats.upgraded),
-            ("shed", stats.shed),
-            ("superseded", stats.superseded),
-            ("failed", stats.failed),
-        ] {
-            let counter = self.upgrades.with_label_values(&[result]);
-            counter.inc_by(total.saturating_sub(counter.get()));
-        }
+        raise(
+            &self.upgrades,
+            [
+                ("upgraded", stats.upgraded),
+                ("shed", stats.shed),
+                ("superseded", stats.superseded),
+                ("failed", stats.failed),
+            ],
+        );
     }
 
     /// Takes the state of the cache of verified tokens over.
@@ -210,10 +210,7 @@ impl Metrics {
         for (what, value) in [("entries", stats.entries), ("bytes", stats.bytes)] {
             self.token_cache.with_label_values(&[what]).set(i64::try_from(value).unwrap_or(i64::MAX));
         }
-        for (result, total) in [("hit", stats.hits), ("miss", stats.misses)] {
-            let counter = self.token_cache_totals.with_label_values(&[result]);
-            counter.inc_by(total.saturating_sub(counter.get()));
-        }
+        raise(&self.token_cache_totals, [("hit", stats.hits), ("miss", stats.misses)]);
     }
 
     /// Takes the state of the blacklist over.
@@ -228,28 +225,28 @@ impl Metrics {
         gauge("lag", stats.head.0.saturating_sub(stats.position.0));
         gauge("fresh", u64::from(stats.fresh));
         self.blacklist_age.set(stats.age.map_or(-1.0, |age| age.as_secs_f64()));
-        for (what, total) in [
-            ("polls", stats.polls),
-            ("failures", stats.failures),
-            ("reloads", stats.reloads),
-            ("fallbacks", stats.fallbacks),
-        ] {
-            let counter = self.blacklist_totals.with_label_values(&[what]);
-            counter.inc_by(total.saturating_sub(counter.get()));
-        }
+        raise(
+            &self.blacklist_totals,
+            [
+                ("polls", stats.polls),
+                ("failures", stats.failures),
+                ("reloads", stats.reloads),
+                ("fallbacks", stats.fallbacks),
+            ],
+        );
     }
 
     /// Takes the state of the throttle over.
     pub(crate) fn observe_throttle(&self, stats: ThrottleStats) {
-        for (what, total) in [
-            ("account", stats.account),
-            ("network", stats.network),
-            ("registration", stats.registration),
-            ("uncounted", stats.failures),
-        ] {
-            let counter = self.throttled.with_label_values(&[what]);
-            counter.inc_by(total.saturating_sub(counter.get()));
-        }
+        raise(
+            &self.throttled,
+            [
+                ("account", stats.account),
+                ("network", stats.network),
+                ("registration", stats.registration),
+                ("uncounted", stats.failures),
+            ],
+        );
     }
 
     /// Takes the state of the database connections over.
@@ -268,6 +265,14 @@ impl Metrics {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+/// Brings counters, by the value of their one label, to the totals that somebody else has counted.
+fn raise<const N: usize>(counters: &IntCounterVec, totals: [(&str, u64); N]) {
+    for (value, total) in totals {
+        let counter = counters.with_label_values(&[value]);
+        counter.inc_by(total.saturating_sub(counter.get()));
     }
 }
 

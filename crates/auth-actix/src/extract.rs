@@ -12,11 +12,15 @@ use crate::rejection::Rejection;
 
 /// The holder of a good token. As `Option<Authenticated>`, or nobody.
 ///
+/// Refuses with 403 `token_missing` who came without a token, behind [`Auth::optional`](crate::Auth::optional), and with 500
+/// everybody where no middleware stands before the route. As an `Option` it refuses nobody.
+///
 /// (Rust lets no crate but `auth-core` and actix-web make an extractor of [`Principal`] itself.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Authenticated(pub Principal);
 
-/// The holder of a good token that says they are an admin.
+/// The holder of a good token that says they are an admin. Refuses like [`Authenticated`], and with 403 `admin_required` who
+/// is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Admin(pub Principal);
 

@@ -73,7 +73,8 @@ where
     }
 }
 
-/// A service behind an [`Auth`].
+/// A service behind an [`Auth`]. While memory answers for the blacklist it waits for nothing before the inner service is
+/// called.
 #[derive(Debug)]
 pub struct AuthMiddleware<S, R> {
     inner: Rc<S>,
@@ -129,7 +130,8 @@ fn nobody(request: ServiceRequest) -> ServiceRequest {
 type Settled = Pin<Box<dyn Future<Output = Result<Principal, Refusal>>>>;
 
 pin_project! {
-    /// The answer of an [`AuthMiddleware`], to come.
+    /// The answer of an [`AuthMiddleware`], to come. Its error is the inner service's: a refusal is an answer. Polled after it is
+    /// ready it may panic, like any future.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, R, B>
     where

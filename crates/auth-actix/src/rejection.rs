@@ -22,7 +22,7 @@ impl Rejection {
         self.refusal.kind()
     }
 
-    /// The refusal, without HTTP.
+    /// The refusal, without HTTP: its kind and, for the log, its cause.
     #[must_use]
     pub fn refusal(&self) -> &Refusal {
         &self.refusal
@@ -77,7 +77,7 @@ impl ResponseError for Rejection {
 
 /// Makes the answer to a refused request. Implemented by closures that take a [`Rejection`].
 pub trait Respond {
-    /// The answer.
+    /// The whole answer to a request that was refused so: status, headers and body.
     fn respond(&self, rejection: &Rejection) -> HttpResponse;
 }
 

@@ -9,11 +9,13 @@ use async_trait::async_trait;
 
 use crate::blacklist::{Blacklist, Position, RevocationLog, UnsyncedBlacklist};
 use crate::clock::Clock;
+use crate::throttle::{AttemptKey, AttemptStore};
 use crate::user::{UserId, UserStore};
 
-pub mod attempts;
+mod attempts;
 mod blacklist;
 mod cancellation;
+mod changes;
 mod executor;
 mod faults;
 mod log;
@@ -22,7 +24,7 @@ mod purge;
 mod samples;
 mod users;
 
-pub use executor::block_on;
+pub use executor::{block_on, pass};
 
 /// The stores under test, opened over one database.
 #[derive(Debug, Clone)]
@@ -60,6 +62,13 @@ pub trait Backend: Send + Sync {
         Arc::new(UnsyncedBlacklist::new(Arc::clone(&stores.log)))
     }
 
+    /// Opens the attempt store, over the database of the other stores; like [`open`](Self::open) more than once in a check.
+    ///
+    /// Default: `None`, which says that there is none. Its rules are then not tried.
+    async fn attempts(&self) -> Option<Arc<dyn AttemptStore>> {
+        None
+    }
+
     /// Starts a task that runs beside the check, so that rivals run in parallel.
     ///
     /// Default: a thread of its own with [`block_on`], which suits stores that need no runtime. For a store over tokio:
@@ -91,6 +100,8 @@ pub enum Row {
     User(UserId),
     /// An entry of the log: for example a reason that is none.
     Entry(Position),
+    /// A counter of attempts: for example an instant beyond the calendar.
+    Counter(AttemptKey),
 }
 
 /// One rule.
@@ -156,8 +167,18 @@ impl fmt::Debug for Check {
 /// All checks.
 #[must_use]
 pub fn checks() -> Vec<Check> {
-    [users::CHECKS, log::CHECKS, purge::CHECKS, blacklist::CHECKS, nodes::CHECKS, cancellation::CHECKS, faults::CHECKS]
-        .concat()
+    [
+        users::CHECKS,
+        changes::CHECKS,
+        log::CHECKS,
+        purge::CHECKS,
+        blacklist::CHECKS,
+        nodes::CHECKS,
+        cancellation::CHECKS,
+        faults::CHECKS,
+        attempts::CHECKS,
+    ]
+    .concat()
 }
 
 /// The check of this name.
@@ -188,12 +209,14 @@ pub fn check(id: &str) -> Option<Check> {
 macro_rules! conformance_tests {
     ($run:expr) => {
         $crate::__conformance_users!($run);
+        $crate::__conformance_changes!($run);
         $crate::__conformance_log!($run);
         $crate::__conformance_purge!($run);
         $crate::__conformance_blacklist!($run);
         $crate::__conformance_nodes!($run);
         $crate::__conformance_cancellation!($run);
         $crate::__conformance_faults!($run);
+        $crate::__conformance_attempts!($run);
     };
 }
 

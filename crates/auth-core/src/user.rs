@@ -245,9 +245,9 @@ pub trait UserStore: fmt::Debug + Send + Sync {
     /// Disabling a disabled user keeps the first moment.
     ///
     /// The revocation is `revocation(new_generation)`; the store appends it as it is.
-    /// Returns the user after the change and the revocation that was appended. `None` when there is no such user, or the
-    /// stored hash is not the one that [`UserChange::PasswordFrom`] asks for: then nothing was written. Of many who change
-    /// one password from one hash at once, exactly one does.
+    /// Returns the user as this change left them, whatever comes after it, and the revocation that was appended. `None` when
+    /// there is no such user, or the stored hash is not the one that [`UserChange::PasswordFrom`] asks for: then nothing
+    /// was written. Of many who change one password from one hash at once, exactly one does.
     ///
     /// # Errors
     ///

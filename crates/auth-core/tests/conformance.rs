@@ -1,18 +1,19 @@
-//! The memory stores keep the contract that every store must keep, under both blacklists of this crate.
+//! The stores in memory keep the contract that every store must keep, under both blacklists of this crate.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use auth_core::blacklist::{SyncOptions, SyncedBlacklist};
-use auth_core::conformance::{Backend, Check, Stores, attempts, block_on};
+use auth_core::conformance::{Backend, Check, Stores, block_on};
 use auth_core::memory::MemoryStore;
-use auth_core::throttle::MemoryAttempts;
+use auth_core::throttle::{AttemptStore, MemoryAttempts};
 use auth_core::{Blacklist, Clock};
 
 /// The store is the database: opening it again is looking at it again.
 struct InMemory {
     store: Arc<MemoryStore>,
+    attempts: Arc<MemoryAttempts>,
     synced: bool,
 }
 
@@ -30,11 +31,15 @@ impl Backend for InMemory {
         while !blacklist.sync_step().await.unwrap().complete {}
         Arc::new(blacklist)
     }
+
+    async fn attempts(&self) -> Option<Arc<dyn AttemptStore>> {
+        Some(self.attempts.clone())
+    }
 }
 
 fn run(check: Check, synced: bool) {
-    let store = Arc::new(MemoryStore::new().unwrap());
-    block_on(check.assert(&InMemory { store, synced }));
+    let (store, attempts) = (Arc::new(MemoryStore::new().unwrap()), Arc::default());
+    block_on(check.assert(&InMemory { store, attempts, synced }));
 }
 
 mod unsynced {
@@ -43,9 +48,4 @@ mod unsynced {
 
 mod synced {
     auth_core::conformance_tests!(|check| super::run(check, true));
-}
-
-#[tokio::test]
-async fn the_attempts_in_memory_keep_theirs() {
-    attempts::run(async || MemoryAttempts::default()).await;
 }

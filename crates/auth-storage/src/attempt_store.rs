@@ -18,11 +18,13 @@ use crate::connect::Database;
 use crate::entity::attempts::{self, ActiveModel, Column};
 use crate::error::Trouble;
 use crate::instant;
+use crate::purge::Chunk;
 
 /// How many rows are purged in one statement.
 const CHUNK: u64 = 500;
 
-/// Counters of attempts in a SQL database, shared by all nodes on it. Its contract is that of [`AttemptStore`].
+/// Counters of attempts in a SQL database, shared by all nodes on it. Its contract is that of [`AttemptStore`]. It
+/// forgets nothing by itself: somebody calls [`purge`](AttemptStore::purge) from time to time.
 ///
 /// An update first makes or touches the rows of all its keys, in the order of the keys; that locks them until the commit, on
 /// all three databases. A plain `SELECT … FOR UPDATE` would lock nothing where there is no row yet.
@@ -57,22 +59,17 @@ impl SeaAttemptStore {
         Ok(before)
     }
 
-    async fn purge_once(&self, before: i64, limit: u64) -> Result<Purged, Trouble> {
+    async fn purge_once(&self, before: i64, limit: u64) -> Result<Chunk, Trouble> {
         let connection = self.database.connection();
         let mut ids: Vec<Uuid> = expired_query(before, cmp::min(limit, CHUNK)).into_tuple().all(connection).await?;
         // Whoever locks several rows locks them in this order.
         ids.sort_unstable();
         let found = ids.len();
         if found == 0 {
-            return Ok(Purged { found, removed: 0 });
+            return Ok(Chunk { found, removed: 0 });
         }
-        Ok(Purged { found, removed: deletion(ids, before).exec(connection).await?.rows_affected })
+        Ok(Chunk { found, removed: deletion(ids, before).exec(connection).await?.rows_affected })
     }
-}
-
-struct Purged {
-    found: usize,
-    removed: u64,
 }
 
 #[async_trait]
@@ -94,24 +91,13 @@ impl AttemptStore for SeaAttemptStore {
 
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
         let before = instant::to_micros(before)?;
-        let limit = u64::from(limit);
-        let mut removed = 0;
-        while removed < limit {
-            let (store, wanted) = (self.clone(), limit - removed);
-            let chunk = self
-                .database
-                .write(move || {
-                    let store = store.clone();
-                    async move { store.purge_once(before, wanted).await }
-                })
-                .await?;
-            removed += chunk.removed;
-            // What was renewed meanwhile is not expired any more, so a chunk may be found and not removed.
-            if chunk.found == 0 || chunk.removed == 0 {
-                break;
-            }
-        }
-        Ok(removed)
+        let store = self.clone();
+        self.database
+            .purge(limit, move |wanted| {
+                let store = store.clone();
+                async move { store.purge_once(before, wanted).await }
+            })
+            .await
     }
 }
 

@@ -27,6 +27,10 @@ use call::Distrust;
 ///
 /// When the URL makes no sense, or the database cannot be opened or reached within
 /// [`ConnectOptions::acquire_timeout`]. No error repeats the URL or its password.
+///
+/// # Panics
+///
+/// Outside a tokio runtime, here and in every call of what is opened: it drives the sockets and the timeouts.
 pub async fn connect(url: &str, options: ConnectOptions) -> Result<Database, ConnectError> {
     let kind = DatabaseKind::of_url(url)?;
     let distrust = Arc::default();
@@ -44,7 +48,8 @@ pub async fn connect(url: &str, options: ConnectOptions) -> Result<Database, Con
 pub struct ConnectOptions {
     /// The most connections at a time. Default: 10, on SQLite 4. A SQLite database in memory always has exactly one.
     pub max_connections: Option<u32>,
-    /// How long to wait for a connection, be it a free or a new one. Default: 2 s.
+    /// How long to wait for a connection, be it a free or a new one. A call that gets none is an error of kind
+    /// [`Unavailable`](auth_core::StoreErrorKind::Unavailable). Default: 2 s.
     pub acquire_timeout: Duration,
     /// How long one call of a store may take in all; then it is an error of kind
     /// [`Unavailable`](auth_core::StoreErrorKind::Unavailable). Default: 5 s.
@@ -70,11 +75,12 @@ pub enum DatabaseKind {
 }
 
 impl DatabaseKind {
-    /// The kind that a URL asks for.
+    /// The kind that a URL asks for, by its scheme: `sqlite`, `postgres`, `postgresql`, `mysql` or `mariadb`. The rest of the URL
+    /// is not looked at.
     ///
     /// # Errors
     ///
-    /// When the URL's scheme is none that we know.
+    /// [`ConnectError::UnknownScheme`], when it is another one.
     pub fn of_url(url: &str) -> Result<Self, ConnectError> {
         let (scheme, _) = url.split_once(':').ok_or(ConnectError::UnknownScheme)?;
         match scheme {
@@ -85,7 +91,7 @@ impl DatabaseKind {
         }
     }
 
-    /// The kind as a word, for logs and metrics.
+    /// The kind as a word, for logs and metrics: `sqlite`, `postgres` or `mysql`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -153,7 +159,8 @@ impl Database {
         self.kind
     }
 
-    /// The connections themselves, for `auth-migrations`.
+    /// The connections themselves, for `auth-migrations` and for a store of your own. What runs on them is not bounded by
+    /// [`ConnectOptions::call_timeout`], and is undone or not when its future is dropped as SeaORM and the driver have it.
     #[must_use]
     pub fn connection(&self) -> &DatabaseConnection {
         &self.connection
@@ -163,13 +170,14 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// When there is none within [`ConnectOptions::call_timeout`].
+    /// [`Unavailable`](auth_core::StoreErrorKind::Unavailable), when there is none within
+    /// [`ConnectOptions::call_timeout`].
     pub async fn ping(&self) -> Result<(), StoreError> {
         let connection = self.connection.clone();
         self.read(async move { Ok(connection.ping().await?) }).await
     }
 
-    /// How many connections there are.
+    /// How many connections there are at this moment. It asks the pool and not the database.
     #[must_use]
     pub fn pool_stats(&self) -> PoolStats {
         fn of<DB: sqlx::Database>(pool: &sqlx::Pool<DB>) -> PoolStats {
@@ -197,11 +205,13 @@ impl Database {
     }
 
     /// Begins a transaction that will write, for a store of your own in the same database. On SQLite it is the writer from the
-    /// start, so it cannot find out half-way that somebody else is. A transaction that is dropped is undone.
+    /// start, so it cannot find out half-way that somebody else is. A transaction that is dropped is undone. How long its
+    /// statements may take is yours to bound: [`ConnectOptions::call_timeout`] holds for our own calls only.
     ///
     /// # Errors
     ///
-    /// When there is no connection to be had, or on SQLite no turn to write.
+    /// When there is no connection to be had within [`ConnectOptions::acquire_timeout`], or on SQLite no turn to write while
+    /// the driver waits for one.
     pub async fn begin_write(&self) -> Result<DatabaseTransaction, StoreError> {
         Ok(self.begin().await?)
     }

@@ -44,8 +44,10 @@ impl From<Trouble> for StoreError {
     }
 }
 
-/// What a database error means to who asked the store, for a store of your own in the same database: unavailable, corrupt, or
-/// internal.
+/// What a database error means to who asked the store, for a store of your own in the same database. A database that is not
+/// there, is too busy or gave up the transaction in favour of another one is
+/// [`Unavailable`](StoreErrorKind::Unavailable), a value that does not fit its type [`Corrupt`](StoreErrorKind::Corrupt), and
+/// everything else [`Internal`](StoreErrorKind::Internal). The error is kept as the source, for a log.
 #[must_use]
 pub fn store_error(error: DbErr) -> StoreError {
     Trouble::from(error).into()

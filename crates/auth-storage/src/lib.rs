@@ -5,11 +5,14 @@ mod connect;
 mod entity;
 mod error;
 mod instant;
+mod purge;
 mod revocation_log;
 mod user_store;
+mod user_table;
 
 pub use attempt_store::SeaAttemptStore;
 pub use connect::{ConnectError, ConnectOptions, Database, DatabaseKind, PoolStats, connect};
 pub use error::store_error;
 pub use revocation_log::SeaRevocationLog;
 pub use user_store::SeaUserStore;
+pub use user_table::UserTable;

@@ -16,9 +16,11 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::connect::Database;
-use crate::entity::{blacklist, blacklist_head, users};
+use crate::entity::{blacklist, blacklist_head};
 use crate::error::Trouble;
 use crate::instant;
+use crate::purge::Chunk;
+use crate::user_table::UserTable;
 
 /// How many rows or targets go into one statement. Databases limit its parameters; SQLite to 32,766.
 const CHUNK: usize = 500;
@@ -32,13 +34,20 @@ const CHUNK: usize = 500;
 #[derive(Debug, Clone)]
 pub struct SeaRevocationLog {
     database: Database,
+    users: UserTable,
 }
 
 impl SeaRevocationLog {
     /// The log in this database, whose tables `auth-migrations` made.
     #[must_use]
     pub fn new(database: Database) -> Self {
-        Self { database }
+        Self { database, users: UserTable::default() }
+    }
+
+    /// The same log beside users of your own: [`covers`](RevocationLog::covers) reads their generations where you say.
+    #[must_use]
+    pub fn with_users(self, users: UserTable) -> Self {
+        Self { users, ..self }
     }
 
     /// Appends a batch in a transaction of the caller's, begun with [`Database::begin_write`], for a user store of your own that
@@ -64,13 +73,13 @@ impl SeaRevocationLog {
         Ok(appended)
     }
 
-    async fn purge_once(&self, before: i64, limit: u64) -> Result<PurgeStep, Trouble> {
+    async fn purge_once(&self, before: i64, limit: u64) -> Result<Chunk, Trouble> {
         let connection = self.database.connection();
         let expired = expired_query(before, cmp::min(limit, CHUNK as u64));
         let expired: Vec<ExpiredRow> = expired.into_model().all(connection).await?;
         let found = expired.len();
         if found == 0 {
-            return Ok(PurgeStep { found, removed: 0 });
+            return Ok(Chunk { found, removed: 0 });
         }
         // Committed before anything is removed: nobody sees an entry gone who does not also see that it may be.
         for (column, of_tokens) in
@@ -84,13 +93,8 @@ impl SeaRevocationLog {
         let mut positions: Vec<i64> = expired.into_iter().map(|row| row.position).collect();
         // Two nodes that purge at once lock rows in one order.
         positions.sort_unstable();
-        Ok(PurgeStep { found, removed: deletion(positions).exec(connection).await?.rows_affected })
+        Ok(Chunk { found, removed: deletion(positions).exec(connection).await?.rows_affected })
     }
-}
-
-struct PurgeStep {
-    found: usize,
-    removed: u64,
 }
 
 #[async_trait]
@@ -125,7 +129,7 @@ impl RevocationLog for SeaRevocationLog {
     }
 
     async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
-        let query = covers_query(claims)?;
+        let query = covers_query(claims, self.users)?;
         let connection = self.database.connection().clone();
         let row = self.database.read(async move { Ok(connection.query_one(&query).await?) }).await?;
         let row = row.ok_or_else(|| StoreError::corrupt("a SELECT without FROM has no row"))?;
@@ -134,24 +138,13 @@ impl RevocationLog for SeaRevocationLog {
 
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
         let before = instant::to_micros_rounded_up(before)?;
-        let limit = u64::from(limit);
-        let mut removed = 0;
-        // Until the limit or the end: a chunk of which another node removed a part is not the end.
-        while removed < limit {
-            let (log, wanted) = (self.clone(), limit - removed);
-            let chunk = self
-                .database
-                .write(move || {
-                    let log = log.clone();
-                    async move { log.purge_once(before, wanted).await }
-                })
-                .await?;
-            if chunk.found == 0 {
-                break;
-            }
-            removed += chunk.removed;
-        }
-        Ok(removed)
+        let log = self.clone();
+        self.database
+            .purge(limit, move |wanted| {
+                let log = log.clone();
+                async move { log.purge_once(before, wanted).await }
+            })
+            .await
     }
 }
 
@@ -268,7 +261,7 @@ fn page_query(after: Position, limit: u32) -> Select<blacklist_head::Entity> {
 
 /// Two look-ups of entries and one of the user, each in a unique index, and the row of the head. The user's generation says
 /// what a purged user-wide entry said, the head what may have been purged besides.
-fn covers_query(claims: &Claims) -> Result<SelectStatement, StoreError> {
+fn covers_query(claims: &Claims, users: UserTable) -> Result<SelectStatement, StoreError> {
     let exists = |table: TableRef, condition: Condition| {
         Expr::exists(Query::select().expr(Expr::val(1)).from(table).cond_where(condition).take())
     };
@@ -278,14 +271,14 @@ fn covers_query(claims: &Claims) -> Result<SelectStatement, StoreError> {
         .add(blacklist::Column::UserId.eq(claims.user_id.as_uuid()))
         .add(blacklist::Column::Generation.gt(i64::from(claims.generation.number())));
     let user = Condition::all()
-        .add(users::Column::Id.eq(claims.user_id.as_uuid()))
-        .add(users::Column::TokenGeneration.gt(i64::from(claims.generation.number())));
+        .add(Expr::col(users.id).eq(claims.user_id.as_uuid()))
+        .add(Expr::col(users.generation).gt(i64::from(claims.generation.number())));
     let purged = Condition::all()
         .add(blacklist_head::Column::Id.eq(blacklist_head::ID))
         .add(blacklist_head::Column::PurgedTokens.gte(instant::to_micros(claims.expires_at)?));
     let covered = entries(of_token)
         .or(entries(of_user))
-        .or(exists(users::Entity.into_table_ref(), user))
+        .or(exists(users.name.into_table_ref(), user))
         .or(exists(blacklist_head::Entity.into_table_ref(), purged));
     Ok(Query::select().expr(covered).take())
 }

@@ -17,7 +17,8 @@ use crate::error::{Trouble, violated_key};
 use crate::instant;
 use crate::revocation_log::Turn;
 
-/// Users in a SQL database. Its contract is that of [`UserStore`].
+/// Users in a SQL database. Its contract is that of [`UserStore`]. Instants are kept to the microsecond; what is finer is cut
+/// off.
 #[derive(Debug, Clone)]
 pub struct SeaUserStore {
     database: Database,

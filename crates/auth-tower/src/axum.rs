@@ -28,11 +28,15 @@ use crate::rejection::{JsonRefusal, Rejection, Respond as _};
 
 /// The holder of a good token. As `Option<Authenticated>`, or nobody.
 ///
+/// Refuses with 403 `token_missing` who came without a token, behind [`AuthLayer::optional`](crate::AuthLayer::optional), and with
+/// 500 everybody where no layer stands before the route, also as `Option<Authenticated>`.
+///
 /// (Rust lets no crate but `auth-core` and axum's own make an extractor of [`Principal`] itself.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Authenticated(pub Principal);
 
-/// The holder of a good token that says they are an admin.
+/// The holder of a good token that says they are an admin. Refuses like [`Authenticated`], and with 403 `admin_required` who
+/// is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Admin(pub Principal);
 

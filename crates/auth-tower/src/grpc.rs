@@ -6,7 +6,8 @@ use http::{HeaderValue, Response};
 
 use crate::rejection::{Rejection, Respond};
 
-/// Answers with a gRPC status and no message ("trailers only"), HTTP status 200, as gRPC asks for.
+/// Answers with a gRPC status and no message ("Trailers-Only"), HTTP status 200, as "gRPC over HTTP2" in gRPC's own documents
+/// asks for. `grpc-retry-pushback-ms` is from its proposal A6, "gRPC Retry Design"; milliseconds.
 ///
 /// | refusal | `grpc-status` |
 /// |---|---|

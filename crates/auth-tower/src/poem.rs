@@ -60,7 +60,7 @@ impl Respond<Response> for JsonRefusal {
 }
 
 impl Rejection {
-    /// As [`response`](Self::response), for poem.
+    /// As [`response`](Self::response), with this body, for poem.
     pub fn poem_response(&self, body: impl Into<Body>) -> Response {
         let (http::response::Parts { status, version, headers, extensions, .. }, body) =
             self.response(body.into()).into_parts();

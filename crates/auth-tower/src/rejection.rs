@@ -21,13 +21,14 @@ impl Rejection {
         self.refusal.kind()
     }
 
-    /// The refusal, without HTTP.
+    /// The refusal, without HTTP: its kind and, for the log, its cause.
     #[must_use]
     pub fn refusal(&self) -> &Refusal {
         &self.refusal
     }
 
-    /// The status.
+    /// The status: 401, 403, 503, or 500 where the application made a mistake
+    /// ([`RefusalKind::status`]).
     #[must_use]
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.kind().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
@@ -72,7 +73,7 @@ impl Error for Rejection {
 
 /// Makes the answer to a refused request. Implemented by closures that take a [`Rejection`].
 pub trait Respond<Res> {
-    /// The answer.
+    /// The whole answer to a request that was refused so: status, headers and body.
     fn respond(&self, rejection: &Rejection) -> Res;
 }
 

@@ -87,7 +87,8 @@ pub(crate) fn hide(headers: &mut HeaderMap) {
 type Settled = Pin<Box<dyn Future<Output = Result<Principal, Refusal>> + Send>>;
 
 pin_project! {
-    /// The answer of an [`Auth`], to come.
+    /// The answer of an [`Auth`], to come. Its error is the inner service's: a refusal is an answer. Polled after it is ready it
+    /// may panic, like any future.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, R, B>
     where

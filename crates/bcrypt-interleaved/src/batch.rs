@@ -9,7 +9,7 @@ use crate::{Digest, Error, Hash, MAX_LANES, MAX_PASSWORD_LEN, Salt};
 /// A password to hold against a hash. `Debug` keeps the password to itself.
 #[derive(Clone, Copy)]
 pub struct Job<'a> {
-    /// The password as typed, without a terminator.
+    /// The password as typed, at most [`MAX_PASSWORD_LEN`] bytes, without a terminator. A NUL in it counts like any other byte.
     pub password: &'a [u8],
     /// The hash that it is claimed to have.
     pub hash: Hash,
@@ -21,7 +21,8 @@ impl fmt::Debug for Job<'_> {
     }
 }
 
-/// Hashes N passwords, each with its own salt, at one cost. N is 1 to [`MAX_LANES`]; another N does not compile.
+/// Hashes N passwords, each with its own salt, at one cost. N is 1 to [`MAX_LANES`]; another N does not compile. Passwords are
+/// as in [`Job::password`].
 ///
 /// Make a text of each with [`Hash::new`] and `to_string`.
 ///

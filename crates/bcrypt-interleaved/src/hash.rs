@@ -41,19 +41,19 @@ impl Hash {
         Ok(Self { cost, salt, digest })
     }
 
-    /// The base-2 logarithm of the number of iterations.
+    /// The base-2 logarithm of the number of iterations, from [`MIN_COST`] to [`MAX_COST`].
     #[must_use]
     pub fn cost(&self) -> u32 {
         self.cost
     }
 
-    /// The salt.
+    /// The salt, decoded.
     #[must_use]
     pub fn salt(&self) -> Salt {
         self.salt
     }
 
-    /// The digest.
+    /// The digest, decoded. To compare it use [`matches`](Self::matches), which takes the same time whatever it is.
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.digest
@@ -69,6 +69,9 @@ impl Hash {
 impl FromStr for Hash {
     type Err = ParseHashError;
 
+    /// # Errors
+    ///
+    /// Says what about the text is not as it should be, in the order of the text; never repeats it.
     fn from_str(text: &str) -> Result<Self, ParseHashError> {
         let bytes: &[u8; 60] = text.as_bytes().try_into().map_err(|_| ParseHashError::Shape)?;
         let &[b'$', v0, v1, b'$', tens, units, b'$', ref encoded @ ..] = bytes else {

@@ -45,8 +45,9 @@ struct OldTable {
 impl Backend for OldTable {
     async fn open(&self) -> Stores {
         let database = connect(self.database.url(), ConnectOptions::default()).await.unwrap();
-        let members = Arc::new(Members::new(database));
-        Stores::new(members.clone(), members)
+        let members = Members::new(database);
+        let log = members.log();
+        Stores::new(Arc::new(members), Arc::new(log))
     }
 
     fn spawn(&self, task: Task) {

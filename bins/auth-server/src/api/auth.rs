@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use auth_core::{Credentials, NewAccount, Session};
+use auth_core::{Credentials, NewAccount};
 use poem::web::Data;
 use poem_openapi::{ApiResponse, OpenApi};
 
-use super::client::ClientAddress;
+use super::client::Caller;
 use super::dto::{Done, TokenClaims, TokenGranted};
 use super::error::Code;
 use super::json::Json;
@@ -28,26 +28,16 @@ impl AuthApi {
     ///
     /// Creates a user and logs them in. `POST /user/` is the same operation.
     #[oai(path = "/auth/register", method = "post", operation_id = "register")]
-    async fn register(
-        &self,
-        state: Data<&Arc<State>>,
-        client: Data<&ClientAddress>,
-        account: Body<NewAccount>,
-    ) -> Result<Registered, Refused<Registration>> {
-        Ok(Registered::new(&client.service(&state).register(account.0).await?))
+    async fn register(&self, caller: Caller, account: Body<NewAccount>) -> Result<Registered, Refused<Registration>> {
+        Registered::by(caller, account.0).await
     }
 
     /// Log in
     ///
     /// Answers with a token. An unknown e-mail address and a wrong password get the same answer at the same cost.
     #[oai(path = "/auth/login", method = "post", operation_id = "login")]
-    async fn login(
-        &self,
-        state: Data<&Arc<State>>,
-        client: Data<&ClientAddress>,
-        credentials: Body<Credentials>,
-    ) -> Result<LoggedIn, Refused<Login>> {
-        let session = client.service(&state).login(credentials.0).await?;
+    async fn login(&self, caller: Caller, credentials: Body<Credentials>) -> Result<LoggedIn, Refused<Login>> {
+        let session = caller.0.login(credentials.0).await?;
         Ok(LoggedIn::Ok(Json(TokenGranted::new("Successfully logged in.", &session))))
     }
 
@@ -93,9 +83,10 @@ pub enum Registered {
 }
 
 impl Registered {
-    /// The answer to who has just registered, under whichever path.
-    pub(super) fn new(session: &Session) -> Self {
-        Self::Created(Json(TokenGranted::new("Successfully registered.", session)))
+    /// Registers somebody, under whichever path they asked for it.
+    pub(super) async fn by(caller: Caller, account: NewAccount) -> Result<Self, Refused<Registration>> {
+        let session = caller.0.register(account).await?;
+        Ok(Self::Created(Json(TokenGranted::new("Successfully registered.", &session))))
     }
 }
 

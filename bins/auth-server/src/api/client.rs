@@ -5,10 +5,11 @@ use std::net::IpAddr;
 
 use auth_core::AuthService;
 use ipnet::IpNet;
-use poem::Request;
 use poem::http::{HeaderMap, HeaderValue};
+use poem::{FromRequest, Request, RequestBody, Result};
 
 use super::State;
+use super::error::Failure;
 
 /// The header that carries the id of a request, in and out.
 pub(super) const REQUEST_ID: &str = "x-request-id";
@@ -54,17 +55,22 @@ impl Randomness {
     }
 }
 
-/// Where a request came from, for the handlers. Not there when there is no connection, as in a test.
+/// Where a request came from. Not there when there is no connection, as in a test.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ClientAddress(pub(super) Option<IpAddr>);
 
-impl ClientAddress {
-    /// The service, acting for this client.
-    pub(super) fn service(self, state: &State) -> AuthService {
-        match self.0 {
+/// The service, acting for the client that a request came from: for the handlers of what is limited by client.
+pub(super) struct Caller(pub(super) AuthService);
+
+impl<'a> FromRequest<'a> for Caller {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        let state = State::of(request)?;
+        // Taking what is not known for nobody's would lift every limit.
+        let client = request.data::<ClientAddress>().ok_or_else(|| Failure::internal("the request has no origin"))?;
+        Ok(Self(match client.0 {
             Some(address) => state.service.for_client(address),
             None => state.service.clone(),
-        }
+        }))
     }
 }
 

@@ -52,6 +52,11 @@ pub struct State {
 }
 
 impl State {
+    /// The state, for who has only the request.
+    fn of(request: &Request) -> Result<&Arc<Self>, Failure> {
+        request.data().ok_or_else(|| Failure::internal("the request carries no state"))
+    }
+
     fn metrics_text(&self) -> std::result::Result<String, prometheus::Error> {
         self.metrics.observe_upgrades(self.service.upgrade_stats());
         self.metrics.observe_tokens(self.codec.cache_stats());

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::password::policy::Owner;
@@ -218,9 +217,9 @@ impl<T: FromFields> ParsePayload for Body<T> {
 
     fn from_request(request: &Request, body: &mut RequestBody) -> impl Future<Output = Result<Self>> + Send {
         let body = body.take();
-        let state = request.data::<Arc<State>>().cloned();
+        let state = State::of(request).cloned();
         async move {
-            let state = state.ok_or_else(|| Failure::internal("the request carries no state"))?;
+            let state = state?;
             let bytes = match tokio::time::timeout(BODY_TIMEOUT, body?.into_bytes_limit(MAX_BODY_BYTES)).await {
                 Ok(bytes) => bytes?,
                 Err(_) => return Err(Failure::too_slow().into()),

@@ -3,8 +3,6 @@
 //! The header is read by hand. The framework's own security schemes answer a missing header before any code of ours
 //! runs, in plain text and with another status than ours.
 
-use std::sync::Arc;
-
 use auth_core::{Principal, gate};
 use poem::http::{HeaderValue, header};
 use poem::{Request, RequestBody, Result};
@@ -25,7 +23,7 @@ pub struct AdminBearer(pub Principal);
 
 impl Bearer {
     async fn of(request: &Request) -> Result<Principal, Failure> {
-        let state = request.data::<Arc<State>>().ok_or_else(|| Failure::internal("the request carries no state"))?;
+        let state = State::of(request)?;
         let values = request.headers().get_all(header::AUTHORIZATION).iter();
         let checked = match gate::unverified_token(values.map(HeaderValue::as_bytes)) {
             Ok(unverified_token) => state.service.authenticate(unverified_token).await.map_err(Failure::from),

@@ -8,7 +8,7 @@ use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::auth::{LoggedIn, Registered, Registration};
-use super::client::ClientAddress;
+use super::client::Caller;
 use super::dto::{TokenGranted, UserPage, UserView};
 use super::error::{Code, Failure};
 use super::json::Json;
@@ -30,13 +30,8 @@ impl UsersApi {
     ///
     /// The same operation as `POST /auth/register`.
     #[oai(path = "/", method = "post", operation_id = "createUser")]
-    async fn create(
-        &self,
-        state: Data<&Arc<State>>,
-        client: Data<&ClientAddress>,
-        account: Body<NewAccount>,
-    ) -> Result<Registered, Refused<Registration>> {
-        Ok(Registered::new(&client.service(&state).register(account.0).await?))
+    async fn create(&self, caller: Caller, account: Body<NewAccount>) -> Result<Registered, Refused<Registration>> {
+        Registered::by(caller, account.0).await
     }
 
     /// List users
@@ -73,14 +68,13 @@ impl UsersApi {
     #[oai(path = "/me/password", method = "post", operation_id = "changePassword")]
     async fn change_password(
         &self,
-        state: Data<&Arc<State>>,
-        client: Data<&ClientAddress>,
+        caller: Caller,
         bearer: Bearer,
         change: Body<PasswordChange>,
     ) -> Result<LoggedIn, Refused<PasswordSetting>> {
         let PasswordChange { current, new } = change.0;
         let current = current.ok_or(LoginError::InvalidCredentials)?;
-        let session = client.service(&state).change_password(&bearer.0, current, new).await?;
+        let session = caller.0.change_password(&bearer.0, current, new).await?;
         Ok(LoggedIn::Ok(Json(TokenGranted::new("Successfully changed the password.", &session))))
     }
 

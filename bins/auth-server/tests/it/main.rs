@@ -4,7 +4,10 @@
 
 mod envelope;
 mod logs;
+mod operator;
+mod process;
 mod program;
+mod settings;
 mod slow_clients;
 mod support;
 mod tour;

@@ -1,101 +1,132 @@
-//! The program itself: its exit codes, its start and its end.
+//! The program from its start-up line to its exit code, alone and beside other nodes.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Command, Output, Stdio};
+use std::io::{Read as _, Write as _};
 
 use tempfile::TempDir;
 
-fn program(home: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_auth-server"));
-    command.current_dir(home.path()).env_clear().env("AUTH_BCRYPT_COST", "4");
-    command
-}
-
-fn output(command: &mut Command) -> (i32, String, String) {
-    let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (status.code().unwrap(), text(stdout), text(stderr))
-}
-
-/// Ends the server also when a test fails.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn request(address: &str, text: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(text.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
-
-#[test]
-fn a_bad_configuration_is_78_and_a_bad_command_line_2() {
-    let home = TempDir::new().unwrap();
-    let (code, _, errors) = output(program(&home).args(["--env", "prod", "serve"]));
-    assert_eq!(code, 78, "{errors}");
-    assert!(errors.contains("AUTH_DATABASE_URL") && errors.contains("AUTH_TOKEN_SECRET"), "{errors}");
-    assert_eq!(output(program(&home).arg("fly")).0, 2);
-    let (code, checked, _) = output(program(&home).args(["config", "check"]));
-    assert_eq!((code, checked.trim()), (0, "the configuration of the dev profile is good"));
-    assert_eq!(home.path().read_dir().unwrap().count(), 0, "looking makes no file");
-}
-
-#[test]
-fn an_address_that_is_taken_is_said_so() {
-    let home = TempDir::new().unwrap();
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let (code, _, errors) = output(program(&home).args(["--listen", &address]));
-    assert_eq!(code, 1);
-    assert!(errors.contains(&address) && errors.contains("AUTH_LISTEN"), "{errors}");
-}
+use crate::process::{PASSWORD, Server, member, operate};
 
 #[test]
 fn the_server_starts_on_a_free_port_answers_and_stops_at_a_signal() {
-    let home = TempDir::new().unwrap();
-    let mut server = Running(
-        program(&home)
-            .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap(),
-    );
-    let mut log = BufReader::new(server.0.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("\"address\"") {
-        line.clear();
-        assert_ne!(log.read_line(&mut line).unwrap(), 0, "the server ended before it listened");
-    }
-    let started: serde_json::Value = serde_json::from_str(&line).unwrap();
-    let address = started["address"].as_str().unwrap().to_owned();
+    let folder = TempDir::new().unwrap();
+    let mut server = Server::start(&folder, &[("AUTH_LOG_FORMAT", "json")]);
+    let address = server.address.clone();
+    let started: serde_json::Value = serde_json::from_str(server.output.lines().last().unwrap()).unwrap();
+    assert_eq!(started["address"], address);
     assert_eq!(started["profile"], "dev");
     assert_eq!(started["docs"], format!("http://{address}/docs"));
 
-    assert_eq!(output(program(&home).args(["healthcheck", "--listen", &address])).0, 0);
+    assert_eq!(operate(&folder, &[], &["healthcheck", "--listen", &address]).0, 0);
     let body = r#"{"email":"ada@example.org","username":"ada","password":"123456"}"#;
-    let register = format!(
-        "POST /user/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+    assert_eq!(server.call("POST", "/user/", None, body).0, 201);
+    let (code, promoted, _) = operate(&folder, &[], &["user", "promote", "ada@example.org"]);
+    assert!(code == 0 && promoted.contains("\tadmin\t"), "{promoted}");
+    assert_eq!(operate(&folder, &[], &["user", "promote", "nobody@example.org"]).0, 1);
+
+    let (status, output) = server.terminate();
+    assert!(status.success());
+    assert!(output.contains("SIGTERM") && output.contains("stopped"), "{output}");
+    assert!(!output.contains("123456"));
+    assert_eq!(operate(&folder, &[], &["healthcheck", "--listen", &address]).0, 1);
+}
+
+#[test]
+fn the_tour_from_registering_to_a_refused_token_and_a_clean_exit() {
+    let folder = TempDir::new().unwrap();
+    let mut server = Server::start(&folder, &[("AUTH_LOG", "trace")]);
+    let account = format!(r#"{{"email":"ada@example.com","username":"ada","password":"{PASSWORD}"}}"#);
+    let login = format!(r#"{{"email":"ada@example.com","password":"{PASSWORD}"}}"#);
+
+    assert_eq!(server.call("GET", "/readyz", None, "").0, 200);
+    assert_eq!(server.call("POST", "/auth/register", None, &account).0, 201);
+    let (status, answer) = server.call("POST", "/auth/login", None, &login);
+    assert_eq!(status, 200, "{answer}");
+    let token = member(&answer, "Authorization");
+    assert_eq!(server.call("GET", "/user/me", Some(&token), "").0, 200);
+    assert_eq!(server.call("POST", "/auth/logout", Some(&token), "").0, 200);
+    let (status, answer) = server.call("GET", "/user/me", Some(&token), "");
+    assert_eq!((status, member(&answer, "code").as_str()), (401, "token_revoked"));
+    let wrong = login.replace(PASSWORD, "a-wrong-password-that-nobody-logs");
+    assert_eq!(server.call("POST", "/auth/login", None, &wrong).0, 401);
+    let (_, metrics) = server.call("GET", "/metrics", None, "");
+    assert!(metrics.contains("# TYPE"), "{metrics}");
+
+    let (status, output) = server.terminate();
+    assert_eq!(status.code(), Some(0), "{output}");
+    let secret = std::fs::read_dir(folder.path().join("data"))
+        .unwrap()
+        .filter_map(|entry| std::fs::read_to_string(entry.unwrap().path()).ok())
+        .map(|text| text.trim().to_owned())
+        .find(|text| text.len() >= 32)
+        .expect("a text file with the signing secret");
+    let signature = token.rsplit('.').next().unwrap();
+    for hidden in [PASSWORD, "a-wrong-password-that-nobody-logs", &token, signature, "$2b$", &secret] {
+        assert!(!output.contains(hidden) && !metrics.contains(hidden), "{hidden:?} was shown:\n{output}\n{metrics}");
+    }
+}
+
+#[test]
+fn a_request_that_is_being_answered_is_finished_before_the_exit() {
+    let folder = TempDir::new().unwrap();
+    let mut server = Server::start(&folder, &[]);
+    let body = r#"{"email":"ada@example.com","username":"ada","password":"123456"}"#;
+    let mut stream = server.connect();
+    // The server asks for the body once the request is in a handler's hands: from here on it is being answered.
+    let head = format!(
+        "POST /auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Expect: 100-continue\r\nConnection: close\r\n\r\n",
         body.len()
     );
-    assert!(request(&address, &register).starts_with("HTTP/1.1 201 "));
-    let (code, promoted, _) = output(program(&home).args(["user", "promote", "ada@example.org"]));
-    assert!(code == 0 && promoted.contains("\tadmin\t"), "{promoted}");
-    assert_eq!(output(program(&home).args(["user", "promote", "nobody@example.org"])).0, 1);
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
 
-    let pid = server.0.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    assert!(server.0.wait().unwrap().success());
-    let mut rest = String::new();
-    log.read_to_string(&mut rest).unwrap();
-    assert!(rest.contains("SIGTERM") && rest.contains("stopped"), "{rest}");
-    assert!(!rest.contains("123456"));
-    assert_eq!(output(program(&home).args(["healthcheck", "--listen", &address])).0, 1);
+    server.signal("TERM");
+    server.wait_for_line("stopping");
+    stream.write_all(body.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    let (status, output) = server.wait();
+    assert_eq!(status.code(), Some(0), "{output}");
+}
+
+#[test]
+fn what_was_logged_out_stays_so_after_a_restart() {
+    let folder = TempDir::new().unwrap();
+    let mut server = Server::start(&folder, &[]);
+    let account = r#"{"email":"ada@example.com","username":"ada","password":"123456"}"#;
+    let (_, answer) = server.call("POST", "/user/", None, account);
+    let token = member(&answer, "Authorization");
+    assert_eq!(server.call("POST", "/auth/logout", Some(&token), "").0, 200);
+    assert_eq!(server.terminate().0.code(), Some(0));
+
+    let mut server = Server::start(&folder, &[]);
+    let (status, answer) = server.call("GET", "/user/me", Some(&token), "");
+    assert_eq!((status, member(&answer, "code").as_str()), (401, "token_revoked"));
+    assert_eq!(server.terminate().0.code(), Some(0));
+}
+
+#[test]
+fn another_node_refuses_what_was_logged_out_here_and_in_between_memory_answers() {
+    let folder = TempDir::new().unwrap();
+    let mut here = Server::start(&folder, &[]);
+    // One node that asks the database at every check, and one that reads the log so rarely that it is behind for now.
+    let mut asking = Server::start(&folder, &[("AUTH_BLACKLIST_MAX_STALENESS", "0s")]);
+    let mut behind = Server::start(&folder, &[("AUTH_BLACKLIST_POLL", "30m"), ("AUTH_BLACKLIST_MAX_STALENESS", "1h")]);
+    let account = r#"{"email":"ada@example.com","username":"ada","password":"123456"}"#;
+    let (_, answer) = here.call("POST", "/user/", None, account);
+    let token = member(&answer, "Authorization");
+    for node in [&here, &asking, &behind] {
+        assert_eq!(node.call("GET", "/readyz", None, "").0, 200);
+        assert_eq!(node.call("GET", "/auth/verify", Some(&token), "").0, 200);
+    }
+    assert_eq!(here.call("POST", "/auth/logout", Some(&token), "").0, 200);
+    assert_eq!(here.call("GET", "/auth/verify", Some(&token), "").0, 401);
+    assert_eq!(asking.call("GET", "/auth/verify", Some(&token), "").0, 401);
+    assert_eq!(behind.call("GET", "/auth/verify", Some(&token), "").0, 200, "memory answered, within its bound");
+    for node in [&mut here, &mut asking, &mut behind] {
+        assert_eq!(node.terminate().0.code(), Some(0));
+    }
 }

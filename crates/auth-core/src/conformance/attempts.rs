@@ -1,89 +1,73 @@
-//! The rules of [`AttemptStore`].
-//!
-//! ```
-//! use auth_core::{conformance::attempts, throttle::MemoryAttempts};
-//!
-//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-//! attempts::run(async || MemoryAttempts::default()).await;
-//! # });
-//! ```
+//! The rules of [`AttemptStore`]. They need [`Backend::attempts`].
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use time::OffsetDateTime;
 
-use super::samples::unexpected;
-use super::{Finding, ensure};
+use super::cancellation::patience;
+use super::executor::{give_up_after, race};
+use super::faults::{CANNOT_CUT, CANNOT_DAMAGE, failed};
+use super::samples::{instant, unexpected};
+use super::{Backend, Finding, Row, ensure, rules};
+use crate::error::StoreErrorKind;
 use crate::throttle::{AttemptKey, AttemptStore, Change, Counter};
 
-type Outcome<'s> = Pin<Box<dyn Future<Output = Result<(), Finding>> + 's>>;
-
-/// A rule, what goes wrong without it, and the function that tries it.
-struct Check {
-    name: &'static str,
-    why: &'static str,
-    run: for<'s> fn(&'s dyn AttemptStore) -> Outcome<'s>,
+rules! { ($) __conformance_attempts:
+    counters_begin_at_nothing:
+        "a counter that was never written is the one that says nothing, read or updated",
+        "the first login of everybody fails, or waits for guesses that nobody made";
+    counters_are_kept_exactly:
+        "counters are read back exactly as written, each under its key and in the order asked for",
+        "a wait ends early, or meets somebody else";
+    updates_return_what_was_before:
+        "an update returns all its counters as they were before it",
+        "a guess is let through because of the charge that it has just paid, or refused for it";
+    idle_updates_leave_nothing_behind:
+        "an update that changes nothing writes nothing",
+        "a flood of refused attempts fills the store";
+    no_attempt_is_lost:
+        "of many updates at once each sees all those before it, in every counter",
+        "a thousand guesses at once are counted as one";
+    overlapping_updates_end:
+        "updates that share some of their counters, named in any order, all succeed",
+        "two logins wait for each other until one of them fails";
+    counters_are_seen_by_other_nodes:
+        "what one node has counted, another one reads and updates at once",
+        "an attacker has as many guesses as there are nodes, times the limit";
+    purges_expired_counters_only:
+        "a purge removes what expired before the given moment, and nothing else",
+        "purging frees an attacker from the wait, or makes the owner's network a stranger's";
+    purges_as_many_counters_as_asked:
+        "a purge removes at most as many counters as asked for, and says how many",
+        "a purge locks the table for minutes, and every login waits for it";
+    renewed_counters_are_not_purged:
+        "a purge beside updates removes nothing that an update has renewed",
+        "an attacker who guesses while a purge runs is not counted";
+    abandoned_update_is_whole_or_nothing:
+        "an update that is given up half-way has written all its counters or none, and can be repeated",
+        "a guess is charged to the account and not to its network, or a lock stays behind and nobody logs in any more";
+    attempts_in_an_outage_are_unknown:
+        "an attempt store that cannot be reached says so: every call is an error of kind Unavailable",
+        "an outage looks like 'never tried', and everybody may guess without limit while it lasts";
+    damaged_counter_is_an_error:
+        "a row that makes no counter is an error of kind Corrupt, read or updated, and the others are still read",
+        "a damaged row looks like 'never tried', and overwriting it destroys what could have been repaired";
 }
 
-/// Runs all checks, each over an empty store that `make` has just made.
-///
-/// # Panics
-///
-/// When a rule is broken, with its name, what goes wrong without it and what was seen.
-pub async fn run<S: AttemptStore>(make: impl AsyncFn() -> S) {
-    for check in CHECKS {
-        let store = make().await;
-        if let Err(seen) = (check.run)(&store).await {
-            panic!("the store breaks the rule \"{}\": {seen}\nWithout it {}.", check.name, check.why);
-        }
-    }
+async fn open(backend: &dyn Backend) -> Result<Arc<dyn AttemptStore>, Finding> {
+    backend.attempts().await.ok_or(Finding::NotTried("Backend::attempts says that there is no such store"))
 }
-
-const CHECKS: &[Check] = &[
-    Check {
-        name: "what was never written is the counter that says nothing",
-        why: "the first login of everybody fails",
-        run: |store| Box::pin(absent_says_nothing(store)),
-    },
-    Check {
-        name: "counters are read back exactly as written, each under its key and in the order asked for",
-        why: "a wait ends early, or meets somebody else",
-        run: |store| Box::pin(reads_what_was_written(store)),
-    },
-    Check {
-        name: "an update returns what was there before, and one that changes nothing writes nothing",
-        why: "a flood of refused attempts fills the store",
-        run: |store| Box::pin(returns_what_was_before(store)),
-    },
-    Check {
-        name: "of many updates at once each sees all those before it, in every counter",
-        why: "a thousand guesses at once are counted as one",
-        run: |store| Box::pin(loses_no_update(store)),
-    },
-    Check {
-        name: "updates that share only some of their counters, in any order, all come to an end",
-        why: "two logins wait for each other for ever",
-        run: |store| Box::pin(does_not_deadlock(store)),
-    },
-    Check {
-        name: "a purge removes what expired before the instant, at most so many, and nothing else",
-        why: "purging frees an attacker from the wait, or the store grows for ever",
-        run: |store| Box::pin(purges_the_expired(store)),
-    },
-];
 
 fn key(number: u8) -> AttemptKey {
     let mut bytes = [number; 16];
+    // Not in the order of their numbers.
     bytes[0] = number.wrapping_mul(89);
     AttemptKey::from(bytes)
 }
 
 fn at(seconds: u64) -> OffsetDateTime {
-    OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + seconds)
+    instant() + Duration::from_secs(seconds)
 }
 
 fn counter(number: u32) -> Counter {
@@ -91,15 +75,25 @@ fn counter(number: u32) -> Counter {
     Counter { failures: number, not_before: micros(1), spent_until: micros(999_999), known_until: micros(500_000) }
 }
 
+/// A counter that expires then.
+fn spent_until(seconds: u64) -> Counter {
+    Counter { spent_until: at(seconds), ..Counter::default() }
+}
+
 fn set(counters: Vec<Counter>) -> Change {
     Arc::new(move |found: &mut [Counter]| found.copy_from_slice(&counters))
+}
+
+fn nothing() -> Change {
+    Arc::new(|_: &mut [Counter]| {})
 }
 
 fn one_more_failure() -> Change {
     Arc::new(|counters: &mut [Counter]| counters.iter_mut().for_each(|counter| counter.failures += 1))
 }
 
-async fn absent_says_nothing(store: &dyn AttemptStore) -> Result<(), Finding> {
+async fn counters_begin_at_nothing(backend: &dyn Backend) -> Result<(), Finding> {
+    let store = open(backend).await?;
     let found = store.read(&[key(1), key(2)]).await.map_err(unexpected)?;
     ensure!(found == [Counter::default(); 2], "read {found:?}");
     let before = store.update(&[key(1)], one_more_failure()).await.map_err(unexpected)?;
@@ -107,37 +101,49 @@ async fn absent_says_nothing(store: &dyn AttemptStore) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn reads_what_was_written(store: &dyn AttemptStore) -> Result<(), Finding> {
+async fn counters_are_kept_exactly(backend: &dyn Backend) -> Result<(), Finding> {
+    let store = open(backend).await?;
     let (one, two, most) = (counter(1), counter(2), Counter { failures: u32::MAX, ..counter(3) });
     store.update(&[key(2), key(1), key(3)], set(vec![two, one, most])).await.map_err(unexpected)?;
-    let found = store.read(&[key(3), key(1), key(4), key(2)]).await.map_err(unexpected)?;
-    ensure!(found == [most, one, Counter::default(), two], "wrote {one:?}, {two:?} and {most:?} and read {found:?}");
+    let keys = [key(2), key(3), key(1), key(4)];
+    ensure!(!keys.is_sorted(), "the keys are in their own order, so the check is wrong");
+    let found = store.read(&keys).await.map_err(unexpected)?;
+    ensure!(found == [two, most, one, Counter::default()], "wrote {one:?}, {two:?} and {most:?} and read {found:?}");
     Ok(())
 }
 
-async fn returns_what_was_before(store: &dyn AttemptStore) -> Result<(), Finding> {
+async fn updates_return_what_was_before(backend: &dyn Backend) -> Result<(), Finding> {
+    let store = open(backend).await?;
     store.update(&[key(1)], set(vec![counter(1)])).await.map_err(unexpected)?;
     let before = store.update(&[key(2), key(1)], set(vec![counter(3), counter(2)])).await.map_err(unexpected)?;
     ensure!(before == [Counter::default(), counter(1)], "an update returned {before:?}");
+    let before = store.update(&[key(1), key(2)], nothing()).await.map_err(unexpected)?;
+    ensure!(before == [counter(2), counter(3)], "an update that changes nothing returned {before:?}");
+    Ok(())
+}
+
+async fn idle_updates_leave_nothing_behind(backend: &dyn Backend) -> Result<(), Finding> {
+    let store = open(backend).await?;
+    store.update(&[key(1)], set(vec![counter(1)])).await.map_err(unexpected)?;
     for _ in 0..2 {
-        let nothing: Change = Arc::new(|_: &mut [Counter]| {});
-        let before = store.update(&[key(4), key(1)], nothing).await.map_err(unexpected)?;
-        ensure!(before == [Counter::default(), counter(2)], "an update that changes nothing returned {before:?}");
+        store.update(&[key(2), key(1)], nothing()).await.map_err(unexpected)?;
     }
+    // A counter that says nothing has expired long ago.
     let removed = store.purge(at(0), 10).await.map_err(unexpected)?;
     ensure!(removed == 0, "an update that changed nothing left {removed} counters behind");
     Ok(())
 }
 
-async fn loses_no_update(store: &dyn AttemptStore) -> Result<(), Finding> {
+async fn no_attempt_is_lost(backend: &dyn Backend) -> Result<(), Finding> {
     const RIVALS: u8 = 64;
-    let rivals = (0..RIVALS).map(|number| async move {
-        let mut keys = [key(1), key(2), key(3)];
+    let store = open(backend).await?;
+    let rivals = (0..RIVALS).map(|number| {
+        let (store, mut keys) = (Arc::clone(&store), [key(1), key(2), key(3)]);
         keys.rotate_left(usize::from(number) % 3);
-        store.update(&keys, one_more_failure()).await
+        async move { store.update(&keys, one_more_failure()).await }
     });
     let mut seen = Vec::new();
-    for before in join_all(rivals).await {
+    for before in race(backend, rivals.collect::<Vec<_>>()).await? {
         let before = before.map_err(unexpected)?;
         let first = before.first().map_or(0, |counter| counter.failures);
         ensure!(
@@ -153,35 +159,149 @@ async fn loses_no_update(store: &dyn AttemptStore) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn does_not_deadlock(store: &dyn AttemptStore) -> Result<(), Finding> {
-    let rivals = (0..60_u8).map(|number| async move {
-        let keys = [key(number % 4), key(10 + number % 3), key(20 + number), key(30 - number % 5)];
-        let keys = if number % 2 == 0 { keys.to_vec() } else { keys.into_iter().rev().collect() };
-        let mut distinct = keys.clone();
-        distinct.sort_unstable();
-        distinct.dedup();
-        if distinct.len() == keys.len() { store.update(&keys, one_more_failure()).await.map(drop) } else { Ok(()) }
+async fn overlapping_updates_end(backend: &dyn Backend) -> Result<(), Finding> {
+    const RIVALS: u8 = 24;
+    let store = open(backend).await?;
+    // Each has one of its own between two of three that all share, neighbours in a circle.
+    let rivals = (0..RIVALS).map(|number| {
+        let (store, mut keys) = (Arc::clone(&store), [key(number % 3), key(10 + number), key((number + 1) % 3)]);
+        if number % 2 == 1 {
+            keys.reverse();
+        }
+        async move { store.update(&keys, one_more_failure()).await }
     });
-    join_all(rivals).await.into_iter().collect::<Result<(), _>>().map_err(unexpected)
+    for before in race(backend, rivals.collect::<Vec<_>>()).await? {
+        before.map_err(unexpected)?;
+    }
+    let shared = store.read(&[key(0), key(1), key(2)]).await.map_err(unexpected)?;
+    let each = u32::from(RIVALS) * 2 / 3;
+    ensure!(shared.iter().all(|counter| counter.failures == each), "each was updated {each} times: {shared:?}");
+    Ok(())
 }
 
-async fn purges_the_expired(store: &dyn AttemptStore) -> Result<(), Finding> {
-    let nothing = Counter::default();
-    let spent = |seconds| Counter { spent_until: at(seconds), ..nothing };
-    let rows = [
-        (key(1), spent(10)),
-        (key(2), spent(20)),
-        (key(3), Counter { known_until: at(30), ..nothing }),
-        (key(4), Counter { failures: 1, not_before: at(10), ..nothing }),
-        (key(5), spent(40)),
+async fn counters_are_seen_by_other_nodes(backend: &dyn Backend) -> Result<(), Finding> {
+    let (here, there) = (open(backend).await?, open(backend).await?);
+    let keys = [key(1), key(2)];
+    // The other node has asked before, so it may have something to remember.
+    there.read(&keys).await.map_err(unexpected)?;
+    for (number, (writer, reader)) in (1..).zip([(&here, &there), (&there, &here), (&here, &there)]) {
+        let before = writer.update(&keys, one_more_failure()).await.map_err(unexpected)?;
+        ensure!(
+            before.iter().all(|counter| counter.failures + 1 == number),
+            "update number {number}, in turns on two nodes, found {before:?}"
+        );
+        let found = reader.read(&keys).await.map_err(unexpected)?;
+        ensure!(found.iter().all(|counter| counter.failures == number), "after update {number}, read {found:?}");
+    }
+    Ok(())
+}
+
+async fn purges_expired_counters_only(backend: &dyn Backend) -> Result<(), Finding> {
+    let store = open(backend).await?;
+    let gone = Counter::default();
+    let keys = [key(1), key(2), key(3), key(4)];
+    let counters = vec![
+        spent_until(10),
+        Counter { known_until: at(30), ..gone },
+        // A streak is remembered for longer than its wait.
+        Counter { failures: 1, not_before: at(10), ..gone },
+        spent_until(40),
     ];
-    let (keys, counters): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
     store.update(&keys, set(counters.clone())).await.map_err(unexpected)?;
-    ensure!(store.purge(at(10), 10).await.map_err(unexpected)? == 0, "what expires at the instant was purged");
-    ensure!(store.purge(at(40), 2).await.map_err(unexpected)? == 2, "not as many were purged as were asked for");
-    ensure!(store.purge(at(40), 10).await.map_err(unexpected)? == 1, "a known network outlived its time");
-    let left = store.read(&keys).await.map_err(unexpected)?;
-    let expected = [nothing, nothing, nothing, counters[3], counters[4]];
-    ensure!(left == expected, "what is left is {left:?} instead of {expected:?}");
+    for (before, left) in [(10, [true, true]), (11, [false, true]), (30, [false, true]), (40, [false, false])] {
+        store.purge(at(before), 10).await.map_err(unexpected)?;
+        let expected: Vec<_> = [left[0], left[1], true, true]
+            .iter()
+            .zip(&counters)
+            .map(|(left, counter)| if *left { *counter } else { gone })
+            .collect();
+        let found = store.read(&keys).await.map_err(unexpected)?;
+        ensure!(found == expected, "a purge of what expired before {before} left {found:?} instead of {expected:?}");
+    }
+    Ok(())
+}
+
+async fn purges_as_many_counters_as_asked(backend: &dyn Backend) -> Result<(), Finding> {
+    let store = open(backend).await?;
+    let keys: Vec<_> = (0..5).map(key).collect();
+    store.update(&keys, set((0..5).map(spent_until).collect())).await.map_err(unexpected)?;
+    for (expected, left) in [(2, 3), (2, 1), (1, 0), (0, 0)] {
+        let removed = store.purge(at(60), 2).await.map_err(unexpected)?;
+        ensure!(removed == expected, "a purge of at most 2 says {removed} where {expected} was right");
+        let found = store.read(&keys).await.map_err(unexpected)?;
+        let there = found.iter().filter(|counter| **counter != Counter::default()).count();
+        ensure!(there == left, "purges of at most 2 each left {there} of 5 counters where {left} was right");
+    }
+    Ok(())
+}
+
+async fn renewed_counters_are_not_purged(backend: &dyn Backend) -> Result<(), Finding> {
+    let store = open(backend).await?;
+    let keys: Vec<_> = (0..16).map(key).collect();
+    store.update(&keys, set(vec![spent_until(10); 16])).await.map_err(unexpected)?;
+    // Before each update comes a purge, in the same task and so in turns with it.
+    let rivals = keys.chunks(2).flat_map(|pair| [None, Some(pair.to_vec())]).map(|pair| {
+        let store = Arc::clone(&store);
+        async move {
+            match pair {
+                None => store.purge(at(20), 100).await.map(drop),
+                Some(pair) => store.update(&pair, set(vec![spent_until(1_000); 2])).await.map(drop),
+            }
+        }
+    });
+    for result in race(backend, rivals.collect::<Vec<_>>()).await? {
+        result.map_err(unexpected)?;
+    }
+    let found = store.read(&keys).await.map_err(unexpected)?;
+    let lost = found.iter().filter(|counter| **counter != spent_until(1_000)).count();
+    ensure!(lost == 0, "of 16 counters that were renewed beside purges {lost} are gone");
+    Ok(())
+}
+
+async fn abandoned_update_is_whole_or_nothing(backend: &dyn Backend) -> Result<(), Finding> {
+    let store = open(backend).await?;
+    let keys = [key(1), key(2), key(3)];
+    for turns in patience() {
+        let ended = give_up_after(turns, store.update(&keys, one_more_failure())).await;
+        // The update may still be under way. This one comes before or after it, but never in between.
+        let before = store.update(&keys, one_more_failure()).await.map_err(unexpected)?;
+        let first = before.first().map_or(0, |counter| counter.failures);
+        ensure!(
+            before.iter().all(|counter| counter.failures == first),
+            "given up after {turns} turns, an update left {before:?}"
+        );
+        if let Some(result) = ended {
+            result.map_err(unexpected)?;
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+async fn attempts_in_an_outage_are_unknown(backend: &dyn Backend) -> Result<(), Finding> {
+    let kind = StoreErrorKind::Unavailable;
+    let store = open(backend).await?;
+    store.update(&[key(1)], set(vec![counter(1)])).await.map_err(unexpected)?;
+    if !backend.cut_off().await {
+        return Err(CANNOT_CUT);
+    }
+    for number in [1, 2] {
+        failed("read", kind, store.read(&[key(number)]).await)?;
+        failed("update", kind, store.update(&[key(number)], one_more_failure()).await)?;
+    }
+    failed("purge", kind, store.purge(at(0), 10).await)
+}
+
+async fn damaged_counter_is_an_error(backend: &dyn Backend) -> Result<(), Finding> {
+    let kind = StoreErrorKind::Corrupt;
+    let store = open(backend).await?;
+    store.update(&[key(1), key(2)], set(vec![counter(1), counter(2)])).await.map_err(unexpected)?;
+    if !backend.damage(Row::Counter(key(1))).await {
+        return Err(CANNOT_DAMAGE);
+    }
+    failed("read of the damaged counter", kind, store.read(&[key(2), key(1)]).await)?;
+    failed("update of the damaged counter", kind, store.update(&[key(1), key(2)], one_more_failure()).await)?;
+    let found = store.read(&[key(2)]).await.map_err(unexpected)?;
+    ensure!(found == [counter(2)], "beside the damaged counter another one is {found:?}");
     Ok(())
 }

@@ -20,7 +20,7 @@ rules! { ($) __conformance_cancellation:
 }
 
 /// After how many turns callers lose patience: soon at first, then later and later, for stores that wait for a server.
-fn patience() -> impl Iterator<Item = u32> {
+pub(super) fn patience() -> impl Iterator<Item = u32> {
     (0..8).chain((3..13).map(|power| 1 << power))
 }
 

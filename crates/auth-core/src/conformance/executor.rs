@@ -70,8 +70,9 @@ pub(super) async fn give_up_after<T>(turns: u32, future: impl Future<Output = T>
     }
 }
 
-/// Lets others have `turns` turns.
-pub(super) async fn pass(turns: u32) {
+/// Waits for so many turns: each time it is polled, others come first. A store that is broken on purpose does its second step
+/// after one, as if a network lay in between.
+pub async fn pass(turns: u32) {
     let mut left = turns;
     poll_fn(|context| {
         if left == 0 {

@@ -30,11 +30,11 @@ rules! { ($) __conformance_faults:
         "a reader goes past a revocation that it could not read and accepts the token";
 }
 
-const CANNOT_CUT: Finding = Finding::NotTried("Backend::cut_off says that it cannot");
-const CANNOT_DAMAGE: Finding = Finding::NotTried("Backend::damage says that it cannot");
+pub(super) const CANNOT_CUT: Finding = Finding::NotTried("Backend::cut_off says that it cannot");
+pub(super) const CANNOT_DAMAGE: Finding = Finding::NotTried("Backend::damage says that it cannot");
 
 /// That a call failed, and with the right kind.
-fn failed<T>(call: &str, kind: StoreErrorKind, result: Result<T, StoreError>) -> Result<(), Finding> {
+pub(super) fn failed<T>(call: &str, kind: StoreErrorKind, result: Result<T, StoreError>) -> Result<(), Finding> {
     match result {
         Err(error) => {
             ensure!(error.kind() == kind, "{call} was an error of kind {:?} instead of {kind:?}", error.kind());

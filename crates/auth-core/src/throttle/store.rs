@@ -56,6 +56,13 @@ pub type Change = Arc<dyn Fn(&mut [Counter]) + Send + Sync>;
 /// - What an update wrote is seen by every later call, on any connection and any node.
 /// - Keys of one call are different from one another; their order means nothing.
 /// - A store that has no room left may forget counters, those first that hold nobody back.
+/// - Updates that name some of the same keys, in whatever order, all succeed.
+/// - A future that is dropped half-way leaves the whole update or nothing.
+/// - A database that cannot be reached is [`StoreErrorKind::Unavailable`](crate::StoreErrorKind::Unavailable), never a counter that
+///   says nothing.
+/// - A row that cannot become a [`Counter`] is [`StoreErrorKind::Corrupt`](crate::StoreErrorKind::Corrupt).
+///
+/// `auth_core::conformance` (feature `conformance`) has a test of each rule.
 #[async_trait]
 pub trait AttemptStore: fmt::Debug + Send + Sync {
     /// The counters of `keys`, in their order. It waits for no update and may miss those that are under way.

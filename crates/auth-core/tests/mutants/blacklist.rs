@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use auth_core::blacklist::{RevocationTarget, Standing};
+use auth_core::conformance::pass;
 use auth_core::{Blacklist, Claims, Clock, Revocation, RevocationLog, StoreError, StoreErrorKind};
 
-use crate::{Fault, turns};
+use crate::Fault;
 
 #[derive(Debug)]
 pub(crate) struct BrokenBlacklist {
@@ -64,12 +65,12 @@ impl Blacklist for BrokenBlacklist {
             Fault::AnswersBeforeWriting => Ok(()),
             Fault::LosesTheBatch => {
                 self.waiting.lock().unwrap().push(revocation);
-                turns(1).await;
+                pass(1).await;
                 if !self.waiting.lock().unwrap().contains(&revocation) {
                     return Ok(());
                 }
                 let batch = std::mem::take(&mut *self.waiting.lock().unwrap());
-                turns(2).await;
+                pass(2).await;
                 self.log.append(&batch).await.map(drop)
             }
             Fault::FailsTheSecondTime => match self.log.append(&[revocation]).await? {

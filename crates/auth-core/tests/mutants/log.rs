@@ -4,11 +4,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use auth_core::blacklist::{LogIdentity, LogPage, Position, Purged, RevocationReason, RevocationTarget};
-use auth_core::conformance::Row;
+use auth_core::conformance::{Row, pass};
 use auth_core::{Claims, Revocation, StoreError};
 use time::OffsetDateTime;
 
-use crate::{Fault, turns};
+use crate::Fault;
 
 #[derive(Debug)]
 pub(crate) struct Log {
@@ -78,7 +78,7 @@ impl Log {
                     let rows = self.rows.lock().unwrap();
                     batch.iter().filter(|revocation| !rows.knows(revocation)).collect()
                 };
-                turns(1).await;
+                pass(1).await;
                 let mut rows = self.rows.lock().unwrap();
                 new.iter().map(|revocation| u64::from(rows.add(Fault::AppendsAgain, **revocation))).sum()
             }
@@ -86,7 +86,7 @@ impl Log {
                 let mut new = 0;
                 for revocation in batch {
                     new += u64::from(self.rows.lock().unwrap().add(self.fault, *revocation));
-                    turns(1).await;
+                    pass(1).await;
                 }
                 new
             }
@@ -119,14 +119,14 @@ impl Log {
                 if overtaken {
                     break;
                 }
-                turns(1).await;
+                pass(1).await;
             }
             let reads = self.reads.load(Ordering::SeqCst);
             for _ in 0..20_000 {
                 if self.reads.load(Ordering::SeqCst) > reads + 20 {
                     break;
                 }
-                turns(1).await;
+                pass(1).await;
             }
         }
         let mut rows = self.rows.lock().unwrap();

@@ -2,20 +2,21 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use std::collections::BTreeSet;
-use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 
 use async_trait::async_trait;
 use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::conformance::{Backend, Finding, Row, Stores, Task, block_on, check, checks};
+use auth_core::throttle::AttemptStore;
 use auth_core::{Blacklist, Clock};
 
+mod attempts;
 mod blacklist;
 mod log;
 mod store;
 
+use attempts::Attempts;
 use blacklist::BrokenBlacklist;
 use store::{Database, Store};
 
@@ -47,6 +48,7 @@ mutants! {
     ChangesEverybody: "forgets the `WHERE` of a change", [change_spares_the_rest];
     DisablesSinceTheLast: "overwrites since when an account is disabled", [disabled_since_the_first_time];
     LosesGenerations: "reads the generation, adds one and writes it back", [no_generation_is_lost];
+    ReadsAgainAfterTheCommit: "answers with what it reads once the change is committed", [no_generation_is_lost];
     ChangesFromAnyHash: "changes a password without comparing the hash it was checked against", [changes_a_password_only_from_the_current_hash];
     ReplacesAnyHash: "replaces a hash without comparing it", [replaces_only_the_current_hash];
     LagsByOne: "reads from a replica that lags by one entry", [reads_your_writes];
@@ -83,11 +85,26 @@ mutants! {
     ReservesThenInserts: "reserves the address and inserts the user later", [abandoned_insertion_is_whole_or_nothing];
     AppendsOneByOne: "appends a batch entry by entry", [abandoned_append_is_whole_or_nothing];
     OutageIsNobody: "finds nobody while the database is away", [users_in_an_outage_are_unknown];
-    OutageIsInternal: "reports an outage as an internal error", [users_in_an_outage_are_unknown, revocations_in_an_outage_are_unknown];
+    OutageIsInternal: "reports an outage as an internal error", [users_in_an_outage_are_unknown, revocations_in_an_outage_are_unknown, attempts_in_an_outage_are_unknown];
     OutageIsGood: "covers nothing while the database is away", [revocations_in_an_outage_are_unknown, blacklist_in_an_outage_fails_closed];
     FailsOpen: "accepts what it cannot look up", [blacklist_in_an_outage_fails_closed];
     SkipsDamagedUsers: "skips rows that make no user", [damaged_user_is_an_error];
     SkipsDamagedEntries: "skips entries that make no revocation", [damaged_entry_is_an_error];
+    NoCounterIsAnError: "takes a counter that is not there for an error", [counters_begin_at_nothing];
+    CutsTheInstants: "keeps an instant of a counter in whole seconds", [counters_are_kept_exactly];
+    AnswersInTheOrderOfTheTable: "answers counters in the order of the table, not of the keys", [counters_are_kept_exactly];
+    ReturnsWhatIsAfter: "returns the counters as they are after an update", [updates_return_what_was_before];
+    KeepsLockedRows: "keeps the rows that it made only to lock them", [idle_updates_leave_nothing_behind];
+    ReadsThenWrites: "reads counters, changes them and writes them back", [no_attempt_is_lost];
+    UpdatesOneByOne: "updates one counter after another", [no_attempt_is_lost, abandoned_update_is_whole_or_nothing];
+    LocksInTheOrderAskedFor: "locks counters in the order in which it is asked for them", [overlapping_updates_end];
+    RemembersCounters: "answers with the counters that this node has read before", [counters_are_seen_by_other_nodes];
+    PurgesCountersAtTheBound: "purges counters that expire at the given moment too", [purges_expired_counters_only];
+    PurgesByTheQuota: "purges a counter whose quota has flowed back, whatever else it says", [purges_expired_counters_only];
+    PurgesAllCounters: "purges all expired counters at once", [purges_as_many_counters_as_asked];
+    PurgesWhatItFound: "looks which counters have expired, then removes them", [renewed_counters_are_not_purged];
+    OutageIsNoAttempt: "has counted nothing while the database is away", [attempts_in_an_outage_are_unknown];
+    TakesNonsenseForNothing: "takes a row that makes no counter for none", [damaged_counter_is_an_error];
 }
 
 impl Fault {
@@ -153,6 +170,10 @@ impl Backend for Broken {
         })
     }
 
+    async fn attempts(&self) -> Option<Arc<dyn AttemptStore>> {
+        Some(Arc::new(Attempts::new(self.database.lock().unwrap().clone())))
+    }
+
     /// One after the other, so that what a check sees is always the same; those in one task still take turns.
     fn spawn(&self, task: Task) {
         if self.fault.needs_threads() {
@@ -171,20 +192,6 @@ impl Backend for Broken {
         self.database.lock().unwrap().damaged.lock().unwrap().push(row);
         true
     }
-}
-
-/// Waits for `count` turns, as a call over a network would.
-async fn turns(count: u32) {
-    let mut left = count;
-    poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(());
-        }
-        left -= 1;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 #[test]

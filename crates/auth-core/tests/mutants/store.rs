@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use auth_core::blacklist::{LogIdentity, LogPage, Position};
-use auth_core::conformance::Row;
+use auth_core::conformance::{Row, pass};
 use auth_core::memory::MemoryStore;
 use auth_core::{
     Claims, Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, RevocationLog, StoreError,
@@ -15,8 +15,9 @@ use auth_core::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::Fault;
+use crate::attempts::Counters;
 use crate::log::Log;
-use crate::{Fault, turns};
 
 /// What all nodes share.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub(crate) struct Database {
     pub(crate) fault: Fault,
     users: MemoryStore,
     pub(crate) log: Log,
+    pub(crate) counters: Counters,
     pub(crate) cut: AtomicBool,
     pub(crate) damaged: Mutex<Vec<Row>>,
     reserved: Mutex<HashSet<String>>,
@@ -36,11 +38,21 @@ impl Database {
             fault,
             users: MemoryStore::new().unwrap(),
             log: Log::new(fault),
+            counters: Counters::default(),
             cut: AtomicBool::new(false),
             damaged: Mutex::default(),
             reserved: Mutex::default(),
             generations: Mutex::default(),
         })
+    }
+
+    /// An error while the database is cut off.
+    pub(crate) fn up(&self) -> Result<(), StoreError> {
+        match (self.cut.load(Ordering::SeqCst), self.fault) {
+            (false, _) => Ok(()),
+            (true, Fault::OutageIsInternal) => Err(StoreError::new(StoreErrorKind::Internal, "it is gone")),
+            (true, _) => Err(StoreError::unavailable("it is gone")),
+        }
     }
 }
 
@@ -63,15 +75,6 @@ impl Store {
 
     fn has(&self, fault: Fault) -> bool {
         self.database.fault == fault
-    }
-
-    /// An error while the database is cut off.
-    fn up(&self) -> Result<(), StoreError> {
-        match (self.database.cut.load(Ordering::SeqCst), self.database.fault) {
-            (false, _) => Ok(()),
-            (true, Fault::OutageIsInternal) => Err(StoreError::new(StoreErrorKind::Internal, "it is gone")),
-            (true, _) => Err(StoreError::unavailable("it is gone")),
-        }
     }
 
     fn readable(&self, user: Option<User>) -> Result<Option<User>, StoreError> {
@@ -109,7 +112,7 @@ fn without_accents(text: &str) -> String {
 #[async_trait]
 impl UserStore for Store {
     async fn insert(&self, mut new: NewUser) -> Result<User, InsertUserError> {
-        self.up()?;
+        self.database.up()?;
         let everybody = self.everybody().await?;
         match self.database.fault {
             Fault::CutsTheFraction => new.registered_on = new.registered_on.replace_nanosecond(0).unwrap(),
@@ -129,7 +132,7 @@ impl UserStore for Store {
                 }
             }
             Fault::ChecksThenInserts => {
-                turns(1).await;
+                pass(1).await;
                 let taken =
                     |user: &&User| user.email.key() == new.email.key() || user.username.key() == new.username.key();
                 let before = everybody.iter().any(|user| taken(&user));
@@ -141,7 +144,7 @@ impl UserStore for Store {
                 if !self.database.reserved.lock().unwrap().insert(new.email.key().to_owned()) {
                     return Err(InsertUserError::EmailTaken);
                 }
-                turns(1).await;
+                pass(1).await;
             }
             Fault::SkipsDamagedUsers => {
                 let damaged = self.database.damaged.lock().unwrap().clone();
@@ -161,14 +164,14 @@ impl UserStore for Store {
     }
 
     async fn find_by_id(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        if let Err(error) = self.up() {
+        if let Err(error) = self.database.up() {
             return if self.has(Fault::OutageIsNobody) { Ok(None) } else { Err(error) };
         }
         self.readable(self.database.users.find_by_id(id).await?)
     }
 
     async fn find_credentials(&self, email: &Email) -> Result<Option<StoredCredentials>, StoreError> {
-        self.up()?;
+        self.database.up()?;
         let stored = self.database.users.find_credentials(email).await?;
         if self.readable(stored.as_ref().map(|stored| stored.user.clone()))?.is_none() {
             return Ok(None);
@@ -177,7 +180,7 @@ impl UserStore for Store {
     }
 
     async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
-        self.up()?;
+        self.database.up()?;
         if self.has(Fault::RemembersTheList) {
             let everybody = self.everybody().await?;
             return Ok(self.listed.lock().unwrap().get_or_insert(everybody).clone());
@@ -193,7 +196,7 @@ impl UserStore for Store {
     }
 
     async fn promote(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.up()?;
+        self.database.up()?;
         let before = self.database.users.find_by_id(id).await?;
         match before {
             Some(user) if user.admin && self.has(Fault::PromotesBySwitch) => Ok(Some(User { admin: false, ..user })),
@@ -202,7 +205,7 @@ impl UserStore for Store {
     }
 
     async fn enable(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.up()?;
+        self.database.up()?;
         self.database.users.enable(id).await
     }
 
@@ -212,12 +215,12 @@ impl UserStore for Store {
         change: UserChange,
         revocation: &(dyn Fn(Generation) -> Revocation + Send + Sync),
     ) -> Result<Option<(User, Revocation)>, StoreError> {
-        self.up()?;
+        self.database.up()?;
         let (database, fault) = (&self.database, self.database.fault);
         if fault == Fault::LosesGenerations {
             let Some(user) = database.users.find_by_id(id).await? else { return Ok(None) };
             let read = database.generations.lock().unwrap().get(&id).copied().unwrap_or_default();
-            turns(1).await;
+            pass(1).await;
             let generation = read.next();
             database.generations.lock().unwrap().insert(id, generation);
             database.log.append_now(revocation(generation));
@@ -241,8 +244,13 @@ impl UserStore for Store {
         match fault {
             Fault::ChangesWithoutEntry => {}
             Fault::ChangesThenAppends => {
-                turns(1).await;
+                pass(1).await;
                 database.log.append_now(revocation);
+            }
+            Fault::ReadsAgainAfterTheCommit => {
+                database.log.append_now(revocation);
+                pass(1).await;
+                return Ok(database.users.find_by_id(id).await?.map(|user| (user, revocation)));
             }
             Fault::ChangesOutOfTurn | Fault::PositionBeforeCommit => database.log.append_late(&[revocation]).await,
             _ => database.log.append_now(revocation),
@@ -256,7 +264,7 @@ impl UserStore for Store {
         current: &PasswordHash,
         replacement: &PasswordHash,
     ) -> Result<bool, StoreError> {
-        self.up()?;
+        self.database.up()?;
         if self.has(Fault::ReplacesAnyHash)
             && let Some(user) = self.database.users.find_by_id(id).await?
             && let Some(stored) = self.database.users.find_credentials(&user.email).await?
@@ -270,19 +278,19 @@ impl UserStore for Store {
 #[async_trait]
 impl RevocationLog for Store {
     async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
-        self.up()?;
+        self.database.up()?;
         self.appended.lock().unwrap().extend(batch);
         Ok(self.database.log.append(batch).await)
     }
 
     async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
-        self.up()?;
+        self.database.up()?;
         let damaged = self.database.damaged.lock().unwrap().clone();
         self.database.log.page(self.identity, after, limit, &damaged)
     }
 
     async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
-        if let Err(error) = self.up() {
+        if let Err(error) = self.database.up() {
             return if self.has(Fault::OutageIsGood) { Ok(false) } else { Err(error) };
         }
         if self.has(Fault::CoversItsOwnOnly) {
@@ -296,7 +304,7 @@ impl RevocationLog for Store {
     }
 
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
-        self.up()?;
+        self.database.up()?;
         Ok(self.database.log.purge(before, limit))
     }
 }

@@ -53,10 +53,14 @@ async fn no_statement_reads_the_whole_log(test: TestDatabase) {
         ("a page", page_query(Position(5000), 100).build(backend), ""),
         (
             "a look-up of a token",
-            backend.build(&covers_query(&Claims { token_id, ..claims }).unwrap()),
+            backend.build(&covers_query(&Claims { token_id, ..claims }, UserTable::default()).unwrap()),
             "blacklist_token_id_unique",
         ),
-        ("a look-up of a user", backend.build(&covers_query(&claims).unwrap()), "blacklist_user_id_generation_unique"),
+        (
+            "a look-up of a user",
+            backend.build(&covers_query(&claims, UserTable::default()).unwrap()),
+            "blacklist_user_id_generation_unique",
+        ),
         (
             "known targets",
             blacklist::Entity::find().filter(targets(&entries[1..9])).build(backend),

@@ -1,0 +1,139 @@
+//! What an operator does from the command line.
+
+use std::io::Write as _;
+use std::process::Stdio;
+use std::time::Duration;
+
+use auth_core::blacklist::{Position, RevocationReason, RevocationTarget};
+use auth_core::{Clock as _, Revocation, RevocationLog as _, SystemClock, TokenId};
+use auth_storage::{ConnectOptions, SeaRevocationLog};
+use tempfile::TempDir;
+use time::OffsetDateTime;
+
+use crate::process::{PASSWORD, STRONG_SECRET, Server, command, member, operate};
+
+#[test]
+fn an_operator_sets_a_password_while_the_server_runs_and_old_tokens_end() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(&folder, &[]);
+    let account = r#"{"email":"ada@example.com","username":"ada","password":"123456"}"#;
+    let (_, answer) = server.call("POST", "/auth/register", None, account);
+    let token = member(&answer, "Authorization");
+    let set_password = |input: &str| {
+        let mut set = command(&folder);
+        set.args(["user", "set-password", "ada@example.com", "--stdin"]).stdin(Stdio::piped());
+        let mut set = set.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        set.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        set.wait_with_output().unwrap()
+    };
+    let refused = set_password("12345\n");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("the password must have at least 6 characters"), "{said}");
+    assert_eq!(server.call("GET", "/auth/verify", Some(&token), "").0, 200);
+
+    let done = set_password(&format!("{PASSWORD}\n"));
+    let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert_eq!(done.status.code(), Some(0), "{said}");
+    assert!(said.contains("ada@example.com") && !said.contains(PASSWORD), "{said}");
+    let old = account.replace(r#","username":"ada""#, "");
+    assert_eq!(server.call("POST", "/auth/login", None, &old).0, 401);
+    assert_eq!(server.call("POST", "/auth/login", None, &old.replace("123456", PASSWORD)).0, 200);
+    // A node that has read the log refuses it from its first request on.
+    drop(server);
+    let server = Server::start(&folder, &[]);
+    let (status, answer) = server.call("GET", "/auth/verify", Some(&token), "");
+    assert_eq!((status, member(&answer, "code").as_str()), (401, "token_revoked"));
+}
+
+#[test]
+fn retiring_the_key_ends_the_tokens_that_a_restored_backup_would_bring_back() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    let account = r#"{"email":"ada@example.com","username":"ada","password":"123456"}"#;
+    let login = r#"{"email":"ada@example.com","password":"123456"}"#;
+    let verified = |server: &Server, token: &str| server.call("GET", "/auth/verify", Some(token), "");
+    let mut server = Server::start(&folder, &[]);
+    let (_, answer) = server.call("POST", "/user/", None, account);
+    let token = member(&answer, "Authorization");
+    assert_eq!(server.terminate().0.code(), Some(0));
+    let backup = std::fs::read(data.join("auth.db")).unwrap();
+
+    let mut server = Server::start(&folder, &[]);
+    assert_eq!(server.call("POST", "/auth/logout", Some(&token), "").0, 200);
+    assert_eq!(member(&verified(&server, &token).1, "code"), "token_revoked");
+    assert_eq!(server.terminate().0.code(), Some(0));
+    std::fs::write(data.join("auth.db"), backup).unwrap();
+    let mut server = Server::start(&folder, &[]);
+    assert_eq!(verified(&server, &token).0, 200, "the backup knows nothing of the logout");
+    assert_eq!(server.terminate().0.code(), Some(0));
+
+    let old = std::fs::read_to_string(data.join("token-secret")).unwrap();
+    let (code, said, _) = operate(&folder, &[], &["key", "retire"]);
+    assert_eq!(code, 0, "{said}");
+    let aside = said.lines().next().unwrap().rsplit(' ').next().unwrap();
+    assert_eq!(std::fs::read_to_string(aside).unwrap(), old, "the old secret was kept");
+    let mut server = Server::start(&folder, &[]);
+    let (status, answer) = verified(&server, &token);
+    assert_eq!((status, member(&answer, "code").as_str()), (401, "token_invalid"));
+    let (status, answer) = server.call("POST", "/auth/login", None, login);
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(verified(&server, &member(&answer, "Authorization")).0, 200);
+    assert_eq!(server.terminate().0.code(), Some(0));
+
+    // With the new secret listed as a further key, retiring it would end nothing.
+    let file = data.join("token-secret").display().to_string();
+    let (code, _, errors) = operate(&folder, &[("AUTH_TOKEN_VERIFY_KEY_FILES", &file)], &["key", "retire"]);
+    assert!(code == 1 && errors.contains("AUTH_TOKEN_VERIFY_KEY_FILES"), "{errors}");
+}
+
+#[test]
+fn a_key_that_the_operator_set_is_left_alone_and_its_variable_is_named() {
+    let folder = TempDir::new().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, STRONG_SECRET).unwrap();
+    let file = secret.display().to_string();
+    for (variable, value) in [("AUTH_TOKEN_SECRET", STRONG_SECRET), ("AUTH_TOKEN_SECRET_FILE", &file)] {
+        let (code, said, errors) = operate(&folder, &[(variable, value)], &["key", "retire"]);
+        assert_eq!((code, said.as_str()), (1, ""), "{errors}");
+        assert!(errors.contains(&format!("set in {variable};")) && !errors.contains(STRONG_SECRET), "{errors}");
+    }
+    let (code, _, errors) = operate(&folder, &[], &["key", "retire"]);
+    assert!(code == 1 && errors.contains("AUTH_DATA_DIR"), "{errors}");
+    let files: Vec<_> = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(files, ["secret"], "nothing was made");
+    assert_eq!(std::fs::read_to_string(&secret).unwrap(), STRONG_SECRET);
+}
+
+#[test]
+fn a_purge_by_hand_removes_what_has_expired_and_nothing_else() {
+    const EXPIRED: u64 = 2_500;
+    let folder = TempDir::new().unwrap();
+    let (code, _, errors) = operate(&folder, &[], &["token", "purge"]);
+    assert!(code == 1 && errors.contains("migrate up"), "{errors}");
+    assert_eq!(operate(&folder, &[], &["migrate", "up"]).0, 0);
+
+    let url = format!("sqlite://{}", folder.path().join("data/auth.db").display());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let database = runtime.block_on(auth_storage::connect(&url, ConnectOptions::default())).unwrap();
+    let log = SeaRevocationLog::new(database.clone());
+    let now = SystemClock.now();
+    // What expired an hour ago is within the margin for clocks that are wrong.
+    let mut entries = vec![revocation(now + Duration::from_secs(3_600)), revocation(now - Duration::from_secs(3_600))];
+    entries.extend((0..EXPIRED).map(|_| revocation(now - Duration::from_secs(86_400))));
+    assert_eq!(runtime.block_on(log.append(&entries)).unwrap(), EXPIRED + 2);
+
+    let (code, said, errors) = operate(&folder, &[], &["token", "purge"]);
+    assert_eq!((code, said.as_str()), (0, "removed 2500 entries\n"), "{errors}");
+    assert!(!errors.contains(['\r', '\u{1b}']), "a bar where there is no terminal: {errors:?}");
+    let left = runtime.block_on(log.read_after(Position(0), 10)).unwrap().entries;
+    let left: Vec<_> = left.into_iter().map(|(_, entry)| entry.target).collect();
+    assert_eq!(left, [entries[0].target, entries[1].target]);
+    assert_eq!(operate(&folder, &[], &["token", "purge"]).1, "removed 0 entries\n");
+    runtime.block_on(database.close()).unwrap();
+}
+
+fn revocation(expires_at: OffsetDateTime) -> Revocation {
+    let target = RevocationTarget::Token(TokenId::generate().unwrap());
+    Revocation { target, expires_at, revoked_at: expires_at, reason: RevocationReason::Logout }
+}

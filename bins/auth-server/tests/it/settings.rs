@@ -1,0 +1,74 @@
+//! A configuration or a command line that cannot be served is refused at the start, and says what is wrong with it.
+
+use tempfile::TempDir;
+
+use crate::process::{STRONG_SECRET, operate};
+
+#[test]
+fn a_bad_configuration_is_78_and_a_bad_command_line_2() {
+    let folder = TempDir::new().unwrap();
+    let (code, _, errors) = operate(&folder, &[], &["--env", "prod", "serve"]);
+    assert_eq!(code, 78, "{errors}");
+    assert!(errors.contains("AUTH_DATABASE_URL") && errors.contains("AUTH_TOKEN_SECRET"), "{errors}");
+    assert_eq!(operate(&folder, &[], &["fly"]).0, 2);
+    let (code, checked, _) = operate(&folder, &[], &["config", "check"]);
+    assert_eq!((code, checked.trim()), (0, "the configuration of the dev profile is good"));
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0, "looking makes no file");
+}
+
+#[test]
+fn an_address_that_is_taken_is_said_so() {
+    let folder = TempDir::new().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, _, errors) = operate(&folder, &[], &["--listen", &address]);
+    assert_eq!(code, 1);
+    assert!(errors.contains(&address) && errors.contains("AUTH_LISTEN"), "{errors}");
+}
+
+#[test]
+fn a_production_server_without_its_settings_does_not_start() {
+    let folder = TempDir::new().unwrap();
+    let url = format!("sqlite://{}?mode=rwc", folder.path().join("auth.db").display());
+    for (arguments, settings, named) in [
+        (["serve"].as_slice(), [].as_slice(), ["AUTH_TOKEN_SECRET", "AUTH_DATABASE_URL"].as_slice()),
+        (&["config", "check"], &[], &["AUTH_TOKEN_SECRET", "AUTH_DATABASE_URL"]),
+        (&["config", "check"], &[("AUTH_TOKEN_SECRET", "short"), ("AUTH_DATABASE_URL", &url)], &["AUTH_TOKEN_SECRET"]),
+        (&["config", "check"], &[("AUTH_TOKEN_SECRET", STRONG_SECRET)], &["AUTH_DATABASE_URL"]),
+        (
+            &["config", "check"],
+            &[("AUTH_LISTEN", "nowhere"), ("AUTH_TOKEN_TTL", "1"), ("AUTH_BCRYPT_COST", "3")],
+            &["AUTH_LISTEN", "AUTH_TOKEN_TTL", "AUTH_BCRYPT_COST", "AUTH_TOKEN_SECRET", "AUTH_DATABASE_URL"],
+        ),
+    ] {
+        let settings = [&[("AUTH_ENV", "prod")], settings].concat();
+        let (code, said, errors) = operate(&folder, &settings, arguments);
+        let said = said + &errors;
+        assert_eq!(code, 78, "{arguments:?} {settings:?}: {said}");
+        for variable in named {
+            assert!(said.contains(variable), "{variable} is not named: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_production_configuration_of_full_strength_passes() {
+    let folder = TempDir::new().unwrap();
+    let url = format!("sqlite://{}?mode=rwc", folder.path().join("auth.db").display());
+    let settings = [("AUTH_ENV", "prod"), ("AUTH_TOKEN_SECRET", STRONG_SECRET), ("AUTH_DATABASE_URL", &url)];
+    for arguments in [["config", "check"], ["config", "show"]] {
+        let (code, said, errors) = operate(&folder, &settings, &arguments);
+        let said = said + &errors;
+        assert_eq!(code, 0, "{said}");
+        assert!(!said.contains(STRONG_SECRET), "{said}");
+    }
+}
+
+#[test]
+fn a_misspelt_variable_is_answered_with_the_nearest_name() {
+    let folder = TempDir::new().unwrap();
+    let (code, said, errors) = operate(&folder, &[("AUTH_LISTN", "127.0.0.1:1")], &["config", "check"]);
+    let said = said + &errors;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("AUTH_LISTN") && said.contains("AUTH_LISTEN"), "{said}");
+}

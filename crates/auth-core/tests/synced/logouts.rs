@@ -1,0 +1,81 @@
+//! Logouts that come together.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use auth_core::blacklist::Standing;
+use auth_core::{Blacklist as _, StoreErrorKind};
+use tokio::sync::Notify;
+
+use crate::world::{FaultyLog, clock, logout, node, sync, token};
+
+#[tokio::test]
+async fn concurrent_logouts_share_a_transaction_and_a_lone_one_waits_for_nobody() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let node = Arc::new(node(&log, &clock));
+    node.revoke(logout(&token(&clock))).await.unwrap();
+    assert_eq!(log.appends.load(Ordering::SeqCst), 1);
+    let gate = Arc::new(Notify::new());
+    *log.hold.lock().unwrap() = Some(gate.clone());
+    let tokens: Vec<_> = (0..64).map(|_| token(&clock)).collect();
+    let tasks: Vec<_> = tokens
+        .iter()
+        .map(|claims| {
+            let (node, revocation) = (node.clone(), logout(claims));
+            tokio::spawn(async move { node.revoke(revocation).await })
+        })
+        .collect();
+    while log.appends.load(Ordering::SeqCst) < 2 {
+        tokio::task::yield_now().await;
+    }
+    *log.hold.lock().unwrap() = None;
+    gate.notify_one();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    assert!(log.appends.load(Ordering::SeqCst) <= 4, "64 took {} transactions", log.appends.load(Ordering::SeqCst));
+    assert!(tokens.iter().all(|claims| node.peek(claims) == Standing::Revoked));
+}
+
+#[tokio::test]
+async fn a_writer_that_goes_away_takes_nobody_with_it() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let node = Arc::new(node(&log, &clock));
+    let gate = Arc::new(Notify::new());
+    *log.hold.lock().unwrap() = Some(gate.clone());
+    let tokens: Vec<_> = (0..8).map(|_| token(&clock)).collect();
+    let mut tasks: Vec<_> = tokens
+        .iter()
+        .map(|claims| {
+            let (node, revocation) = (node.clone(), logout(claims));
+            tokio::spawn(async move { node.revoke(revocation).await })
+        })
+        .collect();
+    while log.appends.load(Ordering::SeqCst) < 1 {
+        tokio::task::yield_now().await;
+    }
+    // The first one writes, and holds the batch; it is cut off in the middle of it.
+    *log.hold.lock().unwrap() = None;
+    let writer = tasks.remove(0);
+    writer.abort();
+    assert!(writer.await.unwrap_err().is_cancelled());
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    assert!(tokens[1..].iter().all(|claims| node.peek(claims) == Standing::Revoked));
+}
+
+#[tokio::test]
+async fn a_failed_append_is_told_to_everybody_in_the_batch_and_to_nobody_after() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let node = node(&log, &clock);
+    log.set_down(true);
+    let claims = token(&clock);
+    let error = node.revoke(logout(&claims)).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    log.set_down(false);
+    sync(&node).await;
+    assert_eq!(node.peek(&claims), Standing::Good, "it was not acknowledged and not written");
+    node.revoke(logout(&claims)).await.unwrap();
+    assert_eq!(node.peek(&claims), Standing::Revoked);
+}

@@ -1,0 +1,8 @@
+//! The synced blacklist from outside: freshness, falling back, reloading, group commit. Time is a manual clock.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod another_log;
+mod freshness;
+mod logouts;
+mod purges;
+mod world;
