@@ -7,4 +7,6 @@ mod logs;
 mod program;
 mod slow_clients;
 mod support;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod tour;
