@@ -1,0 +1,54 @@
+//! Where a SQLite file was when it was opened.
+//!
+//! A file that is open stays open when its name is given to another one, or to none: SQLite would go on reading and
+//! writing what nobody else sees any more, while new connections open what is there now. So each call looks whether the
+//! name still leads to the file.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A file, and what tells it from others.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    path: PathBuf,
+    identity: Identity,
+}
+
+impl Place {
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), identity: identity(path)? })
+    }
+
+    /// Looks whether the file is where it was.
+    pub(super) fn check(&self) -> Result<(), FileWasReplaced> {
+        match identity(&self.path) {
+            Ok(identity) if identity == self.identity => Ok(()),
+            _ => Err(FileWasReplaced),
+        }
+    }
+}
+
+/// The number of a file is not given to another one while the file is open.
+#[cfg(unix)]
+type Identity = (u64, u64);
+
+#[cfg(unix)]
+fn identity(path: &Path) -> io::Result<Identity> {
+    use std::os::unix::fs::MetadataExt as _;
+    let file = std::fs::metadata(path)?;
+    Ok((file.dev(), file.ino()))
+}
+
+/// Where a file that is open can be neither removed nor renamed there is nothing to compare.
+#[cfg(not(unix))]
+type Identity = ();
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> io::Result<Identity> {
+    std::fs::metadata(path).map(drop)
+}
+
+/// The name of the database file leads to another file, or to none.
+#[derive(Debug, thiserror::Error)]
+#[error("the database file was moved, removed or replaced while it was open: stop every node before a restore")]
+pub(crate) struct FileWasReplaced;
