@@ -6,25 +6,26 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 /// A file, and what tells it from others.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     path: PathBuf,
-    identity: Identity,
+    /// Known once the file is open. Not before: a file system in layers, as containers have, gives a file another number when it
+    /// is first opened for writing.
+    identity: Arc<OnceLock<Identity>>,
 }
 
 impl Place {
-    pub(super) fn of(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), identity: identity(path)? })
+    pub(super) fn of(path: &Path) -> Self {
+        Self { path: path.to_owned(), identity: Arc::default() }
     }
 
-    /// Looks whether the file is where it was.
+    /// Looks whether the file is where it was when this was asked for the first time.
     pub(super) fn check(&self) -> Result<(), FileWasReplaced> {
-        match identity(&self.path) {
-            Ok(identity) if identity == self.identity => Ok(()),
-            _ => Err(FileWasReplaced),
-        }
+        let identity = identity(&self.path).map_err(|_| FileWasReplaced)?;
+        if *self.identity.get_or_init(|| identity) == identity { Ok(()) } else { Err(FileWasReplaced) }
     }
 }
 

@@ -44,12 +44,12 @@ pub(super) async fn open(
             if writable {
                 create_private(sqlite.get_filename()).map_err(ConnectError::File)?;
             }
-            let opened = Place::of(sqlite.get_filename()).map_err(ConnectError::File)?;
+            let opened = Place::of(sqlite.get_filename());
             place = Some(opened.clone());
             pool = pool
                 .max_connections(options.max_connections.unwrap_or(DEFAULT_CONNECTIONS).max(1))
                 .test_before_acquire(false)
-                // A connection that was made in the moment of a replacement is to another file than the rest.
+                // The first one says which file it is. One that is made in the moment of a replacement is to another.
                 .after_connect(move |_, _| {
                     let checked = opened.check().map_err(|error| sqlx::Error::Io(std::io::Error::other(error)));
                     Box::pin(async move { checked })
