@@ -91,6 +91,16 @@ enum Check {
     },
 }
 
+/// Whether a promise was broken on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Broken {
+    Nothing,
+    /// The checked token was accepted past the bound.
+    AcceptedTooLate,
+    /// It was refused although nobody logged out, and no clock was wrong.
+    RefusedWrongly,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct State {
     now: u8,
@@ -111,10 +121,7 @@ struct State {
     noted: u8,
     synced_at: Option<u8>,
     check: Check,
-    /// The checked token was accepted too late.
-    broken: bool,
-    /// It was refused although nobody logged out, and no clock was wrong.
-    wronged: bool,
+    broken: Broken,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,8 +219,7 @@ impl Model for System {
             noted: 0,
             synced_at: None,
             check: Check::Idle,
-            broken: false,
-            wronged: false,
+            broken: Broken::Nothing,
         }]
     }
 
@@ -333,8 +339,11 @@ impl Model for System {
                     (false, false) => (self.without == Without::FailClosed, false),
                 };
                 let is_good = self.token == STRANGER && self.is_unexpired(&state);
-                state.broken |= accepted && late;
-                state.wronged |= refused && is_good && !state.wrong_clock;
+                if accepted && late {
+                    state.broken = Broken::AcceptedTooLate;
+                } else if refused && is_good && !state.wrong_clock {
+                    state.broken = Broken::RefusedWrongly;
+                }
                 state.check = Check::Idle;
             }
         }
@@ -350,11 +359,11 @@ impl Model for System {
         // With "always" alone the promise could hold because nothing ever happens.
         match self.token {
             STRANGER => vec![
-                Property::always(NOBODY_WRONGED, |_, state: &State| !state.wronged),
+                Property::always(NOBODY_WRONGED, |_, state: &State| state.broken != Broken::RefusedWrongly),
                 Property::sometimes("the node takes note of a purge", |_, state: &State| state.noted == EXPIRY[EARLY]),
             ],
             _ => vec![
-                Property::always(WITHIN_THE_BOUND, |_, state: &State| !state.broken),
+                Property::always(WITHIN_THE_BOUND, |_, state: &State| state.broken != Broken::AcceptedTooLate),
                 Property::sometimes("memory answers alone", |_, state: &State| {
                     state.check == Check::Half { late: true, read: true } && state.now == LAST_TICK
                 }),
