@@ -28,6 +28,8 @@ struct FaultyLog {
     appends: AtomicU64,
     look_ups: AtomicU64,
     hold: Mutex<Option<Arc<Notify>>>,
+    /// How long a read takes, and by which clock.
+    slow: Mutex<Option<(Duration, Arc<ManualClock>)>>,
     corrupt_after: AtomicU64,
 }
 
@@ -39,6 +41,7 @@ impl FaultyLog {
             appends: AtomicU64::new(0),
             look_ups: AtomicU64::new(0),
             hold: Mutex::new(None),
+            slow: Mutex::new(None),
             corrupt_after: AtomicU64::new(u64::MAX),
         })
     }
@@ -73,6 +76,9 @@ impl RevocationLog for FaultyLog {
 
     async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
         let page = self.inner()?.read_after(after, limit).await?;
+        if let Some((takes, clock)) = &*self.slow.lock().unwrap() {
+            clock.advance(*takes);
+        }
         if page.entries.iter().any(|entry| entry.0.0 > self.corrupt_after.load(Ordering::SeqCst)) {
             return Err(StoreError::corrupt("an entry makes no sense"));
         }
@@ -221,6 +227,21 @@ async fn freshness_counts_from_before_the_read_was_sent_not_from_its_end() {
     assert!(node.is_fresh());
     clock.advance(Duration::from_nanos(1));
     assert!(!node.is_fresh());
+
+    *log.slow.lock().unwrap() = Some((Duration::from_millis(1_500), clock.clone()));
+    sync(&node).await;
+    assert_eq!(node.stats().age, Some(Duration::from_millis(1_500)), "what it read is as old as that");
+}
+
+#[tokio::test]
+async fn a_log_that_grows_as_fast_as_it_is_read_is_loaded_all_the_same() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let some = |count| (0..count).map(|_| logout(&token(&clock))).collect::<Vec<_>>();
+    log.append(&some(5)).await.unwrap();
+    let node = node(&log, &clock);
+    assert!(!node.sync_step().await.unwrap().complete);
+    log.append(&some(3)).await.unwrap();
+    assert!(node.sync_step().await.unwrap().complete, "it holds the five that were there when the round began");
 }
 
 #[tokio::test]
@@ -296,6 +317,49 @@ async fn a_backup_that_has_grown_past_our_position_is_noticed_by_the_entry_that_
     assert!(tokens.iter().all(|claims| node.peek(claims) == Standing::Revoked));
 }
 
+/// Says that so much was ever appended, and shows nothing of it.
+#[derive(Debug)]
+struct Emptied(LogPage);
+
+#[async_trait]
+impl RevocationLog for Emptied {
+    async fn append(&self, _batch: &[Revocation]) -> Result<u64, StoreError> {
+        Err(StoreError::new(StoreErrorKind::Internal, "not used"))
+    }
+    async fn read_after(&self, _after: Position, _limit: u32) -> Result<LogPage, StoreError> {
+        Ok(LogPage { entries: Vec::new(), ..self.0.clone() })
+    }
+    async fn covers(&self, _claims: &Claims) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+    async fn purge(&self, _before: OffsetDateTime, _limit: u32) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+}
+
+#[tokio::test]
+async fn another_log_is_told_by_its_identity_or_its_head_when_no_entry_is_left_to_compare() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    log.append(&[logout(&token(&clock)), logout(&token(&clock))]).await.unwrap();
+    clock.advance(Duration::from_secs(6 * 3600));
+    assert_eq!(log.purge(clock.now(), 100).await.unwrap(), 2);
+    let page = log.read_after(Position(0), 1).await.unwrap();
+    let (knows_one, knows_other) = (node(&log, &clock), node(&log, &clock));
+    sync(&knows_one).await;
+    sync(&knows_other).await;
+
+    let longer = Arc::new(MemoryStore::new().unwrap());
+    let revoked: Vec<_> = (0..3).map(|_| token(&clock)).collect();
+    longer.append(&revoked.iter().map(logout).collect::<Vec<_>>()).await.unwrap();
+    log.replace(longer);
+    assert!(knows_one.sync_step().await.unwrap().reloading, "another identity");
+    sync(&knows_one).await;
+    assert!(revoked.iter().all(|claims| knows_one.peek(claims) == Standing::Revoked));
+
+    log.replace(Arc::new(Emptied(LogPage { head: Position(1), ..page })));
+    assert!(knows_other.sync_step().await.unwrap().reloading, "a head that went backwards");
+}
+
 #[tokio::test]
 async fn purged_entries_are_no_reason_to_reload_and_cost_no_position() {
     let (log, clock) = (FaultyLog::new(), clock());
@@ -353,32 +417,13 @@ async fn a_purge_beside_a_reader_is_seen_by_it_before_the_entry_is_gone() {
 
 #[tokio::test]
 async fn an_entry_that_is_gone_without_a_purge_means_another_log() {
-    /// Says what the log says, but for its entries.
-    #[derive(Debug)]
-    struct Emptied(LogPage);
-    #[async_trait]
-    impl RevocationLog for Emptied {
-        async fn append(&self, _batch: &[Revocation]) -> Result<u64, StoreError> {
-            Err(StoreError::new(StoreErrorKind::Internal, "not used"))
-        }
-        async fn read_after(&self, _after: Position, _limit: u32) -> Result<LogPage, StoreError> {
-            Ok(self.0.clone())
-        }
-        async fn covers(&self, _claims: &Claims) -> Result<bool, StoreError> {
-            Ok(false)
-        }
-        async fn purge(&self, _before: OffsetDateTime, _limit: u32) -> Result<u64, StoreError> {
-            Ok(0)
-        }
-    }
-
     let (log, clock) = (FaultyLog::new(), clock());
     let node = node(&log, &clock);
     log.append(&[logout(&token(&clock))]).await.unwrap();
     sync(&node).await;
     clock.advance(Duration::from_secs(86_400));
     let page = log.read_after(Position(0), 1).await.unwrap();
-    log.replace(Arc::new(Emptied(LogPage { entries: Vec::new(), ..page })));
+    log.replace(Arc::new(Emptied(page)));
     assert!(node.sync_step().await.unwrap().reloading, "expired or not, it was not purged");
 }
 
@@ -477,7 +522,37 @@ async fn a_writer_that_goes_away_takes_nobody_with_it() {
 }
 
 #[tokio::test]
-async fn a_failed_append_is_told_to_everybody_in_the_batch_and_to_nobody_after() {
+async fn a_batch_that_could_not_be_written_is_acknowledged_to_nobody() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let node = Arc::new(node(&log, &clock));
+    let gate = Arc::new(Notify::new());
+    *log.hold.lock().unwrap() = Some(gate.clone());
+    let tokens: Vec<_> = (0..8).map(|_| token(&clock)).collect();
+    let tasks: Vec<_> = tokens
+        .iter()
+        .map(|claims| {
+            let (node, revocation) = (node.clone(), logout(claims));
+            tokio::spawn(async move { node.revoke(revocation).await })
+        })
+        .collect();
+    while log.appends.load(Ordering::SeqCst) < 1 {
+        tokio::task::yield_now().await;
+    }
+    // The first one writes, and the others wait to be written together.
+    *log.hold.lock().unwrap() = None;
+    log.set_down(true);
+    gate.notify_one();
+    for task in tasks {
+        assert_eq!(task.await.unwrap().unwrap_err().kind(), StoreErrorKind::Unavailable);
+    }
+    assert_eq!(log.appends.load(Ordering::SeqCst), 2);
+    log.set_down(false);
+    sync(&node).await;
+    assert!(tokens.iter().all(|claims| node.peek(claims) == Standing::Good));
+}
+
+#[tokio::test]
+async fn a_failed_append_is_told_to_who_asked_for_it_and_to_nobody_after() {
     let (log, clock) = (FaultyLog::new(), clock());
     let node = node(&log, &clock);
     log.set_down(true);
