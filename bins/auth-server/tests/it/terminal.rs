@@ -8,13 +8,14 @@ use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::yield_now;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use auth_core::{BcryptHasher, Email, Password, PasswordHash, PasswordHasher as _, User, UserStore as _, Verdict};
 use auth_storage::{ConnectOptions, SeaUserStore, connect};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const EMAIL: &str = "ada@example.org";
