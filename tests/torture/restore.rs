@@ -1,18 +1,28 @@
 //! A database that is put back to an earlier state, or made anew, under running nodes.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use auth_storage::{ConnectOptions, Database, connect};
 use auth_test_db::{Kind, TestDatabase};
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 use tokio::time::Instant;
 
 use crate::ledger::{Fate, Ledger, refuses};
-use crate::node::{Door, Node};
+use crate::node::{BOUND, Door, Node, verdict};
 use crate::{random, rounds};
 
 auth_test_db::on_every_database!(
     a_backup_that_is_restored_is_noticed_and_what_comes_after_it_holds,
     a_database_that_is_made_anew_is_noticed_and_what_comes_after_it_holds,
 );
+
+mod file {
+    auth_test_db::on_database!(
+        Sqlite: a_copy_in_the_place_of_the_file_ends_all_answers_but_refusals,
+        a_new_file_in_the_place_of_the_old_one_ends_all_answers_but_refusals
+    );
+}
 
 const TABLES: [&str; 3] = ["users", "blacklist", "blacklist_head"];
 
@@ -72,6 +82,70 @@ async fn a_database_that_is_made_anew_is_noticed_and_what_comes_after_it_holds(d
         // Whoever was registered is gone; the name is free again.
         doors[0].new_token(&format!("lost-{round}-0")).await;
     }
+}
+
+async fn a_copy_in_the_place_of_the_file_ends_all_answers_but_refusals(database: TestDatabase) {
+    let copy = path(&database).with_extension("copy");
+    let node = Node::start(database.url()).await;
+    let before = logged_out(&[node.door()], "before", 3).await;
+    execute(&database, &format!("VACUUM INTO '{}'", copy.display())).await;
+    node.kill();
+    a_file_is_put_in_the_place_of_the_database(&database, async || fs::rename(&copy, path(&database)).unwrap()).await;
+
+    let restarted = Node::start(database.url()).await;
+    stays(&[restarted.door()], &before).await;
+    assert_eq!(restarted.door().login("before-0").await.unwrap().status, 200, "a user of the backup");
+}
+
+async fn a_new_file_in_the_place_of_the_old_one_ends_all_answers_but_refusals(database: TestDatabase) {
+    a_file_is_put_in_the_place_of_the_database(&database, async || {
+        fs::remove_file(path(&database)).unwrap();
+        let opened = open(&database).await;
+        auth_migrations::up(opened.connection()).await.unwrap();
+        opened.close().await.unwrap();
+    })
+    .await;
+
+    // Whoever was registered is gone; the name is free again.
+    let restarted = Node::start(database.url()).await;
+    logged_out(&[restarted.door()], "lost", 3).await;
+}
+
+/// The nodes have the old file open, and could go on with it as if nothing had happened.
+async fn a_file_is_put_in_the_place_of_the_database(database: &TestDatabase, put: impl AsyncFnOnce()) {
+    let nodes = [Node::start(database.url()).await, Node::start(database.url()).await];
+    let doors = nodes.each_ref().map(Node::door);
+    let lost = logged_out(&doors, "lost", 3).await;
+    let good = doors[0].new_token("good").await;
+    for beside in ["db-wal", "db-shm"] {
+        fs::remove_file(path(database).with_extension(beside)).unwrap();
+    }
+    put().await;
+    let at = Instant::now();
+
+    let unavailable = (503, "unavailable".to_owned());
+    for (node, door) in doors.iter().enumerate() {
+        // What these acknowledged would be in a file that nobody can open any more.
+        let answers = [door.logout(&good).await, door.register("late").await, door.login("good").await];
+        for answer in answers {
+            assert_eq!(verdict(&answer.unwrap()), unavailable, "{}", door.said());
+        }
+        let is_past_the_bound = async || {
+            let started = Instant::now();
+            let answer = verdict(&door.check(&good).await.unwrap());
+            let permitted = answer.0 == 200 && started <= at + BOUND || answer == unavailable;
+            assert!(permitted, "node {node} answers {answer:?}\n{}", door.said());
+            answer == unavailable
+        };
+        door.until("nobody can tell whether a token is good", is_past_the_bound).await;
+        assert_eq!(door.get("/readyz").await.status, 503);
+        assert!(door.said().contains("was moved, removed or replaced"), "{}", door.said());
+    }
+    stays(&doors, &lost).await;
+}
+
+fn path(database: &TestDatabase) -> PathBuf {
+    Path::new(database.url().trim_start_matches("sqlite://")).to_owned()
 }
 
 /// Tokens of users who register now.

@@ -18,7 +18,7 @@ use auth_storage::{ConnectError, ConnectOptions, Database, SeaAttemptStore, SeaR
 use poem::{Endpoint, Response};
 
 use crate::api::{Readiness, Routes, State};
-use crate::config::{Config, PasswordScheme, PasswordSettings, Setting, SigningSource};
+use crate::config::{Config, PasswordScheme, PasswordSettings, Setting, SigningSource, shown_work};
 use crate::metrics::Metrics;
 use crate::secret_file;
 use crate::tasks::{Purge, Sync};
@@ -93,7 +93,8 @@ impl App {
             None => Arc::new(AlwaysReady),
         };
         let codec = Arc::new(codec(config)?);
-        let passwords = password_pool(config, &clock)?;
+        let schemes = Arc::new(password_schemes(&config.passwords)?);
+        let passwords = password_pool(config, &schemes, &clock)?;
         let throttle = throttle(config, &attempts, &clock)?;
         let service = AuthService::builder()
             .users(users)
@@ -110,7 +111,7 @@ impl App {
         };
         let service = service.build()?;
         let metrics = Metrics::new().map_err(|error| AppError::Internal(error.into()))?;
-        metrics.watch_passwords(passwords).map_err(|error| AppError::Internal(error.into()))?;
+        metrics.watch_passwords(passwords, schemes).map_err(|error| AppError::Internal(error.into()))?;
         let state = State { service, metrics, throttle, codec, blacklist, database: database.clone(), readiness };
         Ok(Self {
             state: Arc::new(state),
@@ -198,8 +199,11 @@ pub async fn open_database(config: &Config) -> Result<Database, AppError> {
     Ok(auth_storage::connect(config.database_url.expose_url(), ConnectOptions::default()).await?)
 }
 
-fn password_pool(config: &Config, clock: &Arc<dyn Clock>) -> Result<PasswordPool, AppError> {
-    let hasher = password_schemes(&config.passwords)?;
+fn password_pool(
+    config: &Config,
+    schemes: &Arc<PasswordSchemes>,
+    clock: &Arc<dyn Clock>,
+) -> Result<PasswordPool, AppError> {
     let mut options = PoolOptions::default();
     options.threads = config.hashing.threads;
     options.width = config.hashing.width;
@@ -207,7 +211,7 @@ fn password_pool(config: &Config, clock: &Arc<dyn Clock>) -> Result<PasswordPool
     options.max_wait = config.hashing.max_wait;
     options.priority = config.hashing.priority;
     options.clock = Arc::clone(clock);
-    let pool = PasswordPool::new(Arc::new(hasher), options).map_err(|error| AppError::Internal(error.into()))?;
+    let pool = PasswordPool::new(schemes.clone(), options).map_err(|error| AppError::Internal(error.into()))?;
     if pool.priority() != PriorityOutcome::Set {
         let setting = Setting::HashPriority.variable();
         tracing::warn!(
@@ -227,7 +231,15 @@ fn password_schemes(settings: &PasswordSettings) -> Result<PasswordSchemes, AppE
         PasswordScheme::Bcrypt => PasswordSchemes::new(bcrypt).reading(argon2),
         PasswordScheme::Argon2id => PasswordSchemes::new(argon2).reading(bcrypt),
     };
-    Ok(settings.legacy.iter().copied().fold(schemes, PasswordSchemes::with_level))
+    let schemes = settings.legacy.iter().copied().fold(schemes, PasswordSchemes::with_level);
+    Ok(schemes.on_new_level(|level| {
+        let (level, setting) = (shown_work(level), Setting::PasswordLegacy.variable());
+        tracing::warn!(
+            level,
+            setting,
+            "a stored password hash takes more work than those before; until a restart every login computes as much"
+        );
+    }))
 }
 
 fn password_policy(config: &Config) -> PasswordPolicy {

@@ -20,6 +20,7 @@ use auth_core::{SigningKey, ThrottleLimits, VerifyingKey};
 use ipnet::IpNet;
 
 pub use hashing::Hashing;
+pub(crate) use passwords::shown_work;
 pub use passwords::{PasswordScheme, PasswordSettings};
 pub use secret::{DatabaseUrl, Secret};
 pub use settings::{CONFIG_VARIABLE, Setting};

@@ -4,14 +4,14 @@
 
 mod passwords;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use auth_core::PasswordPool;
 use auth_core::blacklist::SyncStats;
 use auth_core::service::UpgradeStats;
 use auth_core::throttle::ThrottleStats;
 use auth_core::token::CacheStats;
+use auth_core::{PasswordPool, PasswordSchemes};
 use poem::http::{Method, StatusCode};
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
@@ -188,8 +188,8 @@ impl Metrics {
     }
 
     /// Shows from now on what the hashing threads do.
-    pub(crate) fn watch_passwords(&self, pool: PasswordPool) -> prometheus::Result<()> {
-        self.registry.register(Box::new(PasswordMeters::new(pool)?))
+    pub(crate) fn watch_passwords(&self, pool: PasswordPool, schemes: Arc<PasswordSchemes>) -> prometheus::Result<()> {
+        self.registry.register(Box::new(PasswordMeters::new(pool, schemes)?))
     }
 
     /// Takes over what has become of old password hashes.

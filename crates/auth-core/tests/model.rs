@@ -1,12 +1,26 @@
-//! A model of log, poll, freshness and check, explored exhaustively: within its bounds no order of steps lets a node
-//! accept a token later than the promise allows — and each rule, taken away, is missed.
+//! A model of log, poll, freshness, purge and check, explored exhaustively: within its bounds no order of steps lets a
+//! node accept a token later than the promise allows, or refuse one that nobody logged out — and each rule, taken away, is
+//! missed.
 //!
-//! Two tokens are logged out on other nodes while one node polls the log and checks tokens. Time is a counter.
+//! Two tokens are logged out on other nodes while one node polls the log and checks one token; another node removes
+//! entries from the log. Time is a counter that all share, but for who purges: that clock may be ahead by any amount.
 
 use stateright::{Checker, Model, Property};
 
 const BOUND: u8 = 2;
 const LAST_TICK: u8 = 5;
+
+/// A token is good while `now < expiry + LEEWAY`. More than one, so that a moment lies between expiry and leeway.
+const LEEWAY: u8 = 2;
+
+/// The first token: it expires while we look, and is logged out.
+const EARLY: usize = 0;
+/// The second: it outlives all that we look at, and is logged out.
+const LATE: usize = 1;
+/// Nobody logs it out; it expires with the first.
+const STRANGER: usize = 2;
+
+const EXPIRY: [u8; 3] = [1, 9, 1];
 
 /// A rule that is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +40,14 @@ enum Without {
     DurableAck,
     /// A poll that failed counts as one that read nothing.
     OnlySuccess,
+    /// An entry is removed as soon as its token has expired.
+    Leeway,
+    /// An entry is removed first, and that it may be gone is said second.
+    PurgedFirst,
+    /// Who does not find an entry takes no note of what may have been purged.
+    PurgedIsRefused,
+    /// The head of the log is the last entry that is left, so that a position is given again after a purge.
+    HeadStays,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,6 +55,14 @@ enum Writer {
     Idle,
     Written { position: u8 },
     Committed { position: u8 },
+    Purged { position: u8 },
+}
+
+/// A purge of one entry: two steps, each committed by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Purge {
+    Idle,
+    Half { token: usize },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,11 +71,13 @@ enum Poll {
     Sent {
         at: u8,
     },
-    /// The database has answered for this moment: which tokens it showed, and the last position.
+    /// The database has answered for this moment: whether it showed the checked token, the last position, and what may be
+    /// purged.
     Answered {
         at: u8,
-        shown: [bool; 2],
+        shown: bool,
         last: u8,
+        purged: u8,
     },
 }
 
@@ -54,10 +86,19 @@ enum Check {
     Idle,
     /// The first half is read: whether memory vouches, or (without the rule) whether the index holds the token.
     Half {
-        token: usize,
-        began: u8,
+        late: bool,
         read: bool,
     },
+}
+
+/// Whether a promise was broken on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Broken {
+    Nothing,
+    /// The checked token was accepted past the bound.
+    AcceptedTooLate,
+    /// It was refused although nobody logged out, and no clock was wrong.
+    RefusedWrongly,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,13 +107,21 @@ struct State {
     up: bool,
     given: u8,
     writers: [Writer; 2],
-    acknowledged: [Option<u8>; 2],
+    /// When the logout of the checked token was acknowledged.
+    acknowledged: Option<u8>,
+    purge: Purge,
+    /// What the log says may be gone from it: entries that expire no later. Zero: none.
+    purged: u8,
+    /// Whether a purge removed what a right clock would have kept.
+    wrong_clock: bool,
     poll: Poll,
     position: u8,
-    index: [bool; 2],
+    index: bool,
+    /// What the node knows of `purged`.
+    noted: u8,
     synced_at: Option<u8>,
     check: Check,
-    broken: bool,
+    broken: Broken,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,27 +131,71 @@ enum Step {
     Heal,
     Write(usize),
     Commit(usize),
-    Acknowledge(usize),
+    Acknowledge,
+    BeginPurge(usize),
+    EndPurge,
     Send,
     Answer,
     Arrive,
     Lose,
-    BeginCheck(usize),
+    BeginCheck,
     EndCheck,
 }
 
-struct System(Without);
+/// The system without a rule, and the token that is checked in it.
+struct System {
+    without: Without,
+    token: usize,
+}
 
 impl State {
-    fn committed(&self, token: usize) -> Option<u8> {
-        match self.writers[token] {
-            Writer::Committed { position } => Some(position),
+    /// The position of the entry of a token, where a reader of the log sees it.
+    fn entry(&self, token: usize) -> Option<u8> {
+        match self.writers.get(token) {
+            Some(Writer::Committed { position }) => Some(*position),
             _ => None,
+        }
+    }
+
+    /// What the head of the log says to a reader.
+    fn head(&self, without: Without) -> u8 {
+        let positions = self.writers.iter().map(|writer| match writer {
+            Writer::Committed { position } => *position,
+            Writer::Purged { position } if without != Without::HeadStays => *position,
+            _ => 0,
+        });
+        positions.max().unwrap_or(0)
+    }
+
+    fn say_purged(&mut self, token: usize) {
+        self.purged = self.purged.max(EXPIRY[token]);
+    }
+
+    fn remove(&mut self, token: usize) {
+        if let Writer::Committed { position } = self.writers[token] {
+            self.writers[token] = Writer::Purged { position };
         }
     }
 
     fn fresh(&self, without: Without) -> bool {
         self.synced_at.is_some_and(|at| without == Without::Bound || self.now - at <= BOUND)
+    }
+}
+
+impl System {
+    /// Whether memory refuses the token: its entry was read, or may have been purged.
+    fn memory_refuses(&self, state: &State) -> bool {
+        state.index || self.without != Without::PurgedIsRefused && EXPIRY[self.token] <= state.noted
+    }
+
+    /// Whether the log, asked now, refuses it.
+    fn log_refuses(&self, state: &State) -> bool {
+        let may_be_purged = self.without != Without::PurgedIsRefused && EXPIRY[self.token] <= state.purged;
+        state.entry(self.token).is_some() || may_be_purged
+    }
+
+    fn is_unexpired(&self, state: &State) -> bool {
+        state.now < EXPIRY[self.token] + LEEWAY
     }
 }
 
@@ -116,13 +209,17 @@ impl Model for System {
             up: true,
             given: 0,
             writers: [Writer::Idle; 2],
-            acknowledged: [None; 2],
+            acknowledged: None,
+            purge: Purge::Idle,
+            purged: 0,
+            wrong_clock: false,
             poll: Poll::Idle,
             position: 0,
-            index: [false; 2],
+            index: false,
+            noted: 0,
             synced_at: None,
             check: Check::Idle,
-            broken: false,
+            broken: Broken::Nothing,
         }]
     }
 
@@ -132,25 +229,28 @@ impl Model for System {
         }
         steps.push(if state.up { Step::Fail } else { Step::Heal });
         let locked = state.writers.iter().any(|writer| matches!(writer, Writer::Written { .. }));
-        for token in 0..2 {
+        for token in [EARLY, LATE] {
             match state.writers[token] {
-                Writer::Idle if state.up && (!locked || self.0 == Without::CommitOrder) => {
+                Writer::Idle if state.up && (!locked || self.without == Without::CommitOrder) => {
                     steps.push(Step::Write(token));
                 }
                 Writer::Written { .. } if state.up => steps.push(Step::Commit(token)),
+                Writer::Committed { .. } if state.up && state.purge == Purge::Idle => {
+                    steps.push(Step::BeginPurge(token));
+                }
                 _ => {}
             }
-            let may = match state.writers[token] {
-                Writer::Committed { .. } => true,
-                Writer::Written { .. } => self.0 == Without::DurableAck,
-                Writer::Idle => false,
-            };
-            if may && state.acknowledged[token].is_none() {
-                steps.push(Step::Acknowledge(token));
-            }
-            if state.check == Check::Idle {
-                steps.push(Step::BeginCheck(token));
-            }
+        }
+        let may = match state.writers.get(self.token) {
+            Some(Writer::Committed { .. } | Writer::Purged { .. }) => true,
+            Some(Writer::Written { .. }) => self.without == Without::DurableAck,
+            Some(Writer::Idle) | None => false,
+        };
+        if may && state.acknowledged.is_none() {
+            steps.push(Step::Acknowledge);
+        }
+        if state.up && state.purge != Purge::Idle {
+            steps.push(Step::EndPurge);
         }
         match state.poll {
             Poll::Idle => steps.push(Step::Send),
@@ -158,8 +258,10 @@ impl Model for System {
             Poll::Sent { .. } => steps.push(Step::Lose),
             Poll::Answered { .. } => steps.extend([Step::Arrive, Step::Lose]),
         }
-        if state.check != Check::Idle {
-            steps.push(Step::EndCheck);
+        match state.check {
+            Check::Idle if self.is_unexpired(state) => steps.push(Step::BeginCheck),
+            Check::Idle => {}
+            Check::Half { .. } => steps.push(Step::EndCheck),
         }
     }
 
@@ -170,79 +272,122 @@ impl Model for System {
             Step::Fail => state.up = false,
             Step::Heal => state.up = true,
             Step::Write(token) => {
-                state.given += 1;
+                // Who holds the lock reads the head; without it, positions are given whatever was committed.
+                let before = if self.without == Without::CommitOrder { state.given } else { state.head(self.without) };
+                state.given = before + 1;
                 state.writers[token] = Writer::Written { position: state.given };
             }
             Step::Commit(token) => {
                 let Writer::Written { position } = state.writers[token] else { return None };
                 state.writers[token] = Writer::Committed { position };
             }
-            Step::Acknowledge(token) => state.acknowledged[token] = Some(state.now),
+            Step::Acknowledge => state.acknowledged = Some(state.now),
+            Step::BeginPurge(token) => {
+                let leeway = if self.without == Without::Leeway { 0 } else { LEEWAY };
+                state.wrong_clock |= state.now <= EXPIRY[token] + leeway;
+                state.purge = Purge::Half { token };
+                match self.without {
+                    Without::PurgedFirst => state.remove(token),
+                    _ => state.say_purged(token),
+                }
+            }
+            Step::EndPurge => {
+                let Purge::Half { token } = state.purge else { return None };
+                state.say_purged(token);
+                state.remove(token);
+                state.purge = Purge::Idle;
+            }
             Step::Send => state.poll = Poll::Sent { at: state.now },
             Step::Answer => {
                 let Poll::Sent { at } = state.poll else { return None };
-                let positions = [state.committed(0), state.committed(1)];
-                let shown = positions.map(|position| position.is_some_and(|position| position > state.position));
-                let last = positions.into_iter().flatten().max().unwrap_or(0).max(state.position);
-                state.poll = Poll::Answered { at, shown, last };
+                let shown = state.entry(self.token).is_some_and(|position| position > state.position);
+                let last = state.head(self.without).max(state.position);
+                state.poll = Poll::Answered { at, shown, last, purged: state.purged };
             }
             Step::Arrive => {
-                let Poll::Answered { at, shown, last } = state.poll else { return None };
-                state.index = [0, 1].map(|token| state.index[token] || shown[token]);
+                let Poll::Answered { at, shown, last, purged } = state.poll else { return None };
+                state.index |= shown;
                 state.position = last;
-                state.synced_at = Some(if self.0 == Without::SentInstant { state.now } else { at });
+                state.noted = purged;
+                state.synced_at = Some(if self.without == Without::SentInstant { state.now } else { at });
                 state.poll = Poll::Idle;
             }
             Step::Lose => {
-                if let (Without::OnlySuccess, Poll::Sent { at }) = (self.0, state.poll) {
+                if let (Without::OnlySuccess, Poll::Sent { at }) = (self.without, state.poll) {
                     state.synced_at = Some(at);
                 }
                 state.poll = Poll::Idle;
             }
-            Step::BeginCheck(token) => {
-                let first = if self.0 == Without::FreshnessFirst { state.index[token] } else { state.fresh(self.0) };
-                state.check = Check::Half { token, began: state.now, read: first };
+            Step::BeginCheck => {
+                let late = state.acknowledged.is_some_and(|at| state.now > at + BOUND);
+                let read = match self.without {
+                    Without::FreshnessFirst => self.memory_refuses(&state),
+                    _ => state.fresh(self.without),
+                };
+                state.check = Check::Half { late, read };
             }
             Step::EndCheck => {
-                let Check::Half { token, began, read } = state.check else { return None };
-                let (revoked, vouches) = match self.0 {
-                    Without::FreshnessFirst => (read, state.fresh(self.0)),
-                    _ => (state.index[token], read),
+                let Check::Half { late, read } = state.check else { return None };
+                let (revoked, vouches) = match self.without {
+                    Without::FreshnessFirst => (read, state.fresh(self.without)),
+                    _ => (self.memory_refuses(&state), read),
                 };
-                let accepted = match (revoked, vouches) {
-                    (true, _) => false,
-                    (false, true) => true,
-                    (false, false) if state.up => state.committed(token).is_none(),
-                    (false, false) => self.0 == Without::FailClosed,
+                let (accepted, refused) = match (revoked, vouches) {
+                    (true, _) => (false, true),
+                    (false, true) => (true, false),
+                    (false, false) if state.up => (!self.log_refuses(&state), self.log_refuses(&state)),
+                    (false, false) => (self.without == Without::FailClosed, false),
                 };
-                let late = state.acknowledged[token].is_some_and(|at| began > at + BOUND);
-                state.broken |= accepted && late;
+                let is_good = self.token == STRANGER && self.is_unexpired(&state);
+                if accepted && late {
+                    state.broken = Broken::AcceptedTooLate;
+                } else if refused && is_good && !state.wrong_clock {
+                    state.broken = Broken::RefusedWrongly;
+                }
                 state.check = Check::Idle;
             }
         }
         Some(state)
     }
 
+    fn within_boundary(&self, state: &State) -> bool {
+        // For the token that nobody logs out only right clocks are of interest.
+        self.token != STRANGER || !state.wrong_clock
+    }
+
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![
-            Property::always("refused within the bound", |_, state: &State| !state.broken),
-            // Without these the promise could hold because nothing ever happens.
-            Property::sometimes("memory answers alone", |_, state: &State| {
-                state.check == Check::Half { token: 0, began: LAST_TICK, read: true }
-            }),
-            Property::sometimes("a revocation is read", |_, state: &State| state.index == [true, true]),
-        ]
+        // With "always" alone the promise could hold because nothing ever happens.
+        match self.token {
+            STRANGER => vec![
+                Property::always(NOBODY_WRONGED, |_, state: &State| state.broken != Broken::RefusedWrongly),
+                Property::sometimes("the node takes note of a purge", |_, state: &State| state.noted == EXPIRY[EARLY]),
+            ],
+            _ => vec![
+                Property::always(WITHIN_THE_BOUND, |_, state: &State| state.broken != Broken::AcceptedTooLate),
+                Property::sometimes("memory answers alone", |_, state: &State| {
+                    state.check == Check::Half { late: true, read: true } && state.now == LAST_TICK
+                }),
+                Property::sometimes("a revocation is read", |_, state: &State| state.index && state.position == 2),
+                Property::sometimes("it was purged before it could be read", |_, state: &State| {
+                    state.entry(LATE).is_none() && state.acknowledged.is_some() && !state.index && state.position == 2
+                }),
+            ],
+        }
     }
 }
 
-fn broken(without: Without) -> bool {
-    let checker = System(without).checker().threads(2).spawn_bfs().join();
-    checker.discovery("refused within the bound").is_some()
+const WITHIN_THE_BOUND: &str = "refused within the bound";
+const NOBODY_WRONGED: &str = "accepted until it is logged out";
+
+fn explore(without: Without, token: usize) -> impl Checker<System> {
+    System { without, token }.checker().threads(2).spawn_bfs().join()
 }
 
 #[test]
 fn the_promise_holds_in_every_order_of_steps() {
-    System(Without::Nothing).checker().threads(2).spawn_bfs().join().assert_properties();
+    for token in [LATE, STRANGER] {
+        explore(Without::Nothing, token).assert_properties();
+    }
 }
 
 #[test]
@@ -255,7 +400,13 @@ fn each_rule_is_needed() {
         Without::FreshnessFirst,
         Without::DurableAck,
         Without::OnlySuccess,
+        Without::PurgedFirst,
+        Without::PurgedIsRefused,
+        Without::HeadStays,
     ] {
-        assert!(broken(without), "the model does not miss the rule {without:?}");
+        let missed = explore(without, LATE).discovery(WITHIN_THE_BOUND).is_some();
+        assert!(missed, "the model does not miss the rule {without:?}");
     }
+    // An entry that is removed too early is refused all the same, and so is every token that expires with it.
+    assert!(explore(Without::Leeway, STRANGER).discovery(NOBODY_WRONGED).is_some());
 }

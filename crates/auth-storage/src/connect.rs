@@ -13,14 +13,18 @@ use tokio::sync::Mutex;
 use crate::error::Trouble;
 
 mod call;
+mod place;
 mod servers;
 mod sqlite;
 
 use call::Distrust;
+use place::Place;
 
 /// Opens the database that `url` names: `sqlite://path`, `sqlite::memory:`, `postgres://…` or `mysql://…`.
 ///
-/// A SQLite file that is absent is created, readable by its owner only; its folder must exist. One connection to a server is
+/// A SQLite file that is absent is created, readable by its owner only; its folder must exist. Once it has been moved, removed
+/// or replaced under an open [`Database`], every call is an error of kind
+/// [`Unavailable`](auth_core::StoreErrorKind::Unavailable) until it is back. One connection to a server is
 /// opened and closed again, so that a wrong password or address is known at once. The tables are made by `auth-migrations`.
 ///
 /// # Errors
@@ -34,13 +38,13 @@ use call::Distrust;
 pub async fn connect(url: &str, options: ConnectOptions) -> Result<Database, ConnectError> {
     let kind = DatabaseKind::of_url(url)?;
     let distrust = Arc::default();
-    let connection = match kind {
+    let (connection, place) = match kind {
         DatabaseKind::Sqlite => sqlite::open(url, &options).await?,
-        DatabaseKind::Postgres => servers::open_postgres(url, &options, &distrust).await?,
-        DatabaseKind::MySql => servers::open_mysql(url, &options, &distrust).await?,
+        DatabaseKind::Postgres => (servers::open_postgres(url, &options, &distrust).await?, None),
+        DatabaseKind::MySql => (servers::open_mysql(url, &options, &distrust).await?, None),
     };
     let write_turn = (kind == DatabaseKind::Sqlite).then(Arc::default);
-    Ok(Database { connection, kind, call_timeout: options.call_timeout, write_turn, distrust })
+    Ok(Database { connection, kind, place, call_timeout: options.call_timeout, write_turn, distrust })
 }
 
 /// How a database is opened.
@@ -134,6 +138,8 @@ pub enum ConnectError {
 pub struct Database {
     connection: DatabaseConnection,
     kind: DatabaseKind,
+    /// Where the file is, of a SQLite database that has one.
+    place: Option<Place>,
     call_timeout: Duration,
     /// SQLite has one writer. Its own queue for that is a race of sleepers, in which one can starve; this one is fair.
     write_turn: Option<Arc<Mutex<()>>>,
@@ -201,7 +207,7 @@ impl Database {
     /// When the connections did not end within [`ConnectOptions::call_timeout`]; they are dropped then.
     pub async fn close(&self) -> Result<(), StoreError> {
         let connection = self.connection.clone();
-        self.read(async move { Ok(connection.close_by_ref().await?) }).await
+        self.call(async move { Ok(connection.close_by_ref().await?) }).await
     }
 
     /// Begins a transaction that will write, for a store of your own in the same database. On SQLite it is the writer from the
@@ -213,7 +219,13 @@ impl Database {
     /// When there is no connection to be had within [`ConnectOptions::acquire_timeout`], or on SQLite no turn to write while
     /// the driver waits for one.
     pub async fn begin_write(&self) -> Result<DatabaseTransaction, StoreError> {
+        self.is_in_place()?;
         Ok(self.begin().await?)
+    }
+
+    /// Looks whether the file that was opened is still the one that its name leads to.
+    fn is_in_place(&self) -> Result<(), StoreError> {
+        self.place.as_ref().map_or(Ok(()), Place::check).map_err(StoreError::unavailable)
     }
 
     /// Begins a transaction that will write. On SQLite it is the writer from the start, so it cannot find out half-way

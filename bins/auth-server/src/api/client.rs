@@ -75,7 +75,8 @@ impl<'a> FromRequest<'a> for Caller {
 }
 
 /// The address of the client: that of the connection, unless a trusted proxy made it. Then it is the last address in
-/// `X-Forwarded-For` that no trusted proxy has; what is before it may be invented.
+/// `X-Forwarded-For` that no trusted proxy has; what is before it may be invented. `Forwarded` (RFC 7239) is not read: a
+/// proxy that writes the one hands the other on as the client sent it, and nothing says which of the two it writes.
 pub(super) fn address(request: &Request, trusted_proxies: &[IpNet]) -> Option<IpAddr> {
     let peer = request.remote_addr().as_socket_addr()?.ip();
     Some(behind_proxies(peer.to_canonical(), request.headers(), trusted_proxies))
@@ -88,10 +89,10 @@ fn behind_proxies(peer: IpAddr, headers: &HeaderMap, trusted_proxies: &[IpNet]) 
     }
     let mut client = peer;
     let headers = headers.get_all("x-forwarded-for");
-    let mut hops: Vec<&str> =
-        headers.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect();
+    // Hop by hop, and bytes: what a client has put in front must not spoil what a proxy has appended.
+    let mut hops: Vec<&[u8]> = headers.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).collect();
     while let Some(hop) = hops.pop() {
-        let Some(address) = hop_address(hop.trim()) else { break };
+        let Some(address) = str::from_utf8(hop).ok().and_then(|hop| hop_address(hop.trim())) else { break };
         client = address;
         if !trusted(&client) {
             break;
@@ -112,14 +113,20 @@ fn hop_address(hop: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use poem::http::HeaderValue;
+    use proptest::prelude::*;
 
     use super::*;
 
     fn from(peer: &str, forwarded: &[&str]) -> String {
+        let headers: Vec<_> = forwarded.iter().map(|value| ("x-forwarded-for", value.as_bytes())).collect();
+        with(peer, &headers)
+    }
+
+    fn with(peer: &str, named: &[(&'static str, &[u8])]) -> String {
         let peer: std::net::SocketAddr = peer.parse().unwrap();
         let mut headers = HeaderMap::new();
-        for value in forwarded {
-            headers.append("x-forwarded-for", HeaderValue::from_str(value).unwrap());
+        for (name, value) in named {
+            headers.append(*name, HeaderValue::from_bytes(value).unwrap());
         }
         behind_proxies(peer.ip().to_canonical(), &headers, &["10.0.0.0/8".parse().unwrap()]).to_string()
     }
@@ -134,6 +141,39 @@ mod tests {
         assert_eq!(from("10.0.0.1:9", &["no address"]), "10.0.0.1");
         assert_eq!(from("10.0.0.1:9", &[]), "10.0.0.1");
         assert_eq!(from("[::ffff:10.0.0.1]:9", &["203.0.113.7"]), "203.0.113.7");
+    }
+
+    #[test]
+    fn forwarded_is_not_read() {
+        let forwarded = ("forwarded", b"for=198.51.100.1;proto=https".as_slice());
+        assert_eq!(with("10.0.0.1:9", &[forwarded]), "10.0.0.1");
+        assert_eq!(with("10.0.0.1:9", &[forwarded, ("x-forwarded-for", b"203.0.113.7")]), "203.0.113.7");
+    }
+
+    /// What a client may put into a header.
+    fn anything() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop_oneof![Just(b','), Just(b'['), Just(b'"'), Just(b'\t'), 0x20..0x7f_u8, 0x80..=0xff_u8];
+        let address = prop_oneof!["10\\.0\\.0\\.[1-9]", "6\\.6\\.6\\.[1-9]", "\\[2001:db8::[1-9]\\]:[1-9]"];
+        prop_oneof![proptest::collection::vec(byte, 0..40), address.prop_map(String::into_bytes)]
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_a_client_sends_changes_who_it_is(
+            sent in proptest::collection::vec(anything(), 0..4),
+            in_one_line: bool,
+            others in proptest::collection::vec(1..255_u8, 0..3),
+        ) {
+            let mut lines = sent;
+            let appended = others.iter().fold("203.0.113.7".to_owned(), |hops, other| format!("{hops}, 10.0.0.{other}"));
+            match lines.last_mut().filter(|_| in_one_line) {
+                Some(last) => last.extend([b", ", appended.as_bytes()].concat()),
+                None => lines.push(appended.into_bytes()),
+            }
+            let named: Vec<_> = lines.iter().map(|line| ("x-forwarded-for", line.as_slice())).collect();
+            prop_assert_eq!(with("10.0.0.1:9", &named), "203.0.113.7");
+            prop_assert_eq!(with("192.0.2.1:9", &named), "192.0.2.1");
+        }
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl Reader {
         let legacy = self.take_shown(
             Setting::PasswordLegacy,
             Vec::new(),
-            |works| works.iter().map(|work| shown(*work)).collect::<Vec<_>>().join(","),
+            |works| works.iter().map(|work| shown_work(*work)).collect::<Vec<_>>().join(","),
             |text| items(text).map(legacy).collect::<Result<Vec<_>, _>>(),
         );
         let common_list =
@@ -156,7 +156,8 @@ fn legacy(text: &str) -> Result<Work, String> {
     }
 }
 
-fn shown(work: Work) -> String {
+/// The kind of hash that takes this much work, as it is written in the setting.
+pub(crate) fn shown_work(work: Work) -> String {
     match work {
         Work::Bcrypt { cost } => format!("bcrypt:{cost}"),
         Work::Argon2 { memory_kib, passes, lanes } => format!("argon2id:{memory_kib}:{passes}:{lanes}"),

@@ -1,11 +1,14 @@
 //! What the hashing threads do, read from the pool itself whenever somebody looks.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use auth_core::PasswordPool;
 use auth_core::password::{PoolStats, WaitStats};
+use auth_core::{PasswordPool, PasswordSchemes, Work};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
+
+use crate::config::shown_work;
 
 const QUEUED: (&str, &str) =
     ("auth_password_jobs_queued", "Passwords that wait to be hashed (registrations) or compared (logins)");
@@ -18,14 +21,20 @@ const BATCHES: (&str, &str) =
     ("auth_password_batches_total", "Turns of a hashing thread by how many hashes it computed at once");
 const WAIT: (&str, &str) = ("auth_password_wait_seconds", "How long password hashes waited that were started");
 
-/// The meters of a [`PasswordPool`].
+const LOGIN_WORK: (&str, &str) = (
+    "auth_password_login_work",
+    "What every login computes, by the dearest kind of hash that was met: rounds of bcrypt, KiB that Argon2 fills",
+);
+
+/// The meters of a [`PasswordPool`] and of what it computes.
 pub(super) struct PasswordMeters {
     pool: PasswordPool,
+    schemes: Arc<PasswordSchemes>,
     descriptions: Vec<Desc>,
 }
 
 impl PasswordMeters {
-    pub(super) fn new(pool: PasswordPool) -> prometheus::Result<Self> {
+    pub(super) fn new(pool: PasswordPool, schemes: Arc<PasswordSchemes>) -> prometheus::Result<Self> {
         let describe = |(name, help): (&str, &str), label: Option<&str>| {
             Desc::new(name.to_owned(), help.to_owned(), label.into_iter().map(str::to_owned).collect(), HashMap::new())
         };
@@ -35,8 +44,9 @@ impl PasswordMeters {
             describe(JOBS, Some("result"))?,
             describe(BATCHES, Some("width"))?,
             describe(WAIT, None)?,
+            describe(LOGIN_WORK, Some("level"))?,
         ];
-        Ok(Self { pool, descriptions })
+        Ok(Self { pool, schemes, descriptions })
     }
 }
 
@@ -46,15 +56,15 @@ impl Collector for PasswordMeters {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        families(&self.pool.stats())
+        families(&self.pool.stats(), &self.schemes.levels())
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "the text format has no other numbers")]
-fn families(stats: &PoolStats) -> Vec<MetricFamily> {
-    let gauge = |label: Option<(&str, &str)>, jobs: usize| {
+fn families(stats: &PoolStats, levels: &[Work]) -> Vec<MetricFamily> {
+    let gauge = |label: Option<(&str, &str)>, value: u64| {
         let mut gauge = Gauge::default();
-        gauge.set_value(jobs as f64);
+        gauge.set_value(value as f64);
         let mut metric = labelled(label);
         metric.set_gauge(gauge);
         metric
@@ -66,18 +76,20 @@ fn families(stats: &PoolStats) -> Vec<MetricFamily> {
         metric.set_counter(counter);
         metric
     };
-    let queued = [("hash", stats.hashes_queued), ("verify", stats.verifies_queued)];
+    let queued = [("hash", stats.hashes_queued as u64), ("verify", stats.verifies_queued as u64)];
     let results =
         [("completed", stats.completed), ("shed", stats.shed), ("abandoned", stats.abandoned), ("lost", stats.lost)];
     let widths = (1..).zip(stats.batches).map(|(width, total): (usize, _)| (width.to_string(), total));
+    let levels = levels.iter().map(|level| gauge(Some(("level", &shown_work(*level))), level.units()));
     let mut wait = Metric::default();
     wait.set_histogram(histogram(&stats.waits));
     vec![
         family(QUEUED, MetricType::GAUGE, queued.map(|(kind, jobs)| gauge(Some(("kind", kind)), jobs)).into()),
-        family(RUNNING, MetricType::GAUGE, vec![gauge(None, stats.running)]),
+        family(RUNNING, MetricType::GAUGE, vec![gauge(None, stats.running as u64)]),
         family(JOBS, MetricType::COUNTER, results.map(|(result, total)| counter("result", result, total)).into()),
         family(BATCHES, MetricType::COUNTER, widths.map(|(width, total)| counter("width", &width, total)).collect()),
         family(WAIT, MetricType::HISTOGRAM, vec![wait]),
+        family(LOGIN_WORK, MetricType::GAUGE, levels.collect()),
     ]
 }
 
@@ -135,7 +147,8 @@ mod tests {
         stats.waits.counts[WaitStats::BOUNDS.len()] = 1;
         stats.waits.sum = Duration::from_millis(7_500);
         let mut text = Vec::new();
-        TextEncoder::new().encode(&families(&stats), &mut text).unwrap();
+        let levels = [Work::Bcrypt { cost: 12 }, Work::Argon2 { memory_kib: 19_456, passes: 2, lanes: 1 }];
+        TextEncoder::new().encode(&families(&stats, &levels), &mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
         for line in [
             r#"auth_password_jobs_queued{kind="hash"} 1"#,
@@ -152,6 +165,8 @@ mod tests {
             r#"auth_password_wait_seconds_bucket{le="+Inf"} 4"#,
             "auth_password_wait_seconds_sum 7.5",
             "auth_password_wait_seconds_count 4",
+            r#"auth_password_login_work{level="bcrypt:12"} 4096"#,
+            r#"auth_password_login_work{level="argon2id:19456:2:1"} 38912"#,
         ] {
             assert!(text.lines().any(|got| got == line), "{line} is not in:\n{text}");
         }

@@ -10,4 +10,6 @@ mod program;
 mod settings;
 mod slow_clients;
 mod support;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod tour;

@@ -137,3 +137,25 @@ fn revocation(expires_at: OffsetDateTime) -> Revocation {
     let target = RevocationTarget::Token(TokenId::generate().unwrap());
     Revocation { target, expires_at, revoked_at: expires_at, reason: RevocationReason::Logout }
 }
+
+#[test]
+fn a_stored_hash_that_makes_logins_dearer_is_told_of_once() {
+    let folder = TempDir::new().unwrap();
+    let mut server = Server::start(&folder, &[("AUTH_BCRYPT_COST", "6")]);
+    let account = r#"{"email":"ada@example.com","username":"ada","password":"123456"}"#;
+    assert_eq!(server.call("POST", "/auth/register", None, account).0, 201);
+    assert_eq!(server.terminate().0.code(), Some(0));
+
+    let mut server = Server::start(&folder, &[("AUTH_BCRYPT_COST", "4")]);
+    let levels = |server: &Server| {
+        let (_, metrics) = server.call("GET", "/metrics", None, "");
+        metrics.lines().filter(|line| line.starts_with("auth_password_login_work")).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(levels(&server), r#"auth_password_login_work{level="bcrypt:4"} 16"#);
+    for _ in 0..2 {
+        assert_eq!(server.call("POST", "/auth/login", None, &account.replace(r#","username":"ada""#, "")).0, 200);
+    }
+    assert_eq!(levels(&server), r#"auth_password_login_work{level="bcrypt:6"} 64"#);
+    let (_, output) = server.terminate();
+    assert_eq!(output.matches("bcrypt:6").count(), 1, "{output}");
+}

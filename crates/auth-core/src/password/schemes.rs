@@ -1,5 +1,6 @@
 //! Several schemes and costs side by side, at one price for every login.
 
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{Batch, BatchKey, BatchResults, HashError, Password, PasswordHash, PasswordHasher, Pause, Verdict};
@@ -100,6 +101,7 @@ pub struct PasswordSchemes {
     schemes: Vec<Arc<dyn Scheme>>,
     /// For each function in play, the most work of a hash.
     levels: RwLock<Vec<Work>>,
+    tell: Option<Tell>,
     /// What is hashed where only the work counts.
     stand_in: Password,
 }
@@ -109,7 +111,7 @@ impl PasswordSchemes {
     #[must_use]
     pub fn new(scheme: impl Scheme + 'static) -> Self {
         let levels = RwLock::new(vec![scheme.configured()]);
-        Self { schemes: vec![Arc::new(scheme)], levels, stand_in: Password::stand_in() }
+        Self { schemes: vec![Arc::new(scheme)], levels, tell: None, stand_in: Password::stand_in() }
     }
 
     /// Reads hashes of this scheme as well. It adds to the price of a comparison from when the first one is met, or
@@ -124,6 +126,14 @@ impl PasswordSchemes {
     #[must_use]
     pub fn with_level(self, work: Work) -> Self {
         self.meet(work);
+        self
+    }
+
+    /// Has `tell` called with every level that is new from now on, once: somebody should know that each comparison costs
+    /// more than was configured.
+    #[must_use]
+    pub fn on_new_level(mut self, tell: impl Fn(Work) + Send + Sync + 'static) -> Self {
+        self.tell = Some(Tell(Box::new(tell)));
         self
     }
 
@@ -142,8 +152,12 @@ impl PasswordSchemes {
         let mut levels = self.levels.write().unwrap_or_else(PoisonError::into_inner);
         match levels.iter_mut().find(|level| level.same_function(work)) {
             Some(level) if level.units() < work.units() => *level = work,
-            Some(_) => {}
+            Some(_) => return,
             None => levels.push(work),
+        }
+        drop(levels);
+        if let Some(Tell(tell)) = &self.tell {
+            tell(work);
         }
     }
 
@@ -223,6 +237,15 @@ impl PasswordSchemes {
             }
         }
         results
+    }
+}
+
+/// Who is told of new levels.
+struct Tell(Box<dyn Fn(Work) + Send + Sync>);
+
+impl fmt::Debug for Tell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tell")
     }
 }
 

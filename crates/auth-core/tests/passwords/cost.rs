@@ -1,10 +1,11 @@
 //! What a login computes.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
-use auth_core::{LoginError, PasswordHasher as _, Work};
+use auth_core::{LoginError, PasswordHasher as _, PasswordSchemes, Work};
 
-use crate::tally::{Counts, bcrypt, password, totals};
+use crate::tally::{Counts, argon2, bcrypt, password, totals};
 use crate::world::{World, email, one_of_each};
 
 #[tokio::test]
@@ -51,6 +52,24 @@ async fn what_is_met_raises_the_price_of_every_login_after_it() {
     for name in ["nobody", "default", "other", "unusable"] {
         assert_eq!(totals(&world.cost(name, "wrong password").await), (1 << 7, 96 * 3), "{name}");
     }
+}
+
+#[test]
+fn each_new_level_is_told_of_once() {
+    let told = Arc::<Mutex<Vec<Work>>>::default();
+    let teller = Arc::clone(&told);
+    let schemes = PasswordSchemes::new(bcrypt(6))
+        .reading(argon2(64, 2))
+        .with_level(Work::Bcrypt { cost: 7 })
+        .on_new_level(move |level| teller.lock().unwrap().push(level));
+    let (dearer, other, more) = (bcrypt(8).decoy(), argon2(64, 2).decoy(), argon2(64, 3).decoy());
+    let met = [bcrypt(6).decoy(), bcrypt(7).decoy(), dearer, other, more];
+    let met = met.map(Result::unwrap);
+    for hash in met.iter().chain(&met) {
+        schemes.verify(&password("wrong password"), hash).unwrap();
+    }
+    let argon2 = |passes| Work::Argon2 { memory_kib: 64, passes, lanes: 1 };
+    assert_eq!(*told.lock().unwrap(), [Work::Bcrypt { cost: 8 }, argon2(2), argon2(3)]);
 }
 
 #[tokio::test]

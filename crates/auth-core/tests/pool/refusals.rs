@@ -68,6 +68,17 @@ fn the_time_to_come_back_counts_batches_and_not_jobs() {
 }
 
 #[test]
+fn the_time_to_come_back_follows_the_pace_of_the_last_batches() {
+    let rig = paced(&Layout { threads: 1, width: 1, queue: 2 }, Duration::from_secs(1));
+    // What has begun takes nine seconds, which counts for an eighth.
+    rig.clock.advance(Duration::from_secs(9));
+    let _third = rig.verify("third");
+    assert_eq!(rig.next(), ["third"]);
+    let _waiting = [rig.verify("a"), rig.verify("b")];
+    assert_eq!(retry_after(rig.verify("c")), Duration::from_secs(4), "two turns of two seconds");
+}
+
+#[test]
 fn a_backlog_longer_than_the_wait_is_refused_before_the_queue_is_full() {
     let rig = paced(&Layout { threads: 1, width: 1, queue: 64 }, Duration::from_secs(2));
     let _waiting = ["a", "b", "c"].map(|name| rig.verify(name));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use auth_core::blacklist::{LogIdentity, LogPage, Position, Purged, Standing};
 use auth_core::memory::MemoryStore;
-use auth_core::{Blacklist as _, Claims, Revocation, RevocationLog, StoreError, StoreErrorKind};
+use auth_core::{Blacklist as _, Claims, Clock as _, Revocation, RevocationLog, StoreError, StoreErrorKind};
 use time::OffsetDateTime;
 
 use crate::world::{FaultyLog, clock, logout, node, sync, token};
@@ -92,4 +92,27 @@ async fn an_entry_that_is_gone_without_a_purge_means_another_log() {
     let page = log.read_after(Position(0), 1).await.unwrap();
     log.replace(Arc::new(Fixed(LogPage { entries: Vec::new(), ..page })));
     assert!(node.sync_step().await.unwrap().reloading, "expired or not, it was not purged");
+}
+
+#[tokio::test]
+async fn another_log_is_told_by_its_identity_or_its_head_when_no_entry_is_left_to_compare() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    log.append(&[logout(&token(&clock)), logout(&token(&clock))]).await.unwrap();
+    clock.advance(Duration::from_secs(6 * 3600));
+    assert_eq!(log.purge(clock.now(), 100).await.unwrap(), 2);
+    let page = log.read_after(Position(0), 1).await.unwrap();
+    let (knows_one, knows_other) = (node(&log, &clock), node(&log, &clock));
+    sync(&knows_one).await;
+    sync(&knows_other).await;
+
+    let longer = Arc::new(MemoryStore::new().unwrap());
+    let revoked: Vec<_> = (0..3).map(|_| token(&clock)).collect();
+    longer.append(&revoked.iter().map(logout).collect::<Vec<_>>()).await.unwrap();
+    log.replace(longer);
+    assert!(knows_one.sync_step().await.unwrap().reloading, "another identity");
+    sync(&knows_one).await;
+    assert!(revoked.iter().all(|claims| knows_one.peek(claims) == Standing::Revoked));
+
+    log.replace(Arc::new(Fixed(LogPage { head: Position(1), entries: Vec::new(), ..page })));
+    assert!(knows_other.sync_step().await.unwrap().reloading, "a head that went backwards");
 }

@@ -94,6 +94,21 @@ async fn freshness_counts_from_before_the_read_was_sent_not_from_its_end() {
     assert!(node.is_fresh());
     clock.advance(Duration::from_nanos(1));
     assert!(!node.is_fresh());
+
+    *log.slow.lock().unwrap() = Some((Duration::from_millis(1_500), clock.clone()));
+    sync(&node).await;
+    assert_eq!(node.stats().age, Some(Duration::from_millis(1_500)), "what it read is as old as that");
+}
+
+#[tokio::test]
+async fn a_log_that_grows_as_fast_as_it_is_read_is_loaded_all_the_same() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let some = |count| (0..count).map(|_| logout(&token(&clock))).collect::<Vec<_>>();
+    log.append(&some(5)).await.unwrap();
+    let node = node(&log, &clock);
+    assert!(!node.sync_step().await.unwrap().complete);
+    log.append(&some(3)).await.unwrap();
+    assert!(node.sync_step().await.unwrap().complete, "it holds the five that were there when the round began");
 }
 
 #[tokio::test]

@@ -66,7 +66,37 @@ async fn a_writer_that_goes_away_takes_nobody_with_it() {
 }
 
 #[tokio::test]
-async fn a_failed_append_is_told_to_everybody_in_the_batch_and_to_nobody_after() {
+async fn a_batch_that_could_not_be_written_is_acknowledged_to_nobody() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let node = Arc::new(node(&log, &clock));
+    let gate = Arc::new(Notify::new());
+    *log.hold.lock().unwrap() = Some(gate.clone());
+    let tokens: Vec<_> = (0..8).map(|_| token(&clock)).collect();
+    let tasks: Vec<_> = tokens
+        .iter()
+        .map(|claims| {
+            let (node, revocation) = (node.clone(), logout(claims));
+            tokio::spawn(async move { node.revoke(revocation).await })
+        })
+        .collect();
+    while log.appends.load(Ordering::SeqCst) < 1 {
+        tokio::task::yield_now().await;
+    }
+    // The first one writes, and the others wait to be written together.
+    *log.hold.lock().unwrap() = None;
+    log.set_down(true);
+    gate.notify_one();
+    for task in tasks {
+        assert_eq!(task.await.unwrap().unwrap_err().kind(), StoreErrorKind::Unavailable);
+    }
+    assert_eq!(log.appends.load(Ordering::SeqCst), 2);
+    log.set_down(false);
+    sync(&node).await;
+    assert!(tokens.iter().all(|claims| node.peek(claims) == Standing::Good));
+}
+
+#[tokio::test]
+async fn a_failed_append_is_told_to_who_asked_for_it_and_to_nobody_after() {
     let (log, clock) = (FaultyLog::new(), clock());
     let node = node(&log, &clock);
     log.set_down(true);

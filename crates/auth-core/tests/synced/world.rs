@@ -25,6 +25,8 @@ pub(crate) struct FaultyLog {
     pub(crate) appends: AtomicU64,
     pub(crate) look_ups: AtomicU64,
     pub(crate) hold: Mutex<Option<Arc<Notify>>>,
+    /// How long a read takes, and by which clock.
+    pub(crate) slow: Mutex<Option<(Duration, Arc<ManualClock>)>>,
     pub(crate) corrupt_after: AtomicU64,
 }
 
@@ -36,6 +38,7 @@ impl FaultyLog {
             appends: AtomicU64::new(0),
             look_ups: AtomicU64::new(0),
             hold: Mutex::new(None),
+            slow: Mutex::new(None),
             corrupt_after: AtomicU64::new(u64::MAX),
         })
     }
@@ -70,6 +73,9 @@ impl RevocationLog for FaultyLog {
 
     async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
         let page = self.inner()?.read_after(after, limit).await?;
+        if let Some((takes, clock)) = &*self.slow.lock().unwrap() {
+            clock.advance(*takes);
+        }
         if page.entries.iter().any(|entry| entry.0.0 > self.corrupt_after.load(Ordering::SeqCst)) {
             return Err(StoreError::corrupt("an entry makes no sense"));
         }

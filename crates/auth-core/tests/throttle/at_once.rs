@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use auth_core::ManualClock;
+use async_trait::async_trait;
 use auth_core::memory::MemoryStore;
-use auth_core::throttle::MemoryAttempts;
+use auth_core::throttle::{AttemptKey, AttemptStore, Change, Counter, MemoryAttempts};
+use auth_core::{ManualClock, PoolOptions, StoreError};
+use futures_util::future::join_all;
 use time::OffsetDateTime;
 
 use crate::world::{Answer, HOME, OpenHasher, World, elsewhere, login, node};
@@ -31,6 +33,36 @@ async fn a_thousand_guesses_at_once_do_not_slip_through_before_the_first_has_fai
     }
 }
 
+/// Whoever reads waits until everybody has read.
+#[derive(Debug, Default)]
+struct SlowAttempts(MemoryAttempts);
+
+#[async_trait]
+impl AttemptStore for SlowAttempts {
+    async fn read(&self, keys: &[AttemptKey]) -> Result<Vec<Counter>, StoreError> {
+        let counters = self.0.read(keys).await;
+        tokio::task::yield_now().await;
+        counters
+    }
+    async fn update(&self, keys: &[AttemptKey], change: Change) -> Result<Vec<Counter>, StoreError> {
+        self.0.update(keys, change).await
+    }
+    async fn purge(&self, now: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
+        self.0.purge(now, limit).await
+    }
+}
+
+#[tokio::test]
+async fn guesses_that_all_saw_no_guess_before_them_are_judged_when_they_are_counted() {
+    let world = World::over(Arc::new(SlowAttempts::default()));
+    let answers = join_all((0..30).map(|_| world.guess("ada", HOME))).await;
+    let wrong = answers.iter().filter(|answer| **answer == Answer::Wrong).count();
+    assert_eq!((wrong, world.hashes()), (10, 10));
+    let second = Duration::from_secs(1);
+    assert!(answers[10..].iter().all(|answer| *answer == Answer::Wait(second)), "{answers:?}");
+    assert_eq!(world.guess("ada", HOME).await, Answer::Wait(second), "what was refused counts for nothing");
+}
+
 #[tokio::test]
 async fn a_guess_whose_caller_goes_away_stays_counted() {
     let world = World::new();
@@ -49,7 +81,7 @@ async fn counters_are_shared_by_nodes_and_outlive_a_restart() {
     let (users, attempts) = (Arc::new(MemoryStore::new().unwrap()), Arc::new(MemoryAttempts::default()));
     for number in 0..12 {
         // Each node is started for one guess.
-        let (auth, _) = node(&users, attempts.clone(), &clock, &hasher);
+        let (auth, _) = node(&users, attempts.clone(), &clock, &hasher, PoolOptions::default());
         let answer = login(&auth.for_client(HOME), "ada", "a wrong password").await;
         assert_eq!(answer == Answer::Wrong, number < 10, "guess {number}: {answer:?}");
     }

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use auth_core::memory::MemoryStore;
 use auth_core::throttle::{AttemptKey, AttemptStore, Change, Counter, MemoryAttempts};
-use auth_core::{Clock, RegisterError, StoreError};
+use auth_core::{Clock, PoolOptions, RegisterError, StoreError};
 use time::OffsetDateTime;
 
-use crate::world::{Answer, HOME, HOUR, RIGHT, World, elsewhere};
+use crate::world::{Answer, HOME, HOUR, RIGHT, World, elsewhere, login, node};
 
 /// A store that does not answer, or answers with nonsense.
 #[derive(Debug)]
@@ -65,6 +66,25 @@ async fn a_right_password_lets_in_even_if_that_cannot_be_noted() {
     world.register("ada", HOME).await.unwrap();
     assert_eq!(world.login("ada", RIGHT, HOME).await, Answer::In);
     assert_eq!(world.throttle.stats().failures, 1);
+}
+
+#[tokio::test]
+async fn a_guess_that_was_never_compared_counts_for_nothing() {
+    let attempts = Arc::new(MemoryAttempts::default());
+    let world = World::over(attempts.clone());
+    let mut no_room = PoolOptions::default();
+    no_room.queue = 0;
+    let users = Arc::new(MemoryStore::new().unwrap());
+    let (overloaded, _) = node(&users, attempts, &world.clock, &world.hasher, no_room);
+    for number in 0..400 {
+        for from in [HOME, elsewhere(number)] {
+            assert_eq!(login(&overloaded.for_client(from), "ada", RIGHT).await, Answer::Overloaded);
+        }
+    }
+    for _ in 0..10 {
+        assert_eq!(world.guess("ada", HOME).await, Answer::Wrong);
+    }
+    assert!(matches!(world.guess("ada", HOME).await, Answer::Wait(_)));
 }
 
 #[tokio::test]

@@ -74,6 +74,21 @@ async fn an_attacker_with_a_thousand_networks_gets_sixty_tries_an_hour_and_the_o
 }
 
 #[tokio::test]
+async fn a_network_is_known_for_thirty_days_after_a_login_and_no_longer() {
+    let day = Duration::from_secs(24 * 3_600);
+    let world = World::new();
+    world.register("ada", HOME).await.unwrap();
+    for (passed, gets_in) in [((30 * day).saturating_sub(Duration::from_secs(1)), true), (30 * day, false)] {
+        world.clock.advance(passed);
+        for number in 0..40 {
+            world.guess("ada", elsewhere(number)).await;
+        }
+        assert!(matches!(world.login("ada", RIGHT, elsewhere(99)).await, Answer::Wait(_)), "strangers used theirs up");
+        assert_eq!(world.login("ada", RIGHT, HOME).await == Answer::In, gets_in, "after {passed:?}");
+    }
+}
+
+#[tokio::test]
 async fn one_network_that_tries_many_accounts_is_stopped_and_those_who_live_there_are_not() {
     let world = World::new();
     world.register("ada", HOME).await.unwrap();

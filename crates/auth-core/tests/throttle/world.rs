@@ -53,6 +53,7 @@ pub(crate) enum Answer {
     In,
     Wrong,
     Wait(Duration),
+    Overloaded,
     Unavailable,
 }
 
@@ -73,7 +74,7 @@ impl World {
         let hasher =
             Arc::new(OpenHasher { clock: clock.clone(), wrong: Mutex::default(), all: AtomicUsize::default() });
         let users = Arc::new(MemoryStore::new().unwrap());
-        let (auth, throttle) = node(&users, attempts, &clock, &hasher);
+        let (auth, throttle) = node(&users, attempts, &clock, &hasher, PoolOptions::default());
         Self { auth, throttle, clock, hasher }
     }
 
@@ -111,9 +112,9 @@ pub(crate) fn node(
     attempts: Arc<dyn AttemptStore>,
     clock: &Arc<ManualClock>,
     hasher: &Arc<OpenHasher>,
+    mut options: PoolOptions,
 ) -> (AuthService, Arc<Throttle>) {
     let throttle = Arc::new(Throttle::new(attempts, &ThrottleLimits::default(), clock.clone()).unwrap());
-    let mut options = PoolOptions::default();
     options.clock = clock.clone();
     let auth = AuthService::builder()
         .users(users.clone())
@@ -137,6 +138,7 @@ pub(crate) async fn login(auth: &AuthService, name: &str, password: &str) -> Ans
         Ok(_) => Answer::In,
         Err(LoginError::InvalidCredentials) => Answer::Wrong,
         Err(LoginError::TooManyAttempts { retry_after }) => Answer::Wait(retry_after),
+        Err(LoginError::Overloaded { .. }) => Answer::Overloaded,
         Err(LoginError::Uncounted(_)) => Answer::Unavailable,
         Err(error) => panic!("{error:?}"),
     }

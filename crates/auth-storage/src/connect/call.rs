@@ -33,6 +33,16 @@ impl Database {
         T: Send + 'static,
         F: Future<Output = Result<T, Trouble>> + Send + 'static,
     {
+        self.is_in_place()?;
+        self.call(work).await
+    }
+
+    /// Runs a call, also where the database file is not in its place any more.
+    pub(super) async fn call<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Trouble>> + Send + 'static,
+    {
         let distrust = Arc::clone(&self.distrust);
         let limit = self.call_timeout * PATIENCE;
         let call = tokio::spawn(async move {

@@ -5,17 +5,21 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use sea_orm::sqlx::ConnectOptions as _;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sea_orm::sqlx::{self, ConnectOptions as _};
 use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
 
+use super::place::Place;
 use super::{ConnectError, ConnectOptions};
 
 /// One writes at a time and readers do not wait for it; each connection is a thread, so few are enough.
 const DEFAULT_CONNECTIONS: u32 = 4;
 
-pub(super) async fn open(url: &str, options: &ConnectOptions) -> Result<DatabaseConnection, ConnectError> {
-    let place = Place::of_url(url);
+/// Opens the database; with it comes the place of its file, if it has one.
+pub(super) async fn open(
+    url: &str,
+    options: &ConnectOptions,
+) -> Result<(DatabaseConnection, Option<Place>), ConnectError> {
     // Only the names of options are unknown here; a path or password is not repeated.
     let mut sqlite: SqliteConnectOptions =
         url.parse().map_err(|_| ConnectError::InvalidUrl("an option is unknown or the path is no UTF-8"))?;
@@ -27,28 +31,36 @@ pub(super) async fn open(url: &str, options: &ConnectOptions) -> Result<Database
         .busy_timeout(busy_timeout(options))
         .disable_statement_logging();
     let mut pool = SqlitePoolOptions::new().acquire_timeout(options.acquire_timeout);
-    match place {
+    let mut place = None;
+    match Target::of_url(url) {
         // Every further connection would be an empty database of its own, and the last one to go takes the data along.
-        Place::Memory => {
+        Target::Memory => {
             pool = pool.max_connections(1).idle_timeout(None).max_lifetime(None).test_before_acquire(false);
         }
-        Place::File { writable } => {
+        Target::File { writable } => {
             if sqlite.get_filename().as_os_str().is_empty() {
                 return Err(ConnectError::InvalidUrl("it names no file"));
             }
             if writable {
                 create_private(sqlite.get_filename()).map_err(ConnectError::File)?;
             }
+            let opened = Place::of(sqlite.get_filename());
+            place = Some(opened.clone());
             pool = pool
                 .max_connections(options.max_connections.unwrap_or(DEFAULT_CONNECTIONS).max(1))
-                .test_before_acquire(false);
+                .test_before_acquire(false)
+                // The first one says which file it is. One that is made in the moment of a replacement is to another.
+                .after_connect(move |_, _| {
+                    let checked = opened.check().map_err(|error| sqlx::Error::Io(std::io::Error::other(error)));
+                    Box::pin(async move { checked })
+                });
         }
     }
     let pool = pool.connect_with(sqlite).await.map_err(|error| match error {
-        sea_orm::sqlx::Error::PoolTimedOut => ConnectError::TimedOut(options.acquire_timeout),
+        sqlx::Error::PoolTimedOut => ConnectError::TimedOut(options.acquire_timeout),
         error => ConnectError::Unreachable(error),
     })?;
-    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+    Ok((SqlxSqliteConnector::from_sqlx_sqlite_pool(pool), place))
 }
 
 /// Shorter than the whole call, so that "busy" is what the caller hears and not "timed out".
@@ -56,12 +68,12 @@ fn busy_timeout(options: &ConnectOptions) -> Duration {
     options.call_timeout * 4 / 5
 }
 
-enum Place {
+enum Target {
     Memory,
     File { writable: bool },
 }
 
-impl Place {
+impl Target {
     fn of_url(url: &str) -> Self {
         let rest = url.trim_start_matches("sqlite:").trim_start_matches("//");
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));

@@ -5,5 +5,7 @@
 mod conformance;
 mod connecting;
 mod log;
+#[cfg(unix)]
+mod replaced;
 mod support;
 mod users;
