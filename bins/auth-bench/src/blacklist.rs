@@ -40,6 +40,18 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
         let rounds = options.pick(7, 1);
         let hit = look_ups(&index, &known, Standing::Revoked, rounds, now)?;
         let miss = look_ups(&index, &strangers, Standing::Good, rounds, now)?;
+        if entries >= 1_000_000 {
+            report.at_most(format!("bytes an entry at {entries}"), 24.0, Figure::once(bytes, "B"));
+        }
+        if entries == 10_000_000 {
+            report.at_most("a look-up that finds nothing, at 10 M revoked, in ns", 100.0, Figure::of(&miss, "ns"));
+            report.at_most("a look-up that finds, at 10 M revoked, in ns", 100.0, Figure::of(&hit, "ns"));
+            let floor = chased(index.stats().bytes, rounds);
+            report.row(
+                "one read at random of as much memory, each after the last",
+                vec![("hit", Figure::of(&floor, "ns"))],
+            );
+        }
         let half = now + Duration::from_secs(15 * 3_600);
         let ((), forgetting) = timed(|| index.forget(half));
         report.row(
@@ -68,6 +80,10 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
             let entries = options.pick(1_000_000, 1_000);
             let loaded = stores::with(options, kind, async |stores| load(&stores, entries).await).await?;
             if let Some((database, took)) = loaded {
+                if kind == Kind::Sqlite {
+                    let seconds = Figure::once(took.as_secs_f64(), "s");
+                    report.at_most("loading a million from SQLite at a start, in seconds", 5.0, seconds);
+                }
                 let what = format!("loading {entries} from {database} at a start");
                 report.row(what, vec![("loading", Figure::once(took.as_secs_f64(), "s"))]);
             }
@@ -109,6 +125,29 @@ fn look_ups(
         return Err("a look-up was wrong".into());
     }
     Ok(samples)
+}
+
+/// Nanoseconds a read of a cache line somewhere in so much memory, of two threads, where each line says which is next: no
+/// look-up whose answer is waited for can be quicker than what it has to read.
+fn chased(bytes: usize, rounds: usize) -> Vec<f64> {
+    const STRIDE: usize = 0x9E37_79B1;
+    let lines = (bytes / size_of::<[usize; 8]>()).next_power_of_two();
+    // A full circle: the stride is one more than a multiple of four, what is added is odd.
+    let next: Vec<[usize; 8]> = (0..lines).map(|line| [(line.wrapping_mul(STRIDE) + 0x5851_F42D) % lines; 8]).collect();
+    let reader = |start: usize| {
+        let round = |round: usize| {
+            let ((), took) = timed(|| {
+                let end = (0..LOOK_UPS).fold(start + round, |line, _| next[line % lines][0]);
+                std::hint::black_box(end);
+            });
+            took.as_secs_f64() * 1e9 / count(LOOK_UPS)
+        };
+        (0..rounds).map(round).collect::<Vec<f64>>()
+    };
+    thread::scope(|scope| {
+        let readers = [scope.spawn(|| reader(0)), scope.spawn(|| reader(lines / 2))];
+        readers.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+    })
 }
 
 /// The claims of the token that was revoked.
