@@ -58,15 +58,19 @@ async fn reads(options: &Options, stores: &Stores, users: [usize; 3]) -> Result<
     let mut all = Vec::new();
     let mut there = 0;
     for many in users {
-        stores
-            .execute(&format!(
-                "INSERT INTO users (id, email, email_key, username, username_key, password_hash, admin, \
-                 token_generation, disabled_at, registered_on) \
-                 SELECT md5(n::text)::uuid, n || '@example.org', n || '@example.org', 'u' || n, 'u' || n, \
-                 '$2b$12$' || substr(md5(n::text) || md5(n::text), 1, 53), false, 0, NULL, 0 \
-                 FROM generate_series({there}, {many} - 1) AS n"
-            ))
-            .await?;
+        // No more at once than the server lets a statement take time for.
+        for begin in (there..many).step_by(50_000) {
+            let end = many.min(begin + 50_000);
+            stores
+                .execute(&format!(
+                    "INSERT INTO users (id, email, email_key, username, username_key, password_hash, admin, \
+                     token_generation, disabled_at, registered_on) \
+                     SELECT md5(n::text)::uuid, n || '@example.org', n || '@example.org', 'u' || n, 'u' || n, \
+                     '$2b$12$' || substr(md5(n::text) || md5(n::text), 1, 53), false, 0, NULL, 0 \
+                     FROM generate_series({begin}, {end} - 1) AS n"
+                ))
+                .await?;
+        }
         stores.execute("ANALYZE users").await?;
         there = many;
         let mut samples = Vec::new();

@@ -203,7 +203,7 @@ pub trait PasswordHasher: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Does several jobs of one [`BatchKey`]. Each has the result that [`hash`](PasswordHasher::hash) or
+    /// Does one job, or several of one [`BatchKey`]. Each has the result that [`hash`](PasswordHasher::hash) or
     /// [`verify`](PasswordHasher::verify) would have given it, whatever the others are; one that fails takes no other
     /// with it. The default does one after the other.
     fn run_batch(&self, jobs: Batch<'_>) -> BatchResults {

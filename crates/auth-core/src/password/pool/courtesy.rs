@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_micros(150);
 
 /// Of the time since it began, the part that a batch may spend waiting for its core back, as a divisor. Once that is
 /// used up it offers no more until it has caught up: whoever saturates the cores with requests must not stop logins.
-const WAITING: u32 = 4;
+const WAITING: u32 = 6;
 
 /// What one batch has given away so far.
 pub(super) struct Courtesy<'a> {
