@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use auth_core::blacklist::{LogIdentity, LogPage, Position, Purged, RevocationTarget};
 use auth_core::{Claims, Revocation, RevocationLog, StoreError};
-use sea_orm::sea_query::{Expr, ExprTrait as _, IntoTableRef as _, Query, SelectStatement, TableRef};
+use sea_orm::sea_query::{Expr, ExprTrait as _, IntoTableRef as _, Order, Query, SelectStatement, TableRef};
 use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait as _, DatabaseTransaction, DeleteMany, EntityTrait as _,
     FromQueryResult, JoinType, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait, Select, UpdateMany,
@@ -233,29 +233,42 @@ fn targets(batch: &[Revocation]) -> Condition {
 }
 
 /// The head, and beside it at most `limit` entries after `after` (one where `limit` is 0).
+///
+/// The entries are limited before they are joined: PostgreSQL would read all that come after to sort them, at every page.
 fn page_query(after: Position, limit: u32) -> Select<blacklist_head::Entity> {
     use blacklist::Column;
+    const PAGE: &str = "page";
     let after = i64::try_from(after.0).unwrap_or(i64::MAX);
-    let entry = |column: Column| Expr::col((blacklist::Entity, column));
-    let head = Expr::col((blacklist_head::Entity, blacklist_head::Column::Position));
-    let up_to_the_head = Condition::all().add(entry(Column::Position).gt(after)).add(entry(Column::Position).lte(head));
+    let columns = [
+        Column::Position,
+        Column::TokenId,
+        Column::UserId,
+        Column::Generation,
+        Column::ExpiresAt,
+        Column::RevokedAt,
+        Column::Reason,
+    ];
+    let entries = Query::select()
+        .columns(columns)
+        .from(blacklist::Entity)
+        .and_where(Expr::col(Column::Position).gt(after))
+        .order_by(Column::Position, Order::Asc)
+        .limit(u64::from(cmp::max(limit, 1)))
+        .take();
     let mut page = blacklist_head::Entity::find_by_id(blacklist_head::ID)
         .select_only()
         .column(blacklist_head::Column::LogId)
         .column_as(blacklist_head::Column::Position, "head")
-        .columns([blacklist_head::Column::PurgedTokens, blacklist_head::Column::PurgedUsers])
-        .columns([
-            Column::Position,
-            Column::TokenId,
-            Column::UserId,
-            Column::Generation,
-            Column::ExpiresAt,
-            Column::RevokedAt,
-            Column::Reason,
-        ])
-        .order_by_asc(Column::Position)
-        .limit(u64::from(cmp::max(limit, 1)));
-    QueryTrait::query(&mut page).join(JoinType::LeftJoin, blacklist::Entity, up_to_the_head);
+        .columns([blacklist_head::Column::PurgedTokens, blacklist_head::Column::PurgedUsers]);
+    let query = QueryTrait::query(&mut page);
+    for column in columns {
+        query.expr_as(Expr::col((PAGE, column)), column);
+    }
+    let head = Expr::col((blacklist_head::Entity, blacklist_head::Column::Position));
+    let up_to_the_head = Expr::col((PAGE, Column::Position)).lte(head);
+    query
+        .join_subquery(JoinType::LeftJoin, entries, PAGE, up_to_the_head)
+        .order_by((PAGE, Column::Position), Order::Asc);
     page
 }
 
