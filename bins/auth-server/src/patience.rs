@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ pub(crate) struct Patient<S> {
     limit: Duration,
     /// Set while a write waits.
     deadline: Option<Pin<Box<Sleep>>>,
+    waits: Arc<AtomicBool>,
     opening: Option<Opening>,
 }
 
@@ -32,11 +35,17 @@ struct Opening {
 impl<S> Patient<S> {
     pub(crate) fn new(stream: S, limit: Duration) -> Self {
         let opening = Opening { deadline: Box::pin(tokio::time::sleep(limit)), read: 0 };
-        Self { stream, limit, deadline: None, opening: Some(opening) }
+        Self { stream, limit, deadline: None, waits: Arc::default(), opening: Some(opening) }
+    }
+
+    /// Whether a write waits for the client.
+    pub(crate) fn waits(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.waits)
     }
 
     fn bounded<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         self.opening = None;
+        self.waits.store(outcome.is_pending(), Ordering::Release);
         if outcome.is_ready() {
             self.deadline = None;
             return outcome;

@@ -9,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http_body_util::combinators::BoxBody;
@@ -31,6 +32,10 @@ const MAX_CONNECTIONS: usize = 4_096;
 /// How long the head of a request may take, the wait for it on an idle connection included.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How long a connection may stay open without a request; found out no later than after twice that. HTTP/1 has the limit on
+/// the head as well; HTTP/2 has none, and a client that answers pings could hold all connections for ever.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// The largest head of a request, in bytes.
 const MAX_HEAD_BYTES: u32 = 32 * 1024;
 
@@ -45,6 +50,7 @@ pub struct Server<E> {
     listener: TcpListener,
     address: SocketAddr,
     endpoint: Arc<E>,
+    idle_timeout: Duration,
 }
 
 impl<E: Endpoint<Output = Response> + 'static> Server<E> {
@@ -56,7 +62,7 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
     pub async fn bind(address: SocketAddr, endpoint: E) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, endpoint: Arc::new(endpoint) })
+        Ok(Self { listener, address, endpoint: Arc::new(endpoint), idle_timeout: IDLE_TIMEOUT })
     }
 
     /// The address it listens on, with the real port.
@@ -89,19 +95,75 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
             };
             let endpoint = Arc::clone(&self.endpoint);
             let local = self.address;
-            let service = service_fn(move |request| answer(Arc::clone(&endpoint), request, local, peer));
-            let io = TokioIo::new(Patient::new(stream, WRITE_TIMEOUT));
+            let requests = Arc::new(Requests::default());
+            let (counted, idle_timeout) = (Arc::clone(&requests), self.idle_timeout);
+            let service = service_fn(move |request| {
+                let under_way = UnderWay::begin(&counted);
+                let answer = answer(Arc::clone(&endpoint), request, local, peer);
+                async move {
+                    let answer = answer.await;
+                    drop(under_way);
+                    answer
+                }
+            });
+            let stream = Patient::new(stream, WRITE_TIMEOUT);
+            let (answer_waits, io) = (stream.waits(), TokioIo::new(stream));
             let connection = graceful.watch(http.serve_connection(io, service).into_owned());
             tokio::spawn(async move {
-                // An error here is the client's: it went away, was too slow, or spoke no HTTP.
-                if let Err(error) = connection.await {
-                    tracing::debug!(%peer, error, "a connection ended early");
+                tokio::select! {
+                    // An error here is the client's: it went away, was too slow, or spoke no HTTP.
+                    ended = connection => if let Err(error) = ended {
+                        tracing::debug!(%peer, error, "a connection ended early");
+                    },
+                    () = requests.cease(&answer_waits, idle_timeout) => tracing::debug!(%peer, "an idle connection was closed"),
                 }
                 drop(permit);
             });
         }
         drop(self.listener);
         tokio::time::timeout(grace, graceful.shutdown()).await.is_ok()
+    }
+}
+
+/// The requests of one connection.
+#[derive(Default)]
+struct Requests {
+    begun: AtomicUsize,
+    under_way: AtomicUsize,
+}
+
+impl Requests {
+    /// Returns once there was none for so long, and no answer that waits to be taken. Looks now and then, so that a request
+    /// costs no timer.
+    async fn cease(&self, answer_waits: &AtomicBool, idle_timeout: Duration) {
+        let mut before = None;
+        loop {
+            let begun = self.begun.load(Ordering::Acquire);
+            let busy = self.under_way.load(Ordering::Acquire) > 0 || answer_waits.load(Ordering::Acquire);
+            let idle = (!busy).then_some(begun);
+            if idle.is_some() && idle == before {
+                return;
+            }
+            before = idle;
+            tokio::time::sleep(idle_timeout).await;
+        }
+    }
+}
+
+/// One of them, until it is dropped.
+struct UnderWay(Arc<Requests>);
+
+impl UnderWay {
+    fn begin(requests: &Arc<Requests>) -> Self {
+        requests.under_way.fetch_add(1, Ordering::AcqRel);
+        requests.begun.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(requests))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -143,4 +205,62 @@ async fn answer<E: Endpoint<Output = Response>>(
     let addresses = (LocalAddr(Addr::SocketAddr(local)), RemoteAddr(Addr::SocketAddr(peer)));
     let request = Request::from((request, addresses.0, addresses.1, Scheme::HTTP));
     Ok(endpoint.get_response(request).await.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::EndpointExt as _;
+    use poem::endpoint::make;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(20);
+
+    /// A server whose answers wait to be let go, and that has little patience with idle connections.
+    async fn start(go_on: Arc<Notify>) -> SocketAddr {
+        let endpoint = make(move |_| {
+            let go_on = Arc::clone(&go_on);
+            async move { go_on.notified().await }
+        });
+        let mut server = Server::bind("127.0.0.1:0".parse().unwrap(), endpoint.map_to_response()).await.unwrap();
+        server.idle_timeout = SHORT;
+        let address = server.address();
+        tokio::spawn(server.run(std::future::pending(), SHORT));
+        address
+    }
+
+    /// Reads to the end that the server makes.
+    async fn is_closed(stream: &mut TcpStream) -> Vec<u8> {
+        let mut all = Vec::new();
+        tokio::time::timeout(HEAD_TIMEOUT / 2, stream.read_to_end(&mut all)).await.expect("it is closed").unwrap();
+        all
+    }
+
+    #[tokio::test]
+    async fn an_idle_connection_is_closed_and_one_with_a_request_under_way_is_not() {
+        let go_on = Arc::new(Notify::new());
+        let address = start(Arc::clone(&go_on)).await;
+        let mut busy = TcpStream::connect(address).await.unwrap();
+        busy.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        for _ in 0..3 {
+            let mut idle = TcpStream::connect(address).await.unwrap();
+            // The preface of HTTP/2, empty settings and the acknowledgement of the server's.
+            idle.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\0\x04\x01\0\0\0\0")
+                .await
+                .unwrap();
+            is_closed(&mut idle).await;
+        }
+        go_on.notify_one();
+        assert!(is_closed(&mut busy).await.starts_with(b"HTTP/1.1 200 OK"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_waits_to_be_taken_is_no_idleness() {
+        let (requests, waits) = (Requests::default(), AtomicBool::new(true));
+        assert!(tokio::time::timeout(SHORT * 9, requests.cease(&waits, SHORT)).await.is_err());
+        waits.store(false, Ordering::Release);
+        assert!(tokio::time::timeout(SHORT * 9, requests.cease(&waits, SHORT)).await.is_ok());
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::PathBuf;
 
 use super::settings::{CONFIG_VARIABLE, Setting, TEST_PREFIX, file_key, known_variables, nearest};
@@ -175,7 +177,7 @@ impl Layers {
                     return None;
                 }
                 (Some(value), _, _) => return Some((value, origin)),
-                (None, Some(path), Some(pointer)) => match std::fs::read_to_string(&path) {
+                (None, Some(path), Some(pointer)) => match text_of(&path) {
                     Ok(text) => {
                         let value = text.strip_suffix('\n').unwrap_or(&text);
                         return Some((value.strip_suffix('\r').unwrap_or(value).to_owned(), origin));
@@ -190,4 +192,18 @@ impl Layers {
         }
         None
     }
+}
+
+/// The largest file with the value of one setting, in bytes.
+const MAX_VALUE_FILE: u64 = 64 * 1024;
+
+/// The text of a file that holds the value of one setting.
+fn text_of(path: &str) -> io::Result<String> {
+    let mut text = String::new();
+    let mut file = File::open(path)?.take(MAX_VALUE_FILE + 1);
+    file.read_to_string(&mut text)?;
+    if file.limit() == 0 {
+        return Err(io::Error::other(format!("it is larger than {MAX_VALUE_FILE} bytes")));
+    }
+    Ok(text)
 }

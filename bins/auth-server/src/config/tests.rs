@@ -222,6 +222,9 @@ fn a_secret_may_be_in_a_file_but_not_in_two_places() {
     assert!(both.contains("AUTH_TOKEN_SECRET or AUTH_TOKEN_SECRET_FILE"), "{both}");
     let missing = load(&[("AUTH_DATABASE_URL_FILE", "/does/not/exist")]).unwrap_err();
     assert_eq!(variables(&missing), ["AUTH_DATABASE_URL_FILE"]);
+    std::fs::write(path, "x".repeat(64 * 1024 + 1)).unwrap();
+    let endless = load(&[("AUTH_TOKEN_SECRET_FILE", path)]).unwrap_err().to_string();
+    assert!(endless.contains("AUTH_TOKEN_SECRET_FILE") && endless.contains("larger than 65536 bytes"), "{endless}");
     let key_and_secret = load(&[("AUTH_TOKEN_SECRET", STRONG), ("AUTH_TOKEN_PRIVATE_KEY_FILE", path)]).unwrap_err();
     assert!(key_and_secret.to_string().contains("AUTH_TOKEN_PRIVATE_KEY_FILE"));
 }
