@@ -11,7 +11,7 @@ use auth_core::{MAX_TOKEN_LIFE, SigningKey, VerifyingKey};
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
-use super::sources::Layers;
+use super::sources::{Layers, bytes_of};
 use super::{Config, DatabaseUrl, LogFormat, Origin, Problem, Problems, Profile, Secret, Setting, Shown};
 use super::{SigningSource, Sources, duration};
 
@@ -290,7 +290,7 @@ impl Reader {
     }
 
     fn file(&mut self, setting: Setting, path: &str) -> Option<Secret> {
-        match std::fs::read(path) {
+        match bytes_of(path) {
             Ok(bytes) => Some(Secret::new(bytes)),
             Err(error) => {
                 self.problem(setting, format!("cannot read {path}: {error}"));

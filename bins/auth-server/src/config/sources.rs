@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::settings::{CONFIG_VARIABLE, Setting, TEST_PREFIX, file_key, known_variables, nearest};
 use super::{Problem, Problems};
@@ -58,8 +58,8 @@ impl fmt::Debug for Sources {
     }
 }
 
-fn read_file(path: &std::path::Path, problems: &mut Problems) -> BTreeMap<String, String> {
-    let text = match std::fs::read_to_string(path) {
+fn read_file(path: &Path, problems: &mut Problems) -> BTreeMap<String, String> {
+    let text = match text_of(path) {
         Ok(text) => text,
         Err(error) => {
             problems.push(Problem::new(CONFIG_VARIABLE, format!("cannot read {}: {error}", path.display())));
@@ -194,16 +194,20 @@ impl Layers {
     }
 }
 
-/// The largest file with the value of one setting, in bytes.
-const MAX_VALUE_FILE: u64 = 64 * 1024;
+/// The largest file that a setting may name, in bytes.
+const MAX_FILE: u64 = 64 * 1024;
 
-/// The text of a file that holds the value of one setting.
-fn text_of(path: &str) -> io::Result<String> {
-    let mut text = String::new();
-    let mut file = File::open(path)?.take(MAX_VALUE_FILE + 1);
-    file.read_to_string(&mut text)?;
+/// What is in a file that a setting names. Not more than [`MAX_FILE`] is read: it may be a device that has no end.
+pub(super) fn bytes_of(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut file = File::open(path)?.take(MAX_FILE + 1);
+    file.read_to_end(&mut bytes)?;
     if file.limit() == 0 {
-        return Err(io::Error::other(format!("it is larger than {MAX_VALUE_FILE} bytes")));
+        return Err(io::Error::other(format!("it is larger than {MAX_FILE} bytes")));
     }
-    Ok(text)
+    Ok(bytes)
+}
+
+fn text_of(path: impl AsRef<Path>) -> io::Result<String> {
+    String::from_utf8(bytes_of(path)?).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no UTF-8"))
 }
