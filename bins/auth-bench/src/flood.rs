@@ -94,10 +94,7 @@ struct Seen {
 impl Seen {
     fn add(&mut self, round: Outcome) {
         self.p99.push(quantile(&sorted(&round.latencies), 0.99));
-        self.all.latencies.extend(round.latencies);
-        self.all.shed += round.shed;
-        self.all.failed += round.failed;
-        self.all.refused += round.refused;
+        self.all.add(round);
     }
 }
 

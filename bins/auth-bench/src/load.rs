@@ -155,6 +155,15 @@ impl Outcome {
         }
     }
 
+    /// Takes in what another part of the load has seen. The time is not added up.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.latencies.extend(other.latencies);
+        self.refused += other.refused;
+        self.shed += other.shed;
+        self.hung_up += other.hung_up;
+        self.failed += other.failed;
+    }
+
     /// Answers other than good ones, and requests that got none.
     pub(crate) fn lost(&self) -> usize {
         self.refused + self.shed + self.failed

@@ -37,12 +37,7 @@ pub(crate) fn probe(request: &Request, a_second: u32, lasting: Duration) -> Outc
     };
     let threads: Vec<_> = (0..THREADS).map(|turn| thread::spawn(one(turn))).collect();
     let mut seen = Outcome { seconds: lasting.as_secs_f64(), ..Outcome::default() };
-    for outcome in threads.into_iter().filter_map(|thread| thread.join().ok()) {
-        seen.latencies.extend(outcome.latencies);
-        seen.shed += outcome.shed;
-        seen.failed += outcome.failed;
-        seen.refused += outcome.refused;
-    }
+    threads.into_iter().filter_map(|thread| thread.join().ok()).for_each(|outcome| seen.add(outcome));
     seen
 }
 

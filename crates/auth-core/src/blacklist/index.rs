@@ -63,7 +63,7 @@ impl Default for Index {
 impl Index {
     /// Adds a revocation. Repeating it changes nothing.
     pub fn insert(&self, revocation: &Revocation) {
-        let hour = hour_of(revocation.expires_at);
+        let hour = hour_of(revocation.expires_at.unix_timestamp());
         match revocation.target {
             RevocationTarget::Token(id) => self.tokens.insert(id, hour),
             RevocationTarget::User { id, below } => self.users.insert(id, below, hour),
@@ -82,7 +82,7 @@ impl Index {
     #[must_use]
     pub fn standing(&self, claims: &Claims) -> Standing {
         let expiry = claims.expires_at.unix_timestamp();
-        let hour = expiry.div_euclid(PARTITION_SECONDS);
+        let hour = hour_of(expiry);
         if expiry <= self.purged_tokens.load(Ordering::Acquire) {
             return Standing::Revoked;
         }
@@ -99,7 +99,7 @@ impl Index {
 
     /// Drops what no token can need at `now`, [`LEEWAY`] and [`PURGE_MARGIN`] included. No entry is looked at for it.
     pub fn forget(&self, now: OffsetDateTime) {
-        let first_kept = hour_of(now - LEEWAY - PURGE_MARGIN);
+        let first_kept = hour_of((now - LEEWAY - PURGE_MARGIN).unix_timestamp());
         // First say that the hours cannot be vouched for, then drop them: a look-up in between asks the log.
         if self.forgotten_below.fetch_max(first_kept, Ordering::AcqRel) >= first_kept {
             return;
@@ -123,8 +123,9 @@ impl fmt::Debug for Index {
     }
 }
 
-fn hour_of(instant: OffsetDateTime) -> i64 {
-    instant.unix_timestamp().div_euclid(PARTITION_SECONDS)
+/// The hour of an instant in seconds since 1970.
+fn hour_of(seconds: i64) -> i64 {
+    seconds.div_euclid(PARTITION_SECONDS)
 }
 
 #[cfg(test)]

@@ -137,10 +137,8 @@ impl Bucket {
     /// With one branch that depends on what is read, and which goes one way for most: a processor that guesses wrong here
     /// throws away the look-ups it has begun. A number that is being written may be seen by halves, and so not yet.
     fn look(&self, key: Key) -> Look {
-        let halves = self.high.iter().enumerate();
-        let alike =
-            halves.fold(0, |alike, (slot, high)| alike | (u8::from(high.load(Ordering::Acquire) == key.high) << slot));
-        if alike != 0 && self.has(key) {
+        let alike = self.high.iter().fold(false, |alike, high| alike | (high.load(Ordering::Acquire) == key.high));
+        if alike && self.has(key) {
             return Look::Found;
         }
         let low = self.low.iter().map(|low| low.load(Ordering::Acquire) & NOTES);

@@ -38,8 +38,9 @@ impl Tokens {
     /// Adds the token. A table that is full is replaced by a larger one; who reads the old one meanwhile misses nothing
     /// that was added before it began.
     pub(super) fn insert(&self, id: TokenId, hour: i64) {
-        let slot = self.slot(hour, shard_of(id));
-        let _writer = self.writer(shard_of(id));
+        let shard = shard_of(id);
+        let slot = self.slot(hour, shard);
+        let _writer = self.writer(shard);
         let table = match slot.load_full() {
             Some(table) if !table.is_full() => table,
             full => {
