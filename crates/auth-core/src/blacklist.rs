@@ -24,7 +24,7 @@ pub use unsynced::UnsyncedBlacklist;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RevocationTarget {
-    /// One token, by its `jti`.
+    /// One token, by its `jti`, which expires at the [`expires_at`](Revocation::expires_at) of the entry.
     Token(TokenId),
     /// Every token of a user whose generation is lower than `below`.
     User {
@@ -80,8 +80,9 @@ impl RevocationReason {
 pub struct Revocation {
     /// What is revoked.
     pub target: RevocationTarget,
-    /// No token that this covers expires later, whichever node's clock gave it its expiry. The entry is needed until
-    /// [`LEEWAY`](crate::LEEWAY) after it.
+    /// Of one token: its expiry as its claims have it. Memory and the log find a token by expiry and id together, so an
+    /// entry with another expiry revokes nothing. Of a user: no token that this covers expires later, whichever node's
+    /// clock gave it its expiry. The entry is needed until [`LEEWAY`](crate::LEEWAY) after it.
     pub expires_at: OffsetDateTime,
     /// When it was revoked.
     pub revoked_at: OffsetDateTime,

@@ -31,7 +31,7 @@ impl Model {
         let (token_id, user_id, generation) = match revocation.target {
             RevocationTarget::Token(id) => (Some(id.as_uuid()), None, None),
             RevocationTarget::User { id, below } => (None, Some(id.as_uuid()), Some(below.number().into())),
-            _ => return Err(StoreError::new(StoreErrorKind::Internal, "a target that this store does not know")),
+            _ => return Err(unknown_target()),
         };
         Ok(Self {
             position,
@@ -74,6 +74,11 @@ impl Model {
             reason: RevocationReason::from_word(&self.reason).ok_or_else(|| corrupt("reason"))?,
         })
     }
+}
+
+/// A kind of target that was added to `auth-core` after this store was written.
+pub(crate) fn unknown_target() -> StoreError {
+    StoreError::new(StoreErrorKind::Internal, "a target that this store does not know")
 }
 
 #[derive(Debug, thiserror::Error)]
