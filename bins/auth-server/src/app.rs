@@ -15,12 +15,12 @@ use auth_core::{
 };
 use auth_migrations::MigrateError;
 use auth_storage::{ConnectError, ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore};
-use poem::{Endpoint, Response};
 
 use crate::api::{Readiness, Routes, State};
 use crate::config::{Config, PasswordScheme, PasswordSettings, Setting, SigningSource, shown_work};
 use crate::metrics::Metrics;
 use crate::secret_file;
+use crate::server::Application;
 use crate::tasks::{Purge, Sync};
 
 /// How long the database may take to say that it is there.
@@ -127,7 +127,7 @@ impl App {
 
     /// Everything the server answers.
     #[must_use]
-    pub fn endpoint(&self) -> impl Endpoint<Output = Response> + use<> {
+    pub fn endpoint(&self) -> impl Application + use<> {
         let routes = Routes {
             state: Arc::clone(&self.state),
             clock: Arc::clone(&self.clock),

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http_body_util::combinators::BoxBody;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -45,24 +45,31 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long to wait after the operating system refused to accept a connection, as it does when descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// What a server answers with: routes, and before them what needs none.
+pub trait Application: Endpoint<Output = Response> {
+    /// The answer to `request`, which came from `peer`, where it can be given without waiting and is asked for so often
+    /// that the framework's part in it would be felt. Where there is none, the routes answer.
+    fn at_once<B: Body>(&self, request: &hyper::Request<B>, peer: SocketAddr) -> Option<Response>;
+}
+
 /// A socket that listens, and what answers on it.
-pub struct Server<E> {
+pub struct Server<A> {
     listener: TcpListener,
     address: SocketAddr,
-    endpoint: Arc<E>,
+    application: Arc<A>,
     idle_timeout: Duration,
 }
 
-impl<E: Endpoint<Output = Response> + 'static> Server<E> {
+impl<A: Application + 'static> Server<A> {
     /// Listens on `address`. Connections queue from now on and are answered once the server runs.
     ///
     /// # Errors
     ///
     /// When the address cannot be had.
-    pub async fn bind(address: SocketAddr, endpoint: E) -> io::Result<Self> {
+    pub async fn bind(address: SocketAddr, application: A) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, endpoint: Arc::new(endpoint), idle_timeout: IDLE_TIMEOUT })
+        Ok(Self { listener, address, application: Arc::new(application), idle_timeout: IDLE_TIMEOUT })
     }
 
     /// The address it listens on, with the real port.
@@ -93,17 +100,23 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
                     }
                 }
             };
-            let endpoint = Arc::clone(&self.endpoint);
+            let application = Arc::clone(&self.application);
             let local = self.address;
             let requests = Arc::new(Requests::default());
             let (counted, idle_timeout) = (Arc::clone(&requests), self.idle_timeout);
             let service = service_fn(move |request| {
                 let under_way = UnderWay::begin(&counted);
-                let answer = answer(Arc::clone(&endpoint), request, local, peer);
+                // On the heap, so that what is answered at once is not moved about with all that the routes may need.
+                let answer = application
+                    .at_once(&request, peer)
+                    .ok_or_else(|| Box::pin(by_the_routes(Arc::clone(&application), request, local, peer)));
                 async move {
-                    let answer = answer.await;
+                    let response = match answer {
+                        Ok(response) => response,
+                        Err(later) => later.await,
+                    };
                     drop(under_way);
-                    answer
+                    Ok::<hyper::Response<BoxBody<Bytes, io::Error>>, Infallible>(response.into())
                 }
             });
             let stream = Patient::new(stream, WRITE_TIMEOUT);
@@ -196,15 +209,15 @@ fn http() -> auto::Builder<TokioExecutor> {
     builder
 }
 
-async fn answer<E: Endpoint<Output = Response>>(
-    endpoint: Arc<E>,
+async fn by_the_routes(
+    application: Arc<impl Application>,
     request: hyper::Request<Incoming>,
     local: SocketAddr,
     peer: SocketAddr,
-) -> Result<hyper::Response<BoxBody<Bytes, io::Error>>, Infallible> {
+) -> Response {
     let addresses = (LocalAddr(Addr::SocketAddr(local)), RemoteAddr(Addr::SocketAddr(peer)));
     let request = Request::from((request, addresses.0, addresses.1, Scheme::HTTP));
-    Ok(endpoint.get_response(request).await.into())
+    application.get_response(request).await
 }
 
 #[cfg(test)]
@@ -218,13 +231,30 @@ mod tests {
 
     const SHORT: Duration = Duration::from_millis(20);
 
+    struct RoutesOnly<E>(E);
+
+    impl<E: Endpoint<Output = Response>> Endpoint for RoutesOnly<E> {
+        type Output = Response;
+
+        async fn call(&self, request: Request) -> poem::Result<Response> {
+            self.0.call(request).await
+        }
+    }
+
+    impl<E: Endpoint<Output = Response>> Application for RoutesOnly<E> {
+        fn at_once<B: Body>(&self, _: &hyper::Request<B>, _: SocketAddr) -> Option<Response> {
+            None
+        }
+    }
+
     /// A server whose answers wait to be let go, and that has little patience with idle connections.
     async fn start(go_on: Arc<Notify>) -> SocketAddr {
         let endpoint = make(move |_| {
             let go_on = Arc::clone(&go_on);
             async move { go_on.notified().await }
         });
-        let mut server = Server::bind("127.0.0.1:0".parse().unwrap(), endpoint.map_to_response()).await.unwrap();
+        let application = RoutesOnly(endpoint.map_to_response());
+        let mut server = Server::bind("127.0.0.1:0".parse().unwrap(), application).await.unwrap();
         server.idle_timeout = SHORT;
         let address = server.address();
         tokio::spawn(server.run(std::future::pending(), SHORT));

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use auth_core::{Credentials, NewAccount};
+use auth_core::{Credentials, NewAccount, Principal};
+use poem::http::HeaderMap;
 use poem::web::Data;
+use poem::{IntoResponse as _, Response};
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::client::Caller;
@@ -69,9 +71,16 @@ impl AuthApi {
     /// answer carries who it is in headers too. No user is read.
     #[oai(path = "/auth/verify", method = "get", operation_id = "verifyToken")]
     async fn verify(&self, bearer: Bearer) -> Result<Verified, Refused<TokenUse>> {
-        let principal = &bearer.0;
-        Ok(Verified::Ok(Written(principal.into()), principal.user_id().to_string(), principal.is_admin()))
+        Ok(Verified::of(&bearer.0))
     }
+}
+
+/// What `verifyToken` answers to a request with these headers, where memory alone can tell.
+pub(super) fn verify_at_once(state: &State, headers: &HeaderMap) -> Option<Response> {
+    Bearer::at_once(state, headers).map(|checked| match checked {
+        Ok(principal) => Verified::of(&principal).into_response(),
+        Err(failure) => failure.into_response(),
+    })
 }
 
 /// The answer to a registration.
@@ -118,6 +127,12 @@ enum Verified {
         #[oai(header = "X-Auth-Admin")]
         bool,
     ),
+}
+
+impl Verified {
+    fn of(principal: &Principal) -> Self {
+        Self::Ok(Written(principal.into()), principal.user_id().to_string(), principal.is_admin())
+    }
 }
 
 /// How registering refuses.

@@ -18,12 +18,12 @@ pub(super) const REQUEST_ID: &str = "x-request-id";
 const MAX_REQUEST_ID: usize = 64;
 
 /// The id of a request: the client's own if it is short and harmless, else a new one.
-pub(super) fn request_id(request: &Request) -> HeaderValue {
+pub(super) fn request_id(headers: &HeaderMap) -> HeaderValue {
     let harmless = |id: &&HeaderValue| {
         (1..=MAX_REQUEST_ID).contains(&id.len())
             && id.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
     };
-    request.headers().get(REQUEST_ID).filter(harmless).cloned().unwrap_or_else(new_id)
+    headers.get(REQUEST_ID).filter(harmless).cloned().unwrap_or_else(new_id)
 }
 
 fn new_id() -> HeaderValue {
@@ -74,15 +74,11 @@ impl<'a> FromRequest<'a> for Caller {
     }
 }
 
-/// The address of the client: that of the connection, unless a trusted proxy made it. Then it is the last address in
+/// The address of the client: that of its connection, unless a trusted proxy made it. Then it is the last address in
 /// `X-Forwarded-For` that no trusted proxy has; what is before it may be invented. `Forwarded` (RFC 7239) is not read: a
 /// proxy that writes the one hands the other on as the client sent it, and nothing says which of the two it writes.
-pub(super) fn address(request: &Request, trusted_proxies: &[IpNet]) -> Option<IpAddr> {
-    let peer = request.remote_addr().as_socket_addr()?.ip();
-    Some(behind_proxies(peer.to_canonical(), request.headers(), trusted_proxies))
-}
-
-fn behind_proxies(peer: IpAddr, headers: &HeaderMap, trusted_proxies: &[IpNet]) -> IpAddr {
+pub(super) fn address(peer: IpAddr, headers: &HeaderMap, trusted_proxies: &[IpNet]) -> IpAddr {
+    let peer = peer.to_canonical();
     let trusted = |address: &IpAddr| trusted_proxies.iter().any(|network| network.contains(address));
     if !trusted(&peer) {
         return peer;
@@ -128,7 +124,7 @@ mod tests {
         for (name, value) in named {
             headers.append(*name, HeaderValue::from_bytes(value).unwrap());
         }
-        behind_proxies(peer.ip().to_canonical(), &headers, &["10.0.0.0/8".parse().unwrap()]).to_string()
+        address(peer.ip(), &headers, &["10.0.0.0/8".parse().unwrap()]).to_string()
     }
 
     #[test]
@@ -178,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_request_id_is_taken_over_only_if_it_is_harmless() {
-        let with = |id: &str| request_id(&Request::builder().header(REQUEST_ID, id).finish());
+        let with = |id: &str| request_id(Request::builder().header(REQUEST_ID, id).finish().headers());
         assert_eq!(with("abc-1.2_3"), "abc-1.2_3");
         for odd in ["", "a b", "a\tb", "<script>", &"a".repeat(65)] {
             assert_ne!(with(odd), odd);
@@ -188,7 +184,7 @@ mod tests {
 
     #[test]
     fn ids_are_different_also_when_the_randomness_has_to_be_renewed() {
-        let ids: std::collections::HashSet<_> = (0..200).map(|_| request_id(&Request::default())).collect();
+        let ids: std::collections::HashSet<_> = (0..200).map(|_| request_id(&HeaderMap::new())).collect();
         assert_eq!(ids.len(), 200);
     }
 }

@@ -3,20 +3,22 @@
 
 use std::any::Any;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use auth_core::Clock;
+use hyper::body::Body;
 use ipnet::IpNet;
-use poem::http::{HeaderValue, Method, header};
+use poem::http::{HeaderMap, HeaderValue, Method, header};
 use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result};
 
 use super::client::ClientAddress;
 use super::error::{Code, Failure};
-use super::{State, client};
-use crate::metrics::RouteMeters;
+use super::{State, VERIFY, auth, client};
+use crate::metrics::{InFlight, RouteMeters};
+use crate::server::Application;
 
 /// How long a request may take altogether. Longer than a login may wait for its turn.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -45,8 +47,18 @@ pub(super) struct Envelope<E> {
     state: Arc<State>,
     clock: Arc<dyn Clock>,
     trusted_proxies: Vec<IpNet>,
+    /// Of [`VERIFY`].
+    verify: RouteMeters,
     /// Of what no route matches.
     unmatched: RouteMeters,
+}
+
+/// A request that is being answered.
+struct Begun {
+    at: Duration,
+    id: HeaderValue,
+    client: Option<IpAddr>,
+    _in_flight: InFlight,
 }
 
 impl<E: Endpoint> Envelope<E> {
@@ -55,10 +67,19 @@ impl<E: Endpoint> Envelope<E> {
         state: Arc<State>,
         clock: Arc<dyn Clock>,
         trusted_proxies: Vec<IpNet>,
-    ) -> impl Endpoint<Output = Response> {
+    ) -> impl Application {
         let inner = inner.with(CatchPanic::new().with_handler(panicked));
-        let unmatched = state.metrics.unmatched();
-        Envelope { inner, state, clock, trusted_proxies, unmatched }
+        let (verify, unmatched) = (state.metrics.route(VERIFY), state.metrics.unmatched());
+        Envelope { inner, state, clock, trusted_proxies, verify, unmatched }
+    }
+
+    fn begin(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Begun {
+        Begun {
+            at: self.clock.monotonic(),
+            id: client::request_id(headers),
+            client: peer.map(|peer| client::address(peer, headers, &self.trusted_proxies)),
+            _in_flight: self.state.metrics.request_started(),
+        }
     }
 
     async fn answer(&self, request: Request) -> Response {
@@ -68,47 +89,61 @@ impl<E: Endpoint> Envelope<E> {
             Err(_) => Failure::unavailable("the request took longer than a request may").into_response(),
         }
     }
+
+    fn end(&self, begun: &Begun, method: &Method, meters: &RouteMeters, mut response: Response) -> Response {
+        let headers = response.headers_mut();
+        headers.insert(client::REQUEST_ID, begun.id.clone());
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        // Nothing here is for a cache, but what says so itself.
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+
+        let took = self.clock.monotonic().saturating_sub(begun.at);
+        let (status, refusal) = (response.status(), response.data::<Refusal>());
+        let result = refusal.map_or("ok", |refusal| refusal.code.as_str());
+        self.state.metrics.request_answered(method, meters, status, took);
+        self.state.metrics.outcome(method, meters.pattern(), result);
+        log(&Line {
+            id: begun.id.to_str().unwrap_or_default(),
+            method,
+            route: meters.pattern(),
+            status: status.as_u16(),
+            took,
+            client: Client(begun.client),
+            result,
+            cause: refusal.and_then(|refusal| refusal.cause.as_deref()),
+        });
+        response
+    }
 }
 
 impl<E: Endpoint> Endpoint for Envelope<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let started = self.clock.monotonic();
-        let _in_flight = self.state.metrics.request_started();
-        let id = client::request_id(&request);
-        let address = client::address(&request, &self.trusted_proxies);
-        request.set_data(ClientAddress(address));
+        let peer = request.remote_addr().as_socket_addr().map(SocketAddr::ip);
+        let begun = self.begin(request.headers(), peer);
+        request.set_data(ClientAddress(begun.client));
         let method = request.method().clone();
         let route = MatchedRoute::default();
         request.set_data(route.clone());
         request.set_data(Arc::clone(&self.state));
+        let response = self.answer(request).await;
+        let meters = route.0.get().map_or(&self.unmatched, Arc::as_ref);
+        Ok(self.end(&begun, &method, meters, response))
+    }
+}
 
-        let mut response = self.answer(request).await;
-
-        let headers = response.headers_mut();
-        headers.insert(client::REQUEST_ID, id.clone());
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        // Nothing here is for a cache, but what says so itself.
-        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-
-        let took = self.clock.monotonic().saturating_sub(started);
-        let refusal = response.data::<Refusal>().cloned();
-        let result = refusal.as_ref().map_or("ok", |refusal| refusal.code.as_str());
-        let (status, meters) = (response.status(), route.0.get().map_or(&self.unmatched, Arc::as_ref));
-        self.state.metrics.request_answered(&method, meters, status, took);
-        self.state.metrics.outcome(&method, meters.pattern(), result);
-        log(&Line {
-            id: id.to_str().unwrap_or_default(),
-            method: &method,
-            route: meters.pattern(),
-            status: status.as_u16(),
-            took,
-            client: Client(address),
-            result,
-            cause: refusal.as_ref().and_then(|refusal| refusal.cause.as_deref()),
-        });
-        Ok(response)
+impl<E: Endpoint> Application for Envelope<E> {
+    /// The check of a token, which is most of what is ever asked: the framework takes longer to find the route and to call
+    /// it than the route takes to answer. The document describes that route, and what memory cannot tell it answers.
+    fn at_once<B: Body>(&self, request: &hyper::Request<B>, peer: SocketAddr) -> Option<Response> {
+        let is_a_check = request.method() == Method::GET && request.uri().path() == VERIFY;
+        if !is_a_check || !request.body().is_end_stream() {
+            return None;
+        }
+        let begun = self.begin(request.headers(), Some(peer.ip()));
+        let response = auth::verify_at_once(&self.state, request.headers())?;
+        Some(self.end(&begun, request.method(), &self.verify, response))
     }
 }
 
@@ -172,3 +207,6 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
     // What was said and where is in the line that the panic hook wrote.
     Failure::new(Code::Internal).caused_by("a handler panicked").into_response()
 }
+
+#[cfg(test)]
+mod tests;

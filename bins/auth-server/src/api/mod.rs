@@ -32,6 +32,7 @@ use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 use self::envelope::{Envelope, MatchedRoute};
 use self::error::Failure;
 use crate::metrics::{Metrics, RouteMeters};
+use crate::server::Application;
 
 /// What the handlers work with.
 pub struct State {
@@ -127,7 +128,7 @@ pub(crate) struct Routes {
 
 impl Routes {
     /// Everything the server answers, as one endpoint that never fails.
-    pub(crate) fn endpoint(self) -> impl Endpoint<Output = Response> + use<> {
+    pub(crate) fn endpoint(self) -> impl Application + use<> {
         let mut table: RouteTable = HashMap::new();
         api().add_routes(&mut table);
         if self.docs {

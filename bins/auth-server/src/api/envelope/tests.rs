@@ -1,0 +1,142 @@
+//! What is answered at once is what the route answers.
+
+use std::collections::BTreeMap;
+
+use auth_core::memory::MemoryStore;
+use auth_core::service::Session;
+use auth_core::throttle::MemoryAttempts;
+use auth_core::{Credentials, Email, ManualClock, NewAccount, Password, Username};
+use http_body_util::{Empty, Full};
+use hyper::body::Bytes;
+use time::macros::datetime;
+
+use super::*;
+use crate::config::{Config, Sources};
+use crate::{App, Stores};
+
+const PEER: &str = "127.0.0.1:9";
+
+/// A server over stores in memory whose blacklist is loaded, so that memory can tell.
+async fn app() -> (App, Arc<ManualClock>) {
+    let env = BTreeMap::from([("AUTH_ENV".to_owned(), "test".to_owned())]);
+    let config = Config::load(Sources { env, ..Sources::default() }).unwrap();
+    let store = Arc::new(MemoryStore::new().unwrap());
+    let stores = Stores { users: store.clone(), log: store, attempts: Arc::new(MemoryAttempts::default()) };
+    let clock = Arc::new(ManualClock::new(datetime!(2026-11-23 11:20 UTC)));
+    let app = App::with_stores(&config, clock.clone(), stores).unwrap();
+    app.sync().begin().await;
+    (app, clock)
+}
+
+async fn token_of(app: &App, name: &str) -> String {
+    let account = NewAccount {
+        email: email(name),
+        username: Username::parse(name).unwrap(),
+        password: Password::parse("123456").unwrap(),
+    };
+    bearer(&app.service().register(account).await.unwrap())
+}
+
+fn email(name: &str) -> Email {
+    Email::parse(&format!("{name}@example.org")).unwrap()
+}
+
+fn bearer(session: &Session) -> String {
+    format!("Bearer {}", session.token.expose_token())
+}
+
+fn head(method: Method, path: &str, headers: &[(&str, &str)]) -> hyper::http::request::Builder {
+    let head = hyper::Request::builder().method(method).uri(path);
+    headers.iter().fold(head, |head, (name, value)| head.header(*name, *value))
+}
+
+async fn parts(mut response: Response) -> (u16, BTreeMap<String, String>, String) {
+    let headers = response.headers().iter();
+    let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
+    (response.status().as_u16(), headers, response.take_body().into_string().await.unwrap())
+}
+
+#[tokio::test]
+async fn it_is_what_the_route_answers_and_is_counted_alike() {
+    let (app, clock) = app().await;
+    let good = token_of(&app, "ada").await;
+    token_of(&app, "root").await;
+    let user = app.service().find_by_email(&email("root")).await.unwrap();
+    app.service().promote(user.id).await.unwrap();
+    let credentials = Credentials { email: email("root"), password: Password::parse("123456").unwrap() };
+    let admin = bearer(&app.service().login(credentials).await.unwrap());
+    let revoked = token_of(&app, "bob").await;
+    let principal = app.service().authenticate(revoked.trim_start_matches("Bearer ")).await.unwrap();
+    app.service().logout(&principal).await.unwrap();
+    let application = app.endpoint();
+    let asked = |authorization: Option<&str>| {
+        let id = ("x-request-id", "find-me");
+        let headers: Vec<_> = authorization.map(|value| ("authorization", value)).into_iter().chain([id]).collect();
+        let request = head(Method::GET, "/auth/verify?x=1", &headers).body(Empty::<Bytes>::new()).unwrap();
+        let at_once = application.at_once(&request, PEER.parse().unwrap()).expect("an answer at once");
+        let routed = headers
+            .iter()
+            .fold(Request::builder().uri_str("/auth/verify?x=1"), |head, (name, value)| head.header(*name, *value));
+        let routed = application.call(routed.finish());
+        async move {
+            let (at_once, routed) = (parts(at_once).await, parts(routed.await.unwrap()).await);
+            assert_eq!(at_once, routed);
+            at_once
+        }
+    };
+    assert_eq!(asked(Some(&good)).await.1["x-auth-admin"], "false");
+    assert_eq!(asked(Some(&admin)).await.1["x-auth-admin"], "true");
+    assert_eq!(asked(Some(&good)).await.1["x-request-id"], "find-me");
+    for (authorization, status) in [
+        (None, 403),
+        (Some("Basic YTpi"), 401),
+        (Some("Bearer"), 403),
+        (Some("Bearer a.b.c"), 401),
+        (Some(&*revoked), 401),
+    ] {
+        assert_eq!(asked(authorization).await.0, status, "{authorization:?}");
+    }
+    clock.advance(Duration::from_secs(90 * 86_400));
+    assert_eq!(asked(Some(&good)).await.0, 401);
+
+    let metrics = application.call(Request::builder().uri_str("/metrics").finish()).await.unwrap();
+    let metrics = parts(metrics).await.2;
+    for counted in [
+        r#"auth_http_requests_total{method="GET",route="/auth/verify",status="200"} 6"#,
+        r#"auth_http_requests_total{method="GET",route="/auth/verify",status="403"} 4"#,
+        r#"auth_token_checks_total{result="ok"} 6"#,
+        r#"auth_token_checks_total{result="token_revoked"} 2"#,
+        r#"auth_http_request_duration_seconds_count{route="/auth/verify"} 18"#,
+        "auth_http_requests_in_flight 1",
+    ] {
+        assert!(metrics.lines().any(|line| line == counted), "{counted} is not in\n{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn all_else_is_the_routes() {
+    let (app, clock) = app().await;
+    let bearer = token_of(&app, "ada").await;
+    let application = app.endpoint();
+    let peer = PEER.parse().unwrap();
+    let headers = [("authorization", &*bearer)];
+    for (method, path) in [
+        (Method::HEAD, "/auth/verify"),
+        (Method::POST, "/auth/verify"),
+        (Method::GET, "/auth/verify/"),
+        (Method::GET, "/auth/verify/private"),
+        (Method::GET, "/auth/%76erify"),
+        (Method::GET, "/user/me"),
+    ] {
+        let request = head(method.clone(), path, &headers).body(Empty::<Bytes>::new()).unwrap();
+        assert!(application.at_once(&request, peer).is_none(), "{method} {path}");
+    }
+    let with_a_body = head(Method::GET, "/auth/verify", &headers).body(Full::<Bytes>::from("{}")).unwrap();
+    assert!(application.at_once(&with_a_body, peer).is_none());
+
+    let request = head(Method::GET, "/auth/verify", &headers).body(Empty::<Bytes>::new()).unwrap();
+    assert!(application.at_once(&request, peer).is_some());
+    // Memory is too old to tell.
+    clock.advance(Duration::from_secs(3));
+    assert!(application.at_once(&request, peer).is_none());
+}
