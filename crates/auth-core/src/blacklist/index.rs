@@ -4,12 +4,12 @@
 //! expired tokens is dropping a partition. Partitions stand in a ring by the hour of the expiry, so their number is
 //! bounded whatever the expiries are; two hours that meet in the ring share a partition, which lives as long as the
 //! later of them. A partition is split by token id into tables, each read without a lock while one thread writes to it:
-//! no look-up ever waits for a writer, not even for one that moves a table to a larger one.
+//! no look-up ever waits for a writer, not even for one that makes a table larger.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use time::OffsetDateTime;
+use time::{OffsetDateTime, UtcOffset};
 
 use self::tokens::Tokens;
 use self::users::Users;
@@ -19,9 +19,6 @@ use crate::token::{Claims, LEEWAY};
 mod table;
 mod tokens;
 mod users;
-
-/// How many seconds of expiries share a partition.
-const PARTITION_SECONDS: i64 = 3600;
 
 /// What an index holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,9 +40,11 @@ pub struct Index {
     users: Users,
     /// Expiries in hours below this one were forgotten: for them the index cannot vouch.
     forgotten_below: AtomicI64,
-    /// [`Purged`], in whole seconds. A token that expires within the second counts as purged.
+    /// [`Purged`], in whole seconds since 1970. A token that expires within the second counts as purged.
     purged_tokens: AtomicI64,
     purged_users: AtomicI64,
+    /// The latest hour that any of these has to do with.
+    doubtful: AtomicI64,
 }
 
 impl Default for Index {
@@ -56,6 +55,7 @@ impl Default for Index {
             forgotten_below: AtomicI64::new(i64::MIN),
             purged_tokens: AtomicI64::new(i64::MIN),
             purged_users: AtomicI64::new(i64::MIN),
+            doubtful: AtomicI64::new(i64::MIN),
         }
     }
 }
@@ -63,7 +63,7 @@ impl Default for Index {
 impl Index {
     /// Adds a revocation. Repeating it changes nothing.
     pub fn insert(&self, revocation: &Revocation) {
-        let hour = hour_of(revocation.expires_at.unix_timestamp());
+        let hour = hour_of(revocation.expires_at);
         match revocation.target {
             RevocationTarget::Token(id) => self.tokens.insert(id, hour),
             RevocationTarget::User { id, below } => self.users.insert(id, below, hour),
@@ -74,6 +74,7 @@ impl Index {
     pub fn note_purged(&self, purged: Purged) {
         self.purged_tokens.fetch_max(purged.tokens.unix_timestamp(), Ordering::AcqRel);
         self.purged_users.fetch_max(purged.users.unix_timestamp(), Ordering::AcqRel);
+        self.doubtful.fetch_max(hour_of(purged.tokens.max(purged.users)), Ordering::AcqRel);
     }
 
     /// What the index can say of a token: revoked (or purged, which is refused alike), good as far as it knows, or that
@@ -81,12 +82,25 @@ impl Index {
     /// the token was purged. Either happens when a clock was set forward and back again.
     #[must_use]
     pub fn standing(&self, claims: &Claims) -> Standing {
-        let expiry = claims.expires_at.unix_timestamp();
-        let hour = hour_of(expiry);
-        if expiry <= self.purged_tokens.load(Ordering::Acquire) {
+        if !claims.expires_at.offset().is_utc() {
+            return self.standing(&Claims { expires_at: in_utc(claims.expires_at), ..*claims });
+        }
+        let hour = hour_of_utc(claims.expires_at);
+        if self.tokens.contains(claims.token_id, hour) {
             return Standing::Revoked;
         }
-        if self.tokens.contains(claims.token_id, hour) || self.users.cover(claims) {
+        // Asked after the look-up: what is forgotten is said to be so before it is dropped.
+        if self.users.len() == 0 && hour > self.doubtful.load(Ordering::Acquire) {
+            return Standing::Good;
+        }
+        self.standing_without_entry(claims)
+    }
+
+    /// That of a token which has no entry of its own.
+    #[inline(never)]
+    fn standing_without_entry(&self, claims: &Claims) -> Standing {
+        let (hour, expiry) = (hour_of(claims.expires_at), claims.expires_at.unix_timestamp());
+        if self.users.cover(claims) || expiry <= self.purged_tokens.load(Ordering::Acquire) {
             return Standing::Revoked;
         }
         let forgotten = hour < self.forgotten_below.load(Ordering::Acquire);
@@ -99,11 +113,12 @@ impl Index {
 
     /// Drops what no token can need at `now`, [`LEEWAY`] and [`PURGE_MARGIN`] included. No entry is looked at for it.
     pub fn forget(&self, now: OffsetDateTime) {
-        let first_kept = hour_of((now - LEEWAY - PURGE_MARGIN).unix_timestamp());
+        let first_kept = hour_of(now - LEEWAY - PURGE_MARGIN);
         // First say that the hours cannot be vouched for, then drop them: a look-up in between asks the log.
         if self.forgotten_below.fetch_max(first_kept, Ordering::AcqRel) >= first_kept {
             return;
         }
+        self.doubtful.fetch_max(first_kept - 1, Ordering::AcqRel);
         self.tokens.forget(first_kept);
         self.users.forget(first_kept);
     }
@@ -123,9 +138,20 @@ impl fmt::Debug for Index {
     }
 }
 
-/// The hour of an instant in seconds since 1970.
-fn hour_of(seconds: i64) -> i64 {
-    seconds.div_euclid(PARTITION_SECONDS)
+/// A number for the hour of an instant, larger for later hours. It leaves out a day after years of 365: a look-up has no use
+/// for the calendar, which would cost as much as all the rest of it.
+fn hour_of(instant: OffsetDateTime) -> i64 {
+    hour_of_utc(in_utc(instant))
+}
+
+fn hour_of_utc(instant: OffsetDateTime) -> i64 {
+    let (year, day) = instant.to_ordinal_date();
+    (i64::from(year) * 366 + i64::from(day)) * 24 + i64::from(instant.hour())
+}
+
+#[inline(never)]
+fn in_utc(instant: OffsetDateTime) -> OffsetDateTime {
+    instant.checked_to_offset(UtcOffset::UTC).unwrap_or(instant.replace_offset(UtcOffset::UTC))
 }
 
 #[cfg(test)]
@@ -158,11 +184,32 @@ mod tests {
     }
 
     #[test]
+    fn hours_are_numbered_in_their_order_wherever_the_clock_hangs() {
+        let instants = (0..40_000).map(|hours| at(0) + Duration::from_secs(hours * 3600 * 5 / 2 + 1799));
+        let numbers: Vec<_> = instants.clone().map(hour_of).collect();
+        assert!(numbers.is_sorted());
+        for (instant, number) in instants.zip(numbers) {
+            let there = instant.to_offset(UtcOffset::from_hms(5, 30, 0).unwrap());
+            assert_eq!(hour_of(there), number);
+            let of_its_hour = |minutes: i64| hour_of(instant + time::Duration::minutes(minutes)) == number;
+            let minute = i64::from(instant.minute());
+            assert!(
+                of_its_hour(-minute)
+                    && of_its_hour(59 - minute)
+                    && !of_its_hour(60 - minute)
+                    && !of_its_hour(-minute - 1)
+            );
+        }
+    }
+
+    #[test]
     fn a_revoked_token_is_revoked_until_its_hour_is_forgotten_and_then_not_vouched_for() {
         let index = Index::default();
         let (revoked, other) = (claims(at(5)), claims(at(5)));
         index.insert(&revocation(RevocationTarget::Token(revoked.token_id), revoked.expires_at));
         assert_eq!((index.standing(&revoked), index.standing(&other)), (Standing::Revoked, Standing::Good));
+        let expires_at = revoked.expires_at.to_offset(UtcOffset::from_hms(-7, 0, 0).unwrap());
+        assert_eq!(index.standing(&Claims { expires_at, ..revoked }), Standing::Revoked, "by another clock");
         index.forget(revoked.expires_at + LEEWAY);
         assert_eq!(index.standing(&revoked), Standing::Revoked, "needed until the leeway is over");
         index.forget(at(9));

@@ -1,86 +1,141 @@
 //! Which tokens are revoked, in memory.
 
-use std::sync::atomic::Ordering;
+use std::array;
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::ArcSwapOption;
-
 use super::IndexStats;
-use super::table::{SHARD_BITS, Table};
+use super::table::Table;
 use crate::token::TokenId;
 
 /// How many hours there is room for: more than a user-wide revocation lives.
 pub(super) const RING: u16 = 4096;
 
+const SHARD_BITS: u32 = 3;
 const SHARDS: usize = 1 << SHARD_BITS;
 
-/// The revoked tokens, in tables by the hour in which they expire and the low bits of their ids.
+/// The tokens that expire in one hour, or in hours that meet in the ring, by the low bits of their ids.
+#[derive(Debug)]
+struct Partition {
+    /// The latest hour that it holds.
+    hour: AtomicI64,
+    tables: [Table; SHARDS],
+}
+
+/// All partitions, by their place in the ring.
+type Ring = Arc<[Option<Arc<Partition>>; RING as usize]>;
+
+/// The revoked tokens.
+///
+/// Partitions come and go once an hour; all that happens between is within one. So each thread keeps the ring that it saw last,
+/// and a look-up only asks whether there is another one by now. A lock, or a count of those who read, would have to be
+/// written by every look-up, and a processor waits with what comes after such a write for all that comes before it. The price
+/// is that a thread which stops looking keeps the partitions of that time from being freed.
 pub(super) struct Tokens {
-    /// By place in the ring, then by shard.
-    tables: Box<[ArcSwapOption<Table>]>,
+    /// That of the latest ring.
+    version: AtomicU64,
+    latest: Mutex<Seen>,
     /// One for each shard. Held by who changes one of its tables.
     writers: [Mutex<()>; SHARDS],
 }
 
+/// A ring and its version, which no other ring of any index has.
+#[derive(Debug, Clone)]
+struct Seen {
+    version: u64,
+    ring: Option<Ring>,
+}
+
+thread_local! {
+    static SEEN: RefCell<Seen> = const { RefCell::new(Seen { version: 0, ring: None }) };
+}
+
 impl Default for Tokens {
+    #[expect(clippy::large_stack_arrays, reason = "32 KiB, once")]
     fn default() -> Self {
-        let tables = (0..usize::from(RING) * SHARDS).map(|_| ArcSwapOption::empty()).collect();
-        Self { tables, writers: Default::default() }
+        let first = Seen::new(Arc::new([const { None }; RING as usize]));
+        Self { version: AtomicU64::new(first.version), latest: Mutex::new(first), writers: Default::default() }
     }
 }
 
 impl Tokens {
+    #[inline]
     pub(super) fn contains(&self, id: TokenId, hour: i64) -> bool {
-        let number = id.as_uuid().as_u64_pair();
-        self.slot(hour, shard_of(id)).load().as_ref().is_some_and(|table| table.contains(number))
+        let (shard, number) = split(id);
+        let looked = SEEN.try_with(|seen| {
+            let seen = seen.borrow();
+            let is_latest = seen.version == self.version.load(Ordering::Acquire);
+            is_latest.then(|| seen.partition(hour).is_some_and(|partition| partition.tables[shard].contains(number)))
+        });
+        if let Ok(Some(found)) = looked { found } else { self.contains_anew(id, hour) }
     }
 
-    /// Adds the token. A table that is full is replaced by a larger one; who reads the old one meanwhile misses nothing
-    /// that was added before it began.
+    /// For a thread that has not seen the latest ring. It keeps that from now on, unless it is ending.
+    #[cold]
+    fn contains_anew(&self, id: TokenId, hour: i64) -> bool {
+        let (shard, number) = split(id);
+        let latest = self.latest().clone();
+        let found = latest.partition(hour).is_some_and(|partition| partition.tables[shard].contains(number));
+        let _ = SEEN.try_with(|seen| seen.replace(latest));
+        found
+    }
+
     pub(super) fn insert(&self, id: TokenId, hour: i64) {
-        let shard = shard_of(id);
-        let slot = self.slot(hour, shard);
+        let (shard, number) = split(id);
         let _writer = self.writer(shard);
-        let table = match slot.load_full() {
-            Some(table) if !table.is_full() => table,
-            full => {
-                let larger = Arc::new(full.map_or_else(|| Table::new(hour), |full| full.grown()));
-                slot.store(Some(Arc::clone(&larger)));
-                larger
-            }
-        };
-        table.hour.fetch_max(hour, Ordering::AcqRel);
-        table.insert(id.as_uuid().as_u64_pair());
+        let partition = self.partition(hour);
+        partition.hour.fetch_max(hour, Ordering::AcqRel);
+        partition.tables[shard].insert(number);
     }
 
-    /// Drops the tables of hours before this one.
+    /// Drops the partitions of hours before this one.
     pub(super) fn forget(&self, first_kept: i64) {
-        for shard in 0..SHARDS {
-            let _writer = self.writer(shard);
-            for slot in self.tables.iter().skip(shard).step_by(SHARDS) {
-                if slot.load().as_ref().is_some_and(|table| table.hour.load(Ordering::Acquire) < first_kept) {
-                    slot.store(None);
-                }
+        // Nobody else may find that a partition is old enough and then write to it.
+        let _writers: [_; SHARDS] = array::from_fn(|shard| self.writer(shard));
+        let is_kept = |partition: &&Arc<Partition>| partition.hour.load(Ordering::Acquire) >= first_kept;
+        let mut latest = self.latest();
+        let Some(ring) = &latest.ring else { return };
+        if ring.iter().flatten().any(|partition| !is_kept(&partition)) {
+            let mut kept = Ring::clone(ring);
+            for place in Arc::make_mut(&mut kept) {
+                place.take_if(|partition| !is_kept(&&*partition));
             }
+            self.publish(&mut latest, kept);
         }
     }
 
     /// Adds up what the tables hold, without a look into them.
     pub(super) fn count(&self, stats: &mut IndexStats) {
-        for place in self.tables.chunks(SHARDS) {
-            let mut held = false;
-            for table in place.iter().filter_map(ArcSwapOption::load_full) {
-                held = true;
-                stats.tokens += table.len();
-                stats.bytes += table.bytes();
-            }
-            stats.partitions += usize::from(held);
+        let latest = self.latest().clone();
+        for partition in latest.ring.iter().flat_map(|ring| ring.iter()).flatten() {
+            stats.partitions += 1;
+            stats.tokens += partition.tables.iter().map(Table::len).sum::<usize>();
+            stats.bytes += partition.tables.iter().map(Table::bytes).sum::<usize>();
         }
     }
 
-    fn slot(&self, hour: i64, shard: usize) -> &ArcSwapOption<Table> {
-        let place = usize::try_from(hour.rem_euclid(i64::from(RING))).unwrap_or_default();
-        &self.tables[place * SHARDS + shard]
+    /// The partition of `hour`, which is made if there is none.
+    fn partition(&self, hour: i64) -> Arc<Partition> {
+        let mut latest = self.latest();
+        if let Some(partition) = latest.partition(hour) {
+            return Arc::clone(partition);
+        }
+        let made = Arc::new(Partition { hour: AtomicI64::new(hour), tables: Default::default() });
+        if let Some(mut ring) = latest.ring.clone() {
+            Arc::make_mut(&mut ring)[place_of(hour)] = Some(Arc::clone(&made));
+            self.publish(&mut latest, ring);
+        }
+        made
+    }
+
+    fn publish(&self, latest: &mut Seen, ring: Ring) {
+        *latest = Seen::new(ring);
+        self.version.store(latest.version, Ordering::Release);
+    }
+
+    fn latest(&self) -> MutexGuard<'_, Seen> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn writer(&self, shard: usize) -> MutexGuard<'_, ()> {
@@ -88,6 +143,112 @@ impl Tokens {
     }
 }
 
-fn shard_of(id: TokenId) -> usize {
-    usize::from(id.as_uuid().as_bytes()[15]) % SHARDS
+impl Seen {
+    fn new(ring: Ring) -> Self {
+        static VERSIONS: AtomicU64 = AtomicU64::new(1);
+        Self { version: VERSIONS.fetch_add(1, Ordering::Relaxed), ring: Some(ring) }
+    }
+
+    fn partition(&self, hour: i64) -> Option<&Arc<Partition>> {
+        self.ring.as_ref()?[place_of(hour)].as_ref()
+    }
+}
+
+fn place_of(hour: i64) -> usize {
+    usize::try_from(hour.rem_euclid(i64::from(RING))).unwrap_or_default() % usize::from(RING)
+}
+
+/// The shard of a token and its number there. An id has 122 random bits, too many for a word, so two tokens may have one
+/// number: a good token of which nobody can tell that it is not a certain revoked one. The number has 61 bits that a table
+/// keeps; among a million tokens revoked in one hour that happens to one good token in 10^13, which is then refused.
+fn split(id: TokenId) -> (usize, u64) {
+    const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+    let (high, low) = id.as_uuid().as_u64_pair();
+    // Where the one has no random bits the other has some. The multiplication spreads those of ids that are not random.
+    let number = ((low >> SHARD_BITS) ^ high.rotate_left(23)).wrapping_mul(ODD);
+    (usize::try_from(low % SHARDS as u64).unwrap_or_default(), number)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Weak, mpsc};
+    use std::thread;
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn id(number: u128) -> TokenId {
+        Uuid::from_u128(number).into()
+    }
+
+    #[test]
+    fn a_thread_that_looks_at_two_sees_each() {
+        let (one, other) = (Tokens::default(), Tokens::default());
+        one.insert(id(1), 7);
+        other.insert(id(2), 7);
+        for _ in 0..3 {
+            assert!(one.contains(id(1), 7) && !one.contains(id(2), 7));
+            assert!(other.contains(id(2), 7) && !other.contains(id(1), 7));
+            assert_eq!(SEEN.with_borrow(|seen| seen.version), other.version.load(Ordering::Relaxed), "it is kept");
+        }
+    }
+
+    #[test]
+    fn a_thread_that_looked_before_sees_what_comes_later_and_lets_go_of_what_is_forgotten() {
+        let tokens = Tokens::default();
+        tokens.insert(id(1), 7);
+        let old: Weak<Partition> = Arc::downgrade(&tokens.partition(7));
+        let (ask, asked) = mpsc::channel::<(u128, i64)>();
+        let (answer, answered) = mpsc::channel();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for (number, hour) in asked {
+                    answer.send(tokens.contains(id(number), hour)).unwrap();
+                }
+            });
+            let seen = |number, hour| {
+                ask.send((number, hour)).unwrap();
+                answered.recv().unwrap()
+            };
+            assert!(seen(1, 7) && !seen(2, 8));
+            tokens.insert(id(2), 8);
+            assert!(seen(2, 8));
+            tokens.forget(8);
+            assert!(!seen(1, 7) && seen(2, 8));
+            assert!(old.upgrade().is_none(), "it is still there");
+            drop(ask);
+        });
+    }
+
+    #[test]
+    fn a_thread_that_ends_can_look_still() {
+        struct AtTheEnd(Arc<Tokens>, mpsc::Sender<bool>);
+        impl Drop for AtTheEnd {
+            fn drop(&mut self) {
+                self.1.send(self.0.contains(id(1), 7) && !self.0.contains(id(2), 7)).unwrap();
+            }
+        }
+        thread_local!(static LAST: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) });
+        let tokens = Arc::new(Tokens::default());
+        tokens.insert(id(1), 7);
+        let (answer, answered) = mpsc::channel();
+        let last = AtTheEnd(Arc::clone(&tokens), answer);
+        let ended = thread::spawn(move || {
+            // What comes first is dropped last.
+            LAST.set(Some(last));
+            tokens.contains(id(1), 7)
+        });
+        assert!(ended.join().unwrap());
+        assert_eq!(answered.recv(), Ok(true));
+    }
+
+    #[test]
+    fn ids_that_are_not_random_are_told_apart_too() {
+        let tokens = Tokens::default();
+        let ids = |from: u128| (from..from + 20_000).flat_map(|number| [number, number << 64, number << 100]);
+        ids(1).for_each(|number| tokens.insert(id(number), 7));
+        assert!(ids(1).all(|number| tokens.contains(id(number), 7)));
+        assert!(ids(1_000_000).all(|number| !tokens.contains(id(number), 7)));
+    }
 }

@@ -37,9 +37,6 @@ impl Users {
 
     /// Whether a user-wide revocation covers the token.
     pub(super) fn cover(&self, claims: &Claims) -> bool {
-        if self.len() == 0 {
-            return false;
-        }
         let users = self.shard(claims.user_id).read().unwrap_or_else(PoisonError::into_inner);
         users.get(&claims.user_id).is_some_and(|entry| claims.generation < entry.below)
     }
