@@ -145,12 +145,18 @@ pub fn run(cli: Cli) -> ExitCode {
     let outcome = cli.run(&mut io::stdout().lock());
     match outcome {
         Ok(code) => code,
+        // Whoever reads the output has read enough, as `head` does.
+        Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
             let code = if error.is::<Problems>() { EXIT_CONFIG } else { 1 };
             let _ = writeln!(io::stderr(), "error: {}", chain(error.as_ref()));
             ExitCode::from(code)
         }
     }
+}
+
+fn is_closed_pipe(error: &(dyn StdError + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 impl Cli {
@@ -167,7 +173,8 @@ impl Cli {
                 return Ok(ExitCode::SUCCESS);
             }
             Command::Healthcheck => {
-                healthcheck(config.listen)?;
+                let address = config.listen;
+                healthcheck(address).map_err(|error| format!("{address} (AUTH_LISTEN): {error}"))?;
                 return Ok(ExitCode::SUCCESS);
             }
             _ => {}
@@ -258,7 +265,8 @@ fn read_password(from_stdin: bool) -> io::Result<Zeroizing<String>> {
         let again = rpassword::prompt_password("The same again: ").map(Zeroizing::new)?;
         return if *password == *again { Ok(password) } else { Err(io::Error::other("the two passwords differ")) };
     }
-    first_line(&mut io::stdin().lock())
+    let line = first_line(&mut io::stdin().lock());
+    line.map_err(|error| io::Error::new(error.kind(), format!("the password cannot be read: {error}")))
 }
 
 fn first_line(input: &mut impl BufRead) -> io::Result<Zeroizing<String>> {

@@ -22,7 +22,7 @@ use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Request, Response};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::patience::Patient;
 
@@ -35,6 +35,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a connection may stay open without a request; found out no later than after twice that. HTTP/1 has the limit on
 /// the head as well; HTTP/2 has none, and a client that answers pings could hold all connections for ever.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The same once the server is to stop: a client that takes no notice of it shall not hold it up.
+const STOPPING_IDLE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The largest head of a request, in bytes.
 const MAX_HEAD_BYTES: u32 = 32 * 1024;
@@ -79,10 +82,11 @@ impl<A: Application + 'static> Server<A> {
     }
 
     /// Answers until `stop` is done; then accepts no more, and gives requests that are under way `grace` to finish.
-    /// Returns whether all of them did.
+    /// Returns whether all of them did. Connections without a request are closed.
     pub async fn run(self, stop: impl Future<Output = ()>, grace: Duration) -> bool {
         let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let graceful = GracefulShutdown::new();
+        let (stopping, stopped) = watch::channel(false);
         let http = http();
         let mut stop = pin!(stop);
         loop {
@@ -121,6 +125,7 @@ impl<A: Application + 'static> Server<A> {
             });
             let stream = Patient::new(stream, WRITE_TIMEOUT);
             let (answer_waits, io) = (stream.waits(), TokioIo::new(stream));
+            let mut stopped = stopped.clone();
             let connection = graceful.watch(http.serve_connection(io, service).into_owned());
             tokio::spawn(async move {
                 tokio::select! {
@@ -129,11 +134,17 @@ impl<A: Application + 'static> Server<A> {
                         tracing::debug!(%peer, error, "a connection ended early");
                     },
                     () = requests.cease(&answer_waits, idle_timeout) => tracing::debug!(%peer, "an idle connection was closed"),
+                    () = async {
+                        // The sender goes away only after it has said so.
+                        let _ = stopped.wait_for(|stopped| *stopped).await;
+                        requests.cease(&answer_waits, STOPPING_IDLE_TIMEOUT).await;
+                    } => tracing::debug!(%peer, "a connection was closed that its client kept open"),
                 }
                 drop(permit);
             });
         }
         drop(self.listener);
+        stopping.send_replace(true);
         tokio::time::timeout(grace, graceful.shutdown()).await.is_ok()
     }
 }
@@ -231,6 +242,9 @@ mod tests {
 
     const SHORT: Duration = Duration::from_millis(20);
 
+    /// The preface of HTTP/2, empty settings and the acknowledgement of the server's.
+    const HTTP_2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\0\x04\x01\0\0\0\0";
+
     struct RoutesOnly<E>(E);
 
     impl<E: Endpoint<Output = Response>> Endpoint for RoutesOnly<E> {
@@ -276,14 +290,25 @@ mod tests {
         busy.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         for _ in 0..3 {
             let mut idle = TcpStream::connect(address).await.unwrap();
-            // The preface of HTTP/2, empty settings and the acknowledgement of the server's.
-            idle.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\0\x04\x01\0\0\0\0")
-                .await
-                .unwrap();
+            idle.write_all(HTTP_2).await.unwrap();
             is_closed(&mut idle).await;
         }
         go_on.notify_one();
         assert!(is_closed(&mut busy).await.starts_with(b"HTTP/1.1 200 OK"));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_hear_of_the_end_does_not_hold_it_up() {
+        let application = RoutesOnly(make(|_| async {}).map_to_response());
+        let server = Server::bind("127.0.0.1:0".parse().unwrap(), application).await.unwrap();
+        let mut deaf = TcpStream::connect(server.address()).await.unwrap();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let running = tokio::spawn(server.run(async { stopped.await.unwrap() }, HEAD_TIMEOUT));
+        deaf.write_all(HTTP_2).await.unwrap();
+        deaf.read_exact(&mut [0; 9]).await.unwrap();
+        stop.send(()).unwrap();
+        let finished = tokio::time::timeout(HEAD_TIMEOUT / 2, running).await.expect("it stops").unwrap();
+        assert!(finished, "no request was under way");
     }
 
     #[tokio::test(start_paused = true)]

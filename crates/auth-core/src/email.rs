@@ -48,7 +48,9 @@ impl Email {
             return Err(EmailError::TooLong);
         }
         let options = Options::default().without_display_text().without_domain_literal();
-        let parsed = EmailAddress::parse_with_options(address, options).map_err(|_| EmailError::Syntax)?;
+        // Composed, as the syntax of a domain wants it: a keyboard may have sent `ü` as two characters.
+        let composed: String = address.nfc().collect();
+        let parsed = EmailAddress::parse_with_options(&composed, options).map_err(|_| EmailError::Syntax)?;
         let local = parsed.local_part();
         if local.starts_with('"') || address.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(EmailError::Syntax);
@@ -140,6 +142,8 @@ mod tests {
             Email::parse("x@bücher.example").unwrap().key(),
             Email::parse("x@XN--BCHER-KVA.example").unwrap().key()
         );
+        let decomposed = Email::parse("e\u{301}@bu\u{308}cher.example").unwrap();
+        assert_eq!(decomposed.key(), Email::parse("é@bücher.example").unwrap().key());
     }
 
     #[test]

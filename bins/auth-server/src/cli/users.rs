@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
-use auth_core::{AuthService, BoxError, ChangePasswordError, Email, NewAccount, Password, User, UserId, Username};
+use auth_core::{
+    AuthService, BoxError, ChangePasswordError, Email, NewAccount, Password, RegisterError, User, UserId, Username,
+};
 use clap::{Args, Subcommand};
 
 use super::read_password;
@@ -81,7 +83,11 @@ impl Create {
         let email = Email::parse(&self.email).map_err(|rule| format!("--email {rule}"))?;
         let username = Username::parse(&self.username).map_err(|rule| format!("--username {rule}"))?;
         let password = parse_password(&read_password(false)?)?;
-        Ok(service.create_user(NewAccount { email, username, password }, self.admin).await?)
+        let account = NewAccount { email, username, password };
+        service.create_user(account, self.admin).await.map_err(|error| match error {
+            RegisterError::Password(rule) => format!("the password {rule}").into(),
+            other => other.into(),
+        })
     }
 }
 
