@@ -81,6 +81,7 @@ fn draw_curves(path: &Path, title: &str, axes: (&str, &str), log: bool, curves: 
     let mut chart = ChartBuilder::on(&root)
         .caption(title, ("sans-serif", 18))
         .margin(12)
+        .margin_right(40)
         .x_label_area_size(40)
         .y_label_area_size(74)
         .build_cartesian_2d(lowest..rightmost, 0.0..highest * 1.05)?;
