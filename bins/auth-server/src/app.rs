@@ -112,7 +112,17 @@ impl App {
         let service = service.build()?;
         let metrics = Metrics::new().map_err(|error| AppError::Internal(error.into()))?;
         metrics.watch_passwords(passwords, schemes).map_err(|error| AppError::Internal(error.into()))?;
-        let state = State { service, metrics, throttle, codec, blacklist, database: database.clone(), readiness };
+        let checks_at_once = !config.blacklist_max_staleness.is_zero();
+        let state = State {
+            service,
+            metrics,
+            throttle,
+            codec,
+            blacklist,
+            checks_at_once,
+            database: database.clone(),
+            readiness,
+        };
         Ok(Self {
             state: Arc::new(state),
             log,

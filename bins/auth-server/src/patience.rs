@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -23,8 +23,27 @@ pub(crate) struct Patient<S> {
     limit: Duration,
     /// Set while a write waits.
     deadline: Option<Pin<Box<Sleep>>>,
-    waits: Arc<AtomicBool>,
+    traffic: Arc<Traffic>,
     opening: Option<Opening>,
+}
+
+/// What goes on between a server and one client.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    waits: AtomicBool,
+    moves: AtomicUsize,
+}
+
+impl Traffic {
+    /// Whether a write waits for the client.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits.load(Ordering::Acquire)
+    }
+
+    /// How often something was read or written.
+    pub(crate) fn moves(&self) -> usize {
+        self.moves.load(Ordering::Relaxed)
+    }
 }
 
 struct Opening {
@@ -35,18 +54,18 @@ struct Opening {
 impl<S> Patient<S> {
     pub(crate) fn new(stream: S, limit: Duration) -> Self {
         let opening = Opening { deadline: Box::pin(tokio::time::sleep(limit)), read: 0 };
-        Self { stream, limit, deadline: None, waits: Arc::default(), opening: Some(opening) }
+        Self { stream, limit, deadline: None, traffic: Arc::default(), opening: Some(opening) }
     }
 
-    /// Whether a write waits for the client.
-    pub(crate) fn waits(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.waits)
+    pub(crate) fn traffic(&self) -> Arc<Traffic> {
+        Arc::clone(&self.traffic)
     }
 
     fn bounded<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         self.opening = None;
-        self.waits.store(outcome.is_pending(), Ordering::Release);
+        self.traffic.waits.store(outcome.is_pending(), Ordering::Release);
         if outcome.is_ready() {
+            self.traffic.moves.fetch_add(1, Ordering::Relaxed);
             self.deadline = None;
             return outcome;
         }
@@ -61,6 +80,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if outcome.is_ready() {
+            self.traffic.moves.fetch_add(1, Ordering::Relaxed);
+        }
         let Some(opening) = &mut self.opening else { return outcome };
         if outcome.is_ready() {
             opening.read += buffer.filled().len() - before;

@@ -9,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http_body_util::combinators::BoxBody;
@@ -24,7 +24,7 @@ use poem::{Addr, Endpoint, Request, Response};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
-use crate::patience::Patient;
+use crate::patience::{Patient, Traffic};
 
 /// How many connections may be open. Each costs a file descriptor and some kilobytes.
 const MAX_CONNECTIONS: usize = 4_096;
@@ -36,8 +36,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 /// the head as well; HTTP/2 has none, and a client that answers pings could hold all connections for ever.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The same once the server is to stop: a client that takes no notice of it shall not hold it up.
-const STOPPING_IDLE_TIMEOUT: Duration = Duration::from_millis(500);
+/// The same once the server is to stop, and nothing may be on its way either: a client that takes no notice of the stop shall
+/// not hold it up.
+const STOPPING_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The largest head of a request, in bytes.
 const MAX_HEAD_BYTES: u32 = 32 * 1024;
@@ -124,7 +125,7 @@ impl<A: Application + 'static> Server<A> {
                 }
             });
             let stream = Patient::new(stream, WRITE_TIMEOUT);
-            let (answer_waits, io) = (stream.waits(), TokioIo::new(stream));
+            let (traffic, io) = (stream.traffic(), TokioIo::new(stream));
             let mut stopped = stopped.clone();
             let connection = graceful.watch(http.serve_connection(io, service).into_owned());
             tokio::spawn(async move {
@@ -133,11 +134,11 @@ impl<A: Application + 'static> Server<A> {
                     ended = connection => if let Err(error) = ended {
                         tracing::debug!(%peer, error, "a connection ended early");
                     },
-                    () = requests.cease(&answer_waits, idle_timeout) => tracing::debug!(%peer, "an idle connection was closed"),
+                    () = requests.cease(&traffic, |_| 0, idle_timeout) => tracing::debug!(%peer, "an idle connection was closed"),
                     () = async {
                         // The sender goes away only after it has said so.
                         let _ = stopped.wait_for(|stopped| *stopped).await;
-                        requests.cease(&answer_waits, STOPPING_IDLE_TIMEOUT).await;
+                        requests.cease(&traffic, Traffic::moves, STOPPING_IDLE_TIMEOUT).await;
                     } => tracing::debug!(%peer, "a connection was closed that its client kept open"),
                 }
                 drop(permit);
@@ -157,14 +158,14 @@ struct Requests {
 }
 
 impl Requests {
-    /// Returns once there was none for so long, and no answer that waits to be taken. Looks now and then, so that a request
-    /// costs no timer.
-    async fn cease(&self, answer_waits: &AtomicBool, idle_timeout: Duration) {
+    /// Returns once there was none for so long, no answer that waits to be taken, and no change in what `moves` says of the
+    /// traffic. Looks now and then, so that a request costs no timer.
+    async fn cease(&self, traffic: &Traffic, moves: fn(&Traffic) -> usize, idle_timeout: Duration) {
         let mut before = None;
         loop {
             let begun = self.begun.load(Ordering::Acquire);
-            let busy = self.under_way.load(Ordering::Acquire) > 0 || answer_waits.load(Ordering::Acquire);
-            let idle = (!busy).then_some(begun);
+            let busy = self.under_way.load(Ordering::Acquire) > 0 || traffic.waits();
+            let idle = (!busy).then(|| (begun, moves(traffic)));
             if idle.is_some() && idle == before {
                 return;
             }
@@ -312,10 +313,33 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_that_waits_to_be_taken_is_no_idleness() {
-        let (requests, waits) = (Requests::default(), AtomicBool::new(true));
-        assert!(tokio::time::timeout(SHORT * 9, requests.cease(&waits, SHORT)).await.is_err());
-        waits.store(false, Ordering::Release);
-        assert!(tokio::time::timeout(SHORT * 9, requests.cease(&waits, SHORT)).await.is_ok());
+    async fn an_answer_that_waits_or_is_on_its_way_is_no_idleness() {
+        let (requests, (server, client)) = (Requests::default(), tokio::io::duplex(1));
+        let mut stream = Patient::new(server, HEAD_TIMEOUT);
+        let traffic = stream.traffic();
+        let ceases = async |moves: fn(&Traffic) -> usize| {
+            tokio::time::timeout(SHORT * 9, requests.cease(&traffic, moves, SHORT)).await.is_ok()
+        };
+        assert!(ceases(Traffic::moves).await);
+        stream.write_all(b"1").await.unwrap();
+        // Nobody takes the second byte.
+        assert!(tokio::time::timeout(SHORT, stream.write_all(b"2")).await.is_err());
+        assert!(!ceases(|_| 0).await);
+        let mut client = client;
+        let taken = tokio::spawn(async move {
+            while client.read_u8().await.is_ok() {
+                tokio::time::sleep(SHORT / 2).await;
+            }
+        });
+        let slowly = async {
+            for _ in 0..18 {
+                stream.write_all(b"3").await.unwrap();
+                tokio::time::sleep(SHORT / 2).await;
+            }
+        };
+        let (cut, ()) = tokio::join!(ceases(Traffic::moves), slowly);
+        assert!(!cut, "something was on its way");
+        assert!(ceases(Traffic::moves).await);
+        taken.abort();
     }
 }

@@ -58,13 +58,20 @@ fn per(total: Duration, count: u64) -> f64 {
     total.as_nanos() as f64 / count as f64
 }
 
+/// The claims of so many lie in the caches, as those of a token that was just read do: what is waited for is the index alone.
+const BATCH: u64 = 500;
+
 fn look_ups(index: &Index, numbers: std::ops::Range<u64>, expected: Standing) -> Duration {
     let count = numbers.end - numbers.start;
-    let probes: Vec<_> =
-        (0..1_000_000).map(|step: u64| claims(numbers.start + step.wrapping_mul(0x9E37_79B1) % count)).collect();
-    let (right, took) = timed(|| probes.iter().filter(|claims| index.standing(claims) == expected).count());
-    assert_eq!(right, probes.len());
-    took
+    let mut total = Duration::ZERO;
+    for first in (0..1_000_000 / BATCH).map(|batch| batch * BATCH) {
+        let number = |step: u64| numbers.start + step.wrapping_mul(0x9E37_79B1) % count;
+        let probes: Vec<_> = (first..first + BATCH).map(|step| claims(number(step))).collect();
+        let (right, took) = timed(|| probes.iter().filter(|claims| index.standing(claims) == expected).count());
+        assert_eq!(right, probes.len());
+        total += took;
+    }
+    total
 }
 
 fn main() -> std::io::Result<()> {

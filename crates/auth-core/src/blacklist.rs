@@ -212,7 +212,8 @@ impl Purged {
 ///
 /// - **Gapless in commit order**: once an entry at position *p* is visible, no entry at a position below *p* becomes
 ///   visible later. A reader that remembers the last position it saw misses nothing.
-/// - **Idempotent**: a target that is in the log already is not appended again. For one target there is one entry.
+/// - **Idempotent**: a target that is in the log already is not appended again. For one target there is one entry (a token
+///   with another expiry would be another target).
 /// - **Durable**: what [`append`](RevocationLog::append) acknowledged survives a crash, and every node reads it at once.
 /// - **Whole**: a batch of any size is written as a whole or not at all, also when the future is dropped half-way.
 /// - A database that cannot be reached is [`Unavailable`](crate::StoreErrorKind::Unavailable), never "not revoked".

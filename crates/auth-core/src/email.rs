@@ -52,7 +52,9 @@ impl Email {
         let composed: String = address.nfc().collect();
         let parsed = EmailAddress::parse_with_options(&composed, options).map_err(|_| EmailError::Syntax)?;
         let local = parsed.local_part();
-        if local.starts_with('"') || address.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        if local.starts_with('"')
+            || address.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>'))
+        {
             return Err(EmailError::Syntax);
         }
         let domain = idna::domain_to_ascii_strict(parsed.domain()).map_err(|_| EmailError::Domain)?;

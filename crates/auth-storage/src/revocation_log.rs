@@ -169,12 +169,15 @@ impl<'t> Turn<'t> {
 
     /// Appends what is not in the log yet. Returns how many that was.
     pub(crate) async fn write(self, batch: &[Revocation]) -> Result<u64, Trouble> {
-        let mut known = self.known_targets(batch).await?;
-        let new = batch.iter().filter(|revocation| known.insert(revocation.target));
-        let rows = new
-            .zip(self.head + 1..)
-            .map(|(revocation, position)| blacklist::Model::of_revocation(position, revocation))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut known = self.known(batch).await?;
+        let mut rows = Vec::with_capacity(batch.len());
+        let mut positions = self.head + 1..;
+        for revocation in batch {
+            if known.insert(known_by(revocation)?) {
+                rows.extend(positions.next().map(|position| blacklist::Model::of_revocation(position, revocation)));
+            }
+        }
+        let rows = rows.into_iter().collect::<Result<Vec<_>, _>>()?;
         let appended = rows.len();
         for chunk in rows.chunks(CHUNK) {
             let chunk = chunk.iter().cloned().map(blacklist::Model::into_active);
@@ -187,18 +190,27 @@ impl<'t> Turn<'t> {
         Ok(appended as u64)
     }
 
-    async fn known_targets(&self, batch: &[Revocation]) -> Result<HashSet<RevocationTarget>, Trouble> {
+    async fn known(&self, batch: &[Revocation]) -> Result<HashSet<(RevocationTarget, i64)>, Trouble> {
         let mut known = HashSet::with_capacity(batch.len());
         for chunk in batch.chunks(CHUNK) {
             for of_kind in targets(chunk)?.into_iter().filter(|any| !any.is_empty()) {
                 let rows = blacklist::Entity::find().filter(of_kind).all(self.transaction).await?;
                 for row in rows {
-                    known.insert(row.into_revocation()?.target);
+                    known.insert(known_by(&row.into_revocation()?)?);
                 }
             }
         }
         Ok(known)
     }
+}
+
+/// What the log has one entry for: a token that expires when it does, or a generation of a user.
+fn known_by(revocation: &Revocation) -> Result<(RevocationTarget, i64), StoreError> {
+    let expires_at = match revocation.target {
+        RevocationTarget::Token(_) => instant::to_micros_rounded_up(revocation.expires_at)?,
+        _ => 0,
+    };
+    Ok((revocation.target, expires_at))
 }
 
 async fn move_head(transaction: &DatabaseTransaction, by: i64) -> Result<(), Trouble> {

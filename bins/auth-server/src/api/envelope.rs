@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -138,11 +139,12 @@ impl<E: Endpoint> Application for Envelope<E> {
     /// it than the route takes to answer. The document describes that route, and what memory cannot tell it answers.
     fn at_once<B: Body>(&self, request: &hyper::Request<B>, peer: SocketAddr) -> Option<Response> {
         let is_a_check = request.method() == Method::GET && request.uri().path() == VERIFY;
-        if !is_a_check || !request.body().is_end_stream() {
+        if !is_a_check || !self.state.checks_at_once || !request.body().is_end_stream() {
             return None;
         }
         let begun = self.begin(request.headers(), Some(peer.ip()));
-        let response = auth::verify_at_once(&self.state, request.headers())?;
+        let answer = || auth::verify_at_once(&self.state, request.headers());
+        let response = catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(|panic| Some(panicked(panic)))?;
         Some(self.end(&begun, request.method(), &self.verify, response))
     }
 }

@@ -46,6 +46,8 @@ pub struct State {
     pub codec: Arc<JwtCodec>,
     /// What is revoked.
     pub blacklist: Arc<SyncedBlacklist>,
+    /// Whether memory may tell that a token is good, so that a check may be answered without waiting.
+    pub checks_at_once: bool,
     /// The database, if the stores are in one.
     pub database: Option<Database>,
     /// Whether the server can do its work.

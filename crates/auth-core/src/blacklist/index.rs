@@ -3,8 +3,8 @@
 //! A token carries its own expiry, so the set is partitioned by it: a look-up goes to one partition, and forgetting
 //! expired tokens is dropping a partition. Partitions stand in a ring by the hour of the expiry, so their number is
 //! bounded whatever the expiries are; two hours that meet in the ring share a partition, which lives as long as the
-//! later of them. A partition is split by token id into tables, each read without a lock while one thread writes to it:
-//! no look-up ever waits for a writer, not even for one that makes a table larger.
+//! later of them. A partition is a table that is read without a lock while one thread writes to it: no look-up ever waits
+//! for a writer, not even for one that makes a table larger.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};

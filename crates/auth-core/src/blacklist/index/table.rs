@@ -24,7 +24,7 @@ const NOTES_IN_A_WORD: u64 = 2;
 /// Of a word: a number stands here.
 const OCCUPIED: u64 = 0b100;
 
-/// With so many doublings a table has 8 GiB.
+/// With so many a table has 16 GiB, and two thousand million numbers.
 const SEGMENTS: usize = 28;
 
 #[derive(Debug)]

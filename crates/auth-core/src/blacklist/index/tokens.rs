@@ -1,7 +1,7 @@
 //! Which tokens are revoked, in memory.
 
-use std::array;
 use std::cell::RefCell;
+use std::mem;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,15 +12,12 @@ use crate::token::TokenId;
 /// How many hours there is room for: more than a user-wide revocation lives.
 pub(super) const RING: u16 = 4096;
 
-const SHARD_BITS: u32 = 3;
-const SHARDS: usize = 1 << SHARD_BITS;
-
-/// The tokens that expire in one hour, or in hours that meet in the ring, by the low bits of their ids.
+/// The tokens that expire in one hour, or in hours that meet in the ring.
 #[derive(Debug)]
 struct Partition {
     /// The latest hour that it holds.
     hour: AtomicI64,
-    tables: [Table; SHARDS],
+    table: Table,
 }
 
 /// All partitions, by their place in the ring.
@@ -36,8 +33,8 @@ pub(super) struct Tokens {
     /// That of the latest ring.
     version: AtomicU64,
     latest: Mutex<Seen>,
-    /// One for each shard. Held by who changes one of its tables.
-    writers: [Mutex<()>; SHARDS],
+    /// Held by who changes a table.
+    writer: Mutex<()>,
 }
 
 /// A ring and its version, which no other ring of any index has.
@@ -55,18 +52,18 @@ impl Default for Tokens {
     #[expect(clippy::large_stack_arrays, reason = "32 KiB, once")]
     fn default() -> Self {
         let first = Seen::new(Arc::new([const { None }; RING as usize]));
-        Self { version: AtomicU64::new(first.version), latest: Mutex::new(first), writers: Default::default() }
+        Self { version: AtomicU64::new(first.version), latest: Mutex::new(first), writer: Mutex::new(()) }
     }
 }
 
 impl Tokens {
     #[inline]
     pub(super) fn contains(&self, id: TokenId, hour: i64) -> bool {
-        let (shard, number) = split(id);
+        let number = number_of(id);
         let looked = SEEN.try_with(|seen| {
             let seen = seen.borrow();
             let is_latest = seen.version == self.version.load(Ordering::Acquire);
-            is_latest.then(|| seen.partition(hour).is_some_and(|partition| partition.tables[shard].contains(number)))
+            is_latest.then(|| seen.partition(hour).is_some_and(|partition| partition.table.contains(number)))
         });
         if let Ok(Some(found)) = looked { found } else { self.contains_anew(id, hour) }
     }
@@ -74,34 +71,36 @@ impl Tokens {
     /// For a thread that has not seen the latest ring. It keeps that from now on, unless it is ending.
     #[cold]
     fn contains_anew(&self, id: TokenId, hour: i64) -> bool {
-        let (shard, number) = split(id);
+        let number = number_of(id);
         let latest = self.latest().clone();
-        let found = latest.partition(hour).is_some_and(|partition| partition.tables[shard].contains(number));
+        let found = latest.partition(hour).is_some_and(|partition| partition.table.contains(number));
         let _ = SEEN.try_with(|seen| seen.replace(latest));
         found
     }
 
     pub(super) fn insert(&self, id: TokenId, hour: i64) {
-        let (shard, number) = split(id);
-        let _writer = self.writer(shard);
+        let _writer = self.writer();
         let partition = self.partition(hour);
         partition.hour.fetch_max(hour, Ordering::AcqRel);
-        partition.tables[shard].insert(number);
+        partition.table.insert(number_of(id));
     }
 
     /// Drops the partitions of hours before this one.
     pub(super) fn forget(&self, first_kept: i64) {
         // Nobody else may find that a partition is old enough and then write to it.
-        let _writers: [_; SHARDS] = array::from_fn(|shard| self.writer(shard));
+        let writer = self.writer();
         let is_kept = |partition: &&Arc<Partition>| partition.hour.load(Ordering::Acquire) >= first_kept;
-        let mut latest = self.latest();
+        let latest = self.latest();
         let Some(ring) = &latest.ring else { return };
         if ring.iter().flatten().any(|partition| !is_kept(&partition)) {
             let mut kept = Ring::clone(ring);
             for place in Arc::make_mut(&mut kept) {
                 place.take_if(|partition| !is_kept(&&*partition));
             }
-            self.publish(&mut latest, kept);
+            let old = self.publish(latest, kept);
+            // Nobody has to wait until it is freed.
+            drop(writer);
+            drop(old);
         }
     }
 
@@ -110,36 +109,38 @@ impl Tokens {
         let latest = self.latest().clone();
         for partition in latest.ring.iter().flat_map(|ring| ring.iter()).flatten() {
             stats.partitions += 1;
-            stats.tokens += partition.tables.iter().map(Table::len).sum::<usize>();
-            stats.bytes += partition.tables.iter().map(Table::bytes).sum::<usize>();
+            stats.tokens += partition.table.len();
+            stats.bytes += partition.table.bytes();
         }
     }
 
     /// The partition of `hour`, which is made if there is none.
     fn partition(&self, hour: i64) -> Arc<Partition> {
-        let mut latest = self.latest();
+        let latest = self.latest();
         if let Some(partition) = latest.partition(hour) {
             return Arc::clone(partition);
         }
-        let made = Arc::new(Partition { hour: AtomicI64::new(hour), tables: Default::default() });
+        let made = Arc::new(Partition { hour: AtomicI64::new(hour), table: Table::default() });
         if let Some(mut ring) = latest.ring.clone() {
             Arc::make_mut(&mut ring)[place_of(hour)] = Some(Arc::clone(&made));
-            self.publish(&mut latest, ring);
+            drop(self.publish(latest, ring));
         }
         made
     }
 
-    fn publish(&self, latest: &mut Seen, ring: Ring) {
-        *latest = Seen::new(ring);
+    /// Returns what was the latest until now.
+    fn publish(&self, mut latest: MutexGuard<'_, Seen>, ring: Ring) -> Seen {
+        let old = mem::replace(&mut *latest, Seen::new(ring));
         self.version.store(latest.version, Ordering::Release);
+        old
     }
 
     fn latest(&self) -> MutexGuard<'_, Seen> {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn writer(&self, shard: usize) -> MutexGuard<'_, ()> {
-        self.writers[shard].lock().unwrap_or_else(PoisonError::into_inner)
+    fn writer(&self) -> MutexGuard<'_, ()> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -158,15 +159,14 @@ fn place_of(hour: i64) -> usize {
     usize::try_from(hour.rem_euclid(i64::from(RING))).unwrap_or_default() % usize::from(RING)
 }
 
-/// The shard of a token and its number there. An id has 122 random bits, too many for a word, so two tokens may have one
-/// number: a good token of which nobody can tell that it is not a certain revoked one. The number has 61 bits that a table
-/// keeps; among a million tokens revoked in one hour that happens to one good token in 10^13, which is then refused.
-fn split(id: TokenId) -> (usize, u64) {
+/// The number of a token. An id has 122 random bits, too many for a word, so two tokens may have one number: then a good token
+/// cannot be told from a revoked one, and is refused. A table keeps 61 bits: where a million tokens that expire in one hour
+/// are revoked that happens to one good token in 10^12.
+fn number_of(id: TokenId) -> u64 {
     const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
     let (high, low) = id.as_uuid().as_u64_pair();
     // Where the one has no random bits the other has some. The multiplication spreads those of ids that are not random.
-    let number = ((low >> SHARD_BITS) ^ high.rotate_left(23)).wrapping_mul(ODD);
-    (usize::try_from(low % SHARDS as u64).unwrap_or_default(), number)
+    (low ^ high.rotate_left(23)).wrapping_mul(ODD)
 }
 
 #[cfg(test)]
