@@ -20,6 +20,7 @@ on_every_database!(
     a_caller_who_goes_away_leaves_whole_batches_and_a_usable_pool,
     two_nodes_purge_everything_expired_and_nothing_else,
     an_entry_is_never_kept_for_less_than_asked,
+    a_token_is_found_by_its_expiry_and_id,
     an_entry_that_cannot_be_understood_stops_the_reader,
     a_missing_head_is_corrupt,
     every_kind_of_entry_comes_back,
@@ -151,6 +152,21 @@ async fn an_entry_is_never_kept_for_less_than_asked(database: TestDatabase) {
     assert_eq!(log.purge(expires_at, 1).await.unwrap(), 0);
     let (_, kept) = log.read_after(Position(0), 1).await.unwrap().entries[0];
     assert_eq!(kept.expires_at, NOW + time::Duration::MICROSECOND);
+}
+
+async fn a_token_is_found_by_its_expiry_and_id(database: TestDatabase) {
+    let (_, _, log) = open(&database).await;
+    // Of a codec whose instants are finer than those of the log.
+    let expires_at = NOW + time::Duration::NANOSECOND;
+    let token = auth_core::Claims { expires_at, ..claims() };
+    let of_token = Revocation { target: RevocationTarget::Token(token.token_id), expires_at, ..logout() };
+    let mistaken = Revocation { expires_at: expires_at + Duration::from_secs(1), ..of_token };
+    // An entry with another expiry neither covers the token nor stands for the one that does.
+    assert_eq!(log.append(&[mistaken]).await.unwrap(), 1);
+    assert!(!log.covers(&token).await.unwrap());
+    assert_eq!(log.append(&[mistaken, of_token, of_token]).await.unwrap(), 1);
+    assert!(log.covers(&token).await.unwrap());
+    assert_eq!(log.append(&[of_token, mistaken]).await.unwrap(), 0);
 }
 
 async fn an_entry_that_cannot_be_understood_stops_the_reader(database: TestDatabase) {

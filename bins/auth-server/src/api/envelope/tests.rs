@@ -17,8 +17,9 @@ use crate::{App, Stores};
 const PEER: &str = "127.0.0.1:9";
 
 /// A server over stores in memory whose blacklist is loaded, so that memory can tell.
-async fn app() -> (App, Arc<ManualClock>) {
-    let env = BTreeMap::from([("AUTH_ENV".to_owned(), "test".to_owned())]);
+async fn app(max_staleness: &str) -> (App, Arc<ManualClock>) {
+    let env = [("AUTH_ENV", "test"), ("AUTH_BLACKLIST_MAX_STALENESS", max_staleness)];
+    let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let config = Config::load(Sources { env, ..Sources::default() }).unwrap();
     let store = Arc::new(MemoryStore::new().unwrap());
     let stores = Stores { users: store.clone(), log: store, attempts: Arc::new(MemoryAttempts::default()) };
@@ -58,7 +59,7 @@ async fn parts(mut response: Response) -> (u16, BTreeMap<String, String>, String
 
 #[tokio::test]
 async fn it_is_what_the_route_answers_and_is_counted_alike() {
-    let (app, clock) = app().await;
+    let (app, clock) = app("2s").await;
     let good = token_of(&app, "ada").await;
     token_of(&app, "root").await;
     let user = app.service().find_by_email(&email("root")).await.unwrap();
@@ -115,7 +116,7 @@ async fn it_is_what_the_route_answers_and_is_counted_alike() {
 
 #[tokio::test]
 async fn all_else_is_the_routes() {
-    let (app, clock) = app().await;
+    let (app, clock) = app("2s").await;
     let bearer = token_of(&app, "ada").await;
     let application = app.endpoint();
     let peer = PEER.parse().unwrap();
@@ -139,4 +140,14 @@ async fn all_else_is_the_routes() {
     // Memory is too old to tell.
     clock.advance(Duration::from_secs(3));
     assert!(application.at_once(&request, peer).is_none());
+}
+
+#[tokio::test]
+async fn nothing_is_answered_at_once_where_every_check_asks_the_log() {
+    let (app, _) = app("0s").await;
+    let bearer = token_of(&app, "ada").await;
+    for headers in [&[("authorization", &*bearer)][..], &[]] {
+        let request = head(Method::GET, "/auth/verify", headers).body(Empty::<Bytes>::new()).unwrap();
+        assert!(app.endpoint().at_once(&request, PEER.parse().unwrap()).is_none(), "{headers:?}");
+    }
 }
