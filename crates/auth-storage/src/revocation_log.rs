@@ -170,14 +170,17 @@ impl<'t> Turn<'t> {
     /// Appends what is not in the log yet. Returns how many that was.
     pub(crate) async fn write(self, batch: &[Revocation]) -> Result<u64, Trouble> {
         let mut known = self.known(batch).await?;
-        let mut rows = Vec::with_capacity(batch.len());
-        let mut positions = self.head + 1..;
+        let mut new = Vec::with_capacity(batch.len());
         for revocation in batch {
             if known.insert(known_by(revocation)?) {
-                rows.extend(positions.next().map(|position| blacklist::Model::of_revocation(position, revocation)));
+                new.push(revocation);
             }
         }
-        let rows = rows.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let rows = new
+            .into_iter()
+            .zip(self.head + 1..)
+            .map(|(revocation, position)| blacklist::Model::of_revocation(position, revocation))
+            .collect::<Result<Vec<_>, _>>()?;
         let appended = rows.len();
         for chunk in rows.chunks(CHUNK) {
             let chunk = chunk.iter().cloned().map(blacklist::Model::into_active);

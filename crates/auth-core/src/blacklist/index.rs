@@ -86,21 +86,21 @@ impl Index {
             return self.standing(&Claims { expires_at: in_utc(claims.expires_at), ..*claims });
         }
         let hour = hour_of_utc(claims.expires_at);
-        if self.tokens.contains(claims.token_id, hour) {
+        if self.tokens.contains(claims.token_id, hour) || self.users.cover(claims) {
             return Standing::Revoked;
         }
         // Asked after the look-up: what is forgotten is said to be so before it is dropped.
-        if self.users.len() == 0 && hour > self.doubtful.load(Ordering::Acquire) {
+        if hour > self.doubtful.load(Ordering::Acquire) {
             return Standing::Good;
         }
-        self.standing_without_entry(claims)
+        self.standing_in_doubt(claims, hour)
     }
 
-    /// That of a token which has no entry of its own.
-    #[inline(never)]
-    fn standing_without_entry(&self, claims: &Claims) -> Standing {
-        let (hour, expiry) = (hour_of(claims.expires_at), claims.expires_at.unix_timestamp());
-        if self.users.cover(claims) || expiry <= self.purged_tokens.load(Ordering::Acquire) {
+    /// That of a token which no entry covers, but an entry may have covered.
+    #[cold]
+    fn standing_in_doubt(&self, claims: &Claims, hour: i64) -> Standing {
+        let expiry = claims.expires_at.unix_timestamp();
+        if expiry <= self.purged_tokens.load(Ordering::Acquire) {
             return Standing::Revoked;
         }
         let forgotten = hour < self.forgotten_below.load(Ordering::Acquire);

@@ -41,11 +41,11 @@ pub(super) struct Tokens {
 #[derive(Debug, Clone)]
 struct Seen {
     version: u64,
-    ring: Option<Ring>,
+    ring: Ring,
 }
 
 thread_local! {
-    static SEEN: RefCell<Seen> = const { RefCell::new(Seen { version: 0, ring: None }) };
+    static SEEN: RefCell<Option<Seen>> = const { RefCell::new(None) };
 }
 
 impl Default for Tokens {
@@ -62,8 +62,8 @@ impl Tokens {
         let number = number_of(id);
         let looked = SEEN.try_with(|seen| {
             let seen = seen.borrow();
-            let is_latest = seen.version == self.version.load(Ordering::Acquire);
-            is_latest.then(|| seen.partition(hour).is_some_and(|partition| partition.table.contains(number)))
+            let latest = seen.as_ref().filter(|seen| seen.version == self.version.load(Ordering::Acquire))?;
+            Some(latest.partition(hour).is_some_and(|partition| partition.table.contains(number)))
         });
         if let Ok(Some(found)) = looked { found } else { self.contains_anew(id, hour) }
     }
@@ -74,7 +74,7 @@ impl Tokens {
         let number = number_of(id);
         let latest = self.latest().clone();
         let found = latest.partition(hour).is_some_and(|partition| partition.table.contains(number));
-        let _ = SEEN.try_with(|seen| seen.replace(latest));
+        let _ = SEEN.try_with(|seen| seen.replace(Some(latest)));
         found
     }
 
@@ -91,9 +91,8 @@ impl Tokens {
         let writer = self.writer();
         let is_kept = |partition: &&Arc<Partition>| partition.hour.load(Ordering::Acquire) >= first_kept;
         let latest = self.latest();
-        let Some(ring) = &latest.ring else { return };
-        if ring.iter().flatten().any(|partition| !is_kept(&partition)) {
-            let mut kept = Ring::clone(ring);
+        if latest.ring.iter().flatten().any(|partition| !is_kept(&partition)) {
+            let mut kept = Ring::clone(&latest.ring);
             for place in Arc::make_mut(&mut kept) {
                 place.take_if(|partition| !is_kept(&&*partition));
             }
@@ -107,7 +106,7 @@ impl Tokens {
     /// Adds up what the tables hold, without a look into them.
     pub(super) fn count(&self, stats: &mut IndexStats) {
         let latest = self.latest().clone();
-        for partition in latest.ring.iter().flat_map(|ring| ring.iter()).flatten() {
+        for partition in latest.ring.iter().flatten() {
             stats.partitions += 1;
             stats.tokens += partition.table.len();
             stats.bytes += partition.table.bytes();
@@ -121,10 +120,9 @@ impl Tokens {
             return Arc::clone(partition);
         }
         let made = Arc::new(Partition { hour: AtomicI64::new(hour), table: Table::default() });
-        if let Some(mut ring) = latest.ring.clone() {
-            Arc::make_mut(&mut ring)[place_of(hour)] = Some(Arc::clone(&made));
-            drop(self.publish(latest, ring));
-        }
+        let mut ring = Ring::clone(&latest.ring);
+        Arc::make_mut(&mut ring)[place_of(hour)] = Some(Arc::clone(&made));
+        self.publish(latest, ring);
         made
     }
 
@@ -147,11 +145,11 @@ impl Tokens {
 impl Seen {
     fn new(ring: Ring) -> Self {
         static VERSIONS: AtomicU64 = AtomicU64::new(1);
-        Self { version: VERSIONS.fetch_add(1, Ordering::Relaxed), ring: Some(ring) }
+        Self { version: VERSIONS.fetch_add(1, Ordering::Relaxed), ring }
     }
 
     fn partition(&self, hour: i64) -> Option<&Arc<Partition>> {
-        self.ring.as_ref()?[place_of(hour)].as_ref()
+        self.ring[place_of(hour)].as_ref()
     }
 }
 
@@ -190,7 +188,11 @@ mod tests {
         for _ in 0..3 {
             assert!(one.contains(id(1), 7) && !one.contains(id(2), 7));
             assert!(other.contains(id(2), 7) && !other.contains(id(1), 7));
-            assert_eq!(SEEN.with_borrow(|seen| seen.version), other.version.load(Ordering::Relaxed), "it is kept");
+            assert_eq!(
+                SEEN.with_borrow(|seen| seen.as_ref().unwrap().version),
+                other.version.load(Ordering::Relaxed),
+                "it is kept"
+            );
         }
     }
 
