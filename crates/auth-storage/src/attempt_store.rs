@@ -8,8 +8,8 @@ use auth_core::StoreError;
 use auth_core::throttle::{AttemptKey, AttemptStore, Change, Counter};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DeleteMany, EntityTrait as _, InsertMany, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, Select,
+    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, DeleteMany, EntityTrait as _, InsertMany, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, Select,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -42,21 +42,15 @@ impl SeaAttemptStore {
 
     async fn update_once(&self, keys: &[AttemptKey], change: &Change) -> Result<Vec<Counter>, Trouble> {
         let transaction = self.database.begin().await?;
-        locking(keys)?.exec_without_returning(&transaction).await?;
-        let before = counters(keys, &transaction).await?;
-        let mut after = before.clone();
-        change(&mut after);
-        let changed = keys.iter().zip(&before).zip(&after).filter(|((_, before), after)| before != after);
-        let changed: Vec<_> =
-            changed.map(|((key, _), after)| attempts::row_of(*key, after)).collect::<Result<_, _>>()?;
-        if changed.is_empty() {
+        let outcome = update_within(&transaction, keys, change).await;
+        match outcome {
             // Also those rows that were only made to be locked.
-            transaction.rollback().await?;
-        } else {
-            writing(changed).exec_without_returning(&transaction).await?;
-            transaction.commit().await?;
+            Ok((before, Changed(false))) => {
+                transaction.rollback().await?;
+                Ok(before)
+            }
+            outcome => Ok(self.database.end(transaction, outcome).await?.0),
         }
-        Ok(before)
     }
 
     async fn purge_once(&self, before: i64, limit: u64) -> Result<Chunk, Trouble> {
@@ -82,7 +76,7 @@ impl AttemptStore for SeaAttemptStore {
     async fn update(&self, keys: &[AttemptKey], change: Change) -> Result<Vec<Counter>, StoreError> {
         let (store, keys) = (self.clone(), keys.to_vec());
         self.database
-            .write(move || {
+            .write_at_most_once(move || {
                 let (store, keys, change) = (store.clone(), keys.clone(), Change::clone(&change));
                 async move { store.update_once(&keys, &change).await }
             })
@@ -99,6 +93,27 @@ impl AttemptStore for SeaAttemptStore {
             })
             .await
     }
+}
+
+/// Whether an update has anything to commit.
+struct Changed(bool);
+
+async fn update_within(
+    transaction: &DatabaseTransaction,
+    keys: &[AttemptKey],
+    change: &Change,
+) -> Result<(Vec<Counter>, Changed), Trouble> {
+    locking(keys)?.exec_without_returning(transaction).await?;
+    let before = counters(keys, transaction).await?;
+    let mut after = before.clone();
+    change(&mut after);
+    let changed = keys.iter().zip(&before).zip(&after).filter(|((_, before), after)| before != after);
+    let changed: Vec<_> = changed.map(|((key, _), after)| attempts::row_of(*key, after)).collect::<Result<_, _>>()?;
+    let any = Changed(!changed.is_empty());
+    if any.0 {
+        writing(changed).exec_without_returning(transaction).await?;
+    }
+    Ok((before, any))
 }
 
 async fn counters(keys: &[AttemptKey], connection: &impl ConnectionTrait) -> Result<Vec<Counter>, Trouble> {

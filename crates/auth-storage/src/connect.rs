@@ -14,11 +14,13 @@ use crate::error::Trouble;
 
 mod call;
 mod place;
+mod retry;
 mod servers;
 mod sqlite;
 
 use call::Distrust;
 use place::Place;
+pub(crate) use retry::Earlier;
 
 /// Opens the database that `url` names: `sqlite://path`, `sqlite::memory:`, `postgres://…` or `mysql://…`.
 ///
@@ -234,6 +236,23 @@ impl Database {
         let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
         Ok(self.connection.begin_with_options(options).await?)
+    }
+
+    /// Ends a transaction: commits what went well, and rolls everything back when it did not. The locks are gone when
+    /// this returns, so a repetition does not wait for them.
+    pub(crate) async fn end<T>(
+        &self,
+        transaction: DatabaseTransaction,
+        outcome: Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        match outcome {
+            Ok(value) => transaction.commit().await.map(|()| value).map_err(Trouble::from),
+            Err(trouble) => {
+                // A rollback that fails has lost its connection, and the server then rolls back by itself.
+                drop(transaction.rollback().await);
+                Err(trouble)
+            }
+        }
     }
 }
 

@@ -12,14 +12,51 @@ use sea_orm::{DbErr, RuntimeErr, sqlx};
 pub(crate) enum Trouble {
     /// The database answered with an error, or not at all.
     Database(DbErr),
+    /// Another writer took the position or entry of the log that this transaction was about to write. Locks prevent that
+    /// within one server; nodes of a cluster find out late.
+    TakenInLog(DbErr),
     /// What it holds is wrong.
     Store(StoreError),
 }
 
+/// Whether an attempt that failed may be repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// Yes: the database rolled it back, or the attempt did so itself.
+    RolledBack,
+    /// It may have been committed, so a repetition has to look.
+    Unknown,
+    /// The same, and on another connection.
+    Reconnected,
+    /// A repetition would change nothing.
+    Never,
+}
+
 impl Trouble {
-    /// Whether the database gave up this transaction in favour of another one, so that the same attempt may succeed now.
-    pub(crate) fn is_conflict(&self) -> bool {
-        matches!(self, Self::Database(error) if database_error(error).is_some_and(|error| meaning(error) == Meaning::Conflict))
+    /// Whether the attempt may be repeated. It must have rolled its transaction back before it returned this: on
+    /// MySQL's error 1205 the server rolls back the last statement alone.
+    pub(crate) fn again(&self) -> Again {
+        let error = match self {
+            Self::Database(error) => error,
+            Self::TakenInLog(_) => return Again::RolledBack,
+            Self::Store(_) => return Again::Never,
+        };
+        if let DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) = error
+            && matches!(**error, sqlx::Error::Io(_))
+        {
+            return Again::Reconnected;
+        }
+        match database_error(error).map(meaning) {
+            Some(Meaning::Conflict) => Again::RolledBack,
+            Some(Meaning::Undecided) => Again::Unknown,
+            Some(Meaning::Disconnected) => Again::Reconnected,
+            _ => Again::Never,
+        }
+    }
+
+    /// The trouble of an insertion into the log: every unique key of the log is taken by a rival only.
+    pub(crate) fn of_log_insertion(error: DbErr) -> Self {
+        if violated_key(&error).is_some() { Self::TakenInLog(error) } else { Self::Database(error) }
     }
 }
 
@@ -39,6 +76,7 @@ impl From<Trouble> for StoreError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::Database(error) => Self::new(kind(&error), error),
+            Trouble::TakenInLog(error) => Self::unavailable(error),
             Trouble::Store(error) => error,
         }
     }
@@ -100,7 +138,9 @@ fn driver_kind(error: &sqlx::Error) -> StoreErrorKind {
         | sqlx::Error::BeginFailed => StoreErrorKind::Unavailable,
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => StoreErrorKind::Corrupt,
         sqlx::Error::Database(error) => match meaning(error.as_ref()) {
-            Meaning::Conflict | Meaning::Unavailable => StoreErrorKind::Unavailable,
+            Meaning::Conflict | Meaning::Undecided | Meaning::Disconnected | Meaning::Unavailable => {
+                StoreErrorKind::Unavailable
+            }
             Meaning::Corrupt => StoreErrorKind::Corrupt,
             Meaning::Other => StoreErrorKind::Internal,
         },
@@ -119,8 +159,13 @@ fn database_error(error: &DbErr) -> Option<&dyn DatabaseError> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meaning {
-    /// A deadlock or a serialization failure: the transaction is gone, and may be tried again.
+    /// A deadlock, a serialization failure or a lock that was not to be had: once rolled back, the transaction may be run
+    /// again.
     Conflict,
+    /// A node of a cluster cannot serve now. At `COMMIT` the transaction may have been committed all the same.
+    Undecided,
+    /// The server ends the connection.
+    Disconnected,
     /// Not now.
     Unavailable,
     /// The file is damaged.
@@ -148,12 +193,17 @@ fn postgres_meaning(sqlstate: &str) -> Meaning {
     match sqlstate {
         // Serialization failure, deadlock.
         "40001" | "40P01" => Meaning::Conflict,
+        // Statement completion unknown.
+        "40003" => Meaning::Undecided,
+        // Connection exception, administrator's command, crash of another session.
+        "57P01" | "57P02" => Meaning::Disconnected,
+        code if code.starts_with("08") => Meaning::Disconnected,
         // Lock timeout, statement timeout or cancel, read-only (a fail-over left us on the standby).
         "55P03" | "57014" | "25006" => Meaning::Unavailable,
         // Bad data, bad index.
         "XX001" | "XX002" => Meaning::Corrupt,
-        // Connection trouble, no resources, shutting down or starting up.
-        code if ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => Meaning::Unavailable,
+        // No resources, interventions of an operator, shutting down or starting up.
+        code if ["53", "57", "58"].iter().any(|class| code.starts_with(class)) => Meaning::Unavailable,
         _ => Meaning::Other,
     }
 }
@@ -161,13 +211,16 @@ fn postgres_meaning(sqlstate: &str) -> Meaning {
 /// <https://mariadb.com/kb/en/mariadb-error-codes/>
 fn mysql_meaning(number: u16) -> Meaning {
     match number {
-        // Deadlock; record changed since last read.
-        1213 | 1020 => Meaning::Conflict,
-        // Too many connections, disk full, shutdown, lock wait timeout, interrupted, read-only server, killed,
-        // statement timeout (MariaDB, MySQL), node not ready, read-only mode, too many connections of this user.
-        1040 | 1021 | 1053 | 1205 | 1317 | 1290 | 1927 | 1969 | 3024 | 1047 | 1836 | 1203 | 1226 => {
-            Meaning::Unavailable
-        }
+        // Deadlock or failed certification; record changed since last read; lock wait timeout, which is also what a causal
+        // read of Galera ends with; conflict within a replication group.
+        1213 | 1020 | 1205 | 3101 => Meaning::Conflict,
+        // Error during COMMIT; Galera's node is not ready.
+        1180 | 1047 => Meaning::Undecided,
+        // Shutdown, connection killed.
+        1053 | 1927 => Meaning::Disconnected,
+        // Too many connections, disk full, interrupted, read-only server, statement timeout (MariaDB, MySQL), read-only
+        // mode, too many connections of this user.
+        1040 | 1021 | 1317 | 1290 | 1969 | 3024 | 1836 | 1203 | 1226 => Meaning::Unavailable,
         _ => Meaning::Other,
     }
 }
@@ -190,10 +243,20 @@ mod tests {
     #[test]
     fn codes_mean_what_the_manuals_say() {
         assert_eq!(postgres_meaning("40P01"), Meaning::Conflict);
-        assert_eq!(postgres_meaning("57P01"), Meaning::Unavailable);
+        assert_eq!(postgres_meaning("40001"), Meaning::Conflict);
+        assert_eq!(postgres_meaning("40003"), Meaning::Undecided);
+        assert_eq!(postgres_meaning("57P01"), Meaning::Disconnected);
+        assert_eq!(postgres_meaning("08006"), Meaning::Disconnected);
+        assert_eq!(postgres_meaning("57P03"), Meaning::Unavailable);
         assert_eq!(postgres_meaning("42P01"), Meaning::Other);
         assert_eq!(mysql_meaning(1213), Meaning::Conflict);
-        assert_eq!(mysql_meaning(1205), Meaning::Unavailable);
+        for conflict in [1205, 1020] {
+            assert_eq!(mysql_meaning(conflict), Meaning::Conflict);
+        }
+        for undecided in [1047, 1180] {
+            assert_eq!(mysql_meaning(undecided), Meaning::Undecided);
+        }
+        assert_eq!(mysql_meaning(1053), Meaning::Disconnected);
         assert_eq!(mysql_meaning(1146), Meaning::Other);
         assert_eq!(sqlite_meaning(5), Meaning::Unavailable);
         assert_eq!(sqlite_meaning(517), Meaning::Unavailable);

@@ -25,7 +25,7 @@ impl Database {
         // Until the limit or the end: a chunk of which not all was removed is not the end.
         while removed < limit {
             let (remove, wanted) = (remove.clone(), limit - removed);
-            let chunk = self.write(move || remove(wanted)).await?;
+            let chunk = self.write(move |_| remove(wanted)).await?;
             if chunk.found == 0 {
                 break;
             }

@@ -67,10 +67,8 @@ impl SeaRevocationLog {
 
     async fn append_once(&self, batch: &[Revocation]) -> Result<u64, Trouble> {
         let transaction = self.database.begin().await?;
-        let turn = Turn::take(&transaction, batch.len()).await?;
-        let appended = turn.write(batch).await?;
-        transaction.commit().await?;
-        Ok(appended)
+        let outcome = async { Turn::take(&transaction, batch.len()).await?.write(batch).await }.await;
+        self.database.end(transaction, outcome).await
     }
 
     async fn purge_once(&self, before: i64, limit: u64) -> Result<Chunk, Trouble> {
@@ -105,7 +103,7 @@ impl RevocationLog for SeaRevocationLog {
         }
         let (log, batch) = (self.clone(), Arc::<[Revocation]>::from(batch));
         self.database
-            .write(move || {
+            .write(move |_| {
                 let (log, batch) = (log.clone(), Arc::clone(&batch));
                 async move { log.append_once(&batch).await }
             })
@@ -184,13 +182,26 @@ impl<'t> Turn<'t> {
         let appended = rows.len();
         for chunk in rows.chunks(CHUNK) {
             let chunk = chunk.iter().cloned().map(blacklist::Model::into_active);
-            blacklist::Entity::insert_many(chunk).exec_without_returning(self.transaction).await?;
+            let insertion = blacklist::Entity::insert_many(chunk).exec_without_returning(self.transaction).await;
+            insertion.map_err(Trouble::of_log_insertion)?;
         }
         let unused = self.reserved - i64::try_from(appended).unwrap_or(i64::MAX);
         if unused != 0 {
             move_head(self.transaction, -unused).await?;
         }
         Ok(appended as u64)
+    }
+
+    /// Whether the log holds exactly this revocation.
+    pub(crate) async fn holds(&self, revocation: &Revocation) -> Result<bool, Trouble> {
+        for of_kind in targets(&[*revocation])?.into_iter().filter(|any| !any.is_empty()) {
+            for row in blacklist::Entity::find().filter(of_kind).all(self.transaction).await? {
+                if blacklist::Model::of_revocation(row.position, revocation)? == row {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     async fn known(&self, batch: &[Revocation]) -> Result<HashSet<(RevocationTarget, i64)>, Trouble> {

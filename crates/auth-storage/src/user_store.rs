@@ -7,11 +7,11 @@ use auth_core::{
 };
 use sea_orm::sea_query::{Expr, Func, SimpleExpr};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
 };
 
-use crate::connect::Database;
+use crate::connect::{Database, Earlier};
 use crate::entity::users::{self, Column};
 use crate::error::{Trouble, violated_key};
 use crate::instant;
@@ -32,13 +32,13 @@ impl SeaUserStore {
     }
 
     /// Runs an attempt with a handle of its own, because a call outlives the caller who goes away.
-    async fn write<T, F>(&self, attempt: impl Fn(Self) -> F + Send + Sync + 'static) -> Result<T, StoreError>
+    async fn write<T, F>(&self, attempt: impl Fn(Self, Earlier) -> F + Send + Sync + 'static) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Trouble>> + Send + 'static,
     {
         let store = self.clone();
-        self.database.write(move || attempt(store.clone())).await
+        self.database.write(move |earlier| attempt(store.clone(), earlier)).await
     }
 
     async fn find_credentials_by_id(&self, id: UserId) -> Result<Option<StoredCredentials>, StoreError> {
@@ -47,12 +47,15 @@ impl SeaUserStore {
         row.map(users::Model::into_credentials).transpose()
     }
 
-    /// Inserts and lets the unique keys decide.
-    async fn insert_once(&self, row: &users::Model) -> Result<Result<(), Taken>, Trouble> {
+    /// Inserts and lets the unique keys decide. A key that an earlier attempt took is not taken by anybody else.
+    async fn insert_once(&self, row: &users::Model, earlier: Earlier) -> Result<Result<(), Taken>, Trouble> {
         let connection = self.database.connection();
         let insertion = users::Entity::insert(row.clone().into_active()).exec_without_returning(connection).await;
         let Err(error) = insertion else { return Ok(Ok(())) };
-        let key = violated_key(&error).unwrap_or_default();
+        let Some(key) = violated_key(&error) else { return Err(error.into()) };
+        if earlier == Earlier::Unknown && is_made(row, connection).await? {
+            return Ok(Ok(()));
+        }
         if key.contains("email_key") {
             return Ok(Err(Taken::Email));
         }
@@ -67,7 +70,7 @@ impl SeaUserStore {
 
     async fn update(&self, id: UserId, column: Column, value: SimpleExpr) -> Result<Option<User>, StoreError> {
         let row = self
-            .write(move |store| {
+            .write(move |store, _| {
                 let value = value.clone();
                 async move { store.update_once(id, column, value).await }
             })
@@ -94,36 +97,17 @@ impl SeaUserStore {
         change: &UserChange,
         below: Generation,
         revocation: Revocation,
+        earlier: Earlier,
     ) -> Result<Option<User>, Trouble> {
         let transaction = self.database.begin().await?;
-        let turn = Turn::take(&transaction, 1).await?;
-        let below = i64::from(below.number());
-        let update = users::Entity::update_many()
-            .col_expr(Column::TokenGeneration, Expr::value(below))
-            .filter(Column::Id.eq(id.as_uuid()))
-            .filter(Column::TokenGeneration.eq(below - 1));
-        let update = match change {
-            UserChange::LogoutEverywhere => update,
-            UserChange::Demote => update.col_expr(Column::Admin, Expr::value(false)),
-            UserChange::Disable(at) => {
-                // Disabled twice is disabled since the first time.
-                let since = Func::coalesce([Expr::col(Column::DisabledAt), Expr::value(instant::to_micros(*at)?)]);
-                update.col_expr(Column::DisabledAt, since.into())
+        let outcome = change_within(&transaction, id, change, below, revocation, earlier).await;
+        match outcome {
+            Ok(None) => {
+                transaction.rollback().await?;
+                Ok(None)
             }
-            UserChange::Password(new) => update.col_expr(Column::PasswordHash, Expr::value(new.expose_hash())),
-            UserChange::PasswordFrom { current, new } => update
-                .col_expr(Column::PasswordHash, Expr::value(new.expose_hash()))
-                .filter(Column::PasswordHash.eq(current.expose_hash())),
-            _ => return Err(internal("a change that this store does not know")),
-        };
-        if update.exec(&transaction).await?.rows_affected == 0 {
-            return Ok(None);
+            outcome => self.database.end(transaction, outcome).await,
         }
-        let row = row_of(id, &transaction).await?.ok_or_else(|| internal("a row that was updated is gone"))?;
-        let user = row.into_user()?;
-        turn.write(&[revocation]).await?;
-        transaction.commit().await?;
-        Ok(Some(user))
     }
 
     async fn replace_hash_once(
@@ -131,13 +115,65 @@ impl SeaUserStore {
         id: UserId,
         current: &PasswordHash,
         replacement: &PasswordHash,
+        earlier: Earlier,
     ) -> Result<bool, Trouble> {
+        let connection = self.database.connection();
         let update = users::Entity::update_many()
             .col_expr(Column::PasswordHash, Expr::value(replacement.expose_hash()))
             .filter(Column::Id.eq(id.as_uuid()))
             .filter(Column::PasswordHash.eq(current.expose_hash()));
-        Ok(update.exec(self.database.connection()).await?.rows_affected == 1)
+        if update.exec(connection).await?.rows_affected == 1 {
+            return Ok(true);
+        }
+        // A hash is salted: one that is equal was written by the earlier attempt.
+        let replaced = row_of(id, connection).await?.is_some_and(|row| row.password_hash == replacement.expose_hash());
+        Ok(earlier == Earlier::Unknown && replaced)
     }
+}
+
+/// The body of [`SeaUserStore::change_once`]. `None` says that nothing was changed and nothing is to be committed.
+async fn change_within(
+    transaction: &DatabaseTransaction,
+    id: UserId,
+    change: &UserChange,
+    raised: Generation,
+    revocation: Revocation,
+    earlier: Earlier,
+) -> Result<Option<User>, Trouble> {
+    let turn = Turn::take(transaction, 1).await?;
+    let below = i64::from(raised.number());
+    let update = users::Entity::update_many()
+        .col_expr(Column::TokenGeneration, Expr::value(below))
+        .filter(Column::Id.eq(id.as_uuid()))
+        .filter(Column::TokenGeneration.eq(below - 1));
+    let update = match change {
+        UserChange::LogoutEverywhere => update,
+        UserChange::Demote => update.col_expr(Column::Admin, Expr::value(false)),
+        UserChange::Disable(at) => {
+            // Disabled twice is disabled since the first time.
+            let since = Func::coalesce([Expr::col(Column::DisabledAt), Expr::value(instant::to_micros(*at)?)]);
+            update.col_expr(Column::DisabledAt, since.into())
+        }
+        UserChange::Password(new) => update.col_expr(Column::PasswordHash, Expr::value(new.expose_hash())),
+        UserChange::PasswordFrom { current, new } => update
+            .col_expr(Column::PasswordHash, Expr::value(new.expose_hash()))
+            .filter(Column::PasswordHash.eq(current.expose_hash())),
+        _ => return Err(internal("a change that this store does not know")),
+    };
+    if update.exec(transaction).await?.rows_affected == 0 {
+        if earlier == Earlier::Undone || !turn.holds(&revocation).await? {
+            return Ok(None);
+        }
+        // The earlier attempt was committed. Somebody else may have raised the generation since then; the caller must not
+        // take the later one for its own.
+        turn.write(&[revocation]).await?;
+        let user = row_of(id, transaction).await?.map(users::Model::into_user).transpose()?;
+        return Ok(user.map(|user| User { generation: raised, ..user }));
+    }
+    let row = row_of(id, transaction).await?.ok_or_else(|| internal("a row that was updated is gone"))?;
+    let user = row.into_user()?;
+    turn.write(&[revocation]).await?;
+    Ok(Some(user))
 }
 
 /// Which unique key a new user collided with.
@@ -152,9 +188,9 @@ impl UserStore for SeaUserStore {
         let row = users::Model::of_new_user(&new)?;
         let user = row.clone().into_user()?;
         match self
-            .write(move |store| {
+            .write(move |store, earlier| {
                 let row = row.clone();
-                async move { store.insert_once(&row).await }
+                async move { store.insert_once(&row, earlier).await }
             })
             .await?
         {
@@ -213,9 +249,9 @@ impl UserStore for SeaUserStore {
             }
             let (revocation, change) = (revocation(below), change.clone());
             let changed = self
-                .write(move |store| {
+                .write(move |store, earlier| {
                     let change = change.clone();
-                    async move { store.change_once(id, &change, below, revocation).await }
+                    async move { store.change_once(id, &change, below, revocation, earlier).await }
                 })
                 .await?;
             if let Some(user) = changed {
@@ -231,12 +267,18 @@ impl UserStore for SeaUserStore {
         replacement: &PasswordHash,
     ) -> Result<bool, StoreError> {
         let hashes = (current.clone(), replacement.clone());
-        self.write(move |store| {
+        self.write(move |store, earlier| {
             let (current, replacement) = hashes.clone();
-            async move { store.replace_hash_once(id, &current, &replacement).await }
+            async move { store.replace_hash_once(id, &current, &replacement, earlier).await }
         })
         .await
     }
+}
+
+/// Whether this user has been inserted. The id is random, so nobody else's row has it.
+async fn is_made(row: &users::Model, connection: &impl ConnectionTrait) -> Result<bool, Trouble> {
+    let found = users::Entity::find_by_id(row.id).one(connection).await?;
+    Ok(found.is_some_and(|found| found.email_key == row.email_key && found.username_key == row.username_key))
 }
 
 async fn row_of(id: UserId, connection: &impl ConnectionTrait) -> Result<Option<users::Model>, Trouble> {

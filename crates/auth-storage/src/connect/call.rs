@@ -12,13 +12,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use auth_core::StoreError;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Database;
-use crate::error::{CallTimedOut, Interrupted, Trouble};
-
-/// How often a transaction is tried that the database keeps giving up in favour of others.
-const MAX_ATTEMPTS: u32 = 5;
+use super::retry::{Earlier, Retries};
+use crate::error::{Again, CallTimedOut, Interrupted, Trouble};
 
 /// How many times its limit a call that nobody waits for any more may take, before it is dropped.
 const PATIENCE: u32 = 3;
@@ -63,27 +61,52 @@ impl Database {
         }
     }
 
-    /// Runs a call that writes, again when the database gave its transaction up in favour of another one. `attempt` begins
-    /// and commits.
+    /// Runs a call that writes, and repeats it while the database gives its transaction up. `attempt` begins and commits.
+    /// It must be idempotent: it is told when an earlier attempt may have been committed.
     pub(crate) async fn write<T, A, F>(&self, attempt: A) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        A: Fn(Earlier) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<T, Trouble>> + Send + 'static,
+    {
+        self.attempt(attempt, |again| again).await
+    }
+
+    /// Like [`write`](Self::write), for an attempt that must not be committed twice: it is repeated only when the
+    /// database says that it was rolled back.
+    pub(crate) async fn write_at_most_once<T, A, F>(&self, attempt: A) -> Result<T, StoreError>
     where
         T: Send + 'static,
         A: Fn() -> F + Send + Sync + 'static,
         F: Future<Output = Result<T, Trouble>> + Send + 'static,
     {
+        let only_if_rolled_back = |again| if again == Again::RolledBack { again } else { Again::Never };
+        self.attempt(move |_| attempt(), only_if_rolled_back).await
+    }
+
+    async fn attempt<T, A, F>(&self, attempt: A, permitted: fn(Again) -> Again) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        A: Fn(Earlier) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<T, Trouble>> + Send + 'static,
+    {
         let write_turn = self.write_turn.clone();
+        let mut retries = Retries::until(Instant::now() + self.call_timeout);
         self.read(async move {
             let _turn = match &write_turn {
                 Some(turn) => Some(turn.lock().await),
                 None => None,
             };
-            for _ in 1..MAX_ATTEMPTS {
-                match attempt().await {
-                    Err(trouble) if trouble.is_conflict() => {}
-                    outcome => return outcome,
+            loop {
+                let trouble = match attempt(retries.earlier()).await {
+                    Err(trouble) => trouble,
+                    done => return done,
+                };
+                match retries.next_pause(permitted(trouble.again())) {
+                    Some(pause) => sleep(pause).await,
+                    None => return Err(trouble),
                 }
             }
-            attempt().await
         })
         .await
     }

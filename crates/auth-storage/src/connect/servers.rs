@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlPool};
+use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPool};
 use sea_orm::sqlx::pool::PoolOptions;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPool};
 use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Connection, Executor, Pool};
@@ -24,6 +24,14 @@ const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
 /// Between two attempts to replace a connection whose server does not answer.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
 
+/// On a Galera cluster every statement first waits until this node has applied what the cluster had committed when the statement
+/// was sent: reads and `BEGIN` (1), `UPDATE` and `DELETE` (2), `INSERT` (4). Otherwise a node whose applier is behind would
+/// accept tokens for seconds after their logout, and update rows that are not what the cluster has.
+const CAUSAL_ON_GALERA: &str = "SET SESSION wsrep_sync_wait = 7";
+
+/// The server has no variable of this name (MySQL and MariaDB).
+const UNKNOWN_VARIABLE: u16 = 1193;
+
 pub(super) async fn open_postgres(
     url: &str,
     options: &ConnectOptions,
@@ -42,7 +50,7 @@ pub(super) async fn open_postgres(
         "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
             .to_owned(),
     ];
-    let pool: PgPool = pool(Recipe { server, session }, options, distrust);
+    let pool: PgPool = pool(Recipe { server, session, session_if_known: Vec::new() }, options, distrust);
     Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
 }
 
@@ -61,7 +69,8 @@ pub(super) async fn open_mysql(
         "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO')".to_owned(),
         format!("SET SESSION innodb_lock_wait_timeout = {seconds}, SESSION lock_wait_timeout = {seconds}"),
     ];
-    let pool: MySqlPool = pool(Recipe { server, session }, options, distrust);
+    let session_if_known = vec![CAUSAL_ON_GALERA.to_owned()];
+    let pool: MySqlPool = pool(Recipe { server, session, session_if_known }, options, distrust);
     Ok(SqlxMySqlConnector::from_sqlx_mysql_pool(pool))
 }
 
@@ -88,6 +97,8 @@ where
 struct Recipe<C: Connection> {
     server: C::Options,
     session: Vec<String>,
+    /// Statements that set variables which not every server has.
+    session_if_known: Vec<String>,
 }
 
 impl<C> Recipe<C>
@@ -98,6 +109,15 @@ where
     async fn set_up(&self, connection: &mut C) -> Result<(), sqlx::Error> {
         for statement in &self.session {
             connection.execute(AssertSqlSafe(statement.clone())).await?;
+        }
+        for statement in &self.session_if_known {
+            match connection.execute(AssertSqlSafe(statement.clone())).await {
+                Err(sqlx::Error::Database(error))
+                    if error
+                        .try_downcast_ref::<MySqlDatabaseError>()
+                        .is_some_and(|error| error.number() == UNKNOWN_VARIABLE) => {}
+                outcome => drop(outcome?),
+            }
         }
         Ok(())
     }

@@ -1,0 +1,111 @@
+//! Repetition of a write whose transaction the database gave up.
+//!
+//! Databases that detect write conflicts instead of waiting for locks (Galera, PostgreSQL at `SERIALIZABLE`) roll a
+//! transaction back at any of its statements and at `COMMIT`, and expect the client to run all of it again. The number of
+//! attempts and the time they take are bounded, and the pauses between them are random, so that rivals do not collide again.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::error::Again;
+
+/// Upper bound on the attempts of one write. With two rivals of equal speed one in a million writes needs more.
+const MAX_ATTEMPTS: u32 = 20;
+
+/// How many of them may follow the loss of a connection. Waiting for a new connection is bounded by the pool.
+const MAX_RECONNECTS: u32 = 1;
+
+/// Upper bound on the first pause; it doubles with every attempt.
+const FIRST_PAUSE: Duration = Duration::from_millis(4);
+
+/// Upper bound on every pause.
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// What is known of the earlier attempts of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Earlier {
+    /// There was none, or the database rolled every one of them back.
+    Undone,
+    /// One of them may have been committed: its connection was lost, or the database could not say.
+    Unknown,
+}
+
+/// The attempts of one write.
+#[derive(Debug)]
+pub(super) struct Retries {
+    /// No attempt begins after this: the caller has been answered by then.
+    deadline: Instant,
+    earlier: Earlier,
+    failed: u32,
+    reconnects: u32,
+}
+
+impl Retries {
+    pub(super) fn until(deadline: Instant) -> Self {
+        Self { deadline, earlier: Earlier::Undone, failed: 0, reconnects: 0 }
+    }
+
+    pub(super) fn earlier(&self) -> Earlier {
+        self.earlier
+    }
+
+    /// Takes note of an attempt that failed. Returns how long to wait before the next one, or `None` when there is none.
+    pub(super) fn next_pause(&mut self, again: Again) -> Option<Duration> {
+        self.failed += 1;
+        match again {
+            Again::Never => return None,
+            Again::RolledBack => {}
+            Again::Unknown => self.earlier = Earlier::Unknown,
+            Again::Reconnected => {
+                self.earlier = Earlier::Unknown;
+                self.reconnects += 1;
+            }
+        }
+        let pause = jittered(longest_pause(self.failed));
+        let allowed = self.failed < MAX_ATTEMPTS && self.reconnects <= MAX_RECONNECTS;
+        (allowed && Instant::now() + pause < self.deadline).then_some(pause)
+    }
+}
+
+/// Upper bound on the pause after so many failed attempts.
+fn longest_pause(failed: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(1 << failed.saturating_sub(1).min(16)).min(LONGEST_PAUSE)
+}
+
+/// A random part of `longest`; all of it where the system has no randomness.
+fn jittered(longest: Duration) -> Duration {
+    match getrandom::u32() {
+        Ok(part) => longest.mul_f64(f64::from(part) / f64::from(u32::MAX)),
+        Err(_) => longest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_are_bounded_in_number_and_time() {
+        let mut retries = Retries::until(Instant::now() + Duration::from_secs(60));
+        let pauses: Vec<_> = std::iter::from_fn(|| retries.next_pause(Again::RolledBack)).collect();
+        assert_eq!(pauses.len() + 1, MAX_ATTEMPTS as usize);
+        assert!(pauses.iter().all(|pause| *pause <= LONGEST_PAUSE), "{pauses:?}");
+        assert!(pauses.windows(2).any(|two| two[0] != two[1]), "pauses are random: {pauses:?}");
+        assert_eq!(retries.earlier(), Earlier::Undone);
+
+        let mut late = Retries::until(Instant::now());
+        assert_eq!(late.next_pause(Again::RolledBack), None);
+    }
+
+    #[test]
+    fn an_outcome_that_is_unknown_stays_so() {
+        let mut retries = Retries::until(Instant::now() + Duration::from_secs(60));
+        assert!(retries.next_pause(Again::Unknown).is_some());
+        assert!(retries.next_pause(Again::RolledBack).is_some());
+        assert_eq!(retries.earlier(), Earlier::Unknown);
+        assert!(retries.next_pause(Again::Reconnected).is_some());
+        assert_eq!(retries.next_pause(Again::Reconnected), None, "one new connection");
+        assert_eq!(Retries::until(Instant::now() + Duration::from_secs(60)).next_pause(Again::Never), None);
+    }
+}
