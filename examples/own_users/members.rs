@@ -80,7 +80,7 @@ impl Members {
 
     /// Adds the columns, and gives every member an id and the keys. Once, with the application stopped.
     pub(crate) async fn adopt(&self) -> Result<(), Box<dyn std::error::Error>> {
-        let connection = self.database.connection();
+        let connection = &self.database.statements();
         for statement in ADDED {
             connection.execute_unprepared(statement).await?;
         }
@@ -98,12 +98,12 @@ impl Members {
     }
 
     async fn row(&self, id: UserId) -> Result<Option<Model>, StoreError> {
-        row_of(id, self.database.connection()).await
+        row_of(id, &self.database.statements()).await
     }
 
     async fn update(&self, id: UserId, column: Column, value: SimpleExpr) -> Result<Option<User>, StoreError> {
         let update = Entity::update_many().col_expr(column, value).filter(Column::PublicId.eq(id.as_uuid()));
-        update.exec(self.database.connection()).await.map_err(store_error)?;
+        update.exec(&self.database.statements()).await.map_err(store_error)?;
         self.find_by_id(id).await
     }
 }
@@ -125,7 +125,7 @@ impl UserStore for Members {
             barred: Set(None),
         };
         // The unique keys decide. Which of two it reports first is the database's business; we report the address.
-        if let Err(error) = Entity::insert(row).exec_without_returning(self.database.connection()).await {
+        if let Err(error) = Entity::insert(row).exec_without_returning(&self.database.statements()).await {
             return match error.sql_err() {
                 Some(SqlErr::UniqueConstraintViolation(key)) if key.contains("_key") => {
                     let address_taken = self.find_credentials(&new.email).await?.is_some();
@@ -144,7 +144,7 @@ impl UserStore for Members {
 
     async fn find_credentials(&self, email: &Email) -> Result<Option<StoredCredentials>, StoreError> {
         let query = Entity::find().filter(Column::MailKey.eq(email.key()));
-        let row = query.one(self.database.connection()).await.map_err(store_error)?;
+        let row = query.one(&self.database.statements()).await.map_err(store_error)?;
         row.map(|row| {
             let password_hash = PasswordHash::new(row.secret.clone());
             Ok(StoredCredentials { user: row.into_user()?, password_hash })
@@ -157,7 +157,7 @@ impl UserStore for Members {
         if let Some(after) = after {
             query = query.filter(Column::PublicId.gt(after.as_uuid()));
         }
-        let rows = query.all(self.database.connection()).await.map_err(store_error)?;
+        let rows = query.all(&self.database.statements()).await.map_err(store_error)?;
         rows.into_iter().map(Model::into_user).collect()
     }
 
@@ -224,7 +224,7 @@ impl UserStore for Members {
             .col_expr(Column::Secret, Expr::value(replacement.expose_hash()))
             .filter(Column::PublicId.eq(id.as_uuid()))
             .filter(Column::Secret.eq(current.expose_hash()));
-        Ok(update.exec(self.database.connection()).await.map_err(store_error)?.rows_affected == 1)
+        Ok(update.exec(&self.database.statements()).await.map_err(store_error)?.rows_affected == 1)
     }
 }
 

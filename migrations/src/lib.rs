@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr};
+use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 mod lock;
@@ -8,6 +8,7 @@ mod m20261123_000001_users;
 mod m20261123_000002_blacklist;
 mod m20261123_000003_blacklist_purged;
 mod m20261123_000004_attempts;
+mod session;
 
 use lock::Locked;
 
@@ -64,7 +65,7 @@ pub struct Status {
 /// # Errors
 ///
 /// When the database fails, or holds a migration that this program does not know.
-pub async fn status(db: &DatabaseConnection) -> Result<Vec<Status>, MigrateError> {
+pub async fn status(db: &impl ConnectionTrait) -> Result<Vec<Status>, MigrateError> {
     let migrations = Migrator::get_migration_with_status_read_only(db).await?;
     Ok(migrations
         .into_iter()
@@ -80,7 +81,7 @@ pub async fn status(db: &DatabaseConnection) -> Result<Vec<Status>, MigrateError
 /// # Errors
 ///
 /// When the database fails, or holds a migration that this program does not know.
-pub async fn is_current(db: &DatabaseConnection) -> Result<bool, MigrateError> {
+pub async fn is_current(db: &impl ConnectionTrait) -> Result<bool, MigrateError> {
     Ok(status(db).await?.iter().all(|migration| migration.applied))
 }
 

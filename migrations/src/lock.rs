@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use sea_orm_migration::sea_orm::sqlx::mysql::MySqlPoolOptions;
+use sea_orm_migration::sea_orm::sqlx::mysql::{MySqlConnection, MySqlDatabaseError};
+use sea_orm_migration::sea_orm::sqlx::pool::PoolOptions;
+use sea_orm_migration::sea_orm::sqlx::{self, Executor as _};
 use sea_orm_migration::sea_orm::{
     ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode,
-    SqlxMySqlConnector, TransactionOptions, TransactionTrait as _,
+    SqlxMySqlConnector, SqlxPostgresConnector, TransactionOptions, TransactionTrait as _,
 };
 
-use crate::MigrateError;
+use crate::{MigrateError, session};
 
 /// How long to wait for another process that is migrating.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -20,7 +22,8 @@ const POSTGRES_LOCK: i64 = 0x6175_7468_6d69_6772;
 ///
 /// It is a transaction on every database, because that is what pins one connection of a pool. On SQLite and PostgreSQL the
 /// transaction holds the lock as well. MySQL commits with every `CREATE TABLE`, so the lock there belongs to the
-/// session, and the session is one of our own that is closed at the end: it never goes back to a pool with the lock.
+/// session. With a server the session is one of our own, with the settings of [`session`], and is closed at the end: it never
+/// goes back to a pool with the lock.
 pub(crate) struct Locked {
     transaction: DatabaseTransaction,
     own_session: Option<DatabaseConnection>,
@@ -66,32 +69,32 @@ impl Locked {
     }
 
     async fn on_postgres(db: &DatabaseConnection) -> Result<Self, MigrateError> {
-        let transaction = db.begin().await?;
-        let patience = format!(
-            "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '{}s'; \
-             SET LOCAL idle_in_transaction_session_timeout = 0",
-            PATIENCE.as_secs()
-        );
-        transaction.execute_unprepared(&patience).await?;
+        let options = db.get_postgres_connection_pool().connect_options();
+        let own_session = own_session().connect_with(options.as_ref().clone()).await.map_err(no_connection)?;
+        let own_session = SqlxPostgresConnector::from_sqlx_postgres_pool(own_session);
+        let transaction = own_session.begin().await?;
+        transaction.execute_unprepared(&session::postgres(PATIENCE.as_secs())).await?;
+        // Inside a savepoint, because it needs the language PL/pgSQL, and matters only behind a connection pooler.
+        let forgetting = transaction.begin().await?;
+        match forgetting.execute_unprepared(session::FORGET_STATEMENTS).await {
+            Ok(_) => forgetting.commit().await?,
+            Err(_) => forgetting.rollback().await?,
+        }
         let lock = format!("SELECT pg_advisory_xact_lock({POSTGRES_LOCK})");
         transaction.execute_unprepared(&lock).await.map_err(|error| match sqlstate(&error).as_deref() {
             Some("55P03") => MigrateError::Locked,
             _ => MigrateError::Database(error),
         })?;
-        Ok(Self { transaction, own_session: None })
+        Ok(Self { transaction, own_session: Some(own_session) })
     }
 
     async fn on_mysql(db: &DatabaseConnection) -> Result<Self, MigrateError> {
         let options = db.get_mysql_connection_pool().connect_options();
-        let session = MySqlPoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            // Closed whenever it is let go of, also by a caller who went away in the middle of a statement.
-            .after_release(|_, _| Box::pin(async { Ok(false) }))
+        let session = own_session()
+            .after_connect(|session, _| Box::pin(set_up_mysql(session)))
             .connect_with(options.as_ref().clone())
             .await
-            .map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())))?;
+            .map_err(no_connection)?;
         let session = SqlxMySqlConnector::from_sqlx_mysql_pool(session);
         let transaction = session.begin().await?;
         // Locks of MySQL have names for the whole server, so the database is part of it; at most 64 characters.
@@ -106,6 +109,40 @@ impl Locked {
             _ => Err(MigrateError::Locked),
         }
     }
+}
+
+/// A pool of one session that is closed whenever it is let go of, also by a caller who went away in the middle of a
+/// statement.
+fn own_session<DB: sqlx::Database>() -> PoolOptions<DB> {
+    PoolOptions::new()
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .after_release(|_, _| Box::pin(async { Ok(false) }))
+}
+
+async fn set_up_mysql(session: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+    for statement in session::MYSQL {
+        session.execute(statement).await?;
+    }
+    for statement in session::MYSQL_IF_KNOWN {
+        match session.execute(statement).await {
+            Err(error) if is_unknown_variable(&error) => {}
+            outcome => drop(outcome?),
+        }
+    }
+    Ok(())
+}
+
+fn is_unknown_variable(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>())
+        .is_some_and(|error| error.number() == session::MYSQL_UNKNOWN_VARIABLE)
+}
+
+fn no_connection(error: sqlx::Error) -> DbErr {
+    DbErr::Conn(RuntimeErr::SqlxError(error.into()))
 }
 
 fn sqlstate(error: &DbErr) -> Option<String> {

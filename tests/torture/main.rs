@@ -11,6 +11,7 @@ mod node;
 mod witness;
 
 mod crash;
+mod failover;
 mod nodes;
 mod outage;
 mod partition;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth_test_db::TestDatabase;
+use auth_test_db::{PgBouncer, TestDatabase};
 use tokio::time::Instant;
 
 use crate::ledger::{Fate, refuses};
@@ -11,6 +11,15 @@ use crate::rounds;
 use crate::witness::Witness;
 
 auth_test_db::on_every_database!(two_nodes_refuse_within_the_bound, three_nodes_refuse_within_the_bound);
+
+mod pgbouncer {
+    auth_test_db::on_database!(Postgres: two_nodes_behind_a_pooler_refuse_within_the_bound);
+}
+
+async fn two_nodes_behind_a_pooler_refuse_within_the_bound(database: TestDatabase) {
+    let Some(pooler) = PgBouncer::before(&database, "transaction").await else { return };
+    nodes_refuse_within_the_bound(&pooler.database(&database), 2).await;
+}
 
 async fn two_nodes_refuse_within_the_bound(database: TestDatabase) {
     nodes_refuse_within_the_bound(&database, 2).await;

@@ -160,7 +160,7 @@ impl App {
     /// When the database cannot be asked.
     pub async fn is_migrated(&self) -> Result<bool, AppError> {
         match &self.database {
-            Some(database) => Ok(auth_migrations::is_current(database.connection()).await?),
+            Some(database) => Ok(auth_migrations::is_current(&database.statements()).await?),
             None => Ok(true),
         }
     }
@@ -297,7 +297,7 @@ impl Readiness for DatabaseReadiness {
     async fn check(&self) -> Result<(), BoxError> {
         let look = async {
             self.database.ping().await?;
-            let current = auth_migrations::is_current(self.database.connection()).await?;
+            let current = auth_migrations::is_current(&self.database.statements()).await?;
             if !current {
                 return Err("the database is not migrated".into());
             }

@@ -217,7 +217,7 @@ impl Migrate {
             Self::Down { steps } => auth_migrations::down(connection, steps).await?,
             Self::Status => {}
         }
-        for migration in auth_migrations::status(connection).await? {
+        for migration in auth_migrations::status(&database.statements()).await? {
             writeln!(out, "{:<8} {}", if migration.applied { "applied" } else { "pending" }, migration.name)?;
             if matches!(self, Self::Status) && !migration.applied {
                 code = ExitCode::FAILURE;

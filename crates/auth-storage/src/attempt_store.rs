@@ -54,7 +54,7 @@ impl SeaAttemptStore {
     }
 
     async fn purge_once(&self, before: i64, limit: u64) -> Result<Chunk, Trouble> {
-        let connection = self.database.connection();
+        let connection = &self.database.statements();
         let mut ids: Vec<Uuid> = expired_query(before, cmp::min(limit, CHUNK)).into_tuple().all(connection).await?;
         // Whoever locks several rows locks them in this order.
         ids.sort_unstable();
@@ -69,7 +69,7 @@ impl SeaAttemptStore {
 #[async_trait]
 impl AttemptStore for SeaAttemptStore {
     async fn read(&self, keys: &[AttemptKey]) -> Result<Vec<Counter>, StoreError> {
-        let (keys, connection) = (keys.to_vec(), self.database.connection().clone());
+        let (keys, connection) = (keys.to_vec(), self.database.statements());
         self.database.read(async move { counters(&keys, &connection).await }).await
     }
 

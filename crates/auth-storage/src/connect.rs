@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use auth_core::StoreError;
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait as _, sqlx,
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, Statement,
+    TransactionOptions, sqlx,
 };
 use tokio::sync::Mutex;
 
@@ -14,13 +15,20 @@ use crate::error::Trouble;
 
 mod call;
 mod place;
+mod pooler;
 mod retry;
 mod servers;
+mod session;
 mod sqlite;
+pub(crate) mod standing;
 
 use call::Distrust;
 use place::Place;
+pub use pooler::Statements;
 pub(crate) use retry::Earlier;
+use servers::Opened;
+pub use standing::NotPrimary;
+pub(crate) use standing::Standing;
 
 /// Opens the database that `url` names: `sqlite://path`, `sqlite::memory:`, `postgres://…` or `mysql://…`.
 ///
@@ -40,13 +48,17 @@ pub(crate) use retry::Earlier;
 pub async fn connect(url: &str, options: ConnectOptions) -> Result<Database, ConnectError> {
     let kind = DatabaseKind::of_url(url)?;
     let distrust = Arc::default();
-    let (connection, place) = match kind {
-        DatabaseKind::Sqlite => sqlite::open(url, &options).await?,
+    let (Opened { connection, standing, prelude }, place) = match kind {
+        DatabaseKind::Sqlite => {
+            let (connection, place) = sqlite::open(url, &options).await?;
+            (Opened { connection, standing: Standing::Always, prelude: None }, place)
+        }
         DatabaseKind::Postgres => (servers::open_postgres(url, &options, &distrust).await?, None),
         DatabaseKind::MySql => (servers::open_mysql(url, &options, &distrust).await?, None),
     };
     let write_turn = (kind == DatabaseKind::Sqlite).then(Arc::default);
-    Ok(Database { connection, kind, place, call_timeout: options.call_timeout, write_turn, distrust })
+    let statements = Statements::new(connection, prelude.map(Arc::from));
+    Ok(Database { statements, kind, place, call_timeout: options.call_timeout, write_turn, distrust, standing })
 }
 
 /// How a database is opened.
@@ -130,6 +142,14 @@ pub enum ConnectError {
     /// The server did not answer in time.
     #[error("the database did not answer within {} ms", .0.as_millis())]
     TimedOut(Duration),
+    /// The server must not be used, because what it answers may be out of date.
+    #[error(transparent)]
+    NotPrimary(NotPrimary),
+    /// A connection pooler is in front of PostgreSQL, and it does not keep the statements of a transaction together.
+    #[error(
+        "the connection pooler in front of PostgreSQL must hold a transaction together (pool_mode session or transaction)"
+    )]
+    Pooler(#[source] sqlx::Error),
     /// The server refused, or is not there.
     #[error("the database cannot be reached")]
     Unreachable(#[source] sqlx::Error),
@@ -138,7 +158,7 @@ pub enum ConnectError {
 /// An open database: a pool of connections, shared by all clones.
 #[derive(Clone)]
 pub struct Database {
-    connection: DatabaseConnection,
+    statements: Statements,
     kind: DatabaseKind,
     /// Where the file is, of a SQLite database that has one.
     place: Option<Place>,
@@ -146,6 +166,7 @@ pub struct Database {
     /// SQLite has one writer. Its own queue for that is a race of sleepers, in which one can starve; this one is fair.
     write_turn: Option<Arc<Mutex<()>>>,
     distrust: Arc<Distrust>,
+    standing: Standing,
 }
 
 /// How many connections a pool has.
@@ -167,22 +188,39 @@ impl Database {
         self.kind
     }
 
-    /// The connections themselves, for `auth-migrations` and for a store of your own. What runs on them is not bounded by
+    /// The connections themselves, for `auth-migrations`. What runs on them is not bounded by
     /// [`ConnectOptions::call_timeout`], and is undone or not when its future is dropped as SeaORM and the driver have it.
+    /// Behind a connection pooler in transaction mode nothing else may run on them: use [`statements`](Self::statements).
     #[must_use]
     pub fn connection(&self) -> &DatabaseConnection {
-        &self.connection
+        self.statements.pool()
     }
 
-    /// Asks the database for a sign of life.
+    /// What runs single statements of a store of your own, also behind a connection pooler. They are not bounded by
+    /// [`ConnectOptions::call_timeout`].
+    #[must_use]
+    pub fn statements(&self) -> Statements {
+        self.statements.clone()
+    }
+
+    /// Asks the database for a sign of life, and a server whether it may be read from.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](auth_core::StoreErrorKind::Unavailable), when there is none within
-    /// [`ConnectOptions::call_timeout`].
+    /// [`Unavailable`](auth_core::StoreErrorKind::Unavailable), when there is no answer within
+    /// [`ConnectOptions::call_timeout`], or the server may not be read from; then the source is a [`NotPrimary`].
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let connection = self.connection.clone();
-        self.read(async move { Ok(connection.ping().await?) }).await
+        let (statements, standing) = (self.statements(), self.standing);
+        let query = Statement::from_string(statements.get_database_backend(), standing.query());
+        let row = self.read(async move { Ok(statements.query_one_raw(query).await?) }).await?;
+        let row = row.ok_or_else(|| StoreError::corrupt("a SELECT without FROM has no row"))?;
+        let value = row.try_get_by_index(0).map_err(|error| StoreError::from(Trouble::from(error)))?;
+        Ok(standing::check(value)?)
+    }
+
+    /// How the server is asked, in the same statement that reads, whether it may be read from.
+    pub(crate) fn standing(&self) -> Standing {
+        self.standing
     }
 
     /// How many connections there are at this moment. It asks the pool and not the database.
@@ -196,9 +234,9 @@ impl Database {
             }
         }
         match self.kind {
-            DatabaseKind::Sqlite => of(self.connection.get_sqlite_connection_pool()),
-            DatabaseKind::Postgres => of(self.connection.get_postgres_connection_pool()),
-            DatabaseKind::MySql => of(self.connection.get_mysql_connection_pool()),
+            DatabaseKind::Sqlite => of(self.connection().get_sqlite_connection_pool()),
+            DatabaseKind::Postgres => of(self.connection().get_postgres_connection_pool()),
+            DatabaseKind::MySql => of(self.connection().get_mysql_connection_pool()),
         }
     }
 
@@ -208,7 +246,7 @@ impl Database {
     ///
     /// When the connections did not end within [`ConnectOptions::call_timeout`]; they are dropped then.
     pub async fn close(&self) -> Result<(), StoreError> {
-        let connection = self.connection.clone();
+        let connection = self.connection().clone();
         self.call(async move { Ok(connection.close_by_ref().await?) }).await
     }
 
@@ -235,7 +273,7 @@ impl Database {
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, Trouble> {
         let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
-        Ok(self.connection.begin_with_options(options).await?)
+        Ok(self.statements.begin(options).await?)
     }
 
     /// Ends a transaction: commits what went well, and rolls everything back when it did not. The locks are gone when

@@ -58,6 +58,11 @@ impl Trouble {
     pub(crate) fn of_log_insertion(error: DbErr) -> Self {
         if violated_key(&error).is_some() { Self::TakenInLog(error) } else { Self::Database(error) }
     }
+
+    /// Whether there was no connection to be had in time.
+    pub(crate) fn is_no_connection(&self) -> bool {
+        matches!(self, Self::Database(DbErr::ConnectionAcquire(_)))
+    }
 }
 
 impl From<DbErr> for Trouble {

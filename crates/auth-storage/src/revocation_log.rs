@@ -15,7 +15,7 @@ use sea_orm::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::connect::Database;
+use crate::connect::{Database, Standing, standing};
 use crate::entity::{blacklist, blacklist_head};
 use crate::error::Trouble;
 use crate::instant;
@@ -72,7 +72,7 @@ impl SeaRevocationLog {
     }
 
     async fn purge_once(&self, before: i64, limit: u64) -> Result<Chunk, Trouble> {
-        let connection = self.database.connection();
+        let connection = &self.database.statements();
         let expired = expired_query(before, cmp::min(limit, CHUNK as u64));
         let expired: Vec<ExpiredRow> = expired.into_model().all(connection).await?;
         let found = expired.len();
@@ -110,14 +110,16 @@ impl RevocationLog for SeaRevocationLog {
             .await
     }
 
-    /// One statement, so one view of the database: the head and the entries up to it.
+    /// One statement, so one view of the database: the head, the entries up to it, and whether the server that answered
+    /// may be read from.
     async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
-        let page = page_query(after, limit).into_model::<PageRow>();
-        let connection = self.database.connection().clone();
+        let page = page_query(after, limit, self.database.standing()).into_model::<PageRow>();
+        let connection = self.database.statements();
         let rows = self.database.read(async move { Ok(page.all(&connection).await?) }).await?;
         let Some(head) = rows.first() else {
             return Err(StoreError::corrupt(HeadIsMissing));
         };
+        standing::check(head.standing)?;
         let purged = Purged { tokens: purged(head.purged_tokens)?, users: purged(head.purged_users)? };
         let (identity, head) = (LogIdentity(head.log_id), position(head.head)?);
         let entries = rows.into_iter().filter_map(PageRow::into_entry).collect::<Result<Vec<_>, _>>()?;
@@ -127,10 +129,11 @@ impl RevocationLog for SeaRevocationLog {
     }
 
     async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
-        let query = covers_query(claims, self.users)?;
-        let connection = self.database.connection().clone();
+        let query = covers_query(claims, self.users, self.database.standing())?;
+        let connection = self.database.statements();
         let row = self.database.read(async move { Ok(connection.query_one(&query).await?) }).await?;
         let row = row.ok_or_else(|| StoreError::corrupt("a SELECT without FROM has no row"))?;
+        standing::check(row.try_get_by_index(1).map_err(Trouble::from)?)?;
         row.try_get_by_index::<bool>(0).map_err(|error| Trouble::from(error).into())
     }
 
@@ -267,7 +270,7 @@ fn targets(batch: &[Revocation]) -> Result<[Condition; 2], StoreError> {
 /// The head, and beside it at most `limit` entries after `after` (one where `limit` is 0).
 ///
 /// The entries are limited before they are joined: PostgreSQL would read all that come after to sort them, at every page.
-fn page_query(after: Position, limit: u32) -> Select<blacklist_head::Entity> {
+fn page_query(after: Position, limit: u32, standing: Standing) -> Select<blacklist_head::Entity> {
     use blacklist::Column;
     const PAGE: &str = "page";
     let after = i64::try_from(after.0).unwrap_or(i64::MAX);
@@ -291,7 +294,8 @@ fn page_query(after: Position, limit: u32) -> Select<blacklist_head::Entity> {
         .select_only()
         .column(blacklist_head::Column::LogId)
         .column_as(blacklist_head::Column::Position, "head")
-        .columns([blacklist_head::Column::PurgedTokens, blacklist_head::Column::PurgedUsers]);
+        .columns([blacklist_head::Column::PurgedTokens, blacklist_head::Column::PurgedUsers])
+        .column_as(Expr::cust(standing.expression()), "standing");
     let query = QueryTrait::query(&mut page);
     for column in columns {
         query.expr_as(Expr::col((PAGE, column)), column);
@@ -305,8 +309,9 @@ fn page_query(after: Position, limit: u32) -> Select<blacklist_head::Entity> {
 }
 
 /// Two look-ups of entries and one of the user, each in a unique index, and the row of the head. The user's generation says
-/// what a purged user-wide entry said, the head what may have been purged besides.
-fn covers_query(claims: &Claims, users: UserTable) -> Result<SelectStatement, StoreError> {
+/// what a purged user-wide entry said, the head what may have been purged besides. The second value says whether the server
+/// that answered may be read from.
+fn covers_query(claims: &Claims, users: UserTable, standing: Standing) -> Result<SelectStatement, StoreError> {
     let exists = |table: TableRef, condition: Condition| {
         Expr::exists(Query::select().expr(Expr::val(1)).from(table).cond_where(condition).take())
     };
@@ -327,7 +332,7 @@ fn covers_query(claims: &Claims, users: UserTable) -> Result<SelectStatement, St
         .or(entries(of_user))
         .or(exists(users.name.into_table_ref(), user))
         .or(exists(blacklist_head::Entity.into_table_ref(), purged));
-    Ok(Query::select().expr(covered).take())
+    Ok(Query::select().expr(covered).expr(Expr::cust(standing.expression())).take())
 }
 
 /// At most `limit` expired entries, those that expired first first, by way of the index on their expiry.
@@ -373,6 +378,7 @@ struct PageRow {
     head: i64,
     purged_tokens: i64,
     purged_users: i64,
+    standing: i64,
     position: Option<i64>,
     token_id: Option<Uuid>,
     user_id: Option<Uuid>,

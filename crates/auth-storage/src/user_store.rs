@@ -42,14 +42,14 @@ impl SeaUserStore {
     }
 
     async fn find_credentials_by_id(&self, id: UserId) -> Result<Option<StoredCredentials>, StoreError> {
-        let connection = self.database.connection().clone();
+        let connection = self.database.statements();
         let row = self.database.read(async move { row_of(id, &connection).await }).await?;
         row.map(users::Model::into_credentials).transpose()
     }
 
     /// Inserts and lets the unique keys decide. A key that an earlier attempt took is not taken by anybody else.
     async fn insert_once(&self, row: &users::Model, earlier: Earlier) -> Result<Result<(), Taken>, Trouble> {
-        let connection = self.database.connection();
+        let connection = &self.database.statements();
         let insertion = users::Entity::insert(row.clone().into_active()).exec_without_returning(connection).await;
         let Err(error) = insertion else { return Ok(Ok(())) };
         let Some(key) = violated_key(&error) else { return Err(error.into()) };
@@ -84,7 +84,7 @@ impl SeaUserStore {
         column: Column,
         value: SimpleExpr,
     ) -> Result<Option<users::Model>, Trouble> {
-        let connection = self.database.connection();
+        let connection = &self.database.statements();
         let update = users::Entity::update_many().col_expr(column, value).filter(Column::Id.eq(id.as_uuid()));
         update.exec(connection).await?;
         row_of(id, connection).await
@@ -117,7 +117,7 @@ impl SeaUserStore {
         replacement: &PasswordHash,
         earlier: Earlier,
     ) -> Result<bool, Trouble> {
-        let connection = self.database.connection();
+        let connection = &self.database.statements();
         let update = users::Entity::update_many()
             .col_expr(Column::PasswordHash, Expr::value(replacement.expose_hash()))
             .filter(Column::Id.eq(id.as_uuid()))
@@ -205,14 +205,14 @@ impl UserStore for SeaUserStore {
     }
 
     async fn find_credentials(&self, email: &Email) -> Result<Option<StoredCredentials>, StoreError> {
-        let connection = self.database.connection().clone();
+        let connection = self.database.statements();
         let query = users::Entity::find().filter(Column::EmailKey.eq(email.key()));
         let row = self.database.read(async move { Ok(query.one(&connection).await?) }).await?;
         row.map(users::Model::into_credentials).transpose()
     }
 
     async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
-        let connection = self.database.connection().clone();
+        let connection = self.database.statements();
         let mut query = users::Entity::find().order_by_asc(Column::Id).limit(u64::from(limit));
         if let Some(after) = after {
             query = query.filter(Column::Id.gt(after.as_uuid()));

@@ -4,7 +4,8 @@
 //! name a database from which others can be created; otherwise the test says in one line that it was skipped. Where `CI`
 //! is `true` nothing may be skipped, and the test fails.
 //!
-//! For tests of what goes wrong there are a [`Proxy`] that a test can cut and an [`OwnServer`] that it can crash.
+//! For tests of what goes wrong there are a [`Proxy`] that a test can cut or turn to another server, an [`OwnServer`] that it can
+//! crash and give a standby, and a [`PgBouncer`].
 //!
 //! ```ignore
 //! auth_test_db::on_every_database!(a_row_comes_back);
@@ -22,9 +23,11 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 mod own_server;
+mod pgbouncer;
 mod proxy;
 
 pub use own_server::OwnServer;
+pub use pgbouncer::PgBouncer;
 pub use proxy::{Line, Proxy};
 
 #[doc(hidden)]
@@ -70,6 +73,12 @@ impl TestDatabase {
         self.kind
     }
 
+    /// The same database, over another URL.
+    #[must_use]
+    pub fn at(&self, url: String) -> Self {
+        Self { kind: self.kind, url }
+    }
+
     /// The URL to connect to it.
     #[must_use]
     pub fn url(&self) -> &str {
@@ -108,6 +117,14 @@ pub async fn run_on<R, T: Future<Output = R>>(kind: Kind, server: &str, test: im
     let force = if kind == Kind::Postgres { " WITH (FORCE)" } else { "" };
     execute(server, &format!("DROP DATABASE {name}{force}")).await;
     outcome.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// Scheme, user, server and path of a URL as the tests use them.
+fn split_url(url: &str) -> (&str, &str, &str, &str) {
+    let (scheme, rest) = url.split_once("://").expect("a URL has a scheme");
+    let (authority, path) = rest.split_once('/').expect("the URL names a database");
+    let (user, server) = authority.rsplit_once('@').expect("the URL names a user");
+    (scheme, user, server, path)
 }
 
 /// Says in one line why a test does not run.

@@ -27,17 +27,27 @@ pub struct OwnServer {
     kind: Kind,
     folder: TempDir,
     port: u16,
+    settings: Vec<String>,
     process: Option<Child>,
 }
 
 impl OwnServer {
-    /// Makes and starts a server. `None`, after a line that says so, where its programs are not installed, and for SQLite,
+    /// Makes and starts a server with the settings of its kind. See [`start_with`](Self::start_with).
+    ///
+    /// # Panics
+    ///
+    /// As [`start_with`](Self::start_with).
+    pub async fn start(kind: Kind) -> Option<Self> {
+        Self::start_with(kind, &[]).await
+    }
+
+    /// Makes and starts a server with some settings more, each as `name=value`. `None`, after a line that says so, where its programs are not installed, and for SQLite,
     /// which has no server.
     ///
     /// # Panics
     ///
     /// When it cannot be made although it is installed; where `CI` is `true`, also when it is not installed.
-    pub async fn start(kind: Kind) -> Option<Self> {
+    pub async fn start_with(kind: Kind, settings: &[&str]) -> Option<Self> {
         let (program, user) = match kind {
             Kind::Sqlite => return None,
             Kind::Postgres => (postgres_program("initdb"), "postgres"),
@@ -47,22 +57,64 @@ impl OwnServer {
             skip(&format!("no {kind:?} server is installed"));
             return None;
         }
-        let folder = TempDir::new().expect("a temporary folder");
-        // The server's own user has to get to its data.
-        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("a folder of ours");
-        let port = free_port();
-        let mut server = Self { kind, folder, port, process: None };
-        let data = server.data();
-        std::fs::create_dir(&data).expect("a folder in ours");
-        if is_root() {
-            finish(Command::new("chown").arg(user).arg(&data).arg(server.folder.path()));
-        }
+        let mut server = Self::in_new_folder(kind, user, settings.iter().map(ToString::to_string).collect());
         match kind {
             Kind::Postgres => finish(server.program("initdb").args(["-U", "postgres", "-A", "trust", "--no-sync"])),
             _ => finish(server.program("mariadb-install-db").args(["--auth-root-authentication-method=normal"])),
         }
         server.start_again().await;
         Some(server)
+    }
+
+    fn in_new_folder(kind: Kind, user: &str, settings: Vec<String>) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        // The server's own user has to get to its data.
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("a folder of ours");
+        let port = free_port();
+        let server = Self { kind, folder, port, settings, process: None };
+        let data = server.data();
+        std::fs::create_dir(&data).expect("a folder in ours");
+        std::fs::set_permissions(&data, Permissions::from_mode(0o700)).expect("a folder of ours");
+        if is_root() {
+            finish(Command::new("chown").arg(user).arg(&data).arg(server.folder.path()));
+        }
+        server
+    }
+
+    /// Makes and starts a hot standby of this PostgreSQL server, which from then on commits synchronously to it.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be made, or this is no PostgreSQL server.
+    pub async fn standby(&self) -> Self {
+        assert_eq!(self.kind, Kind::Postgres, "only PostgreSQL has standbys here");
+        let mut standby = Self::in_new_folder(Kind::Postgres, "postgres", Vec::new());
+        let primary = self.port.to_string();
+        let mut copy = standby.program("pg_basebackup");
+        copy.args(["-h", "127.0.0.1", "-p", &primary, "-U", "postgres", "--write-recovery-conf"]);
+        finish(copy.args(["--checkpoint=fast", "--no-sync"]));
+        standby.start_again().await;
+        self.execute("ALTER SYSTEM SET synchronous_standby_names = '*'").await;
+        self.execute("SELECT pg_reload_conf()").await;
+        standby
+    }
+
+    /// Makes a standby the primary.
+    ///
+    /// # Panics
+    ///
+    /// When it is none, or does not become the primary in time.
+    pub async fn promote(&self) {
+        self.execute("SELECT 1 / pg_promote()::int").await;
+    }
+
+    /// Runs one statement as the superuser.
+    ///
+    /// # Panics
+    ///
+    /// When it fails.
+    pub async fn execute(&self, sql: &str) {
+        crate::execute(self.database().url(), sql).await;
     }
 
     /// The database of the server that is there from the start.
@@ -120,11 +172,15 @@ impl OwnServer {
             let mut command = self.program("postgres");
             command.args(["-h", "127.0.0.1", "-c", "synchronous_commit=off", "-p", &port.to_string(), "-k"]);
             command.arg(self.folder.path());
+            for setting in &self.settings {
+                command.args(["-c", setting]);
+            }
             command
         } else {
             let mut command = self.program("mariadbd");
             command.args([&format!("--port={port}"), "--bind-address=127.0.0.1"]);
             command.arg(format!("--socket={}", self.folder.path().join("socket").display()));
+            command.args(self.settings.iter().map(|setting| format!("--{setting}")));
             command
         };
         let log = std::fs::File::create(self.log()).expect("a file in a folder of ours");
@@ -191,7 +247,7 @@ impl Drop for OwnServer {
     }
 }
 
-fn send(process: &Child, signal: &str) {
+pub(crate) fn send(process: &Child, signal: &str) {
     finish(Command::new("kill").args([&format!("-{signal}"), &process.id().to_string()]));
 }
 
@@ -203,16 +259,16 @@ fn postgres_program(name: &str) -> Option<PathBuf> {
     Some(newest.join("bin").join(name))
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("an address").port()
 }
 
-fn finish(command: &mut Command) {
+pub(crate) fn finish(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(output.status.success(), "{command:?}: {said}");

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::{Kind, TestDatabase};
+use crate::{Kind, TestDatabase, split_url};
 
 /// What happens to the connections through a [`Proxy`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,7 @@ pub enum Line {
 #[derive(Debug)]
 pub struct Proxy {
     line: watch::Sender<Line>,
+    server: watch::Sender<String>,
 }
 
 impl Proxy {
@@ -44,19 +45,25 @@ impl Proxy {
         if database.kind() == Kind::Sqlite {
             return None;
         }
-        let (scheme, rest) = database.url().split_once("://")?;
-        let (authority, path) = rest.split_once('/')?;
-        let (user, server) = authority.rsplit_once('@')?;
+        let (scheme, user, server, path) = split_url(database.url());
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
         let url = format!("{scheme}://{user}@{}/{path}", listener.local_addr().expect("an address"));
         let (line, watched) = watch::channel(Line::Open);
-        let server = server.to_owned();
+        let (server, watched_server) = watch::channel(server.to_owned());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, server.clone(), watched.clone()));
+                let server = watched_server.borrow().clone();
+                tokio::spawn(carry(client, server, watched.clone()));
             }
         });
-        Some((Self { line }, url))
+        Some((Self { line, server }, url))
+    }
+
+    /// Leads new connections to the server of this database. Those that are open stay where they are, as when the address
+    /// behind a name changes.
+    pub fn lead_to(&self, database: &TestDatabase) {
+        let (_, _, server, _) = split_url(database.url());
+        self.server.send_replace(server.to_owned());
     }
 
     /// Changes what happens, on connections that are open and on those to come.

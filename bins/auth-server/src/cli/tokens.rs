@@ -22,7 +22,7 @@ impl TokenCommand {
     pub(super) async fn run(self, config: &Config, out: &mut dyn Write) -> Result<(), BoxError> {
         let Self::Purge = self;
         let database = open_database(config).await?;
-        if !auth_migrations::is_current(database.connection()).await? {
+        if !auth_migrations::is_current(&database.statements()).await? {
             return Err("the database is not migrated; run `auth-server migrate up`".into());
         }
         let log = SeaRevocationLog::new(database.clone());

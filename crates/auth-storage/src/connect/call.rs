@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::Database;
 use super::retry::{Earlier, Retries};
+use super::standing::NotPrimary;
 use crate::error::{Again, CallTimedOut, Interrupted, Trouble};
 
 /// How many times its limit a call that nobody waits for any more may take, before it is dropped.
@@ -52,7 +53,7 @@ impl Database {
             })
         });
         match timeout(self.call_timeout, call).await {
-            Ok(Ok(outcome)) => Ok(outcome?),
+            Ok(Ok(outcome)) => outcome.map_err(|trouble| self.distrust.explain(trouble)),
             Ok(Err(ended)) => match ended.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
                 Err(_) => Err(StoreError::unavailable(Interrupted)),
@@ -112,10 +113,11 @@ impl Database {
     }
 }
 
-/// Whether connections that come back to the pool are to be replaced.
+/// Whether connections that come back to the pool are to be replaced, and why a server was refused.
 #[derive(Debug, Default)]
 pub(super) struct Distrust {
     until: Mutex<Option<Instant>>,
+    refusal: Mutex<Option<NotPrimary>>,
 }
 
 impl Distrust {
@@ -125,5 +127,19 @@ impl Distrust {
 
     pub(super) fn holds(&self) -> bool {
         self.until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Remembers why the last attempt to connect was refused; `None` when it was not.
+    pub(super) fn note_refusal(&self, reason: Option<NotPrimary>) {
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+    }
+
+    /// The error of a call. Where there was no connection to be had, the reason is that every server was refused.
+    fn explain(&self, trouble: Trouble) -> StoreError {
+        let refusal = *self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        match refusal {
+            Some(reason) if trouble.is_no_connection() => reason.into(),
+            _ => trouble.into(),
+        }
     }
 }

@@ -3,17 +3,24 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPool};
+use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlPool, MySqlRow};
 use sea_orm::sqlx::pool::PoolOptions;
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgPool};
-use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Connection, Executor, Pool};
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgRow};
+use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Connection, Executor, Pool, Row as _};
 use sea_orm::{DatabaseConnection, SqlxMySqlConnector, SqlxPostgresConnector};
 use tokio::time::{sleep, timeout};
 
 use super::call::Distrust;
+use super::pooler;
+use super::session::{self, Scope};
+use super::standing::{self, NotPrimary, Standing};
 use super::{ConnectError, ConnectOptions};
 
 const DEFAULT_CONNECTIONS: u32 = 10;
+
+/// A connection is replaced at this age, so that an address which has moved is followed also where the old server goes on
+/// to answer.
+const MAX_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
 /// A connection that nobody used for so long is asked for a sign of life before it is used again.
 const DOUBTFUL_AFTER: Duration = Duration::from_secs(1);
@@ -24,72 +31,132 @@ const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
 /// Between two attempts to replace a connection whose server does not answer.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
 
-/// On a Galera cluster every statement first waits until this node has applied what the cluster had committed when the statement
-/// was sent: reads and `BEGIN` (1), `UPDATE` and `DELETE` (2), `INSERT` (4). Otherwise a node whose applier is behind would
-/// accept tokens for seconds after their logout, and update rows that are not what the cluster has.
-const CAUSAL_ON_GALERA: &str = "SET SESSION wsrep_sync_wait = 7";
-
-/// The server has no variable of this name (MySQL and MariaDB).
-const UNKNOWN_VARIABLE: u16 = 1193;
+/// A pool of connections to a server, and how the server is asked whether it may be read from.
+pub(super) struct Opened {
+    pub(super) connection: DatabaseConnection,
+    pub(super) standing: Standing,
+    /// Behind a connection pooler: what every transaction begins with.
+    pub(super) prelude: Option<String>,
+}
 
 pub(super) async fn open_postgres(
     url: &str,
     options: &ConnectOptions,
     distrust: &Arc<Distrust>,
-) -> Result<DatabaseConnection, ConnectError> {
+) -> Result<Opened, ConnectError> {
     let server: PgConnectOptions = url.parse().map_err(|_| INVALID)?;
-    let server = server.disable_statement_logging();
-    probe(&server, options.acquire_timeout).await?;
-    let millis = options.call_timeout.as_millis();
-    let session = vec![
-        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE".to_owned(),
-        format!("SET statement_timeout = {millis}"),
-        format!("SET lock_timeout = {millis}"),
-        format!("SET idle_in_transaction_session_timeout = {}", 2 * millis),
-        // Commits are durable even where the server's default is that they are not; a stricter default stays.
-        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-            .to_owned(),
-    ];
-    let pool: PgPool = pool(Recipe { server, session, session_if_known: Vec::new() }, options, distrust);
-    Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
+    // No number of ours is a float, and PgBouncer before 1.20 refuses the parameter.
+    let mut server = server.extra_float_digits(None).disable_statement_logging();
+    let limit = options.acquire_timeout;
+    let standing = Standing::Postgres;
+    let mut session = vec![session::postgres(options.call_timeout, Scope::Session)];
+    let mut prelude = None;
+    if bounded_connect(limit, pooler::is_between(&server)).await? {
+        server = server.statement_cache_capacity(0);
+        session.clear();
+        let begun_with = pooler::prelude(options.call_timeout);
+        let mut connection = bounded_connect(limit, server.connect()).await?;
+        let tried = timeout(limit, pooler::try_transaction(&mut connection, &begun_with)).await;
+        tried.map_err(|_| ConnectError::TimedOut(limit))?.map_err(ConnectError::Pooler)?;
+        prelude = Some(begun_with);
+    }
+    let recipe = Recipe { server, session, session_if_known: Vec::new(), standing };
+    probe(&recipe, limit).await?;
+    let pool: PgPool = pool(recipe, options, distrust);
+    Ok(Opened { connection: SqlxPostgresConnector::from_sqlx_postgres_pool(pool), standing, prelude })
 }
 
 pub(super) async fn open_mysql(
     url: &str,
     options: &ConnectOptions,
     distrust: &Arc<Distrust>,
-) -> Result<DatabaseConnection, ConnectError> {
+) -> Result<Opened, ConnectError> {
     let server: MySqlConnectOptions = url.parse().map_err(|_| INVALID)?;
-    let server = server.timezone(Some("+00:00".to_owned())).disable_statement_logging();
-    probe(&server, options.acquire_timeout).await?;
-    let seconds = options.call_timeout.as_secs().max(1);
-    let session = vec![
-        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE".to_owned(),
-        // Strict: what does not fit is an error and is never cut off.
-        "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO')".to_owned(),
-        format!("SET SESSION innodb_lock_wait_timeout = {seconds}, SESSION lock_wait_timeout = {seconds}"),
-    ];
-    let session_if_known = vec![CAUSAL_ON_GALERA.to_owned()];
-    let pool: MySqlPool = pool(Recipe { server, session, session_if_known }, options, distrust);
-    Ok(SqlxMySqlConnector::from_sqlx_mysql_pool(pool))
+    // Our own session settings set the whole mode.
+    let server = server.pipes_as_concat(false).no_engine_substitution(false).disable_statement_logging();
+    let session = session::mysql(options.call_timeout).to_vec();
+    let session_if_known = session::mysql_if_known(options.call_timeout);
+    let mut recipe = Recipe { server, session, session_if_known, standing: Standing::MySql };
+    recipe.standing = bounded_connect(options.acquire_timeout, galera(&recipe.server)).await?;
+    probe(&recipe, options.acquire_timeout).await?;
+    let standing = recipe.standing;
+    let pool: MySqlPool = pool(recipe, options, distrust);
+    Ok(Opened { connection: SqlxMySqlConnector::from_sqlx_mysql_pool(pool), standing, prelude: None })
+}
+
+/// Looks whether the server is a node of a Galera cluster, and where it shows its state then.
+async fn galera(server: &MySqlConnectOptions) -> Result<Standing, sqlx::Error> {
+    let mut connection = server.connect().await?;
+    let galera = connection.fetch_one("SELECT CAST(@@global.wsrep_on AS SIGNED)").await;
+    let standing = match galera.and_then(|row| row.try_get::<i64, _>(0)) {
+        Ok(0) => Standing::MySql,
+        Ok(_) => {
+            let shown = connection.fetch_one(AssertSqlSafe(Standing::MariaDbGalera.query())).await;
+            if shown.is_ok() { Standing::MariaDbGalera } else { Standing::MySqlGalera }
+        }
+        Err(error) if is_unknown_variable(&error) => Standing::MySql,
+        Err(error) => return Err(error),
+    };
+    connection.close().await?;
+    Ok(standing)
 }
 
 /// The driver's own words are dropped: they may repeat a part of the URL.
 const INVALID: ConnectError = ConnectError::InvalidUrl("it is no URL, or an option has no such value");
 
 /// Connects once. The pool would go on trying until its time is up, and then not know why it failed.
-async fn probe<O>(server: &O, limit: Duration) -> Result<(), ConnectError>
+async fn probe<C>(recipe: &Recipe<C>, limit: Duration) -> Result<(), ConnectError>
 where
-    O: sqlx::ConnectOptions,
-    O::Connection: Sized,
+    C: Session,
+    for<'c> &'c mut C: Executor<'c, Database = C::Database>,
 {
-    let connect = async {
-        let connection = server.connect().await?;
-        connection.close().await
-    };
-    match timeout(limit, connect).await {
-        Ok(outcome) => outcome.map_err(ConnectError::Unreachable),
+    bounded_connect(limit, async { recipe.connect().await?.close().await }).await
+}
+
+async fn bounded_connect<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, ConnectError> {
+    match timeout(limit, work).await {
+        Ok(outcome) => outcome.map_err(|error| match not_primary(&error) {
+            Some(reason) => ConnectError::NotPrimary(reason),
+            None => ConnectError::Unreachable(error),
+        }),
         Err(_) => Err(ConnectError::TimedOut(limit)),
+    }
+}
+
+/// The reason why [`Recipe::set_up`] refused a server, if that is the error.
+fn not_primary(error: &sqlx::Error) -> Option<NotPrimary> {
+    match error {
+        sqlx::Error::Configuration(error) => error.downcast_ref().copied(),
+        _ => None,
+    }
+}
+
+/// Whether the server has no variable of this name (MySQL and MariaDB).
+fn is_unknown_variable(error: &sqlx::Error) -> bool {
+    const UNKNOWN_SYSTEM_VARIABLE: u16 = 1193;
+    error
+        .as_database_error()
+        .and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>())
+        .is_some_and(|error| error.number() == UNKNOWN_SYSTEM_VARIABLE)
+}
+
+/// A connection whose server can be asked for a number.
+trait Session: Connection<Database: sqlx::Database<Connection = Self>> + Sized + 'static {
+    fn number(row: &<Self::Database as sqlx::Database>::Row) -> Result<i64, sqlx::Error>;
+}
+
+impl Session for PgConnection {
+    fn number(row: &PgRow) -> Result<i64, sqlx::Error> {
+        row.try_get(0)
+    }
+}
+
+impl Session for MySqlConnection {
+    fn number(row: &MySqlRow) -> Result<i64, sqlx::Error> {
+        row.try_get(0)
     }
 }
 
@@ -99,45 +166,68 @@ struct Recipe<C: Connection> {
     session: Vec<String>,
     /// Statements that set variables which not every server has.
     session_if_known: Vec<String>,
+    standing: Standing,
 }
 
 impl<C> Recipe<C>
 where
-    C: Connection,
+    C: Session,
     for<'c> &'c mut C: Executor<'c, Database = C::Database>,
 {
+    async fn connect(&self) -> Result<C, sqlx::Error> {
+        let mut connection = self.server.connect().await?;
+        self.set_up(&mut connection).await?;
+        Ok(connection)
+    }
+
+    /// Sets what a session relies on, and refuses a server that must not be read from.
     async fn set_up(&self, connection: &mut C) -> Result<(), sqlx::Error> {
         for statement in &self.session {
             connection.execute(AssertSqlSafe(statement.clone())).await?;
         }
         for statement in &self.session_if_known {
             match connection.execute(AssertSqlSafe(statement.clone())).await {
-                Err(sqlx::Error::Database(error))
-                    if error
-                        .try_downcast_ref::<MySqlDatabaseError>()
-                        .is_some_and(|error| error.number() == UNKNOWN_VARIABLE) => {}
+                Err(error) if is_unknown_variable(&error) => {}
                 outcome => drop(outcome?),
             }
         }
-        Ok(())
+        let row = connection.fetch_one(AssertSqlSafe(self.standing.query())).await?;
+        standing::check(C::number(&row)?).map_err(|reason| sqlx::Error::Configuration(Box::new(reason)))
     }
 
-    /// Puts a new connection into the place of one that does not answer.
+    /// Puts a new connection into the place of one that does not answer, or whose server must not be read from. The name
+    /// of the server is looked up again, so that an address that has moved is followed.
     ///
     /// The pool would close the old one, and closing says goodbye and waits for the server: on a connection with TLS
     /// whose server is silent that never ends, and a slot of the pool is lost with it. Here the old one is dropped.
     async fn replace(&self, connection: &mut C) -> Result<(), sqlx::Error> {
-        let mut fresh = self.server.connect().await?;
-        self.set_up(&mut fresh).await?;
-        *connection = fresh;
+        *connection = self.connect().await?;
         Ok(())
+    }
+
+    /// Whether a connection may serve somebody else: not when it is inside a transaction, whose end would undo what the
+    /// next user wrote, and not when its server has stopped to be the primary.
+    ///
+    /// The driver's own check of what the server says about the session is behind `begin_with`, which fails when the statement
+    /// has *not* begun a transaction. On a connection whose server is silent this ends in time, so a slot of the pool is
+    /// never lost to it.
+    async fn is_clean(&self, connection: &mut C) -> Result<bool, sqlx::Error> {
+        match connection.begin_with(AssertSqlSafe(self.standing.assertion())).await {
+            Err(sqlx::Error::BeginFailed) => Ok(true),
+            Ok(_) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn is_usable(&self, connection: &mut C) -> bool {
+        bounded(SIGN_OF_LIFE, self.is_clean(connection)).await.is_ok_and(|clean| clean)
     }
 }
 
 fn pool<DB, C>(recipe: Recipe<C>, options: &ConnectOptions, distrust: &Arc<Distrust>) -> Pool<DB>
 where
     DB: sqlx::Database<Connection = C>,
-    C: Connection<Database = DB> + 'static,
+    C: Session<Database = DB>,
     for<'c> &'c mut C: Executor<'c, Database = DB>,
 {
     let server = recipe.server.clone();
@@ -145,19 +235,21 @@ where
     let (on_acquire, on_release) = (Arc::clone(&on_connect), Arc::clone(&on_connect));
     // The pool's own task must not keep alive what tells it that nobody needs the pool any more.
     let distrust = Arc::downgrade(distrust);
+    let (noting_connect, noting_acquire) = (Weak::clone(&distrust), Weak::clone(&distrust));
     PoolOptions::new()
         .max_connections(options.max_connections.unwrap_or(DEFAULT_CONNECTIONS).max(1))
         .acquire_timeout(options.acquire_timeout)
+        .max_lifetime(MAX_LIFETIME)
         .test_before_acquire(false)
         .after_connect(move |connection, _| {
-            let recipe = Arc::clone(&on_connect);
-            Box::pin(async move { recipe.set_up(connection).await })
+            let (recipe, distrust) = (Arc::clone(&on_connect), Weak::clone(&noting_connect));
+            Box::pin(async move { noting(&distrust, recipe.set_up(connection).await) })
         })
         .before_acquire(move |connection: &mut C, meta| {
-            let recipe = Arc::clone(&on_acquire);
+            let (recipe, distrust) = (Arc::clone(&on_acquire), Weak::clone(&noting_acquire));
             Box::pin(async move {
-                if meta.idle_for >= DOUBTFUL_AFTER && bounded(SIGN_OF_LIFE, connection.ping()).await.is_err() {
-                    recipe.replace(connection).await?;
+                if meta.idle_for >= DOUBTFUL_AFTER && !recipe.is_usable(connection).await {
+                    noting(&distrust, recipe.replace(connection).await)?;
                 }
                 Ok(true)
             })
@@ -165,13 +257,13 @@ where
         .after_release(move |connection, _| {
             let (recipe, distrust) = (Arc::clone(&on_release), Weak::clone(&distrust));
             Box::pin(async move {
-                let trusted = || distrust.upgrade().is_some_and(|distrust| !distrust.holds());
-                if trusted() && bounded(SIGN_OF_LIFE, is_clean(connection)).await.is_ok_and(|clean| clean) {
+                let trusted = distrust.upgrade().is_some_and(|distrust| !distrust.holds());
+                if trusted && recipe.is_usable(connection).await {
                     return Ok(true);
                 }
                 // Until the server is back, or nobody waits for it any more.
                 while distrust.strong_count() > 0 {
-                    if bounded(limit, recipe.replace(connection)).await.is_ok() {
+                    if noting(&distrust, bounded(limit, recipe.replace(connection)).await).is_ok() {
                         return Ok(true);
                     }
                     sleep(RECONNECT_PAUSE).await;
@@ -182,18 +274,12 @@ where
         .connect_lazy_with(server)
 }
 
-/// Whether a connection may serve somebody else: not when it is inside a transaction, whose end would undo what the next
-/// user wrote.
-///
-/// The driver's own check of what the server says about the session is behind `begin_with`, which fails when the statement
-/// has *not* begun a transaction. On a connection whose server is silent this ends in time, so a slot of the pool is
-/// never lost to it.
-async fn is_clean<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
-    match connection.begin_with("SELECT 1").await {
-        Err(sqlx::Error::BeginFailed) => Ok(true),
-        Ok(_) => Ok(false),
-        Err(error) => Err(error),
+/// Keeps why a server was refused, for the callers who get no connection meanwhile.
+fn noting<T>(distrust: &Weak<Distrust>, outcome: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+    if let Some(distrust) = distrust.upgrade() {
+        distrust.note_refusal(outcome.as_ref().err().and_then(not_primary));
     }
+    outcome
 }
 
 async fn bounded<T>(limit: Duration, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {

@@ -56,13 +56,20 @@ async fn no_statement_reads_the_whole_log(test: TestDatabase) {
     for (what, statement, index) in [
         ("the expired", expired_query(expired, 500).build(backend), BY_EXPIRY),
         ("their deletion", deletion((1..=50).collect()).build(backend), ""),
-        ("a page", page_query(Position(5000), 100).build(backend), ""),
+        ("a page", page_query(Position(5000), 100, database.standing()).build(backend), ""),
         (
             "a look-up of a token",
-            backend.build(&covers_query(&Claims { token_id, expires_at, ..claims }, UserTable::default()).unwrap()),
+            backend.build(
+                &covers_query(&Claims { token_id, expires_at, ..claims }, UserTable::default(), database.standing())
+                    .unwrap(),
+            ),
             BY_EXPIRY,
         ),
-        ("a look-up of a user", backend.build(&covers_query(&claims, UserTable::default()).unwrap()), BY_USER),
+        (
+            "a look-up of a user",
+            backend.build(&covers_query(&claims, UserTable::default(), database.standing()).unwrap()),
+            BY_USER,
+        ),
         ("known tokens", known(&entries[..8], 0), BY_EXPIRY),
         ("the known tokens of a large batch", known(&entries[..CHUNK], 0), BY_EXPIRY),
         ("known users", known(&entries[..20], 1), BY_USER),
@@ -77,7 +84,7 @@ async fn no_statement_reads_the_whole_log(test: TestDatabase) {
     }
     // What is sorted is the page, not all that comes after it.
     if test.kind() == Kind::Postgres {
-        let plan = plan(&database, page_query(Position(5000), 100).build(backend)).await;
+        let plan = plan(&database, page_query(Position(5000), 100, database.standing()).build(backend)).await;
         let of = |node| plan.iter().position(|step| step.contains(node)).unwrap_or(usize::MAX);
         assert!(of("Limit") < of("Index Scan using blacklist_pkey"), "{plan:#?}");
         assert!(of("Sort") < of("Limit") || of("Sort") == usize::MAX, "{plan:#?}");

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use auth_core::conformance::{Backend, Check, Row, Stores, Task};
 use auth_core::throttle::AttemptStore;
 use auth_storage::{Database, SeaAttemptStore};
-use auth_test_db::{Kind, TestDatabase};
+use auth_test_db::{Kind, PgBouncer, TestDatabase};
 use uuid::Uuid;
 
 use crate::support::{execute, open, uuid_literal};
@@ -74,12 +74,25 @@ fn run(kind: Kind, check: Check) {
     }));
 }
 
+/// Behind a PgBouncer in transaction mode.
+fn run_behind_a_pooler(check: Check) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(auth_test_db::run(Kind::Postgres, |database| async move {
+        let Some(pooler) = PgBouncer::before(&database, "transaction").await else { return };
+        check.assert(&Sea { database: pooler.database(&database), opened: Mutex::default() }).await;
+    }));
+}
+
 mod sqlite {
     auth_core::conformance_tests!(|check| super::run(auth_test_db::Kind::Sqlite, check));
 }
 
 mod postgres {
     auth_core::conformance_tests!(|check| super::run(auth_test_db::Kind::Postgres, check));
+}
+
+mod pgbouncer {
+    auth_core::conformance_tests!(|check| super::run_behind_a_pooler(check));
 }
 
 mod mysql {

@@ -6,6 +6,12 @@ mod conformance;
 mod connecting;
 mod log;
 #[cfg(unix)]
+mod pooler;
+#[cfg(unix)]
 mod replaced;
+#[cfg(unix)]
+mod sessions;
+#[cfg(unix)]
+mod standing;
 mod support;
 mod users;

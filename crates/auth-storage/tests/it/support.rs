@@ -1,12 +1,16 @@
 //! An open database with its tables, and values to put into them.
 
 use auth_core::blacklist::{RevocationReason, RevocationTarget};
-use auth_core::{Claims, Email, Generation, NewUser, PasswordHash, Revocation, TokenId, UserId, Username};
+use auth_core::{Claims, Email, Generation, NewUser, PasswordHash, Revocation, StoreError, TokenId, UserId, Username};
 use auth_storage::{ConnectOptions, Database, SeaRevocationLog, SeaUserStore, connect};
 use auth_test_db::{Kind, TestDatabase};
 use sea_orm::{ConnectionTrait as _, QueryResult, Statement};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
+use tokio::time::Instant;
+
+/// How long a database that works again may take until calls do.
+const HEALING: std::time::Duration = std::time::Duration::from_secs(30);
 
 pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-23 11:20 UTC);
 
@@ -46,6 +50,17 @@ pub(crate) fn claims() -> Claims {
     }
 }
 
+/// Repeats a call until it succeeds, for as long as something may take to heal.
+pub(crate) async fn heals<T>(mut call: impl AsyncFnMut() -> Result<T, StoreError>) -> T {
+    let deadline = Instant::now() + HEALING;
+    loop {
+        match call().await {
+            Ok(value) => return value,
+            Err(error) => assert!(Instant::now() < deadline, "it does not heal: {error:?}"),
+        }
+    }
+}
+
 /// A logout of a token that nobody else has.
 pub(crate) fn logout() -> Revocation {
     Revocation {
@@ -66,12 +81,12 @@ pub(crate) fn everywhere(id: UserId, below: Generation) -> Revocation {
 }
 
 pub(crate) async fn execute(database: &Database, sql: &str) {
-    database.connection().execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    database.statements().execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
 }
 
 pub(crate) async fn query(database: &Database, sql: &str) -> Vec<QueryResult> {
-    let backend = database.connection().get_database_backend();
-    let rows = database.connection().query_all_raw(Statement::from_string(backend, sql.to_owned())).await;
+    let backend = database.statements().get_database_backend();
+    let rows = database.statements().query_all_raw(Statement::from_string(backend, sql.to_owned())).await;
     rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 

@@ -1,0 +1,86 @@
+//! Servers that answer with what was true some time ago.
+
+use auth_core::blacklist::Position;
+use auth_core::{RevocationLog as _, StoreError, StoreErrorKind, UserStore as _};
+use auth_storage::{ConnectError, ConnectOptions, Database, NotPrimary, SeaRevocationLog, SeaUserStore, connect};
+use auth_test_db::{Kind, Line, OwnServer, Proxy};
+use tokio::time::Instant;
+
+use crate::support::{claims, heals, logout, new_user, open};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_is_refused_until_it_is_promoted() {
+    let Some(mut primary) = OwnServer::start(Kind::Postgres).await else { return };
+    let (proxy, url) = Proxy::before(&primary.database()).await.unwrap();
+    open(&primary.database()).await;
+    let standby = primary.standby().await;
+    let through_the_proxy = primary.database().at(url);
+    let (opened, users, log) = open(&through_the_proxy).await;
+    let ada = users.insert(new_user("ada")).await.unwrap();
+    log.append(&[logout()]).await.unwrap();
+
+    let refused = connect(standby.database().url(), ConnectOptions::default()).await.unwrap_err();
+    assert!(matches!(refused, ConnectError::NotPrimary(NotPrimary::Standby)), "{refused:?}");
+
+    // The address leads to the standby now, and every connection is made anew.
+    proxy.lead_to(&standby.database());
+    proxy.set(Line::Cut);
+    is_refused(&opened, &users, &log, "").await;
+    proxy.set(Line::Open);
+    is_refused(&opened, &users, &log, "Standby").await;
+
+    primary.crash().await;
+    standby.promote().await;
+    let page = heals(async || log.read_after(Position(0), 10).await).await;
+    assert_eq!(page.head, Position(1), "what was acknowledged is there");
+    assert_eq!(users.find_by_id(ada.id).await.unwrap().unwrap().id, ada.id);
+    log.append(&[logout()]).await.unwrap();
+    opened.ping().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demoted_mariadb_is_refused_on_connections_that_live_on() {
+    let Some(server) = OwnServer::start(Kind::MySql).await else { return };
+    let (opened, users, log) = open(&server.database()).await;
+    users.insert(new_user("ada")).await.unwrap();
+    log.append(&[logout()]).await.unwrap();
+    for round in 0..2 {
+        server.execute("SET GLOBAL read_only = 1").await;
+        // The very next read of the log, on a connection that is open.
+        let error = log.read_after(Position(0), 10).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
+        assert!(format!("{error:?}").contains("ReadOnly"), "{error:?}");
+        assert_eq!(log.covers(&claims()).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+        is_refused(&opened, &users, &log, "ReadOnly").await;
+        let refused = connect(server.database().url(), ConnectOptions::default()).await.unwrap_err();
+        assert!(matches!(refused, ConnectError::NotPrimary(NotPrimary::ReadOnly)), "{refused:?}");
+
+        server.execute("SET GLOBAL read_only = 0").await;
+        let page = heals(async || log.read_after(Position(0), 10).await).await;
+        assert_eq!(page.head, Position(1 + round));
+        heals(async || log.append(&[logout()]).await).await;
+    }
+}
+
+/// Every way to the server is closed soon, those that only read included, and the errors say why.
+async fn is_refused(opened: &Database, users: &SeaUserStore, log: &SeaRevocationLog, why: &str) {
+    // A connection that was checked less than a second ago may be used once more, but not to read the log.
+    let deadline = Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        let outcomes: [Result<(), StoreError>; 4] = [
+            log.read_after(Position(0), 10).await.map(drop),
+            log.covers(&claims()).await.map(drop),
+            opened.ping().await,
+            users.list(None, 10).await.map(drop),
+        ];
+        let refused = outcomes.iter().all(|outcome| {
+            outcome
+                .as_ref()
+                .is_err_and(|error| error.kind() == StoreErrorKind::Unavailable && format!("{error:?}").contains(why))
+        });
+        if refused {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{outcomes:?}");
+    }
+}
