@@ -22,8 +22,9 @@ use ipnet::IpNet;
 pub use hashing::Hashing;
 pub(crate) use passwords::shown_work;
 pub use passwords::{PasswordScheme, PasswordSettings};
-pub use secret::{DatabaseUrl, Secret};
+pub use secret::{DatabaseUrl, Secret, SecretError};
 pub use settings::{CONFIG_VARIABLE, Setting};
+pub(crate) use sources::bytes_of;
 pub use sources::{Origin, Sources};
 
 /// For whom the server runs; it decides the defaults and how strict the checks are.

@@ -1,12 +1,12 @@
 //! The secret of the development profile: made once, kept in a file that only its owner can read.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use time::{OffsetDateTime, UtcOffset};
 
-use crate::config::Secret;
+use crate::config::{Secret, bytes_of};
 
 /// Random bytes in a secret. In the file they are twice as many hexadecimal digits.
 const SECRET_BYTES: usize = 32;
@@ -112,23 +112,19 @@ fn write_new(path: &Path, secret: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// When it cannot be read, or is empty.
+/// When it cannot be read, or is no text, or is empty.
 pub fn read(path: &Path) -> io::Result<Secret> {
-    let mut file = File::open(path)?;
-    let mut bytes = Vec::with_capacity(256);
-    file.read_to_end(&mut bytes)?;
-    let secret = Secret::new(bytes.trim_ascii());
+    let mut bytes = bytes_of(path)?;
+    let secret = Secret::parse(&bytes);
     zeroize::Zeroize::zeroize(&mut bytes);
-    if secret.expose_secret().is_empty() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the file is empty"));
-    }
-    warn_if_others_can_read(&file, path)?;
+    let secret = secret.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    warn_if_others_can_read(path)?;
     Ok(secret)
 }
 
 #[cfg(unix)]
-fn warn_if_others_can_read(file: &File, path: &Path) -> io::Result<()> {
-    let mode = std::os::unix::fs::MetadataExt::mode(&file.metadata()?);
+fn warn_if_others_can_read(path: &Path) -> io::Result<()> {
+    let mode = std::os::unix::fs::MetadataExt::mode(&path.metadata()?);
     if mode & 0o077 != 0 {
         tracing::warn!(path = %path.display(), mode = format!("{:o}", mode & 0o777), "the secret can be read by others; chmod it to 600");
     }
@@ -136,7 +132,7 @@ fn warn_if_others_can_read(file: &File, path: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn warn_if_others_can_read(_: &File, _: &Path) -> io::Result<()> {
+fn warn_if_others_can_read(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -23,10 +23,11 @@ impl KeyCommand {
         let path = match &config.signing {
             SigningSource::CreatedAt(path) => path,
             SigningSource::Key { set_in, .. } => {
-                let listed = Setting::TokenVerifyKeyFiles.variable();
+                let (keys, secrets) =
+                    (Setting::TokenVerifyKeyFiles.variable(), Setting::TokenVerifySecretFiles.variable());
                 return Err(format!(
                     "nothing was changed: the signing key is the operator's, set in {set_in}; put a new one there, do \
-                     not list the old one in {listed}, and restart all servers"
+                     not list the old one in {keys} or {secrets}, and restart all servers"
                 )
                 .into());
             }
@@ -41,7 +42,7 @@ impl KeyCommand {
         })?;
         let old = SigningKey::from_secret(old.expose_secret())?;
         if config.verifying.iter().any(|key| key.id() == old.id()) {
-            let listed = Setting::TokenVerifyKeyFiles.variable();
+            let listed = Setting::TokenVerifySecretFiles.variable();
             return Err(format!(
                 "nothing was changed: a file of {listed} holds the secret in {shown}, so its tokens would go on to be \
                  accepted; remove it there first"

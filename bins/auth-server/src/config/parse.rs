@@ -5,16 +5,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use auth_core::MAX_TOKEN_LIFE;
 use auth_core::token::MAX_CACHED_TOKENS;
 use auth_core::token::jwt::DEFAULT_CACHED_TOKENS;
-use auth_core::{MAX_TOKEN_LIFE, SigningKey, VerifyingKey};
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
-use super::sources::{Layers, bytes_of};
-use super::{Config, DatabaseUrl, LogFormat, Origin, Problem, Problems, Profile, Secret, Setting, Shown};
-use super::{SigningSource, Sources, duration};
+use super::sources::Layers;
+use super::{Config, DatabaseUrl, LogFormat, Origin, Problem, Problems, Profile, Setting, Shown, Sources, duration};
 
+mod keys;
 mod throttle;
 
 /// How often the log of revocations is read unless a setting says otherwise: four small reads a second.
@@ -29,14 +29,11 @@ const MIN_BLACKLIST_POLL: Duration = Duration::from_millis(10);
 /// Polling less often than this is no revocation any more.
 const MAX_BLACKLIST_INTERVAL: Duration = Duration::from_secs(3_600);
 
-/// A random secret of 32 bytes has more different bytes than this in any spelling; a phrase or a key held down has not.
-const MIN_DISTINCT_SECRET_BYTES: usize = 10;
-
 pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
     let mut problems = Problems::default();
     let mut warnings = Vec::new();
     let layers = sources.open(&mut problems, &mut warnings);
-    let mut reader = Reader { layers, problems, shown: Vec::new() };
+    let mut reader = Reader { layers, problems, warnings, shown: Vec::new() };
     let profile = reader.profile();
 
     let listen = reader.take(Setting::Listen, SocketAddr::from(([127, 0, 0, 1], 5000)), |text| {
@@ -50,7 +47,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
     );
     let database_url = reader.database_url(profile, &data_dir);
     let signing = reader.signing(profile, &data_dir);
-    let verifying = reader.verifying();
+    let verifying = reader.verifying(profile);
     let token_ttl = reader.take_shown(
         Setting::TokenTtl,
         Duration::from_secs(86_400),
@@ -94,7 +91,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
     let throttle = reader.throttle(profile);
     let (blacklist_poll, blacklist_max_staleness) = reader.blacklist();
 
-    let Reader { problems, shown, .. } = reader;
+    let Reader { problems, warnings, shown, .. } = reader;
     let database_in_data_dir = database_url == default_database(Profile::Dev, &data_dir);
     problems.into_result(Config {
         profile,
@@ -128,6 +125,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
 pub(super) struct Reader {
     layers: Layers,
     problems: Problems,
+    warnings: Vec<String>,
     shown: Vec<Shown>,
 }
 
@@ -202,103 +200,6 @@ impl Reader {
         url
     }
 
-    fn signing(&mut self, profile: Profile, data_dir: &Path) -> SigningSource {
-        let secret = self.raw(Setting::TokenSecret);
-        let key_file = self.raw(Setting::TokenPrivateKeyFile);
-        let unset = match profile {
-            Profile::Dev => SigningSource::CreatedAt(data_dir.join("token-secret")),
-            Profile::Test | Profile::Prod => SigningSource::Random,
-        };
-        match (secret, key_file) {
-            (Some(_), Some(_)) => {
-                let (one, other) = (Setting::TokenSecret.variable(), Setting::TokenPrivateKeyFile.variable());
-                self.problem(Setting::TokenSecret, format!("set either {one} or {other}, not both"));
-                unset
-            }
-            (Some((secret, origin)), None) => {
-                self.show(Setting::TokenSecret, "<redacted>", origin);
-                let secret = Secret::new(secret);
-                if profile == Profile::Prod && looks_made_up(secret.expose_secret()) {
-                    let rule = "looks made up, not random; make one with: openssl rand -base64 48";
-                    self.problem(Setting::TokenSecret, rule);
-                    return unset;
-                }
-                let key = SigningKey::from_secret(secret.expose_secret());
-                self.key(Setting::TokenSecret, origin, key).unwrap_or(unset)
-            }
-            (None, Some((path, origin))) => {
-                self.show(Setting::TokenPrivateKeyFile, path.as_str(), origin);
-                let Some(pem) = self.file(Setting::TokenPrivateKeyFile, &path) else { return unset };
-                let key = SigningKey::from_pem(pem.expose_secret());
-                self.key(Setting::TokenPrivateKeyFile, origin, key).unwrap_or(unset)
-            }
-            (None, None) => {
-                if profile == Profile::Prod {
-                    let rule =
-                        "must be set in the prod profile, or AUTH_TOKEN_SECRET_FILE, or AUTH_TOKEN_PRIVATE_KEY_FILE";
-                    self.problem(Setting::TokenSecret, rule);
-                }
-                let shown = match &unset {
-                    SigningSource::CreatedAt(path) => format!("<random, kept in {}>", path.display()),
-                    _ => "<random, for this process>".to_owned(),
-                };
-                self.show(Setting::TokenSecret, shown, Origin::Default);
-                unset
-            }
-        }
-    }
-
-    fn verifying(&mut self) -> Vec<VerifyingKey> {
-        let setting = Setting::TokenVerifyKeyFiles;
-        let Some((paths, origin)) = self.raw(setting) else {
-            self.show(setting, "", Origin::Default);
-            return Vec::new();
-        };
-        self.show(setting, paths.as_str(), origin);
-        let mut keys = Vec::new();
-        for path in items(&paths) {
-            let Some(text) = self.file(setting, path) else { continue };
-            let bytes = text.expose_secret();
-            let key = if bytes.trim_ascii_start().starts_with(b"-----BEGIN") {
-                VerifyingKey::from_pem(bytes)
-            } else {
-                VerifyingKey::from_secret(bytes.trim_ascii_end())
-            };
-            match key {
-                Ok(key) => keys.push(key),
-                Err(error) => self.problem(setting, format!("{path}: {error}")),
-            }
-        }
-        keys
-    }
-
-    fn key<E: fmt::Display>(
-        &mut self,
-        setting: Setting,
-        origin: Origin,
-        key: Result<SigningKey, E>,
-    ) -> Option<SigningSource> {
-        match key {
-            Ok(key) => {
-                Some(SigningSource::Key { key: Box::new(key), set_in: self.layers.name_of_value(setting, origin) })
-            }
-            Err(error) => {
-                self.problem(setting, error.to_string());
-                None
-            }
-        }
-    }
-
-    fn file(&mut self, setting: Setting, path: &str) -> Option<Secret> {
-        match bytes_of(path) {
-            Ok(bytes) => Some(Secret::new(bytes)),
-            Err(error) => {
-                self.problem(setting, format!("cannot read {path}: {error}"));
-                None
-            }
-        }
-    }
-
     /// A bound that a poll which is a little late exceeds would send every check to the database.
     fn blacklist(&mut self) -> (Duration, Duration) {
         let interval = |text: &str, least: Duration| {
@@ -323,14 +224,6 @@ fn default_database(profile: Profile, data_dir: &Path) -> DatabaseUrl {
         Profile::Dev | Profile::Prod => DatabaseUrl::new(format!("sqlite://{}", data_dir.join("auth.db").display())),
         Profile::Test => DatabaseUrl::new("sqlite::memory:"),
     }
-}
-
-fn looks_made_up(secret: &[u8]) -> bool {
-    let mut seen = [false; 256];
-    for byte in secret {
-        seen[usize::from(*byte)] = true;
-    }
-    seen.into_iter().filter(|seen| *seen).count() < MIN_DISTINCT_SECRET_BYTES
 }
 
 fn word(text: &str) -> Result<String, &'static str> {

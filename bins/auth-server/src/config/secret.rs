@@ -1,7 +1,9 @@
 //! Values that are not to be shown.
 
 use std::fmt;
+use std::path::Path;
 
+use auth_core::token::jwt::KeyForm;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A secret of the configuration. Not shown by `Debug`, erased when dropped.
@@ -15,6 +17,17 @@ impl Secret {
         Self(bytes.into())
     }
 
+    /// Reads the secret that a variable or a file holds: UTF-8 text without the ASCII white space around it. Every
+    /// setting and command reads secrets with this, so that one secret has the same bytes everywhere.
+    ///
+    /// # Errors
+    ///
+    /// When `text` is not UTF-8, or nothing but white space.
+    pub fn parse(text: &[u8]) -> Result<Self, SecretError> {
+        let secret = std::str::from_utf8(text).map_err(|_| SecretError::NotText)?.trim_ascii();
+        if secret.is_empty() { Err(SecretError::Empty) } else { Ok(Self::new(secret)) }
+    }
+
     /// The secret, for what needs it.
     #[must_use]
     pub fn expose_secret(&self) -> &[u8] {
@@ -25,6 +38,62 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(<redacted>)")
+    }
+}
+
+/// Why bytes are no secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// Not UTF-8.
+    #[error("the secret is not UTF-8 text; encode random bytes as base64 or hexadecimal digits")]
+    NotText,
+    /// Nothing but white space.
+    #[error("the secret is empty")]
+    Empty,
+}
+
+/// First folders of absolute paths under which secrets are commonly kept.
+const ROOTS: [&str; 22] = [
+    "app", "config", "data", "dev", "etc", "home", "keys", "media", "mnt", "opt", "private", "proc", "root", "run",
+    "secrets", "srv", "sys", "tmp", "usr", "Users", "var", "vault",
+];
+
+/// Whether `secret` is the path of a file that exists, or is written like one. A secret in base64 may begin with `/`, too.
+pub(super) fn is_path(secret: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(secret) else { return false };
+    let drive = || matches!(text.as_bytes(), [b'A'..=b'Z' | b'a'..=b'z', b':', b'\\' | b'/', ..]);
+    if drive() || ["./", "../", "~/", "file:"].iter().any(|prefix| text.starts_with(prefix)) {
+        return true;
+    }
+    if let Some(path) = text.strip_prefix('/') {
+        let base64 = path.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '='));
+        let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "+/=.-_@ ".contains(c));
+        let lower = !path.contains(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit());
+        let root = path.split('/').next().unwrap_or_default();
+        // Base64 has no dots and no dashes, and hardly ever neither capitals nor digits.
+        if plain && (!base64 || lower || ROOTS.contains(&root)) {
+            return true;
+        }
+    }
+    Path::new(text).is_file()
+}
+
+/// Whether `secret` is a URL, or a placeholder that nobody filled in.
+pub(super) fn is_reference(secret: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(secret) else { return false };
+    let placeholder = [("${", "}"), ("$(", ")"), ("{{", "}}")];
+    text.contains("://")
+        || text.starts_with("arn:")
+        || placeholder.iter().any(|(begin, end)| text.starts_with(begin) && text.ends_with(end))
+}
+
+/// `path` as an error may show it. What was given as a path may be the secret itself, which is not repeated.
+pub(super) fn shown_path(path: &str) -> &str {
+    let long = path.len() >= 24 && !is_path(path.as_bytes());
+    if long || is_reference(path.as_bytes()) || KeyForm::recognize(path.as_bytes()).is_some() {
+        "<not shown: not written like a path, it may be a secret>"
+    } else {
+        path
     }
 }
 
@@ -93,6 +162,49 @@ mod tests {
         assert_eq!(DatabaseUrl::new("postgres://a:b@h/d?x=y").to_string(), "postgres://a:***@h/d");
         assert_eq!(DatabaseUrl::new("sqlite://data/auth.db?mode=rwc").to_string(), "sqlite://data/auth.db");
         assert_eq!(DatabaseUrl::new("sqlite::memory:").to_string(), "sqlite::memory:");
+    }
+
+    #[test]
+    fn a_secret_has_the_same_bytes_whatever_stands_around_it() {
+        let secret = Secret::new("q7Vd 0J2p");
+        for text in ["q7Vd 0J2p", "q7Vd 0J2p\n", "q7Vd 0J2p\r\n", " q7Vd 0J2p \n\n", "\tq7Vd 0J2p\n \n"] {
+            assert_eq!(Secret::parse(text.as_bytes()), Ok(secret.clone()), "{text:?}");
+        }
+        assert_eq!(Secret::parse(b" \r\n"), Err(SecretError::Empty));
+        assert_eq!(Secret::parse(b"\xff"), Err(SecretError::NotText));
+    }
+
+    #[test]
+    fn a_path_is_told_from_a_secret_that_begins_with_a_slash() {
+        for path in [
+            "/run/secrets/auth",
+            "/run/secrets/AUTH/Token9",
+            "/somewhere/else/entirely/with/a/long/name",
+            "/q7Vd0J2p/token-secret.txt",
+            "./secret",
+            "../secret",
+            "~/secret",
+            "C:\\secrets\\auth",
+            "file:///run/secrets/auth",
+        ] {
+            assert!(is_path(path.as_bytes()), "{path}");
+        }
+        for secret in ["/q7Vd0J2pXw9Zt4Lr8Nc1Yb6Hs3Km5Fg0Ua2Ei7Qo4Tx=", "q7Vd0J2p/Xw9Zt4Lr8Nc1/b6Hs3Km5Fg0Ua2Ei7Qo4Tx="]
+        {
+            assert!(!is_path(secret.as_bytes()), "{secret}");
+        }
+    }
+
+    #[test]
+    fn what_was_given_as_a_path_is_not_repeated_when_it_may_be_a_secret() {
+        for path in ["/run/secrets/a-rather-long-name-of-a-file", "old-secret", "keys/old.pem"] {
+            assert_eq!(shown_path(path), path);
+        }
+        for secret in
+            ["q7Vd0J2pXw9Zt4Lr8Nc1Yb6Hs3Km5Fg0Ua2Ei7Qo4Tx=", "postgres://a:b@c/d", "-----BEGIN PRIVATE KEY-----"]
+        {
+            assert!(!shown_path(secret).contains(secret), "{}", shown_path(secret));
+        }
     }
 
     #[test]

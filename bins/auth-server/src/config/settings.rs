@@ -15,8 +15,10 @@ pub enum Setting {
     TokenSecret,
     /// The private key that signs tokens, in place of the secret.
     TokenPrivateKeyFile,
-    /// Further keys whose tokens are accepted.
+    /// Public keys whose tokens are accepted besides.
     TokenVerifyKeyFiles,
+    /// Secrets that signed before, whose tokens are accepted besides.
+    TokenVerifySecretFiles,
     /// How long a token is good.
     TokenTtl,
     /// The issuer of the tokens.
@@ -83,7 +85,7 @@ pub enum Setting {
 
 impl Setting {
     /// All settings, in the order in which they are explained.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::Env,
         Self::Listen,
         Self::DataDir,
@@ -91,6 +93,7 @@ impl Setting {
         Self::TokenSecret,
         Self::TokenPrivateKeyFile,
         Self::TokenVerifyKeyFiles,
+        Self::TokenVerifySecretFiles,
         Self::TokenTtl,
         Self::TokenIssuer,
         Self::TokenAudience,
@@ -135,6 +138,7 @@ impl Setting {
             Self::TokenSecret => "AUTH_TOKEN_SECRET",
             Self::TokenPrivateKeyFile => "AUTH_TOKEN_PRIVATE_KEY_FILE",
             Self::TokenVerifyKeyFiles => "AUTH_TOKEN_VERIFY_KEY_FILES",
+            Self::TokenVerifySecretFiles => "AUTH_TOKEN_VERIFY_SECRET_FILES",
             Self::TokenTtl => "AUTH_TOKEN_TTL",
             Self::TokenIssuer => "AUTH_TOKEN_ISSUER",
             Self::TokenAudience => "AUTH_TOKEN_AUDIENCE",

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use super::secret::shown_path;
 use super::settings::{CONFIG_VARIABLE, Setting, TEST_PREFIX, file_key, known_variables, nearest};
 use super::{Problem, Problems};
 
@@ -183,7 +184,7 @@ impl Layers {
                         return Some((value.strip_suffix('\r').unwrap_or(value).to_owned(), origin));
                     }
                     Err(error) => {
-                        problems.push(Problem::new(pointer, format!("cannot read {path}: {error}")));
+                        problems.push(Problem::new(pointer, format!("cannot read {}: {error}", shown_path(&path))));
                         return None;
                     }
                 },
@@ -198,7 +199,7 @@ impl Layers {
 const MAX_FILE: u64 = 64 * 1024;
 
 /// What is in a file that a setting names. Not more than [`MAX_FILE`] is read: it may be a device that has no end.
-pub(super) fn bytes_of(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+pub(crate) fn bytes_of(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut file = File::open(path)?.take(MAX_FILE + 1);
     file.read_to_end(&mut bytes)?;

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 
+mod keys;
+
 const STRONG: &str = "q7Vd0J2pXw9Zt4Lr8Nc1Yb6Hs3Km5Fg0Ua2Ei7Qo4Tx=";
 
 fn env(pairs: &[(&str, &str)]) -> Sources {

@@ -83,8 +83,8 @@ fn retiring_the_key_ends_the_tokens_that_a_restored_backup_would_bring_back() {
 
     // With the new secret listed as a further key, retiring it would end nothing.
     let file = data.join("token-secret").display().to_string();
-    let (code, _, errors) = operate(&folder, &[("AUTH_TOKEN_VERIFY_KEY_FILES", &file)], &["key", "retire"]);
-    assert!(code == 1 && errors.contains("AUTH_TOKEN_VERIFY_KEY_FILES"), "{errors}");
+    let (code, _, errors) = operate(&folder, &[("AUTH_TOKEN_VERIFY_SECRET_FILES", &file)], &["key", "retire"]);
+    assert!(code == 1 && errors.contains("AUTH_TOKEN_VERIFY_SECRET_FILES"), "{errors}");
 }
 
 #[test]

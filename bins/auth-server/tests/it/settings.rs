@@ -65,6 +65,27 @@ fn a_production_configuration_of_full_strength_passes() {
 }
 
 #[test]
+fn a_public_key_is_never_a_secret() {
+    let folder = TempDir::new().unwrap();
+    let url = format!("sqlite://{}?mode=rwc", folder.path().join("auth.db").display());
+    let commented = format!("# key 2026\n{}", include_str!("../../../../crates/auth-core/tests/keys/rsa.pub"));
+    let key = folder.path().join("k").display().to_string();
+    std::fs::write(&key, &commented).unwrap();
+    let given = [("AUTH_ENV", "prod"), ("AUTH_DATABASE_URL", &url), ("AUTH_TOKEN_SECRET", STRONG_SECRET)];
+    let listed = [&given[..], &[("AUTH_TOKEN_VERIFY_KEY_FILES", key.as_str())]].concat();
+    assert_eq!(operate(&folder, &listed, &["config", "check"]).0, 0, "it is read as the key that it is");
+    for settings in [
+        [&given[..], &[("AUTH_TOKEN_VERIFY_SECRET_FILES", key.as_str())]].concat(),
+        [&given[..2], &[("AUTH_TOKEN_SECRET_FILE", key.as_str())]].concat(),
+        [&given[..2], &[("AUTH_TOKEN_SECRET", commented.as_str())]].concat(),
+    ] {
+        let (code, said, errors) = operate(&folder, &settings, &["config", "check"]);
+        assert_eq!(code, 78, "{said}");
+        assert!(errors.contains("looks like a PEM file"), "{errors}");
+    }
+}
+
+#[test]
 fn a_misspelt_variable_is_answered_with_the_nearest_name() {
     let folder = TempDir::new().unwrap();
     let (code, said, errors) = operate(&folder, &[("AUTH_LISTN", "127.0.0.1:1")], &["config", "check"]);

@@ -1,12 +1,13 @@
 //! JSON Web Tokens (RFC 7519, RFC 8725) over `jsonwebtoken`: signature, algorithm, type and shape — not time.
 
+mod key_form;
+mod keys;
 mod wire;
 
 use std::fmt;
 
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, ThumbprintHash};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
-
+pub use self::key_form::KeyForm;
+pub use self::keys::{KeyError, SigningKey, VerifyingKey};
 use self::wire::{UnverifiedHeader, WireClaims};
 use super::cache::{CacheStats, VerifiedTokens};
 use super::{AccessToken, Claims, InvalidToken, MAX_TOKEN_BYTES, TokenCodec};
@@ -21,175 +22,6 @@ pub const MIN_SECRET_BYTES: usize = 32;
 
 /// The shortest RSA modulus, in bits (RFC 7518 §3.3).
 pub const MIN_RSA_BITS: usize = 2048;
-
-/// Characters of the RFC 7638 thumbprint that serve as `kid`: 96 bits.
-const KEY_ID_CHARS: usize = 16;
-
-/// Why a key cannot be used. Never shows any of the key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// An HMAC secret shorter than [`MIN_SECRET_BYTES`].
-    #[error("the secret must have at least {MIN_SECRET_BYTES} bytes")]
-    SecretTooShort,
-    /// A PEM file given as an HMAC secret: if it were a public key, everybody could sign.
-    #[error("the secret is a PEM file; give it as a key file")]
-    SecretIsPem,
-    /// Not a PEM key of a kind we use.
-    #[error("the key is no PEM file with an Ed25519, a P-256 or an RSA {0} key (RSA of at least {MIN_RSA_BITS} bits)")]
-    UnsupportedPem(&'static str),
-    /// An RSA key that is too small.
-    #[error("the RSA key must have at least {MIN_RSA_BITS} bits")]
-    RsaTooSmall,
-}
-
-/// The key that signs: an HMAC secret, or a private key.
-#[derive(Clone)]
-pub struct SigningKey {
-    key: EncodingKey,
-    header: Header,
-    verifying: VerifyingKey,
-}
-
-impl SigningKey {
-    /// HS256 with a random secret.
-    ///
-    /// # Errors
-    ///
-    /// When the secret is too short, or is a PEM file.
-    pub fn from_secret(secret: &[u8]) -> Result<Self, KeyError> {
-        let verifying = VerifyingKey::from_secret(secret)?;
-        Ok(Self::new(EncodingKey::from_secret(secret), verifying))
-    }
-
-    /// `EdDSA` (Ed25519), ES256 (P-256) or RS256, whichever the private key in `pem` is for.
-    ///
-    /// # Errors
-    ///
-    /// When it is no private key of these kinds, or an RSA key that is too small.
-    pub fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
-        const UNSUPPORTED: KeyError = KeyError::UnsupportedPem("private");
-        let (algorithm, key) = None
-            .or_else(|| EncodingKey::from_ed_pem(pem).ok().map(|key| (Algorithm::EdDSA, key)))
-            .or_else(|| EncodingKey::from_ec_pem(pem).ok().map(|key| (Algorithm::ES256, key)))
-            .or_else(|| EncodingKey::from_rsa_pem(pem).ok().map(|key| (Algorithm::RS256, key)))
-            .ok_or(UNSUPPORTED)?;
-        let jwk = Jwk::from_encoding_key(&key, algorithm).map_err(|_| UNSUPPORTED)?;
-        let decoding = DecodingKey::from_jwk(&jwk).map_err(|_| UNSUPPORTED)?;
-        let verifying = VerifyingKey::from_jwk(&jwk, algorithm, decoding, UNSUPPORTED)?;
-        let signing = Self::new(key, verifying);
-        // Signing once finds a key that parses but cannot sign, here and not at the first login.
-        jsonwebtoken::encode(&signing.header, &(), &signing.key).map_err(|_| UNSUPPORTED)?;
-        Ok(signing)
-    }
-
-    fn new(key: EncodingKey, verifying: VerifyingKey) -> Self {
-        Self { key, header: verifying.header(), verifying }
-    }
-
-    /// The `kid` that tokens signed with this key carry.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.verifying.id
-    }
-
-    /// The JWS name of the algorithm (RFC 7518 §3.1).
-    #[must_use]
-    pub fn algorithm(&self) -> &'static str {
-        self.verifying.algorithm()
-    }
-}
-
-impl fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SigningKey({} {}, <redacted>)", self.algorithm(), self.id())
-    }
-}
-
-/// A key that verifies. Its algorithm is pinned: the header of a token chooses a key, never an algorithm (RFC 8725 §3.1).
-#[derive(Clone)]
-pub struct VerifyingKey {
-    id: String,
-    algorithm: Algorithm,
-    key: DecodingKey,
-}
-
-impl VerifyingKey {
-    /// HS256 with a secret that signed before.
-    ///
-    /// # Errors
-    ///
-    /// When the secret is too short, or is a PEM file.
-    pub fn from_secret(secret: &[u8]) -> Result<Self, KeyError> {
-        if secret.trim_ascii_start().starts_with(b"-----BEGIN") {
-            return Err(KeyError::SecretIsPem);
-        }
-        if secret.len() < MIN_SECRET_BYTES {
-            return Err(KeyError::SecretTooShort);
-        }
-        let key = DecodingKey::from_secret(secret);
-        let jwk = Jwk::from_decoding_key(&key, Some(Algorithm::HS256)).map_err(|_| KeyError::SecretTooShort)?;
-        Self::from_jwk(&jwk, Algorithm::HS256, key, KeyError::SecretTooShort)
-    }
-
-    /// `EdDSA` (Ed25519), ES256 (P-256) or RS256, whichever the public key in `pem` is for.
-    ///
-    /// # Errors
-    ///
-    /// When it is no public key of these kinds, or an RSA key that is too small.
-    pub fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
-        const UNSUPPORTED: KeyError = KeyError::UnsupportedPem("public");
-        let (algorithm, key) = None
-            .or_else(|| DecodingKey::from_ed_pem(pem).ok().map(|key| (Algorithm::EdDSA, key)))
-            .or_else(|| DecodingKey::from_ec_pem(pem).ok().map(|key| (Algorithm::ES256, key)))
-            .or_else(|| DecodingKey::from_rsa_pem(pem).ok().map(|key| (Algorithm::RS256, key)))
-            .ok_or(UNSUPPORTED)?;
-        let jwk = Jwk::from_decoding_key(&key, Some(algorithm)).map_err(|_| UNSUPPORTED)?;
-        Self::from_jwk(&jwk, algorithm, key, UNSUPPORTED)
-    }
-
-    fn from_jwk(jwk: &Jwk, algorithm: Algorithm, key: DecodingKey, unsupported: KeyError) -> Result<Self, KeyError> {
-        match &jwk.algorithm {
-            AlgorithmParameters::RSA(rsa) if rsa.n.len() * 6 < MIN_RSA_BITS => return Err(KeyError::RsaTooSmall),
-            AlgorithmParameters::EllipticCurve(ec) if ec.curve != EllipticCurve::P256 => return Err(unsupported),
-            _ => {}
-        }
-        let mut id = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| unsupported)?;
-        id.truncate(KEY_ID_CHARS);
-        Ok(Self { id, algorithm, key })
-    }
-
-    /// The header of the tokens that this key verifies, as we write it.
-    fn header(&self) -> Header {
-        let mut header = Header::new(self.algorithm);
-        header.typ = Some(TOKEN_TYPE.to_owned());
-        header.kid = Some(self.id.clone());
-        header
-    }
-
-    /// The `kid` of the tokens that this key verifies.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// The JWS name of the algorithm (RFC 7518 §3.1).
-    #[must_use]
-    pub fn algorithm(&self) -> &'static str {
-        match self.algorithm {
-            Algorithm::EdDSA => "EdDSA",
-            Algorithm::ES256 => "ES256",
-            Algorithm::RS256 => "RS256",
-            _ => "HS256",
-        }
-    }
-}
-
-impl fmt::Debug for VerifyingKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "VerifyingKey({} {}, <redacted>)", self.algorithm(), self.id)
-    }
-}
 
 /// Signs and reads our tokens. One key signs; any number of keys verify, chosen by `kid` from this ring only — what a
 /// token says of `jku`, `jwk` or `x5u` is never looked at.

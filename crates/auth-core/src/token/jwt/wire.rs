@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -45,8 +45,14 @@ pub(super) struct UnverifiedHeader<'a> {
     alg: Cow<'a, str>,
     #[serde(borrow)]
     kid: Cow<'a, str>,
-    /// Extensions that must be understood: we understand none.
-    crit: Option<IgnoredAny>,
+    /// Whether it names extensions that must be understood: we understand none.
+    #[serde(default, deserialize_with = "is_there")]
+    crit: bool,
+}
+
+/// True for a member that is there, whatever its value: `null` is one.
+fn is_there<'de, D: Deserializer<'de>>(member: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(member).map(|_| true)
 }
 
 impl Part for UnverifiedHeader<'_> {
@@ -56,7 +62,7 @@ impl Part for UnverifiedHeader<'_> {
 impl UnverifiedHeader<'_> {
     /// Whether it names this key, for this algorithm, and an access token.
     pub(super) fn is_of(&self, key_id: &str, algorithm: &str) -> bool {
-        self.kid == key_id && self.alg == algorithm && self.typ == TOKEN_TYPE && self.crit.is_none()
+        self.kid == key_id && self.alg == algorithm && self.typ == TOKEN_TYPE && !self.crit
     }
 }
 
