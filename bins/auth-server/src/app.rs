@@ -5,7 +5,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use auth_core::blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::password::PriorityOutcome;
 use auth_core::service::BuildError;
@@ -16,15 +15,13 @@ use auth_core::{
 use auth_migrations::MigrateError;
 use auth_storage::{ConnectError, ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore};
 
-use crate::api::{Readiness, Routes, State};
+use crate::api::{Routes, State};
 use crate::config::{Config, PasswordScheme, PasswordSettings, Setting, SigningSource, shown_work};
 use crate::metrics::Metrics;
+use crate::readiness::{BlacklistIsFresh, Check, DatabaseAnswers, Readiness, SchemaIsCurrent};
 use crate::secret_file;
 use crate::server::Application;
 use crate::tasks::{Purge, Sync};
-
-/// How long the database may take to say that it is there.
-const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Where users and revocations are kept.
 #[derive(Debug, Clone)]
@@ -86,12 +83,8 @@ impl App {
         let Stores { users, log, attempts } = stores;
         let options = SyncOptions { max_staleness: config.blacklist_max_staleness, ..SyncOptions::default() };
         let blacklist = Arc::new(SyncedBlacklist::new(Arc::clone(&log), Arc::clone(&clock), options));
-        let readiness: Arc<dyn Readiness> = match &database {
-            Some(database) => {
-                Arc::new(DatabaseReadiness { database: database.clone(), blacklist: Arc::clone(&blacklist) })
-            }
-            None => Arc::new(AlwaysReady),
-        };
+        let readiness =
+            Readiness::new(database.as_ref().map_or_else(Vec::new, |database| checks(database, &blacklist)));
         let codec = Arc::new(codec(config)?);
         let schemes = Arc::new(password_schemes(&config.passwords)?);
         let passwords = password_pool(config, &schemes, &clock)?;
@@ -209,6 +202,15 @@ pub async fn open_database(config: &Config) -> Result<Database, AppError> {
     Ok(auth_storage::connect(config.database_url.expose_url(), ConnectOptions::default()).await?)
 }
 
+/// The readiness checks of a server on a database, in the order in which they run.
+fn checks(database: &Database, blacklist: &Arc<SyncedBlacklist>) -> Vec<Box<dyn Check>> {
+    vec![
+        Box::new(DatabaseAnswers(database.clone())),
+        Box::new(SchemaIsCurrent(database.clone())),
+        Box::new(BlacklistIsFresh(Arc::clone(blacklist))),
+    ]
+}
+
 fn password_pool(
     config: &Config,
     schemes: &Arc<PasswordSchemes>,
@@ -284,37 +286,6 @@ fn codec(config: &Config) -> Result<JwtCodec, AppError> {
 
 fn signing_key(secret: &[u8]) -> Result<SigningKey, AppError> {
     SigningKey::from_secret(secret).map_err(|error| AppError::Internal(error.into()))
-}
-
-/// Ready when the database answers and has the schema that this server needs, and the blacklist is in memory and fresh.
-struct DatabaseReadiness {
-    database: Database,
-    blacklist: Arc<SyncedBlacklist>,
-}
-
-#[async_trait]
-impl Readiness for DatabaseReadiness {
-    async fn check(&self) -> Result<(), BoxError> {
-        let look = async {
-            self.database.ping().await?;
-            let current = auth_migrations::is_current(&self.database.statements()).await?;
-            if !current {
-                return Err("the database is not migrated".into());
-            }
-            let ready = self.blacklist.is_ready();
-            ready.then_some(()).ok_or_else(|| "the blacklist is not loaded, or stale".into())
-        };
-        tokio::time::timeout(READINESS_TIMEOUT, look).await?
-    }
-}
-
-struct AlwaysReady;
-
-#[async_trait]
-impl Readiness for AlwaysReady {
-    async fn check(&self) -> Result<(), BoxError> {
-        Ok(())
-    }
 }
 
 /// Why a server cannot be put together.

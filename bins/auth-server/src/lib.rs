@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod metrics;
 mod patience;
+pub mod readiness;
 pub mod secret_file;
 pub mod server;
 mod tasks;

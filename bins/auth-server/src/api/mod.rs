@@ -18,9 +18,8 @@ mod written;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use auth_core::blacklist::SyncedBlacklist;
-use auth_core::{AuthService, BoxError, Clock, JwtCodec, Throttle};
+use auth_core::{AuthService, Clock, JwtCodec, Throttle};
 use auth_storage::Database;
 use hyper::body::Bytes;
 use ipnet::IpNet;
@@ -32,6 +31,7 @@ use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 use self::envelope::{Envelope, MatchedRoute};
 use self::error::Failure;
 use crate::metrics::{Metrics, RouteMeters};
+use crate::readiness::Readiness;
 use crate::server::Application;
 
 /// What the handlers work with.
@@ -50,8 +50,8 @@ pub struct State {
     pub checks_at_once: bool,
     /// The database, if the stores are in one.
     pub database: Option<Database>,
-    /// Whether the server can do its work.
-    pub readiness: Arc<dyn Readiness>,
+    /// The checks behind `GET /readyz`.
+    pub readiness: Readiness,
 }
 
 impl State {
@@ -72,17 +72,6 @@ impl State {
         }
         self.metrics.render()
     }
-}
-
-/// Says whether what the server stands on is there.
-#[async_trait]
-pub trait Readiness: Send + Sync {
-    /// Looks now.
-    ///
-    /// # Errors
-    ///
-    /// What is missing.
-    async fn check(&self) -> std::result::Result<(), BoxError>;
 }
 
 /// The groups of the document.

@@ -26,6 +26,24 @@ const PATIENCE: u32 = 3;
 const DISTRUST: Duration = Duration::from_secs(60);
 
 impl Database {
+    /// Runs work on [`connection`](Self::connection) as our own calls run: in a task of its own, which is finished also when the
+    /// caller is gone, and bounded by [`ConnectOptions::call_timeout`](crate::ConnectOptions::call_timeout).
+    ///
+    /// A driver whose future is dropped in the middle of a statement may leave its connection unusable, so work with a deadline
+    /// belongs in here.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](auth_core::StoreErrorKind::Unavailable), when the work did not end in time or the file of a SQLite database
+    /// is not in its place. An error of the work itself is in its output.
+    pub async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        self.read(async move { Ok(work.await) }).await
+    }
+
     /// Runs a call that only reads, or writes in one statement.
     pub(crate) async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
     where
