@@ -126,9 +126,10 @@ async fn set_up_mysql(session: &mut MySqlConnection) -> Result<(), sqlx::Error> 
         session.execute(statement).await?;
     }
     for statement in session::MYSQL_IF_KNOWN {
-        match session.execute(statement).await {
-            Err(error) if is_unknown_variable(&error) => {}
-            outcome => drop(outcome?),
+        if let Err(error) = session.execute(statement).await
+            && !is_unknown_variable(&error)
+        {
+            return Err(error);
         }
     }
     Ok(())

@@ -96,7 +96,9 @@ impl Statements {
 fn explained(error: DbErr) -> DbErr {
     const FEATURE_NOT_SUPPORTED: &str = "0A000";
     let code = match &error {
-        DbErr::Exec(RuntimeErr::SqlxError(cause)) => cause.as_database_error().and_then(|error| error.code()),
+        DbErr::Exec(RuntimeErr::SqlxError(cause)) => {
+            cause.as_database_error().and_then(sqlx::error::DatabaseError::code)
+        }
         _ => None,
     };
     match code.as_deref() {

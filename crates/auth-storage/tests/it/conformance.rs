@@ -92,7 +92,7 @@ mod postgres {
 }
 
 mod pgbouncer {
-    auth_core::conformance_tests!(|check| super::run_behind_a_pooler(check));
+    auth_core::conformance_tests!(super::run_behind_a_pooler);
 }
 
 mod mysql {
