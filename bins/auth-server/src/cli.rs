@@ -2,10 +2,13 @@
 //!
 //! | code | meaning |
 //! |---|---|
-//! | 0 | it was done |
-//! | 1 | it failed while running |
+//! | 0 | it was done; for the server also: a signal stopped it in order, even before it served |
+//! | 1 | it failed while running, or its output could not be written |
 //! | 2 | the command line makes no sense |
 //! | 78 | the configuration cannot be used (`EX_CONFIG` of sysexits) |
+//! | 130, 143 | SIGINT or SIGTERM ended it before it was done |
+//!
+//! That nothing can be written to standard error changes no exit code.
 
 mod keys;
 mod serve;
@@ -27,10 +30,17 @@ use zeroize::Zeroizing;
 
 use crate::app::{App, open_database};
 use crate::config::{Config, Problems, Setting, Sources};
+use crate::signals::{Signals, Stop};
 use crate::{api, telemetry};
 
 /// `EX_CONFIG` of sysexits: the configuration cannot be used.
 const EXIT_CONFIG: u8 = 78;
+
+/// How long a command that does not hear a signal, as one that waits for a password to be typed, may go on after it.
+const INTERRUPTED_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long the end of the process waits for threads that do blocking work, such as looking a host name up.
+const BLOCKING_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long the health check waits for an answer.
 const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(3);
@@ -39,7 +49,7 @@ const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(3);
 ///
 /// Settings come from the profile, a TOML file, the environment (`AUTH_…`) and flags, each over the one before.
 #[derive(Debug, Parser)]
-#[command(name = "auth-server", version, about, long_about = None, after_help = "Exit codes: 0 done, 1 failed, 2 usage, 78 configuration.")]
+#[command(name = "auth-server", version, about, long_about = None, after_help = "Exit codes: 0 done, 1 failed, 2 usage, 78 configuration, 130 and 143 interrupted.")]
 pub struct Cli {
     #[command(flatten)]
     settings: SettingFlags,
@@ -139,28 +149,65 @@ impl SettingFlags {
     }
 }
 
-/// Does what the command line asks for.
+/// Does what the command line of the process asks for.
 #[must_use]
-pub fn run(cli: Cli) -> ExitCode {
-    let outcome = cli.run(&mut io::stdout().lock());
-    match outcome {
+pub fn run() -> ExitCode {
+    let _flush = telemetry::FlushAtEnd;
+    let signals: Result<Signals, BoxError> =
+        Signals::install().map_err(|error| format!("signals cannot be caught: {error}").into());
+    let mut out = Output(io::stdout().lock());
+    let outcome = signals.and_then(|signals| match Cli::try_parse() {
+        Ok(cli) => cli.run(&signals, &mut out),
+        Err(error) => show_usage(&error, &mut out),
+    });
+    match outcome.and_then(|code| Ok(out.flush().map(|()| code)?)) {
         Ok(code) => code,
-        // Whoever reads the output has read enough, as `head` does.
-        Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
+            let interrupted = |error: &io::Error| error.kind() == io::ErrorKind::Interrupted;
+            if error.downcast_ref().is_some_and(interrupted) {
+                // Ctrl-C at the prompt for a password.
+                return Stop::Interrupt.into();
+            }
             let code = if error.is::<Problems>() { EXIT_CONFIG } else { 1 };
-            let _ = writeln!(io::stderr(), "error: {}", chain(error.as_ref()));
+            telemetry::say(&format!("error: {}", chain(error.as_ref())));
             ExitCode::from(code)
         }
     }
 }
 
-fn is_closed_pipe(error: &(dyn StdError + 'static)) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+/// Shows what is wrong with the command line, or the help or the version that it asks for.
+fn show_usage(error: &clap::Error, out: &mut dyn Write) -> Result<ExitCode, BoxError> {
+    if error.use_stderr() {
+        telemetry::say(error.render().to_string().trim_end());
+    } else {
+        write!(out, "{}", error.render())?;
+    }
+    Ok(ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1)))
+}
+
+/// Standard output, whose errors say what they are about.
+struct Output<W>(W);
+
+impl<W: Write> Write for Output<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(about_output)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(about_output)
+    }
+}
+
+fn about_output(error: io::Error) -> io::Error {
+    match error.kind() {
+        // What repeats the call must go on to see it.
+        io::ErrorKind::Interrupted => error,
+        kind => io::Error::new(kind, format!("cannot write to standard output: {error}")),
+    }
 }
 
 impl Cli {
-    fn run(self, out: &mut dyn Write) -> Result<ExitCode, BoxError> {
+    fn run(self, signals: &Signals, out: &mut dyn Write) -> Result<ExitCode, BoxError> {
         let command = self.command.unwrap_or(Command::Serve);
         if let Command::Openapi = command {
             writeln!(out, "{}", api::openapi_json())?;
@@ -179,7 +226,7 @@ impl Cli {
             }
             _ => {}
         }
-        telemetry::start(&config);
+        telemetry::start(&config)?;
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
@@ -187,24 +234,43 @@ impl Cli {
             command.run(&config, out)?;
             return Ok(ExitCode::SUCCESS);
         }
-        runtime()?.block_on(async {
-            match command {
-                Command::Migrate(command) => command.run(&config, out).await,
-                Command::User(command) => {
-                    let app = App::build(&config, Arc::new(SystemClock)).await?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let outcome = runtime.block_on(command.run(&config, signals, out));
+        runtime.shutdown_timeout(BLOCKING_PATIENCE);
+        outcome
+    }
+}
+
+impl Command {
+    /// Does what needs a database.
+    async fn run(self, config: &Config, signals: &Signals, out: &mut dyn Write) -> Result<ExitCode, BoxError> {
+        let serves = matches!(self, Self::Serve);
+        if !serves {
+            signals.take_charge(INTERRUPTED_PATIENCE, None);
+        }
+        let work = async {
+            match self {
+                Self::Migrate(command) => command.run(config, out).await,
+                Self::User(command) => {
+                    let app = App::build(config, Arc::new(SystemClock)).await?;
                     let outcome = command.run(app.service(), out).await;
                     app.close().await;
                     outcome.map(|()| ExitCode::SUCCESS)
                 }
-                Command::Token(command) => command.run(&config, out).await.map(|()| ExitCode::SUCCESS),
-                _ => serve::run(&config).await,
+                Self::Token(command) => command.run(config, out).await.map(|()| ExitCode::SUCCESS),
+                _ => serve::run(config, signals).await,
             }
-        })
+        };
+        tokio::select! {
+            biased;
+            outcome = work => outcome,
+            // With its connection ends what a command has not committed, and the lock of migrations.
+            stop = signals.stopped(), if !serves => {
+                telemetry::say(&format!("interrupted by {stop}; what was not committed is undone"));
+                Ok(stop.into())
+            }
+        }
     }
-}
-
-fn runtime() -> io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
 impl Migrate {

@@ -11,6 +11,7 @@ mod patience;
 pub mod readiness;
 pub mod secret_file;
 pub mod server;
+pub mod signals;
 mod tasks;
 pub mod telemetry;
 

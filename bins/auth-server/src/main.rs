@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    auth_server::cli::run(auth_server::cli::Cli::parse())
+    auth_server::cli::run()
 }

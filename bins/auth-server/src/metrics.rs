@@ -46,6 +46,7 @@ pub struct Metrics {
     blacklist_age: prometheus::Gauge,
     blacklist_totals: IntCounterVec,
     throttled: IntCounterVec,
+    log_lines_lost: IntCounter,
 }
 
 impl Metrics {
@@ -71,6 +72,11 @@ impl Metrics {
         registry.register(Box::new(in_flight.clone()))?;
         let purged = IntCounter::new("auth_blacklist_purged_total", "Expired entries removed from the blacklist")?;
         registry.register(Box::new(purged.clone()))?;
+        let log_lines_lost = IntCounter::new(
+            "auth_log_lines_lost_total",
+            "Lines of the log that were lost because standard error failed or took nothing",
+        )?;
+        registry.register(Box::new(log_lines_lost.clone()))?;
         let token_cache = IntGaugeVec::new(
             Opts::new("auth_token_cache", "Verified tokens that are remembered, and the bytes of their texts"),
             &["what"],
@@ -108,6 +114,7 @@ impl Metrics {
                 &["what"],
             )?,
             connections,
+            log_lines_lost,
             requests: counter("auth_http_requests_total", "Requests answered", &["method", "route", "status"])?,
             logins: counter("auth_logins_total", "Logins by result", &["result"])?,
             registrations: counter("auth_registrations_total", "Registrations by result", &["result"])?,
@@ -247,6 +254,11 @@ impl Metrics {
                 ("uncounted", stats.failures),
             ],
         );
+    }
+
+    /// Takes the number of lost lines of the log over.
+    pub(crate) fn observe_log(&self, lost_lines: u64) {
+        self.log_lines_lost.inc_by(lost_lines.saturating_sub(self.log_lines_lost.get()));
     }
 
     /// Takes the state of the database connections over.

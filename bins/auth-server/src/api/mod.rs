@@ -33,6 +33,7 @@ use self::error::Failure;
 use crate::metrics::{Metrics, RouteMeters};
 use crate::readiness::Readiness;
 use crate::server::Application;
+use crate::telemetry;
 
 /// What the handlers work with.
 pub struct State {
@@ -70,6 +71,7 @@ impl State {
         if let Some(database) = &self.database {
             self.metrics.observe_database(database.pool_stats());
         }
+        self.metrics.observe_log(telemetry::lost_lines());
         self.metrics.render()
     }
 }

@@ -81,7 +81,7 @@ fn a_password_is_the_first_line_without_its_end() {
 #[test]
 fn the_document_is_printed_without_a_configuration() {
     let mut printed = Vec::new();
-    parse("openapi").unwrap().run(&mut printed).unwrap();
+    parse("openapi").unwrap().run(&Signals::default(), &mut printed).unwrap();
     let document: serde_json::Value = serde_json::from_slice(&printed).unwrap();
     assert_eq!(document["paths"]["/auth/login"]["post"]["operationId"], "login");
 }

@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is a failure with a place")]
 
+mod broken_log;
 mod envelope;
 mod logs;
 mod operator;
 mod process;
 mod program;
 mod settings;
+mod signals;
 mod slow_clients;
 mod support;
 #[cfg(target_os = "linux")]

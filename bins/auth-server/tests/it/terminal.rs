@@ -59,6 +59,17 @@ async fn a_password_that_is_not_accepted_changes_nothing_and_the_rule_is_named()
     }
 }
 
+#[tokio::test]
+async fn ctrl_c_at_the_prompt_ends_the_command_changes_nothing_and_gives_the_echo_back() {
+    let home = home_of_ada();
+    let before = ada(&home).await;
+    let mut terminal = Terminal::set_password(&home, EMAIL);
+    terminal.answers("Password: ", "\u{3}");
+    assert_eq!(terminal.end(), 130, "{}", terminal.screen);
+    assert!(terminal.echoes(), "as it was before");
+    assert_eq!(ada(&home).await, before);
+}
+
 #[test]
 fn nobody_is_asked_for_the_password_of_a_user_who_is_not_there() {
     let home = home_of_ada();
