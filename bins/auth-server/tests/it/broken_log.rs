@@ -83,7 +83,6 @@ fn until_it_listens(address: SocketAddr, process: &mut Child) {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
 fn a_log_on_a_full_disk_loses_lines_that_are_counted() {
     let folder = TempDir::new().unwrap();
     let server = Mute::start(&folder, OpenOptions::new().write(true).open("/dev/full").unwrap());
@@ -118,7 +117,6 @@ fn a_log_that_nobody_reads_holds_nobody_up() {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
 fn a_log_file_goes_on_once_there_is_room_and_says_how_much_is_missing() {
     let disk = TempDir::new().unwrap();
     let mut mount = Command::new("mount");
@@ -151,7 +149,6 @@ impl Drop for Mounted<'_> {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
 fn output_that_cannot_be_written_is_an_error_and_standard_error_changes_nothing() {
     let full = || Stdio::from(OpenOptions::new().write(true).open("/dev/full").unwrap());
     let closed = || {

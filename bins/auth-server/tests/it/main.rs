@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is a failure with a place")]
 
+#[cfg(target_os = "linux")]
 mod broken_log;
 mod envelope;
 mod logs;
@@ -9,6 +10,7 @@ mod operator;
 mod process;
 mod program;
 mod settings;
+#[cfg(target_os = "linux")]
 mod signals;
 mod slow_clients;
 mod support;

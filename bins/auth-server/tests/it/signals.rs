@@ -92,7 +92,6 @@ fn a_hangup_does_not_stop_the_server() {
 
 /// A process with the id 1 does not hear a signal that it does not catch.
 #[test]
-#[cfg(target_os = "linux")]
 fn the_first_process_of_a_container_stops_at_a_signal() {
     let folder = TempDir::new().unwrap();
     let program = env!("CARGO_BIN_EXE_auth-server");
