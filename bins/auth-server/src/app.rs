@@ -199,7 +199,7 @@ pub async fn open_database(config: &Config) -> Result<Database, AppError> {
         secret_file::create_data_dir(&config.data_dir)
             .map_err(|error| AppError::DataDir(config.data_dir.display().to_string(), error))?;
     }
-    Ok(auth_storage::connect(config.database_url.expose_url(), ConnectOptions::default()).await?)
+    Ok(auth_storage::connect_to(&config.database_url, ConnectOptions::default()).await?)
 }
 
 /// The readiness checks of a server on a database, in the order in which they run.

@@ -3,6 +3,7 @@
 //! Every value is checked before anything starts, and every problem is reported at once, each with the name of its
 //! variable. A problem never shows the value: it may be a secret.
 
+mod database;
 mod duration;
 mod hashing;
 mod parse;
@@ -17,12 +18,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use auth_core::{SigningKey, ThrottleLimits, VerifyingKey};
+use auth_storage::DatabaseUrl;
 use ipnet::IpNet;
 
 pub use hashing::Hashing;
 pub(crate) use passwords::shown_work;
 pub use passwords::{PasswordScheme, PasswordSettings};
-pub use secret::{DatabaseUrl, Secret, SecretError};
+pub use secret::{Secret, SecretError};
 pub use settings::{CONFIG_VARIABLE, Setting};
 pub(crate) use sources::bytes_of;
 pub use sources::{Origin, Sources};
@@ -181,27 +183,37 @@ impl Problem {
 
 /// Everything that is wrong with a configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems {
+    problems: Vec<Problem>,
+    warnings: Vec<String>,
+}
 
 impl Problems {
     pub(crate) fn push(&mut self, problem: Problem) {
-        self.0.push(problem);
+        self.problems.push(problem);
+    }
+
+    /// Adds something that may be the cause of a problem, such as a misspelt variable. It is no problem by itself.
+    pub(crate) fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
     }
 
     /// The problems.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
-        self.0.iter()
+        self.problems.iter()
     }
 
-    pub(crate) fn into_result<T>(self, value: T) -> Result<T, Self> {
-        if self.0.is_empty() { Ok(value) } else { Err(self) }
+    /// The value that `make` makes of the warnings, if there are no problems.
+    pub(crate) fn into_result<T>(self, make: impl FnOnce(Vec<String>) -> T) -> Result<T, Self> {
+        if self.problems.is_empty() { Ok(make(self.warnings)) } else { Err(self) }
     }
 }
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the configuration cannot be used:")?;
-        self.0.iter().try_for_each(|problem| write!(f, "\n  {}: {}", problem.variable, problem.rule))
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  {}: {}", problem.variable, problem.rule))?;
+        self.warnings.iter().try_for_each(|warning| write!(f, "\nwarning: {warning}"))
     }
 }
 

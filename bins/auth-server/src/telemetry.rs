@@ -7,13 +7,20 @@ mod lines;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::lines::{Lines, Panicked};
 use crate::config::{Config, LogFormat};
 
-/// Libraries that at their finest levels write what came over the wire. They stay quiet unless they are named.
-const QUIET: [&str; 5] = ["hyper=info", "h2=info", "sqlx=warn", "sea_orm=warn", "sea_orm_migration=warn"];
+/// Targets of this repository, which write no secrets at any level.
+const OURS: &str = "auth_";
+
+/// The database libraries. At finer levels they write statements with their values.
+const DATABASE: [&str; 2] = ["sqlx", "sea_orm"];
 
 /// How long the end of the process waits for the last lines to be written.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
@@ -28,12 +35,16 @@ static LINES: Lines = Lines::new();
 /// When the thread that writes cannot be started.
 pub fn start(config: &Config) -> io::Result<()> {
     LINES.start()?;
-    let filter = filter(&config.log);
+    let filter = EnvFilter::new(&config.log);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Line).log_internal_errors(false);
+    let no_secrets = filter_fn(may_be_written);
     // A second start, as in tests, keeps the first one's.
     let _ = match config.log_format {
-        LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
+        LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).finish().with(no_secrets).try_init(),
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true).with_current_span(false).with_span_list(false);
+            builder.finish().with(no_secrets).try_init()
+        }
     };
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -88,11 +99,20 @@ impl Write for Line {
     }
 }
 
-fn filter(directives: &str) -> EnvFilter {
-    let named = |library: &str| directives.split(',').any(|directive| directive.trim().starts_with(library));
-    let quiet = QUIET.iter().filter(|quiet| !quiet.split_once('=').is_some_and(|(library, _)| named(library)));
-    let all: Vec<&str> = std::iter::once(directives).chain(quiet.copied()).collect();
-    EnvFilter::new(all.join(","))
+/// Whether an event or a span may be written, whatever `AUTH_LOG` says. Libraries write what came over the wire at their finest
+/// levels: statements with their values, headers with tokens.
+fn may_be_written(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= finest_level(metadata.target())
+}
+
+fn finest_level(target: &str) -> Level {
+    if target.starts_with(OURS) {
+        Level::TRACE
+    } else if DATABASE.iter().any(|library| target.starts_with(library)) {
+        Level::WARN
+    } else {
+        Level::INFO
+    }
 }
 
 #[cfg(test)]
@@ -100,10 +120,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn libraries_are_quiet_unless_they_are_named() {
-        let quiet = filter("trace").to_string();
-        assert!(quiet.contains("hyper=info") && quiet.contains("sqlx=warn"), "{quiet}");
-        let named = filter("info,sqlx=debug").to_string();
-        assert!(named.contains("sqlx=debug") && !named.contains("sqlx=warn"), "{named}");
+    fn libraries_are_quiet_whatever_the_directives_say() {
+        for (target, finest) in [
+            ("auth_server::request", Level::TRACE),
+            ("sqlx::query", Level::WARN),
+            ("sqlx_postgres::options::parse", Level::WARN),
+            ("sea_orm_migration::migrator", Level::WARN),
+            ("h2::codec", Level::INFO),
+            ("rustls::client", Level::INFO),
+        ] {
+            assert_eq!(finest_level(target), finest, "{target}");
+        }
     }
 }

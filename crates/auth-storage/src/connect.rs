@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use crate::error::Trouble;
 
 mod call;
+mod encoding;
 mod place;
 mod pooler;
 mod retry;
@@ -21,6 +22,7 @@ mod servers;
 mod session;
 mod sqlite;
 pub(crate) mod standing;
+mod url;
 
 use call::Distrust;
 use place::Place;
@@ -29,8 +31,24 @@ pub(crate) use retry::Earlier;
 use servers::Opened;
 pub use standing::NotPrimary;
 pub(crate) use standing::Standing;
+use url::Target;
+pub use url::{DatabaseUrl, UrlError};
 
-/// Opens the database that `url` names: `sqlite://path`, `sqlite::memory:`, `postgres://…` or `mysql://…`.
+/// Opens the database that `url` names: `sqlite://path`, `sqlite::memory:`, `postgres://…` or `mysql://…`, parsed by
+/// [`DatabaseUrl::parse`].
+///
+/// # Errors
+///
+/// When the URL breaks a rule, and as [`connect_to`]. No error repeats the URL or its password.
+///
+/// # Panics
+///
+/// As [`connect_to`].
+pub async fn connect(url: &str, options: ConnectOptions) -> Result<Database, ConnectError> {
+    connect_to(&DatabaseUrl::parse(url)?, options).await
+}
+
+/// Opens the database of a parsed URL.
 ///
 /// A SQLite file that is absent is created, readable by its owner only; its folder must exist. Once it has been moved, removed
 /// or replaced under an open [`Database`], every call is an error of kind
@@ -39,22 +57,23 @@ pub(crate) use standing::Standing;
 ///
 /// # Errors
 ///
-/// When the URL makes no sense, or the database cannot be opened or reached within
+/// When a file that the URL names cannot be read, or the database cannot be opened or reached within
 /// [`ConnectOptions::acquire_timeout`]. No error repeats the URL or its password.
 ///
 /// # Panics
 ///
 /// Outside a tokio runtime, here and in every call of what is opened: it drives the sockets and the timeouts.
-pub async fn connect(url: &str, options: ConnectOptions) -> Result<Database, ConnectError> {
-    let kind = DatabaseKind::of_url(url)?;
+pub async fn connect_to(url: &DatabaseUrl, options: ConnectOptions) -> Result<Database, ConnectError> {
+    url.check_files()?;
+    let kind = url.kind();
     let distrust = Arc::default();
-    let (Opened { connection, standing, prelude }, place) = match kind {
-        DatabaseKind::Sqlite => {
+    let (Opened { connection, standing, prelude }, place) = match &url.0 {
+        Target::Sqlite(url) => {
             let (connection, place) = sqlite::open(url, &options).await?;
             (Opened { connection, standing: Standing::Always, prelude: None }, place)
         }
-        DatabaseKind::Postgres => (servers::open_postgres(url, &options, &distrust).await?, None),
-        DatabaseKind::MySql => (servers::open_mysql(url, &options, &distrust).await?, None),
+        Target::Postgres(url) => (servers::open_postgres(url, &options, &distrust).await?, None),
+        Target::MySql(url) => (servers::open_mysql(url, &options, &distrust).await?, None),
     };
     let write_turn = (kind == DatabaseKind::Sqlite).then(Arc::default);
     let statements = Statements::new(connection, prelude.map(Arc::from));
@@ -133,9 +152,14 @@ pub enum ConnectError {
     /// The URL begins with none of the schemes that we know.
     #[error("the database URL must begin with sqlite:, postgres: or mysql:")]
     UnknownScheme,
-    /// The rest of the URL cannot be read.
-    #[error("the database URL cannot be read: {0}")]
-    InvalidUrl(&'static str),
+    /// The URL breaks a rule.
+    #[error("the database URL cannot be used: {0}")]
+    InvalidUrl(#[from] UrlError),
+    /// The texts of the database are stored in an encoding other than UTF-8.
+    #[error(
+        "the encoding of the database is {0}, and it must be UTF8: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+    )]
+    Encoding(String),
     /// The file cannot be made or opened.
     #[error("the database file cannot be opened")]
     File(#[source] std::io::Error),

@@ -11,7 +11,8 @@ mod user_store;
 mod user_table;
 
 pub use attempt_store::SeaAttemptStore;
-pub use connect::{ConnectError, ConnectOptions, Database, DatabaseKind, NotPrimary, PoolStats, Statements, connect};
+pub use connect::{ConnectError, ConnectOptions, Database, DatabaseKind, DatabaseUrl, NotPrimary, PoolStats};
+pub use connect::{Statements, UrlError, connect, connect_to};
 pub use error::store_error;
 pub use revocation_log::SeaRevocationLog;
 pub use user_store::SeaUserStore;

@@ -22,10 +22,12 @@ use sea_orm::{ConnectOptions, ConnectionTrait as _, Database};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+mod certificate;
 mod own_server;
 mod pgbouncer;
 mod proxy;
 
+pub use certificate::Certificate;
 pub use own_server::OwnServer;
 pub use pgbouncer::PgBouncer;
 pub use proxy::{Line, Proxy};

@@ -2,17 +2,16 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use auth_core::MAX_TOKEN_LIFE;
 use auth_core::token::MAX_CACHED_TOKENS;
 use auth_core::token::jwt::DEFAULT_CACHED_TOKENS;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use tracing_subscriber::EnvFilter;
 
 use super::sources::Layers;
-use super::{Config, DatabaseUrl, LogFormat, Origin, Problem, Problems, Profile, Setting, Shown, Sources, duration};
+use super::{Config, LogFormat, Origin, Problem, Problems, Profile, Setting, Shown, Sources, duration};
 
 mod keys;
 mod throttle;
@@ -31,21 +30,16 @@ const MAX_BLACKLIST_INTERVAL: Duration = Duration::from_secs(3_600);
 
 pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
     let mut problems = Problems::default();
-    let mut warnings = Vec::new();
-    let layers = sources.open(&mut problems, &mut warnings);
-    let mut reader = Reader { layers, problems, warnings, shown: Vec::new() };
+    let layers = sources.open(&mut problems);
+    let mut reader = Reader { layers, problems, shown: Vec::new() };
     let profile = reader.profile();
 
     let listen = reader.take(Setting::Listen, SocketAddr::from(([127, 0, 0, 1], 5000)), |text| {
         text.parse().map_err(|_| "must be an IP address and a port, as in 127.0.0.1:5000 or [::1]:5000")
     });
-    let data_dir = reader.take_shown(
-        Setting::DataDir,
-        PathBuf::from("./data"),
-        |path| path.display().to_string(),
-        |text| Ok::<_, &str>(PathBuf::from(text)),
-    );
-    let database_url = reader.database_url(profile, &data_dir);
+    reader.warn_of_a_public_address(profile, listen);
+    let data_dir = reader.data_dir();
+    let (database_url, database_in_data_dir) = reader.database(profile, &data_dir);
     let signing = reader.signing(profile, &data_dir);
     let verifying = reader.verifying(profile);
     let token_ttl = reader.take_shown(
@@ -91,9 +85,8 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
     let throttle = reader.throttle(profile);
     let (blacklist_poll, blacklist_max_staleness) = reader.blacklist();
 
-    let Reader { problems, warnings, shown, .. } = reader;
-    let database_in_data_dir = database_url == default_database(Profile::Dev, &data_dir);
-    problems.into_result(Config {
+    let Reader { problems, shown, .. } = reader;
+    problems.into_result(|warnings| Config {
         profile,
         listen,
         data_dir,
@@ -125,20 +118,23 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
 pub(super) struct Reader {
     layers: Layers,
     problems: Problems,
-    warnings: Vec<String>,
     shown: Vec<Shown>,
 }
 
 impl Reader {
-    fn raw(&mut self, setting: Setting) -> Option<(String, Origin)> {
+    pub(super) fn raw(&mut self, setting: Setting) -> Option<(String, Origin)> {
         self.layers.value(setting, &mut self.problems)
+    }
+
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        self.layers.variable(name)
     }
 
     pub(super) fn problem(&mut self, setting: Setting, rule: impl Into<String>) {
         self.problems.push(Problem::new(setting.variable(), rule));
     }
 
-    fn show(&mut self, setting: Setting, value: impl Into<String>, origin: Origin) {
+    pub(super) fn show(&mut self, setting: Setting, value: impl Into<String>, origin: Origin) {
         self.shown.push(Shown { setting, value: value.into(), origin });
     }
 
@@ -181,23 +177,15 @@ impl Reader {
         })
     }
 
-    fn database_url(&mut self, profile: Profile, data_dir: &Path) -> DatabaseUrl {
-        let setting = Setting::DatabaseUrl;
-        let (url, origin) = match self.raw(setting) {
-            Some((url, origin)) => (DatabaseUrl::new(url.trim()), origin),
-            None => (default_database(profile, data_dir), Origin::Default),
-        };
-        if origin == Origin::Default && profile == Profile::Prod {
-            self.problem(setting, "must be set in the prod profile");
-        } else if auth_storage::DatabaseKind::of_url(url.expose_url()).is_err() {
-            self.problem(setting, "must be a URL that begins with sqlite:, postgres:// or mysql://");
-        } else if url.scheme() != "sqlite" && url::Url::parse(url.expose_url()).is_err() {
-            self.problem(setting, "is no valid URL; characters such as @ : / in a password must be percent-encoded");
-        } else if profile == Profile::Prod && url.expose_url().contains(":memory:") {
-            self.problem(setting, "must not be an in-memory database in the prod profile");
+    /// The weak profiles are for one machine: their defaults suit nobody whom strangers can reach.
+    fn warn_of_a_public_address(&mut self, profile: Profile, listen: SocketAddr) {
+        if profile != Profile::Prod && !listen.ip().to_canonical().is_loopback() {
+            let (listen, env) = (Setting::Listen.variable(), Setting::Env.variable());
+            self.problems.warn(format!(
+                "{listen} is no loopback address, so that others may reach this server of the {profile} profile, whose \
+                 defaults are for trying it out; set {env}=prod"
+            ));
         }
-        self.show(setting, url.to_string(), origin);
-        url
     }
 
     /// A bound that a poll which is a little late exceeds would send every check to the database.
@@ -216,13 +204,6 @@ impl Reader {
             self.problem(setting, format!("must be 0s or at least twice {}", Setting::BlacklistPoll.variable()));
         }
         (poll, bound)
-    }
-}
-
-fn default_database(profile: Profile, data_dir: &Path) -> DatabaseUrl {
-    match profile {
-        Profile::Dev | Profile::Prod => DatabaseUrl::new(format!("sqlite://{}", data_dir.join("auth.db").display())),
-        Profile::Test => DatabaseUrl::new("sqlite::memory:"),
     }
 }
 
@@ -250,8 +231,13 @@ pub(super) fn items(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
+/// Peers are compared by their IPv4 address where they have one, also when they arrive at an IPv6 socket. So a network of
+/// IPv4-mapped addresses is that of the IPv4 addresses.
 fn network(text: &str) -> Result<IpNet, String> {
-    text.parse::<IpNet>()
-        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| "must be a list of networks such as 10.0.0.0/8,192.168.1.7".to_owned())
+    let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    let network = network.map_err(|_| "must be a list of networks such as 10.0.0.0/8,192.168.1.7".to_owned())?;
+    let IpNet::V6(mapped) = network else { return Ok(network) };
+    let v4 = mapped.addr().to_ipv4_mapped().zip(mapped.prefix_len().checked_sub(96));
+    let v4 = v4.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok());
+    Ok(v4.map_or(network, IpNet::V4))
 }

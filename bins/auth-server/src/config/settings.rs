@@ -127,6 +127,10 @@ impl Setting {
         Self::BlacklistMaxStaleness,
     ];
 
+    /// The settings that are lists: their items are separated by commas, and in the file they may be a list.
+    pub const LISTS: [Self; 4] =
+        [Self::TokenVerifyKeyFiles, Self::TokenVerifySecretFiles, Self::PasswordLegacy, Self::TrustedProxies];
+
     /// The environment variable.
     #[must_use]
     pub fn variable(self) -> &'static str {

@@ -1,6 +1,7 @@
 //! Where values come from: flags over the environment over the file.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -15,33 +16,50 @@ use super::{Problem, Problems};
 pub struct Sources {
     /// From the command line.
     pub flags: BTreeMap<Setting, String>,
-    /// All variables of the environment.
+    /// All variables of the environment that are UTF-8.
     pub env: BTreeMap<String, String>,
+    /// The names of variables of the environment whose value is no UTF-8.
+    pub not_utf8: Vec<String>,
     /// The file of `--config`, which goes before `AUTH_CONFIG`.
     pub config_file: Option<PathBuf>,
 }
 
 impl Sources {
-    /// What the process was started with. A variable that is no UTF-8 is left out.
+    /// What the process was started with.
     #[must_use]
     pub fn from_process(flags: BTreeMap<Setting, String>, config_file: Option<PathBuf>) -> Self {
-        let env = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        Self { flags, env, config_file }
+        Self { flags, config_file, ..Self::with_env(std::env::vars_os()) }
+    }
+
+    /// The sources of an environment alone.
+    #[must_use]
+    pub fn with_env(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut sources = Self::default();
+        for (name, value) in variables {
+            // A name that is no UTF-8 is none of ours; if it looks like one, it is warned of.
+            let name = name.to_string_lossy().into_owned();
+            match value.into_string() {
+                Ok(value) => drop(sources.env.insert(name, value)),
+                Err(_) => sources.not_utf8.push(name),
+            }
+        }
+        sources
     }
 
     /// Reads the file and looks for names that nobody knows.
-    pub(super) fn open(self, problems: &mut Problems, warnings: &mut Vec<String>) -> Layers {
-        for name in self.env.keys() {
+    pub(super) fn open(self, problems: &mut Problems) -> Layers {
+        for name in self.env.keys().chain(&self.not_utf8) {
             if name.starts_with("AUTH_")
                 && !name.starts_with(TEST_PREFIX)
                 && !known_variables().any(|known| known == name)
             {
                 let hint = nearest(name, known_variables())
                     .map_or_else(String::new, |known| format!("; did you mean {known}?"));
-                warnings.push(format!("{name} is not a setting and has no effect{hint}"));
+                problems.warn(format!("{name} is not a setting and has no effect{hint}"));
             }
+        }
+        for variable in known_variables().filter(|known| self.not_utf8.iter().any(|name| name == known)) {
+            problems.push(Problem::new(variable, "must be UTF-8"));
         }
         let path = self.config_file.clone().or_else(|| {
             let path = self.env.get(CONFIG_VARIABLE)?;
@@ -76,6 +94,7 @@ fn read_file(path: &Path, problems: &mut Problems) -> BTreeMap<String, String> {
             return BTreeMap::new();
         }
     };
+    let lists: Vec<String> = Setting::LISTS.into_iter().map(|setting| file_key(setting.variable())).collect();
     let known: Vec<String> = known_variables().filter(|name| *name != CONFIG_VARIABLE).map(file_key).collect();
     let mut values = BTreeMap::new();
     for (key, value) in table {
@@ -86,27 +105,28 @@ fn read_file(path: &Path, problems: &mut Problems) -> BTreeMap<String, String> {
                 .push(Problem::new(CONFIG_VARIABLE, format!("`{key}` in {} is not a setting{hint}", path.display())));
             continue;
         }
-        match as_text(&value) {
-            Some(text) => drop(values.insert(key, text)),
-            None => problems.push(Problem::new(
-                CONFIG_VARIABLE,
-                format!("`{key}` in {} must be a text, a number, true or false, or a list of texts", path.display()),
-            )),
+        match as_text(&value, lists.contains(&key)) {
+            Ok(text) => drop(values.insert(key, text)),
+            Err(rule) => {
+                problems.push(Problem::new(CONFIG_VARIABLE, format!("`{key}` in {} {rule}", path.display())));
+            }
         }
     }
     values
 }
 
-fn as_text(value: &toml::Value) -> Option<String> {
+fn as_text(value: &toml::Value, may_be_list: bool) -> Result<String, &'static str> {
     match value {
-        toml::Value::String(text) => Some(text.clone()),
-        toml::Value::Integer(number) => Some(number.to_string()),
-        toml::Value::Boolean(on) => Some(on.to_string()),
-        toml::Value::Array(items) => {
-            let items: Option<Vec<&str>> = items.iter().map(toml::Value::as_str).collect();
-            Some(items?.join(","))
+        toml::Value::String(text) => Ok(text.clone()),
+        toml::Value::Integer(number) => Ok(number.to_string()),
+        toml::Value::Boolean(on) => Ok(on.to_string()),
+        toml::Value::Array(items) if may_be_list => {
+            let text = |item: &toml::Value| item.as_str().filter(|text| !text.contains(',')).map(str::to_owned);
+            let items: Option<Vec<String>> = items.iter().map(text).collect();
+            Ok(items.ok_or("must be a list of texts without commas")?.join(","))
         }
-        _ => None,
+        _ if may_be_list => Err("must be a text or a list of texts"),
+        _ => Err("must be a text, a number, true or false"),
     }
 }
 
@@ -142,6 +162,11 @@ pub(super) struct Layers {
 }
 
 impl Layers {
+    /// A variable of the environment, whoever it belongs to.
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        self.env.get(name).map(String::as_str)
+    }
+
     /// What the value of `setting` from `origin` is called there: the variable or the key of the file, or the one that
     /// names a file of its own.
     pub(super) fn name_of_value(&self, setting: Setting, origin: Origin) -> String {

@@ -24,7 +24,8 @@ fn the_dev_profile_needs_no_setting() {
     let config = load(&[]).unwrap();
     assert_eq!(config.profile, Profile::Dev);
     assert_eq!(config.listen.to_string(), "127.0.0.1:5000");
-    assert_eq!(config.database_url.expose_url(), "sqlite://./data/auth.db");
+    assert_eq!(config.database_url.to_string(), "sqlite://./data/auth.db");
+    assert!(config.needs_data_dir());
     assert!(matches!(&config.signing, SigningSource::CreatedAt(path) if path == "./data/token-secret"));
     assert_eq!(config.token_ttl, Duration::from_secs(86_400));
     assert_eq!((config.passwords.bcrypt_cost, config.passwords.min_length), (12, 6));
@@ -35,7 +36,7 @@ fn the_dev_profile_needs_no_setting() {
 #[test]
 fn the_test_profile_keeps_nothing_and_hashes_cheaply() {
     let config = load(&[("AUTH_ENV", "test")]).unwrap();
-    assert_eq!(config.database_url.expose_url(), "sqlite::memory:");
+    assert!(config.database_url.is_in_memory());
     assert_eq!(config.passwords.bcrypt_cost, 4);
     assert!(matches!(config.signing, SigningSource::Random));
 }
@@ -188,6 +189,19 @@ fn an_unknown_key_in_the_file_is_a_problem_and_a_broken_file_shows_nothing_of_it
     let problems = load(&[("AUTH_CONFIG", path)]).unwrap_err().to_string();
     assert!(problems.contains("`token_tll`") && problems.contains("did you mean `token_ttl`?"), "{problems}");
     assert!(problems.contains("`listen`"), "{problems}");
+    for (wrong, named) in [
+        ("listen = ['127.0.0.1:1']", "`listen`"),
+        ("token_ttl = 2026-11-26", "`token_ttl`"),
+        ("database_url = { host = 'hunter2' }", "`database_url`"),
+        ("trusted_proxies = [10]", "`trusted_proxies`"),
+        ("token_verify_key_files = ['hunter2,hunter2']", "`token_verify_key_files`"),
+        ("[throttle]\naccount = 50", "`throttle`"),
+        ("docs = 2", "AUTH_DOCS"),
+    ] {
+        std::fs::write(&file, wrong).unwrap();
+        let problems = load(&[("AUTH_CONFIG", path)]).unwrap_err().to_string();
+        assert!(problems.contains(named) && !problems.contains("hunter2"), "{wrong}: {problems}");
+    }
     std::fs::write(&file, "env = 'dev'\ntoken_secret = hunter2").unwrap();
     let problems = load(&[("AUTH_CONFIG", path)]).unwrap_err().to_string();
     assert!(problems.contains("line 2") && !problems.contains("hunter2"), "{problems}");
@@ -198,6 +212,99 @@ fn an_unknown_key_in_the_file_is_a_problem_and_a_broken_file_shows_nothing_of_it
 fn an_unknown_variable_is_a_warning_that_suggests_the_nearest() {
     let config = load(&[("AUTH_TOKEN_TLL", "1h"), ("AUTH_TEST_POSTGRES_URL", "x"), ("OTHER", "x")]).unwrap();
     assert_eq!(config.warnings, ["AUTH_TOKEN_TLL is not a setting and has no effect; did you mean AUTH_TOKEN_TTL?"]);
+}
+
+#[test]
+fn a_misspelt_variable_is_told_of_beside_the_errors_that_it_may_have_caused() {
+    let problems = load(&[("AUTH_ENV", "prod"), ("AUTH_DATABSE_URL", "postgres://h/d")]).unwrap_err().to_string();
+    assert!(problems.contains("AUTH_DATABASE_URL: must be set"), "{problems}");
+    assert!(problems.contains("\nwarning: AUTH_DATABSE_URL is not a setting"), "{problems}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_of_ours_that_is_no_utf8_is_a_problem() {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    let bytes = |text: &[u8]| std::ffi::OsString::from_vec(text.to_vec());
+    let load = |name: &[u8], value: &[u8]| Config::load(Sources::with_env([(bytes(name), bytes(value))]));
+    for name in ["AUTH_ENV", "AUTH_DATA_DIR", "AUTH_TOKEN_SECRET_FILE", "AUTH_CONFIG"] {
+        assert_eq!(variables(&load(name.as_bytes(), b"prod\xff").unwrap_err()), [name]);
+    }
+    let config = load(b"AUTH_EMV", b"prod\xff").unwrap();
+    assert_eq!(config.warnings, ["AUTH_EMV is not a setting and has no effect; did you mean AUTH_ENV?"]);
+    assert_eq!(load(b"AUTH_\xff", b"x").unwrap().warnings.len(), 1);
+    assert!(load(b"PATH", b"/\xff").unwrap().warnings.is_empty());
+}
+
+#[test]
+fn a_weak_profile_on_a_public_address_is_a_warning() {
+    for listen in ["0.0.0.0:5000", "[::]:5000", "192.0.2.1:5000", "[::ffff:192.0.2.1]:5000"] {
+        for profile in ["dev", "test"] {
+            let warnings = load(&[("AUTH_ENV", profile), ("AUTH_LISTEN", listen)]).unwrap().warnings;
+            assert!(
+                matches!(&warnings[..], [warning] if warning.starts_with("AUTH_LISTEN is no loopback")),
+                "{warnings:?}"
+            );
+        }
+        let prod = [("AUTH_ENV", "prod"), ("AUTH_DATABASE_URL", "sqlite://a.db"), ("AUTH_TOKEN_SECRET", STRONG)];
+        assert!(load(&[&prod[..], &[("AUTH_LISTEN", listen)]].concat()).unwrap().warnings.is_empty());
+    }
+    for listen in ["127.0.0.2:5000", "[::1]:5000", "[::ffff:127.0.0.1]:5000"] {
+        assert!(load(&[("AUTH_LISTEN", listen)]).unwrap().warnings.is_empty(), "{listen}");
+    }
+}
+
+#[test]
+fn the_prod_profile_refuses_every_database_that_forgets_or_cannot_be_written() {
+    let prod = |url: &str| load(&[("AUTH_ENV", "prod"), ("AUTH_DATABASE_URL", url), ("AUTH_TOKEN_SECRET", STRONG)]);
+    for url in [
+        "sqlite::memory:",
+        "sqlite://:memory:",
+        "sqlite:%3amemory%3A",
+        "sqlite:",
+        "sqlite://",
+        "sqlite://?mode=rwc",
+        "sqlite://?mode=memory",
+        "sqlite://auth.db?mode=memory",
+        "sqlite://auth.db?mode=%6Demory&cache=shared",
+        "sqlite:file:auth.db?mode=memory&cache=shared",
+        "sqlite:file::memory:",
+        "sqlite:file::memory:?cache=shared",
+        "sqlite:file:",
+        "sqlite:file%3A%3Amemory%3A",
+        "sqlite:file:auth.db%3Fmode=memory",
+        "sqlite://auth.db?vfs=memdb",
+        "sqlite://auth.db?vfs=unix-none",
+        "sqlite://auth.db?mode=ro",
+        "sqlite://auth.db?immutable=1",
+    ] {
+        assert_eq!(variables(&prod(url).unwrap_err()), ["AUTH_DATABASE_URL"], "{url}");
+    }
+    for url in ["sqlite://auth.db", "sqlite:auth.db?mode=rwc", "sqlite:file:auth.db", "sqlite://memory.db?cache=shared"]
+    {
+        assert!(!prod(url).unwrap().database_url.is_in_memory(), "{url}");
+    }
+    assert!(load(&[("AUTH_DATABASE_URL", "sqlite::memory:")]).is_ok(), "the dev profile may forget");
+    assert!(load(&[("AUTH_DATABASE_URL", "sqlite://auth.db?mode=ro")]).is_err(), "no profile serves without writing");
+}
+
+#[test]
+fn the_rule_that_a_database_url_breaks_is_told_and_no_value() {
+    for (url, rule) in [
+        ("mysql://u:hunter2@db.example", "it names no database"),
+        ("postgres://u:hunter2@h/d?sslpassword=hunter2", "sslpassword"),
+        ("mysql://u:hunter2@h/d?ssl_mode=REQUIRED", "ssl_mode is not an option"),
+        ("postgres://u:hunter2@h/d?sslmode=hunter2", "sslmode must be one of disable,"),
+        ("postgres://u:hunter2@h/d?sslrootcert=/does/not/exist/hunter2", "sslrootcert cannot be read"),
+    ] {
+        let problems = load(&[("AUTH_DATABASE_URL", url)]).unwrap_err();
+        assert_eq!(variables(&problems), ["AUTH_DATABASE_URL"]);
+        let problems = problems.to_string();
+        assert!(problems.contains(rule) && !problems.contains("hunter2"), "{problems}");
+    }
+    let weakened = load(&[("AUTH_DATABASE_URL", "postgres://u@h/d"), ("PGSSLMODE", "disable")]).unwrap_err();
+    assert!(weakened.to_string().contains("PGSSLMODE"), "{weakened}");
 }
 
 #[test]
@@ -233,14 +340,13 @@ fn a_secret_may_be_in_a_file_but_not_in_two_places() {
 
 #[test]
 fn no_secret_is_shown_in_any_form() {
-    let config = load(&[
-        ("AUTH_TOKEN_SECRET", STRONG),
-        ("AUTH_DATABASE_URL", "postgres://auth:hunter2@db.example/auth?password=hunter2"),
-    ])
-    .unwrap();
-    let shown: Vec<String> = config.shown().iter().map(|shown| shown.value.clone()).collect();
-    for text in [format!("{config:?}"), format!("{shown:?}"), format!("{:?}", env(&[("AUTH_TOKEN_SECRET", STRONG)]))] {
-        assert!(!text.contains(STRONG) && !text.contains("hunter2"), "{text}");
+    for url in ["postgres://auth:hunter2@db.example/auth", "postgres://auth@db.example/auth?password=hunter2"] {
+        let config = load(&[("AUTH_TOKEN_SECRET", STRONG), ("AUTH_DATABASE_URL", url)]).unwrap();
+        let shown: Vec<String> = config.shown().iter().map(|shown| shown.value.clone()).collect();
+        let sources = env(&[("AUTH_TOKEN_SECRET", STRONG)]);
+        for text in [format!("{config:?}"), format!("{shown:?}"), format!("{sources:?}")] {
+            assert!(!text.contains(STRONG) && !text.contains("hunter2"), "{text}");
+        }
     }
 }
 
@@ -259,6 +365,14 @@ fn the_cache_of_tokens_is_a_bounded_number_and_may_be_off() {
 fn proxies_are_networks_or_single_addresses() {
     let config = load(&[("AUTH_TRUSTED_PROXIES", "10.0.0.0/8, ::1")]).unwrap();
     assert_eq!(config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.0.0.0/8", "::1/128"]);
+}
+
+#[test]
+fn a_network_of_ipv4_mapped_addresses_is_that_of_the_ipv4_addresses() {
+    let mapped = "::ffff:10.0.0.0/104, ::ffff:192.0.2.7, ::ffff:0:0/96, ::/0, 2001:db8::/32";
+    let config = load(&[("AUTH_TRUSTED_PROXIES", mapped)]).unwrap();
+    let networks: Vec<_> = config.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["10.0.0.0/8", "192.0.2.7/32", "0.0.0.0/0", "::/0", "2001:db8::/32"]);
 }
 
 #[test]

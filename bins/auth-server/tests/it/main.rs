@@ -9,6 +9,7 @@ mod logs;
 mod operator;
 mod process;
 mod program;
+mod secrets;
 mod settings;
 #[cfg(target_os = "linux")]
 mod signals;

@@ -2,7 +2,7 @@
 
 use tempfile::TempDir;
 
-use crate::process::{STRONG_SECRET, operate};
+use crate::process::{STRONG_SECRET, command, operate};
 
 #[test]
 fn a_bad_configuration_is_78_and_a_bad_command_line_2() {
@@ -92,4 +92,43 @@ fn a_misspelt_variable_is_answered_with_the_nearest_name() {
     let said = said + &errors;
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("AUTH_LISTN") && said.contains("AUTH_LISTEN"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_utf8_does_not_become_its_default() {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let folder = TempDir::new().unwrap();
+    let prod = std::ffi::OsStr::from_bytes(b"prod\xff");
+    for arguments in [["config", "check"].as_slice(), &["serve"]] {
+        let output = command(&folder).env("AUTH_ENV", prod).args(arguments).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(78), "{errors}");
+        assert!(errors.contains("AUTH_ENV: must be UTF-8"), "{errors}");
+    }
+}
+
+#[test]
+fn a_data_folder_may_have_any_name() {
+    for name in ["a%2Fb%3f", "file:x?mode=memory&cache=shared", " blanks at the ends ", "données #1", ":memory:"] {
+        let folder = TempDir::new().unwrap();
+        // Relative, so that the first character counts.
+        let settings = [("AUTH_DATA_DIR", name)];
+        let (code, said, errors) = operate(&folder, &settings, &["migrate", "up"]);
+        assert_eq!(code, 0, "{name}: {said}{errors}");
+        assert!(folder.path().join(name).join("auth.db").is_file(), "{name}");
+        assert_eq!(folder.path().read_dir().unwrap().count(), 1, "{name}: nothing else was made");
+        assert_eq!(operate(&folder, &settings, &["migrate", "status"]).0, 0, "{name}: it is found again");
+    }
+}
+
+#[test]
+fn a_weak_profile_on_a_public_address_is_warned_of_by_the_check_and_at_the_start() {
+    let folder = TempDir::new().unwrap();
+    let settings = [("AUTH_LISTEN", "0.0.0.0:5000")];
+    for arguments in [["config", "check"], ["migrate", "status"]] {
+        let (_, said, errors) = operate(&folder, &settings, &arguments);
+        assert!((said + &errors).contains("AUTH_LISTEN is no loopback address"), "{arguments:?}");
+    }
 }

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlPool, MySqlRow};
 use sea_orm::sqlx::pool::PoolOptions;
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgRow};
+use sea_orm::sqlx::postgres::{PgConnection, PgPool, PgRow};
 use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Connection, Executor, Pool, Row as _};
 use sea_orm::{DatabaseConnection, SqlxMySqlConnector, SqlxPostgresConnector};
 use tokio::time::{sleep, timeout};
 
 use super::call::Distrust;
+use super::encoding;
 use super::pooler;
 use super::session::{self, Scope};
 use super::standing::{self, NotPrimary, Standing};
+use super::url::{MySqlUrl, PostgresUrl};
 use super::{ConnectError, ConnectOptions};
 
 const DEFAULT_CONNECTIONS: u32 = 10;
@@ -40,13 +42,12 @@ pub(super) struct Opened {
 }
 
 pub(super) async fn open_postgres(
-    url: &str,
+    url: &PostgresUrl,
     options: &ConnectOptions,
     distrust: &Arc<Distrust>,
 ) -> Result<Opened, ConnectError> {
-    let server: PgConnectOptions = url.parse().map_err(|_| INVALID)?;
     // No number of ours is a float, and PgBouncer before 1.20 refuses the parameter.
-    let mut server = server.extra_float_digits(None).disable_statement_logging();
+    let mut server = url.options().extra_float_digits(None).disable_statement_logging();
     let limit = options.acquire_timeout;
     let standing = Standing::Postgres;
     let mut session = vec![session::postgres(options.call_timeout, Scope::Session)];
@@ -62,18 +63,18 @@ pub(super) async fn open_postgres(
     }
     let recipe = Recipe { server, session, session_if_known: Vec::new(), standing };
     probe(&recipe, limit).await?;
+    encoding::check_postgres(&recipe.server, limit).await?;
     let pool: PgPool = pool(recipe, options, distrust);
     Ok(Opened { connection: SqlxPostgresConnector::from_sqlx_postgres_pool(pool), standing, prelude })
 }
 
 pub(super) async fn open_mysql(
-    url: &str,
+    url: &MySqlUrl,
     options: &ConnectOptions,
     distrust: &Arc<Distrust>,
 ) -> Result<Opened, ConnectError> {
-    let server: MySqlConnectOptions = url.parse().map_err(|_| INVALID)?;
     // Our own session settings set the whole mode.
-    let server = server.pipes_as_concat(false).no_engine_substitution(false).disable_statement_logging();
+    let server = url.options().pipes_as_concat(false).no_engine_substitution(false).disable_statement_logging();
     let session = session::mysql(options.call_timeout).to_vec();
     let session_if_known = session::mysql_if_known(options.call_timeout);
     let mut recipe = Recipe { server, session, session_if_known, standing: Standing::MySql };
@@ -100,9 +101,6 @@ async fn galera(server: &MySqlConnectOptions) -> Result<Standing, sqlx::Error> {
     connection.close().await?;
     Ok(standing)
 }
-
-/// The driver's own words are dropped: they may repeat a part of the URL.
-const INVALID: ConnectError = ConnectError::InvalidUrl("it is no URL, or an option has no such value");
 
 /// Connects once. The pool would go on trying until its time is up, and then not know why it failed.
 async fn probe<C>(recipe: &Recipe<C>, limit: Duration) -> Result<(), ConnectError>
@@ -188,7 +186,9 @@ where
         for statement in &self.session_if_known {
             match connection.execute(AssertSqlSafe(statement.clone())).await {
                 Err(error) if is_unknown_variable(&error) => {}
-                outcome => drop(outcome?),
+                outcome => {
+                    outcome?;
+                }
             }
         }
         let row = connection.fetch_one(AssertSqlSafe(self.standing.query())).await?;

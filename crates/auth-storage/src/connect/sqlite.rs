@@ -5,11 +5,12 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sea_orm::sqlx::{self, ConnectOptions as _};
 use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
 
 use super::place::Place;
+use super::url::SqliteUrl;
 use super::{ConnectError, ConnectOptions};
 
 /// One writes at a time and readers do not wait for it; each connection is a thread, so few are enough.
@@ -17,13 +18,11 @@ const DEFAULT_CONNECTIONS: u32 = 4;
 
 /// Opens the database; with it comes the place of its file, if it has one.
 pub(super) async fn open(
-    url: &str,
+    url: &SqliteUrl,
     options: &ConnectOptions,
 ) -> Result<(DatabaseConnection, Option<Place>), ConnectError> {
-    // Only the names of options are unknown here; a path or password is not repeated.
-    let mut sqlite: SqliteConnectOptions =
-        url.parse().map_err(|_| ConnectError::InvalidUrl("an option is unknown or the path is no UTF-8"))?;
-    sqlite = sqlite
+    let sqlite = url.options().map_err(ConnectError::Unreachable)?;
+    let sqlite = sqlite
         .journal_mode(SqliteJournalMode::Wal)
         // With the write-ahead log, anything less may lose what was acknowledged when the machine loses power.
         .synchronous(SqliteSynchronous::Full)
@@ -32,16 +31,13 @@ pub(super) async fn open(
         .disable_statement_logging();
     let mut pool = SqlitePoolOptions::new().acquire_timeout(options.acquire_timeout);
     let mut place = None;
-    match Target::of_url(url) {
+    match url {
         // Every further connection would be an empty database of its own, and the last one to go takes the data along.
-        Target::Memory => {
+        SqliteUrl::Memory { .. } => {
             pool = pool.max_connections(1).idle_timeout(None).max_lifetime(None).test_before_acquire(false);
         }
-        Target::File { writable } => {
-            if sqlite.get_filename().as_os_str().is_empty() {
-                return Err(ConnectError::InvalidUrl("it names no file"));
-            }
-            if writable {
+        SqliteUrl::File(_) => {
+            if !url.is_read_only() {
                 create_private(sqlite.get_filename()).map_err(ConnectError::File)?;
             }
             let opened = Place::of(sqlite.get_filename());
@@ -66,23 +62,6 @@ pub(super) async fn open(
 /// Shorter than the whole call, so that "busy" is what the caller hears and not "timed out".
 fn busy_timeout(options: &ConnectOptions) -> Duration {
     options.call_timeout * 4 / 5
-}
-
-enum Target {
-    Memory,
-    File { writable: bool },
-}
-
-impl Target {
-    fn of_url(url: &str) -> Self {
-        let rest = url.trim_start_matches("sqlite:").trim_start_matches("//");
-        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let has = |option: &str| query.split('&').any(|pair| pair == option);
-        if path == ":memory:" || has("mode=memory") {
-            return Self::Memory;
-        }
-        Self::File { writable: !has("mode=ro") && !has("immutable=true") && !has("immutable=1") }
-    }
 }
 
 /// Makes the file before SQLite would, readable by nobody else: it holds password hashes. The write-ahead log beside it takes

@@ -7,6 +7,7 @@ use auth_core::blacklist::Position;
 use auth_core::{RevocationLog, StoreErrorKind, UserStore};
 use auth_storage::{ConnectError, ConnectOptions, DatabaseKind, SeaRevocationLog, SeaUserStore, connect};
 use auth_test_db::{Kind, Line, Proxy, TestDatabase};
+use sea_orm::ConnectionTrait as _;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
@@ -112,6 +113,25 @@ auth_test_db::on_every_database!(
     a_lost_server_is_an_error_in_time_and_heals,
     connections_that_stall_for_ever_are_replaced,
 );
+
+mod encodings {
+    auth_test_db::on_database!(Postgres: a_database_that_is_not_utf8_is_refused_at_once);
+}
+
+async fn a_database_that_is_not_utf8_is_refused_at_once(database: TestDatabase) {
+    let (opened, _, _) = open(&database).await;
+    let name = query(&opened, "SELECT current_database()::text").await[0].try_get_by_index::<String>(0).unwrap();
+    for encoding in ["SQL_ASCII", "LATIN1"] {
+        let other = format!("{name}_{}", encoding.to_lowercase());
+        let create =
+            format!("CREATE DATABASE {other} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+        opened.connection().execute_unprepared(&create).await.unwrap();
+        let outcome = connect(&database.url().replace(&name, &other), ConnectOptions::default()).await;
+        opened.connection().execute_unprepared(&format!("DROP DATABASE {other} WITH (FORCE)")).await.unwrap();
+        let error = outcome.unwrap_err().to_string();
+        assert!(error.contains(encoding) && error.contains("UTF8"), "{error}");
+    }
+}
 
 async fn sessions_are_what_we_rely_on(database: TestDatabase) {
     let (opened, _, _) = open(&database).await;

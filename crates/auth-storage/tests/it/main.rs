@@ -14,4 +14,6 @@ mod sessions;
 #[cfg(unix)]
 mod standing;
 mod support;
+#[cfg(unix)]
+mod tls;
 mod users;

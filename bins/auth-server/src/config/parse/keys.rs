@@ -32,7 +32,7 @@ impl Reader {
                 self.show(Setting::TokenSecret, "<redacted>", origin);
                 let name = self.layers.name_of_value(Setting::TokenSecret, origin);
                 if text.trim_ascii() != text {
-                    self.warnings.push(format!("{name}: blanks and line breaks around the secret are not part of it"));
+                    self.problems.warn(format!("{name}: blanks and line breaks around the secret are not part of it"));
                 }
                 let key = signing_secret(profile, text.as_bytes());
                 self.key(Setting::TokenSecret, origin, key).unwrap_or(unset)
