@@ -174,7 +174,7 @@ fn assert_refused(answer: &Response, code: &str, case: &str) {
     const INVALID: &str = "Bearer realm=\"auth\", error=\"invalid_token\", error_description=";
     let invalid = |description: &str| Some(format!("{INVALID}\"{description}\""));
     let (status, message, challenge, retry_after) = match code {
-        "token_missing" => (403, "Provide a valid auth token.", Some("Bearer realm=\"auth\"".to_owned()), None),
+        "token_missing" => (401, "Provide a valid auth token.", Some("Bearer realm=\"auth\"".to_owned()), None),
         "token_invalid" => (401, "Invalid token. Please log in again.", invalid("The token is invalid"), None),
         "token_expired" => (401, "Signature expired. Please log in again.", invalid("The token has expired"), None),
         "token_revoked" => (401, "Token blacklisted. Please log in again.", invalid("The token was revoked"), None),

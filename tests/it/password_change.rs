@@ -100,6 +100,6 @@ async fn without_a_good_token_nothing_is_changed() {
     assert_eq!((answer.status, answer.text("code")), (401, "token_revoked".to_owned()));
     let body = json!({ "current_password": App::PASSWORD, "new_password": NEW });
     let answer = app.post("/user/me/password").json(&body).send().await;
-    assert_eq!((answer.status, answer.text("code")), (403, "token_missing".to_owned()));
+    assert_eq!((answer.status, answer.text("code")), (401, "token_missing".to_owned()));
     assert_eq!(app.try_login("ada@example.com", App::PASSWORD).await.status, 200);
 }

@@ -30,7 +30,7 @@ async fn a_user_reads_themself_and_nobody_else(database: TestDatabase) {
         assert_eq!((answer.status, answer.text("code")), (403, "admin_required".to_owned()), "{id}");
     }
     let anonymous = app.get(&format!("/user/{}", ada.text("public_id"))).send().await;
-    assert_eq!((anonymous.status, anonymous.text("code")), (403, "token_missing".to_owned()));
+    assert_eq!((anonymous.status, anonymous.text("code")), (401, "token_missing".to_owned()));
 }
 
 async fn an_admin_reads_everybody(database: TestDatabase) {
@@ -57,7 +57,7 @@ async fn listing_needs_an_admin(database: TestDatabase) {
         assert_eq!((refused.status, refused.json()), (403, expected), "{path}");
         let anonymous = app.get(path).send().await;
         let expected = json!({ "status": "fail", "message": "Provide a valid auth token.", "code": "token_missing" });
-        assert_eq!((anonymous.status, anonymous.json()), (403, expected), "{path}");
+        assert_eq!((anonymous.status, anonymous.json()), (401, expected), "{path}");
     }
     let admin = app.admin("root").await;
     let list = app.get("/user/").bearer(&admin).send().await;

@@ -8,6 +8,37 @@ use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
 #[tokio::test]
+async fn a_missing_token_is_a_403_at_logout_and_a_401_at_every_other_protected_route() {
+    let app = App::in_memory().await;
+    let document = app.get("/openapi.json").send().await.json();
+    let mut protected = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            if operation["security"].as_array().is_none_or(Vec::is_empty) {
+                continue;
+            }
+            protected += 1;
+            let status = if path == "/auth/logout" { 403 } else { 401 };
+            let path = path.replace("{public_id}", "00000000-0000-7000-8000-000000000000");
+            for header in [None, Some(""), Some("Bearer"), Some("bearer  ")] {
+                let request = app.request(&method.to_uppercase(), &path);
+                let request = header.into_iter().fold(request, |request, value| request.header("Authorization", value));
+                let answer = request.send().await;
+                let what = format!("{method} {path} with {header:?}");
+                let expected =
+                    json!({ "status": "fail", "message": "Provide a valid auth token.", "code": "token_missing" });
+                assert_eq!((answer.status, answer.json()), (status, expected), "{what}");
+                assert_eq!(answer.header("WWW-Authenticate"), Some("Bearer realm=\"auth\""), "{what}");
+            }
+            assert!(operation["responses"][status.to_string()].is_object(), "{method} {path} does not document {status}");
+        }
+    }
+    assert!(protected >= 7, "{protected}");
+    let bare = app.get("/user").send().await;
+    assert_eq!((bare.status, bare.text("code")), (401, "token_missing".to_owned()));
+}
+
+#[tokio::test]
 async fn a_header_without_a_token_is_a_missing_token() {
     let app = App::in_memory().await;
     assert_missing(&app.get("/user/me").send().await, "no header");
@@ -77,7 +108,7 @@ async fn a_text_that_is_no_token_is_invalid() {
     }
     for bytes in [b"Bearer \xff\xfe".as_slice(), b"Bearer \x80.\x80.\x80"] {
         let answer = app.get("/user/me").header_bytes("Authorization", bytes).send().await;
-        assert!(matches!(answer.status, 401 | 403), "{bytes:?}: {}", answer.status);
+        assert_eq!(answer.status, 401, "{bytes:?}");
         assert_eq!(answer.text("status"), "fail");
     }
 }
@@ -225,7 +256,8 @@ async fn a_respelt_token_is_invalid_before_the_logout_and_after() {
 
 fn assert_missing(answer: &Response, what: &str) {
     let expected = json!({ "status": "fail", "message": "Provide a valid auth token.", "code": "token_missing" });
-    assert_eq!((answer.status, answer.json()), (403, expected), "{what:?}");
+    assert_eq!((answer.status, answer.json()), (401, expected), "{what:?}");
+    assert_eq!(answer.header("WWW-Authenticate"), Some("Bearer realm=\"auth\""), "{what:?}: no error is named");
 }
 
 fn assert_invalid(answer: &Response, what: &str) {

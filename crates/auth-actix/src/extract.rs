@@ -12,7 +12,7 @@ use crate::rejection::Rejection;
 
 /// The holder of a good token. As `Option<Authenticated>`, or nobody.
 ///
-/// Refuses with 403 `token_missing` who came without a token, behind [`Auth::optional`](crate::Auth::optional), and with 500
+/// Refuses with 401 `token_missing` who came without a token, behind [`Auth::optional`](crate::Auth::optional), and with 500
 /// everybody where no middleware stands before the route. As an `Option` it refuses nobody.
 ///
 /// (Rust lets no crate but `auth-core` and actix-web make an extractor of [`Principal`] itself.)

@@ -28,7 +28,7 @@ use crate::rejection::{JsonRefusal, Rejection, Respond as _};
 
 /// The holder of a good token. As `Option<Authenticated>`, or nobody.
 ///
-/// Refuses with 403 `token_missing` who came without a token, behind [`AuthLayer::optional`](crate::AuthLayer::optional), and with
+/// Refuses with 401 `token_missing` who came without a token, behind [`AuthLayer::optional`](crate::AuthLayer::optional), and with
 /// 500 everybody where no layer stands before the route, also as `Option<Authenticated>`.
 ///
 /// (Rust lets no crate but `auth-core` and axum's own make an extractor of [`Principal`] itself.)

@@ -40,7 +40,7 @@ async fn axum_with_sqlite(database: TestDatabase) {
     let (status, body) = send(address, "GET", "/profile", Some(&token), None).await;
     assert_eq!(status, 200);
     assert!(body.starts_with("you are "), "{body}");
-    assert_eq!(send(address, "GET", "/profile", None, None).await.0, 403);
+    assert_eq!(send(address, "GET", "/profile", None, None).await.0, 401);
 
     assert_eq!(send(address, "POST", "/logout", Some(&token), None).await.0, 204);
     let (status, body) = send(address, "GET", "/profile", Some(&token), None).await;
@@ -122,7 +122,7 @@ async fn a_service_that_only_verifies(database: TestDatabase) {
     let address = serve(verify_only::app(&verifier)).await;
     let (status, body) = send(address, "GET", "/reports", Some(token), None).await;
     assert_eq!((status.as_u16(), body), (200, format!("the reports of {}", session.user.id)));
-    assert_eq!(send(address, "GET", "/reports", None, None).await.0, 403);
+    assert_eq!(send(address, "GET", "/reports", None, None).await.0, 401);
 
     issuer.logout(&issuer.authenticate(token).await.unwrap()).await.unwrap();
     // The bound is two seconds; a service that starts now knows at once.

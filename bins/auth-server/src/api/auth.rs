@@ -13,10 +13,10 @@ use super::dto::{Done, TokenClaims, TokenGranted};
 use super::error::Code;
 use super::json::Json;
 use super::operation::{
-    BAD_BODY, BAD_TOKEN, BODY_TOO_LARGE, BUSY, INTERNAL, NO_JSON, NO_TOKEN, Operation, Refused, TOO_MANY,
+    BAD_BODY, BODY_TOO_LARGE, BUSY, INTERNAL, NO_GOOD_TOKEN, NO_JSON, Operation, Refused, TOO_MANY,
 };
 use super::payload::Body;
-use super::security::Bearer;
+use super::security::{Bearer, LeavingBearer};
 use super::written::Written;
 use super::{State, Tag};
 
@@ -47,7 +47,7 @@ impl AuthApi {
     ///
     /// Revokes the token that the request came with. Once this has answered 200 the token is refused.
     #[oai(path = "/auth/logout", method = "post", operation_id = "logout")]
-    async fn logout(&self, state: Data<&Arc<State>>, bearer: Bearer) -> Result<LoggedOut, Refused<TokenUse>> {
+    async fn logout(&self, state: Data<&Arc<State>>, bearer: LeavingBearer) -> Result<LoggedOut, Refused<Logout>> {
         state.service.logout(&bearer.0).await?;
         Ok(LoggedOut::Ok(Json(Done::new("Successfully logged out."))))
     }
@@ -164,12 +164,25 @@ impl Operation for Login {
     ];
 }
 
+struct Logout;
+
+impl Operation for Logout {
+    const REFUSALS: &'static [(Code, &'static str)] = &[
+        (
+            Code::TokenInvalid,
+            "The token is invalid (`token_invalid`), expired (`token_expired`) or revoked (`token_revoked`)",
+        ),
+        (Code::TokenMissingAtLogout, "No token was sent"),
+        (Code::Unavailable, "The revocation could not be written; keep the token and try again"),
+        INTERNAL,
+    ];
+}
+
 struct EveryTokenUse;
 
 impl Operation for EveryTokenUse {
     const REFUSALS: &'static [(Code, &'static str)] = &[
-        BAD_TOKEN,
-        NO_TOKEN,
+        NO_GOOD_TOKEN,
         (Code::UserNotFound, "The user is gone"),
         (Code::Unavailable, "Nothing could be written; try again"),
         INTERNAL,
@@ -180,8 +193,7 @@ struct TokenUse;
 
 impl Operation for TokenUse {
     const REFUSALS: &'static [(Code, &'static str)] = &[
-        BAD_TOKEN,
-        NO_TOKEN,
+        NO_GOOD_TOKEN,
         (Code::Unavailable, "Nobody can tell right now; keep the token and try again"),
         INTERNAL,
     ];

@@ -146,7 +146,9 @@ impl Failure {
     /// The challenge of RFC 6750 §3. Where no token was sent it names no error.
     fn challenge(&self) -> Option<HeaderValue> {
         let kind = match self.code {
-            Code::InvalidCredentials | Code::TokenMissing => RefusalKind::TokenMissing,
+            Code::InvalidCredentials | Code::TokenMissing | Code::TokenMissingAtLogout => {
+                RefusalKind::TokenMissing
+            }
             Code::TokenInvalid => RefusalKind::TokenInvalid,
             Code::TokenExpired => RefusalKind::TokenExpired,
             Code::TokenRevoked => RefusalKind::TokenRevoked,

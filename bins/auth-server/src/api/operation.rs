@@ -35,13 +35,12 @@ pub(super) const TOO_MANY: Refusal = (Code::TooManyAttempts, "Too many attempts;
 /// How an operation that hashes a password refuses for now.
 pub(super) const BUSY: Refusal =
     (Code::Overloaded, "Too much work is waiting (`overloaded`), or the database is unavailable (`unavailable`)");
-/// How an operation that needs a token refuses one.
-pub(super) const BAD_TOKEN: Refusal = (
+/// How an operation that needs a token refuses a request without a good one.
+pub(super) const NO_GOOD_TOKEN: Refusal = (
     Code::TokenInvalid,
-    "The token is invalid (`token_invalid`), expired (`token_expired`) or revoked (`token_revoked`)",
+    "No token was sent (`token_missing`), or it is invalid (`token_invalid`), expired (`token_expired`) or revoked \
+     (`token_revoked`)",
 );
-/// How an operation that needs a token refuses where there is none.
-pub(super) const NO_TOKEN: Refusal = (Code::TokenMissing, "No token was sent");
 /// What may happen to every operation.
 pub(super) const INTERNAL: Refusal = (Code::Internal, "Something went wrong on our side");
 

@@ -10,7 +10,7 @@ use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use super::State;
-use super::error::Failure;
+use super::error::{Code, Failure};
 
 /// The name of the scheme in the document.
 const SCHEME: &str = "bearer";
@@ -20,6 +20,9 @@ pub struct Bearer(pub Principal);
 
 /// The holder of a good token that says they are an admin.
 pub struct AdminBearer(pub Principal);
+
+/// The holder of a good token who logs out. Refuses like [`Bearer`], except that a missing token is a 403.
+pub struct LeavingBearer(pub Principal);
 
 impl Bearer {
     async fn of(request: &Request) -> Result<Principal, Failure> {
@@ -59,6 +62,15 @@ fn count(state: &State, checked: &Result<Principal, Failure>) {
 impl AdminBearer {
     async fn of(request: &Request) -> Result<Principal, Failure> {
         Ok(gate::admin(Bearer::of(request).await?)?)
+    }
+}
+
+impl LeavingBearer {
+    async fn of(request: &Request) -> Result<Principal, Failure> {
+        Bearer::of(request).await.map_err(|failure| match failure.code {
+            Code::TokenMissing => Failure::new(Code::TokenMissingAtLogout),
+            _ => failure,
+        })
     }
 }
 
@@ -105,3 +117,4 @@ macro_rules! security_extractor {
 
 security_extractor!(Bearer);
 security_extractor!(AdminBearer);
+security_extractor!(LeavingBearer);

@@ -13,7 +13,7 @@ use super::dto::{TokenGranted, UserPage, UserView};
 use super::error::{Code, Failure};
 use super::json::Json;
 use super::operation::{
-    BAD_BODY, BAD_TOKEN, BODY_TOO_LARGE, BUSY, INTERNAL, NO_JSON, NO_TOKEN, Operation, Refused, TOO_MANY,
+    BAD_BODY, BODY_TOO_LARGE, BUSY, INTERNAL, NO_GOOD_TOKEN, NO_JSON, Operation, Refused, TOO_MANY,
 };
 use super::page::{After, Limit, page};
 use super::payload::{Body, PasswordChange};
@@ -58,7 +58,7 @@ impl UsersApi {
     ///
     /// The user whose token it is.
     #[oai(path = "/me", method = "get", operation_id = "getCurrentUser")]
-    async fn me(&self, state: Data<&Arc<State>>, bearer: Bearer) -> Result<Found, Refused<LookUp>> {
+    async fn me(&self, state: Data<&Arc<State>>, bearer: Bearer) -> Result<Found, Refused<OwnLookUp>> {
         Ok(Found::Ok(Json(state.service.current_user(&bearer.0).await?.into())))
     }
 
@@ -117,8 +117,8 @@ struct Listing;
 impl Operation for Listing {
     const REFUSALS: &'static [(Code, &'static str)] = &[
         (Code::ValidationFailed, "`limit` or `after` is wrong"),
-        BAD_TOKEN,
-        (Code::AdminRequired, "The token is not an admin's (`admin_required`), or none was sent (`token_missing`)"),
+        NO_GOOD_TOKEN,
+        (Code::AdminRequired, "The token is not an admin's"),
         (Code::Unavailable, "The database is unavailable"),
         INTERNAL,
     ];
@@ -131,10 +131,9 @@ impl Operation for PasswordSetting {
         BAD_BODY,
         (
             Code::InvalidCredentials,
-            "The current password is wrong (`invalid_credentials`), or the token is invalid (`token_invalid`), expired \
-             (`token_expired`) or revoked (`token_revoked`)",
+            "The current password is wrong (`invalid_credentials`), no token was sent (`token_missing`), or it is invalid \
+             (`token_invalid`), expired (`token_expired`) or revoked (`token_revoked`)",
         ),
-        NO_TOKEN,
         (Code::UserNotFound, "The user is gone"),
         BODY_TOO_LARGE,
         NO_JSON,
@@ -144,15 +143,23 @@ impl Operation for PasswordSetting {
     ];
 }
 
+struct OwnLookUp;
+
+impl Operation for OwnLookUp {
+    const REFUSALS: &'static [(Code, &'static str)] = &[
+        NO_GOOD_TOKEN,
+        (Code::UserNotFound, "The user is gone"),
+        (Code::Unavailable, "The database is unavailable"),
+        INTERNAL,
+    ];
+}
+
 struct LookUp;
 
 impl Operation for LookUp {
     const REFUSALS: &'static [(Code, &'static str)] = &[
-        BAD_TOKEN,
-        (
-            Code::AdminRequired,
-            "It is another user and the token is not an admin's (`admin_required`), or none was sent (`token_missing`)",
-        ),
+        NO_GOOD_TOKEN,
+        (Code::AdminRequired, "It is another user and the token is not an admin's"),
         (Code::UserNotFound, "There is no such user"),
         (Code::Unavailable, "The database is unavailable"),
         INTERNAL,

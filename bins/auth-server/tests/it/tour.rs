@@ -122,7 +122,7 @@ async fn a_user_sees_themself_and_an_admin_sees_everybody() {
         assert_refused(door.get(&format!("/user/{other}"), &token).await, 403, "admin_required").await;
     }
     assert_refused(door.get("/user/nonsense", &token).await, 404, "user_not_found").await;
-    assert_refused(door.client.get(format!("/user/{ada}")).send().await, 403, "token_missing").await;
+    assert_refused(door.client.get(format!("/user/{ada}")).send().await, 401, "token_missing").await;
 
     door.app.service().promote(ada.parse().unwrap()).await.unwrap();
     let admin = door.login("ada").await;

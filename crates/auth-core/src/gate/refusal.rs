@@ -67,7 +67,7 @@ impl RefusalKind {
     fn row(self) -> &'static Row {
         match self {
             // Without a token no error is named (RFC 6750 §3.1).
-            Self::TokenMissing => row!(403, "token_missing", "Provide a valid auth token.", ""),
+            Self::TokenMissing => row!(401, "token_missing", "Provide a valid auth token.", ""),
             Self::TokenInvalid => row!(
                 401,
                 "token_invalid",
@@ -96,8 +96,7 @@ impl RefusalKind {
         }
     }
 
-    /// The HTTP status (RFC 9110 §15). A missing token is a 403, as the clients of this contract expect; one that is not
-    /// good is a 401.
+    /// The HTTP status (RFC 9110 §15). A token that is missing or not good is a 401, a good one that does not suffice a 403.
     #[must_use]
     pub fn status(self) -> u16 {
         self.row().status

@@ -89,9 +89,9 @@ async fn it_is_what_the_route_answers_and_is_counted_alike() {
     assert_eq!(asked(Some(&admin)).await.1["x-auth-admin"], "true");
     assert_eq!(asked(Some(&good)).await.1["x-request-id"], "find-me");
     for (authorization, status) in [
-        (None, 403),
+        (None, 401),
         (Some("Basic YTpi"), 401),
-        (Some("Bearer"), 403),
+        (Some("Bearer"), 401),
         (Some("Bearer a.b.c"), 401),
         (Some(&*revoked), 401),
     ] {
@@ -104,7 +104,7 @@ async fn it_is_what_the_route_answers_and_is_counted_alike() {
     let metrics = parts(metrics).await.2;
     for counted in [
         r#"auth_http_requests_total{method="GET",route="/auth/verify",status="200"} 6"#,
-        r#"auth_http_requests_total{method="GET",route="/auth/verify",status="403"} 4"#,
+        r#"auth_http_requests_total{method="GET",route="/auth/verify",status="401"} 12"#,
         r#"auth_token_checks_total{result="ok"} 6"#,
         r#"auth_token_checks_total{result="token_revoked"} 2"#,
         r#"auth_http_request_duration_seconds_count{route="/auth/verify"} 18"#,

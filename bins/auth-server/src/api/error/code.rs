@@ -14,6 +14,8 @@ pub enum Code {
     InvalidCredentials,
     /// No token was sent.
     TokenMissing,
+    /// No token was sent to the logout, which answers 403 as the tutorial system did. On the wire it is [`Code::TokenMissing`].
+    TokenMissingAtLogout,
     /// What was sent is no token of ours.
     TokenInvalid,
     /// The token has expired.
@@ -54,7 +56,7 @@ impl Code {
             Self::ValidationFailed => "validation_failed",
             Self::MalformedRequest => "malformed_request",
             Self::InvalidCredentials => "invalid_credentials",
-            Self::TokenMissing => RefusalKind::TokenMissing.code(),
+            Self::TokenMissing | Self::TokenMissingAtLogout => RefusalKind::TokenMissing.code(),
             Self::TokenInvalid => RefusalKind::TokenInvalid.code(),
             Self::TokenExpired => RefusalKind::TokenExpired.code(),
             Self::TokenRevoked => RefusalKind::TokenRevoked.code(),
@@ -78,10 +80,12 @@ impl Code {
     pub fn status(self) -> StatusCode {
         match self {
             Self::ValidationFailed | Self::MalformedRequest => StatusCode::BAD_REQUEST,
-            Self::InvalidCredentials | Self::TokenInvalid | Self::TokenExpired | Self::TokenRevoked => {
-                StatusCode::UNAUTHORIZED
-            }
-            Self::TokenMissing | Self::AdminRequired => StatusCode::FORBIDDEN,
+            Self::InvalidCredentials
+            | Self::TokenMissing
+            | Self::TokenInvalid
+            | Self::TokenExpired
+            | Self::TokenRevoked => StatusCode::UNAUTHORIZED,
+            Self::TokenMissingAtLogout | Self::AdminRequired => StatusCode::FORBIDDEN,
             Self::UserExists | Self::UsernameTaken => StatusCode::CONFLICT,
             Self::UserNotFound | Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -100,7 +104,7 @@ impl Code {
             Self::ValidationFailed => "Input payload validation failed",
             Self::MalformedRequest => "The request cannot be understood.",
             Self::InvalidCredentials => "email or password does not match.",
-            Self::TokenMissing => RefusalKind::TokenMissing.message(),
+            Self::TokenMissing | Self::TokenMissingAtLogout => RefusalKind::TokenMissing.message(),
             Self::TokenInvalid => RefusalKind::TokenInvalid.message(),
             Self::TokenExpired => RefusalKind::TokenExpired.message(),
             Self::TokenRevoked => RefusalKind::TokenRevoked.message(),
