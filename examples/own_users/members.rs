@@ -89,7 +89,7 @@ impl Members {
             Entity::update_many()
                 .col_expr(Column::PublicId, Expr::value(id.as_uuid()))
                 .col_expr(Column::MailKey, Expr::value(Email::parse(&row.mail)?.key()))
-                .col_expr(Column::NickKey, Expr::value(Username::parse(&row.nick)?.key()))
+                .col_expr(Column::NickKey, Expr::value(Username::from_stored(&row.nick)?.key()))
                 .filter(Column::Number.eq(row.number))
                 .exec(connection)
                 .await?;
@@ -240,7 +240,7 @@ impl Model {
         Ok(User {
             id: self.public_id.ok_or_else(|| corrupt("public_id"))?.into(),
             email: Email::parse(&self.mail).map_err(|_| corrupt("mail"))?,
-            username: Username::parse(&self.nick).map_err(|_| corrupt("nick"))?,
+            username: Username::from_stored(&self.nick).map_err(|_| corrupt("nick"))?,
             admin: self.staff,
             generation: u32::try_from(self.generation).map(Generation::new).map_err(|_| corrupt("generation"))?,
             disabled_at: self.barred.map(|at| instant(at, "barred")).transpose()?,

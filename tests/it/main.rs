@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
+mod email_spellings;
 mod framework_errors;
 mod login;
 mod logout;
@@ -9,7 +10,9 @@ mod openapi;
 mod paging;
 mod password_change;
 mod protected;
+mod query;
 mod register;
+mod request_head;
 mod secrets;
 mod throttle;
 mod tokens;

@@ -62,11 +62,12 @@ async fn an_email_address_registers_once_however_it_is_spelt(database: TestDatab
 async fn a_username_registers_once_however_it_is_spelt(database: TestDatabase) {
     let app = App::start(&database).await;
     app.register("ada").await;
-    let body = json!({ "email": "other@example.com", "username": " ADA ", "password": "123456" });
-    let answer = app.post("/user/").json(&body).send().await;
-    assert_eq!(answer.status, 409);
-    assert_eq!(answer.text("status"), "fail");
-    assert_eq!(answer.text("code"), "username_taken");
+    for spelling in [" ADA ", "Ada", "ａｄａ", "\u{3000}ada"] {
+        let body = json!({ "email": "other@example.com", "username": spelling, "password": "123456" });
+        let answer = app.post("/user/").json(&body).send().await;
+        assert_eq!((answer.status, answer.text("code")), (409, "username_taken".to_owned()), "{spelling:?}");
+        assert_eq!(answer.text("status"), "fail");
+    }
 }
 
 async fn one_of_two_simultaneous_registrations_wins(database: TestDatabase) {
@@ -91,6 +92,13 @@ async fn a_field_that_is_missing_or_wrong_is_named() {
         ("username", json!(["ada"])),
         ("username", json!(" ")),
         ("username", json!("x".repeat(51))),
+        ("username", json!("ada  lovelace")),
+        ("username", json!("\u{2800}")),
+        ("username", json!("ada\u{3164}")),
+        ("username", json!("ada\u{e000}")),
+        ("username", json!("ada\u{378}")),
+        ("username", json!("ada\u{ffff}")),
+        ("username", json!("ada\u{202e}")),
         ("password", Value::Null),
         ("password", json!({})),
         ("password", json!("")),

@@ -30,7 +30,10 @@ async fn a_missing_token_is_a_403_at_logout_and_a_401_at_every_other_protected_r
                 assert_eq!((answer.status, answer.json()), (status, expected), "{what}");
                 assert_eq!(answer.header("WWW-Authenticate"), Some("Bearer realm=\"auth\""), "{what}");
             }
-            assert!(operation["responses"][status.to_string()].is_object(), "{method} {path} does not document {status}");
+            assert!(
+                operation["responses"][status.to_string()].is_object(),
+                "{method} {path} does not document {status}"
+            );
         }
     }
     assert!(protected >= 7, "{protected}");

@@ -92,6 +92,12 @@ impl App {
         self.client.post(path)
     }
 
+    /// The client, for what is no decent request.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Registers a user of this name.
     pub async fn register(&self, name: &str) -> Response {
         let body = json!({ "email": email(name), "username": name, "password": Self::PASSWORD });

@@ -37,6 +37,30 @@ impl Client {
     pub fn post(&self, path: &str) -> Request {
         self.request("POST", path)
     }
+
+    /// Sends these bytes on a connection of their own, as they are, and reads answers until the server closes it.
+    pub async fn exchange(&self, bytes: &[u8]) -> Vec<Response> {
+        let mut stream = TcpStream::connect(self.address).await.expect("a connection");
+        stream.write_all(bytes).await.expect("sent");
+        let mut answers = Vec::new();
+        stream.read_to_end(&mut answers).await.expect("read to the end");
+        let mut rest = answers.as_slice();
+        let mut parsed = Vec::new();
+        while !rest.is_empty() {
+            let response = Response::parse(rest).expect("whole answers");
+            let length: usize = response.header("Content-Length").map_or(0, |length| length.parse().expect("a length"));
+            let head = rest.windows(4).position(|window| window == b"\r\n\r\n").expect("a head");
+            rest = &rest[head + 4 + length..];
+            parsed.push(Response { body: response.body[..length].to_owned(), ..response });
+        }
+        parsed
+    }
+
+    /// The address of the server.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
 }
 
 /// A request that is being put together. Headers are sent in the order and as often as they are given.

@@ -9,6 +9,7 @@ pub mod config;
 pub mod metrics;
 mod patience;
 pub mod readiness;
+mod request_head;
 pub mod secret_file;
 pub mod server;
 pub mod signals;

@@ -25,6 +25,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use crate::patience::{Patient, Traffic};
+use crate::request_head::BadHead;
 
 /// How many connections may be open. Each costs a file descriptor and some kilobytes.
 const MAX_CONNECTIONS: usize = 4_096;
@@ -52,7 +53,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// What a server answers with: routes, and before them what needs none.
 pub trait Application: Endpoint<Output = Response> {
     /// The answer to `request`, which came from `peer`, where it can be given without waiting and is asked for so often
-    /// that the framework's part in it would be felt. Where there is none, the routes answer.
+    /// that the framework's part in it would be felt. Where there is none, the routes answer. The head of `request` was
+    /// checked; a request with a [`BadHead`] comes to the routes, with that in its extensions.
     fn at_once<B: Body>(&self, request: &hyper::Request<B>, peer: SocketAddr) -> Option<Response>;
 }
 
@@ -109,12 +111,19 @@ impl<A: Application + 'static> Server<A> {
             let local = self.address;
             let requests = Arc::new(Requests::default());
             let (counted, idle_timeout) = (Arc::clone(&requests), self.idle_timeout);
-            let service = service_fn(move |request| {
+            let service = service_fn(move |mut request| {
                 let under_way = UnderWay::begin(&counted);
+                let at_once = match BadHead::find(&request) {
+                    None => application.at_once(&request, peer),
+                    Some(fault) => {
+                        // The application refuses it, in the form and with the log line of every other refusal.
+                        request.extensions_mut().insert(fault);
+                        None
+                    }
+                };
                 // On the heap, so that what is answered at once is not moved about with all that the routes may need.
-                let answer = application
-                    .at_once(&request, peer)
-                    .ok_or_else(|| Box::pin(by_the_routes(Arc::clone(&application), request, local, peer)));
+                let answer =
+                    at_once.ok_or_else(|| Box::pin(by_the_routes(Arc::clone(&application), request, local, peer)));
                 async move {
                     let response = match answer {
                         Ok(response) => response,

@@ -1,7 +1,12 @@
-//! Usernames, parsed once at the edge.
+//! Usernames, parsed once at the edge: the PRECIS profile `Nickname` (RFC 8266), in the characters of
+//! `FreeformClass` (RFC 8264 §4.3). A space between words is allowed, as in RFC 8265 §3.5.
+
+mod freeform;
 
 use std::fmt;
 use std::str::FromStr;
+
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::email::folded;
 
@@ -10,8 +15,13 @@ pub const MAX_USERNAME_CHARS: usize = 50;
 
 /// A username together with the key by which it is unique.
 ///
-/// Invariants: trimmed, 1 to [`MAX_USERNAME_CHARS`] characters, no control, line-separating or invisible characters;
-/// the key is the name in NFKC and lower case and is within the same bound.
+/// Invariants: 1 to [`MAX_USERNAME_CHARS`] characters, no control characters; the key is the name in NFKC and lower case, so
+/// that spellings of one name that differ in case, width, composition or compatibility variants have one key. A name that
+/// was [parsed](Self::parse) besides has no invisible, unassigned or private-use characters, single spaces (U+0020) between
+/// its words and none around them, and the same holds of its key.
+///
+/// Keys do not cover homographs: letters of different scripts that look alike, such as Latin `a` and Cyrillic `а`, are
+/// different letters (RFC 8264 §12.5). Show the id of a user beside a name that others have to rely upon.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Username {
     name: String,
@@ -19,11 +29,11 @@ pub struct Username {
 }
 
 impl Username {
-    /// Reads a username. Surrounding white space is dropped.
+    /// Reads a username that somebody chooses. Surrounding white space is dropped.
     ///
     /// # Errors
     ///
-    /// When it is empty, too long or holds characters that cannot be seen.
+    /// When it is empty or too long, has characters that no name may have, or white space other than single spaces.
     ///
     /// # Examples
     ///
@@ -40,20 +50,53 @@ impl Username {
         if name.is_empty() {
             return Err(UsernameError::Empty);
         }
+        let key = folded(name);
+        // Composed first: a keyboard may have sent a Hangul syllable as its parts.
+        let composed: String = name.nfc().collect();
+        for text in [name, &key] {
+            if text.chars().count() > MAX_USERNAME_CHARS {
+                return Err(UsernameError::TooLong);
+            }
+        }
+        for text in [&composed, &key] {
+            check_spaces(text)?;
+            if text.chars().any(freeform::is_disallowed) {
+                return Err(UsernameError::Invisible);
+            }
+        }
+        if !freeform::stands_well(&key) {
+            return Err(UsernameError::Misplaced);
+        }
+        Ok(Self { name: name.to_owned(), key })
+    }
+
+    /// Reads a username from where a store has kept it. Releases before this one accepted names that [`parse`](Self::parse)
+    /// refuses; their owners keep them. The key is made as it always was.
+    ///
+    /// # Errors
+    ///
+    /// When no release has accepted it: it is empty, too long, or holds control characters.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use auth_core::Username;
+    ///
+    /// assert!(Username::parse("ada  lovelace").is_err());
+    /// assert_eq!(Username::from_stored("ada  lovelace")?.as_str(), "ada  lovelace");
+    /// # Ok::<(), auth_core::UsernameError>(())
+    /// ```
+    pub fn from_stored(name: &str) -> Result<Self, UsernameError> {
+        if name.is_empty() {
+            return Err(UsernameError::Empty);
+        }
         if name.chars().count() > MAX_USERNAME_CHARS {
             return Err(UsernameError::TooLong);
         }
-        if name.chars().any(is_invisible) {
+        if name.chars().any(char::is_control) {
             return Err(UsernameError::Invisible);
         }
-        let key = folded(name);
-        if key.trim() != key || key.is_empty() || key.chars().any(is_invisible) {
-            return Err(UsernameError::Invisible);
-        }
-        if key.chars().count() > MAX_USERNAME_CHARS {
-            return Err(UsernameError::TooLong);
-        }
-        Ok(Self { name: name.to_owned(), key })
+        Ok(Self { name: name.to_owned(), key: folded(name) })
     }
 
     /// The name as it was given, trimmed.
@@ -69,13 +112,15 @@ impl Username {
     }
 }
 
-/// Controls, line separators, zero-width and direction-changing characters: they make one name look like another.
-fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
-            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
-            | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}'
-            | '\u{E0000}'..='\u{E0FFF}')
+/// Two spaces look like one, and a space of another width like a space. They are refused and not replaced, so that a name is
+/// stored as it was given and the keys of earlier releases stay what they are.
+fn check_spaces(text: &str) -> Result<(), UsernameError> {
+    let is_other_space = |c: char| c.is_whitespace() && !c.is_control() && c != ' ';
+    let trimmed = text.trim_matches(' ');
+    if trimmed.len() != text.len() || trimmed.contains("  ") || trimmed.chars().any(is_other_space) {
+        return Err(UsernameError::Spaces);
+    }
+    Ok(())
 }
 
 impl FromStr for Username {
@@ -108,9 +153,15 @@ pub enum UsernameError {
     /// More than [`MAX_USERNAME_CHARS`] characters.
     #[error("must have at most {MAX_USERNAME_CHARS} characters")]
     TooLong,
-    /// A control or invisible character.
-    #[error("must not contain control or invisible characters")]
+    /// A control, invisible, private-use or unassigned character.
+    #[error("must not contain control, invisible, private-use or unassigned characters")]
     Invisible,
+    /// White space other than single spaces between words.
+    #[error("must not contain white space other than single spaces")]
+    Spaces,
+    /// A combining mark at the beginning, or a character that is allowed beside certain others only (RFC 5892 appendix A).
+    #[error("must not begin with a combining mark, nor have punctuation that its script does not have there")]
+    Misplaced,
 }
 
 #[cfg(test)]
@@ -129,8 +180,64 @@ mod tests {
     fn bounds_count_characters() {
         assert!(Username::parse(&"ü".repeat(50)).is_ok());
         assert_eq!(Username::parse(&"ü".repeat(51)), Err(UsernameError::TooLong));
-        assert_eq!(Username::parse("a\u{200B}b"), Err(UsernameError::Invisible));
-        assert_eq!(Username::parse("a\nb"), Err(UsernameError::Invisible));
+    }
+
+    #[test]
+    fn what_cannot_be_seen_or_told_apart_is_refused() {
+        for bad in [
+            "a\u{200B}b",
+            "a\nb",
+            "a\tb",
+            "\u{2800}",
+            "a\u{2800}",
+            "\u{3164}",
+            "a\u{115F}",
+            "a\u{FE0F}",
+            "a\u{202E}b",
+            "a\u{E000}",
+            "a\u{FFFF}",
+            "a\u{378}",
+            "\u{FEFF}a",
+            "a\u{AD}b",
+            "\u{1F468}\u{200D}\u{1F469}",
+        ] {
+            assert_eq!(Username::parse(bad), Err(UsernameError::Invisible), "{bad:?}");
+        }
+        for bad in ["a  b", "a\u{A0}b", "a\u{3000}b", "a \u{2003}b", "a\u{1680}b", "a\u{2028}b", "a \u{A8}", "\u{A8}"] {
+            assert_eq!(Username::parse(bad), Err(UsernameError::Spaces), "{bad:?}");
+        }
+        for bad in ["\u{301}a", "a\u{B7}b"] {
+            assert_eq!(Username::parse(bad), Err(UsernameError::Misplaced), "{bad:?}");
+        }
+        assert_eq!(Username::parse("\u{A0}Ada Lovelace\u{3000}").unwrap().as_str(), "Ada Lovelace");
+        // A Hangul syllable in its parts is the syllable.
+        assert_eq!(Username::parse("\u{1112}\u{1161}\u{11AB}").unwrap().key(), Username::parse("한").unwrap().key());
+    }
+
+    #[test]
+    fn a_homograph_is_another_name() {
+        assert_ne!(Username::parse("аda").unwrap().key(), Username::parse("ada").unwrap().key());
+    }
+
+    #[test]
+    fn a_stored_name_of_an_earlier_release_is_read_with_the_key_it_has() {
+        // Each was accepted before; the keys are those that databases hold.
+        for (name, key) in [
+            ("Ada  Lovelace", "ada  lovelace"),
+            ("a\u{A0}b", "a b"),
+            ("a\u{1680}b", "a\u{1680}b"),
+            ("\u{2800}", "\u{2800}"),
+            ("\u{E000}", "\u{E000}"),
+            ("\u{301}a", "\u{301}a"),
+            ("a\u{378}", "a\u{378}"),
+            ("ＡＤＡ", "ada"),
+        ] {
+            let stored = Username::from_stored(name).unwrap();
+            assert_eq!((stored.as_str(), stored.key()), (name, key), "{name:?}");
+        }
+        assert_eq!(Username::from_stored(""), Err(UsernameError::Empty));
+        assert_eq!(Username::from_stored("a\nb"), Err(UsernameError::Invisible));
+        assert_eq!(Username::from_stored(&"a".repeat(51)), Err(UsernameError::TooLong));
     }
 
     proptest! {
@@ -139,7 +246,8 @@ mod tests {
             if let Ok(name) = Username::parse(&text) {
                 let again = Username::parse(name.key()).unwrap();
                 prop_assert_eq!(again.key(), name.key());
-                prop_assert_eq!(Username::parse(name.as_str()).unwrap(), name);
+                prop_assert_eq!(Username::parse(name.as_str()).unwrap(), name.clone());
+                prop_assert_eq!(Username::from_stored(name.as_str()).unwrap(), name);
             }
         }
     }

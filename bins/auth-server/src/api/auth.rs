@@ -192,9 +192,6 @@ impl Operation for EveryTokenUse {
 struct TokenUse;
 
 impl Operation for TokenUse {
-    const REFUSALS: &'static [(Code, &'static str)] = &[
-        NO_GOOD_TOKEN,
-        (Code::Unavailable, "Nobody can tell right now; keep the token and try again"),
-        INTERNAL,
-    ];
+    const REFUSALS: &'static [(Code, &'static str)] =
+        &[NO_GOOD_TOKEN, (Code::Unavailable, "Nobody can tell right now; keep the token and try again"), INTERNAL];
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use auth_core::Clock;
 use hyper::body::Body;
 use ipnet::IpNet;
-use poem::http::{HeaderMap, HeaderValue, Method, header};
+use poem::http::{HeaderMap, HeaderValue, Method, Version, header};
 use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result};
 
@@ -19,6 +19,7 @@ use super::client::ClientAddress;
 use super::error::{Code, Failure};
 use super::{State, VERIFY, auth, client};
 use crate::metrics::{InFlight, RouteMeters};
+use crate::request_head::BadHead;
 use crate::server::Application;
 
 /// How long a request may take altogether. Longer than a login may wait for its turn.
@@ -84,6 +85,9 @@ impl<E: Endpoint> Envelope<E> {
     }
 
     async fn answer(&self, request: Request) -> Response {
+        if let Some(fault) = request.data::<BadHead>() {
+            return refused_head(*fault, request.version());
+        }
         match tokio::time::timeout(REQUEST_TIMEOUT, self.inner.call(request)).await {
             Ok(Ok(response)) => response.into_response(),
             Ok(Err(error)) => Failure::from(error).into_response(),
@@ -139,7 +143,8 @@ impl<E: Endpoint> Application for Envelope<E> {
     /// it than the route takes to answer. The document describes that route, and what memory cannot tell it answers.
     fn at_once<B: Body>(&self, request: &hyper::Request<B>, peer: SocketAddr) -> Option<Response> {
         let is_a_check = request.method() == Method::GET && request.uri().path() == VERIFY;
-        if !is_a_check || !self.state.checks_at_once || !request.body().is_end_stream() {
+        let is_plain = request.uri().query().is_none() && request.body().is_end_stream();
+        if !is_a_check || !is_plain || !self.state.checks_at_once {
             return None;
         }
         let begun = self.begin(request.headers(), Some(peer.ip()));
@@ -203,6 +208,16 @@ fn log(line: &Line<'_>) {
     } else {
         write_line!(info,);
     }
+}
+
+/// The connection is closed: what follows on it need not be what the client, or a proxy, takes for its next request.
+fn refused_head(fault: BadHead, version: Version) -> Response {
+    let mut response = Failure::malformed(fault.message()).into_response();
+    // HTTP/2 has no such field (RFC 9113 §8.2.2), and its requests cannot be confused with each other.
+    if version < Version::HTTP_2 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 fn panicked(_: Box<dyn Any + Send>) -> Response {

@@ -43,6 +43,7 @@ enum Detail {
     Fields(FieldErrors),
     Message(Cow<'static, str>),
     TooSlow,
+    ContentCoding,
     RetryAfter(Duration),
     Allow(HeaderValue),
 }
@@ -75,6 +76,12 @@ impl Failure {
     #[must_use]
     pub fn too_slow() -> Self {
         Self { detail: Detail::TooSlow, ..Self::new(Code::MalformedRequest) }
+    }
+
+    /// The body is compressed, or coded in another way (RFC 9110 §8.4).
+    #[must_use]
+    pub fn content_coding() -> Self {
+        Self { detail: Detail::ContentCoding, ..Self::new(Code::UnsupportedMediaType) }
     }
 
     /// The path answers only the methods in `allow`.
@@ -146,9 +153,7 @@ impl Failure {
     /// The challenge of RFC 6750 §3. Where no token was sent it names no error.
     fn challenge(&self) -> Option<HeaderValue> {
         let kind = match self.code {
-            Code::InvalidCredentials | Code::TokenMissing | Code::TokenMissingAtLogout => {
-                RefusalKind::TokenMissing
-            }
+            Code::InvalidCredentials | Code::TokenMissing | Code::TokenMissingAtLogout => RefusalKind::TokenMissing,
             Code::TokenInvalid => RefusalKind::TokenInvalid,
             Code::TokenExpired => RefusalKind::TokenExpired,
             Code::TokenRevoked => RefusalKind::TokenRevoked,
@@ -162,6 +167,7 @@ impl Failure {
         let message = match &self.detail {
             Detail::Message(message) => message.clone(),
             Detail::TooSlow => "The request took too long to arrive.".into(),
+            Detail::ContentCoding => "The body must be sent without a Content-Encoding.".into(),
             _ => self.code.message().into(),
         };
         let errors = self.field_errors().cloned();
@@ -200,8 +206,15 @@ impl ResponseError for Failure {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, seconds.max(1).into());
         }
-        if let Detail::Allow(allow) = &self.detail {
-            headers.insert(header::ALLOW, allow.clone());
+        match &self.detail {
+            Detail::Allow(allow) => {
+                headers.insert(header::ALLOW, allow.clone());
+            }
+            // RFC 9110 §12.5.3: which codings the request could have had.
+            Detail::ContentCoding => {
+                headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            }
+            _ => {}
         }
         response
     }

@@ -22,8 +22,8 @@ impl HealthApi {
     ///
     /// Looks at nothing but the process itself.
     #[oai(path = "/livez", method = "get", operation_id = "live")]
-    async fn live(&self) -> Healthy {
-        Healthy::Ok(Json(Done::new("alive")))
+    async fn live(&self) -> Result<Healthy, Refused<Live>> {
+        Ok(Healthy::Ok(Json(Done::new("alive"))))
     }
 
     /// Is the server ready to answer?
@@ -49,6 +49,12 @@ enum Healthy {
     /// Yes.
     #[oai(status = 200)]
     Ok(Json<Done>),
+}
+
+struct Live;
+
+impl Operation for Live {
+    const REFUSALS: &'static [(Code, &'static str)] = &[INTERNAL];
 }
 
 struct Ready;

@@ -7,10 +7,12 @@ mod envelope;
 pub mod error;
 pub mod health;
 mod json;
+mod media_type;
 mod operation;
 mod page;
 pub mod payload;
 mod public_id;
+mod query;
 pub mod security;
 pub mod users;
 mod written;
@@ -27,9 +29,11 @@ use poem::endpoint::{BoxEndpoint, make_sync};
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, EndpointExt, Request, Response, Result, Route, RouteMethod};
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
+use serde_json::Value;
 
 use self::envelope::{Envelope, MatchedRoute};
 use self::error::Failure;
+use self::query::Documented;
 use crate::metrics::{Metrics, RouteMeters};
 use crate::readiness::Readiness;
 use crate::server::Application;
@@ -127,8 +131,9 @@ impl Routes {
         if self.docs {
             add_docs(&mut table);
         }
+        let document = serde_json::from_str(&openapi_json()).unwrap_or_default();
         let routes = table.into_iter().fold(Route::new(), |route, (pattern, methods)| {
-            let answers = Arc::new(Answers::new(&self.state.metrics, &pattern, methods));
+            let answers = Arc::new(Answers::new(&self.state.metrics, &document, &pattern, methods));
             // Half of the world writes the collection without its slash.
             match pattern.strip_suffix('/') {
                 Some(bare) if !bare.is_empty() => route.at(bare, Arc::clone(&answers)).at(pattern, answers),
@@ -153,8 +158,9 @@ fn add_docs(table: &mut RouteTable) {
         get(path, text("application/json", spec.clone()));
     }
     get("/docs/", text("text/html; charset=utf-8", document().swagger_ui_html()));
+    // Relative to what the client asked for, which a proxy may have put below a path of its own.
     let to_docs =
-        make_sync(|_| Response::builder().status(StatusCode::FOUND).header(header::LOCATION, "/docs").finish());
+        make_sync(|_| Response::builder().status(StatusCode::FOUND).header(header::LOCATION, "docs").finish());
     get("/", to_docs.boxed());
 }
 
@@ -177,20 +183,23 @@ fn text(content_type: &'static str, body: String) -> BoxEndpoint<'static> {
 struct Answers {
     meters: Arc<RouteMeters>,
     allow: HeaderValue,
-    allowed: Vec<Method>,
+    /// The methods it answers, each with what the document says of it.
+    allowed: Vec<(Method, Documented)>,
     methods: RouteMethod,
 }
 
 impl Answers {
-    fn new(metrics: &Metrics, pattern: &str, methods: HashMap<Method, BoxEndpoint<'static>>) -> Self {
-        let mut allowed: Vec<Method> = methods.keys().cloned().collect();
-        if allowed.contains(&Method::GET) {
-            allowed.push(Method::HEAD);
+    fn new(metrics: &Metrics, document: &Value, pattern: &str, methods: HashMap<Method, BoxEndpoint<'static>>) -> Self {
+        let path = documented(pattern);
+        let find = |method: &Method| Documented::find(document, &path, method);
+        let mut allowed: Vec<_> = methods.keys().map(|method| (method.clone(), find(method))).collect();
+        if methods.contains_key(&Method::GET) {
+            allowed.push((Method::HEAD, find(&Method::GET)));
         }
-        allowed.sort_by(|one, other| one.as_str().cmp(other.as_str()));
-        let names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
+        allowed.sort_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
+        let names: Vec<&str> = allowed.iter().map(|(method, _)| method.as_str()).collect();
         Self {
-            meters: Arc::new(metrics.route(&documented(pattern))),
+            meters: Arc::new(metrics.route(&path)),
             allow: HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static("")),
             methods: methods
                 .into_iter()
@@ -200,16 +209,22 @@ impl Answers {
     }
 }
 
-impl Endpoint for Answers {
-    type Output = Response;
-
-    async fn call(&self, request: Request) -> Result<Response> {
+impl Answers {
+    fn set_route(&self, request: &Request) {
         if let Some(route) = request.data::<MatchedRoute>() {
             route.set(Arc::clone(&self.meters));
         }
-        if !self.allowed.contains(request.method()) {
-            return Err(Failure::method_not_allowed(self.allow.clone()).into());
-        }
+    }
+}
+
+impl Endpoint for Answers {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        self.set_route(&request);
+        let allowed = self.allowed.iter().find(|(method, _)| method == request.method());
+        let (_, operation) = allowed.ok_or_else(|| Failure::method_not_allowed(self.allow.clone()))?;
+        operation.check(&mut request)?;
         self.methods.call(request).await
     }
 }
@@ -218,7 +233,7 @@ impl Endpoint for Answers {
 const VERIFY: &str = "/auth/verify";
 
 /// Answers whatever is asked below [`VERIFY`] as `GET` there: Envoy's `ext_authz` keeps the method of the request that it
-/// asks about and appends its path.
+/// asks about and appends its path and its query, which is none of ours.
 struct ForGateways(Arc<Answers>);
 
 impl Endpoint for ForGateways {
@@ -226,7 +241,8 @@ impl Endpoint for ForGateways {
 
     async fn call(&self, mut request: Request) -> Result<Response> {
         request.set_method(Method::GET);
-        self.0.call(request).await
+        self.0.set_route(&request);
+        self.0.methods.call(request).await
     }
 }
 

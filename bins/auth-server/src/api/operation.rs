@@ -24,12 +24,15 @@ pub trait Operation: Send + Sync + 'static {
 /// How an operation that reads a body refuses one.
 pub(super) const BAD_BODY: Refusal = (
     Code::ValidationFailed,
-    "Fields are missing or wrong (`validation_failed`), or it is no JSON (`malformed_request`)",
+    "Fields are missing or wrong, or the query has a parameter that the operation does not know (`validation_failed`); or \
+     the body is no JSON (`malformed_request`)",
 );
+/// How every other operation refuses a query.
+const BAD_QUERY: Refusal = (Code::ValidationFailed, "The query has a parameter that the operation does not know");
 /// A body past the limit.
 pub(super) const BODY_TOO_LARGE: Refusal = (Code::PayloadTooLarge, "The body has more than 16 KiB");
 /// A body of another type.
-pub(super) const NO_JSON: Refusal = (Code::UnsupportedMediaType, "The body is not declared as JSON");
+pub(super) const NO_JSON: Refusal = (Code::UnsupportedMediaType, "The body is not declared as JSON, or is compressed");
 /// How an operation refuses that may only be tried so often.
 pub(super) const TOO_MANY: Refusal = (Code::TooManyAttempts, "Too many attempts; no password was looked at");
 /// How an operation that hashes a password refuses for now.
@@ -80,7 +83,9 @@ impl<O> From<Refused<O>> for poem::Error {
 
 impl<O: Operation> ApiResponse for Refused<O> {
     fn meta() -> MetaResponses {
-        let responses = O::REFUSALS.iter().map(|&(code, description)| {
+        let refuses_a_query = O::REFUSALS.iter().any(|(code, _)| code.status() == BAD_QUERY.0.status());
+        let bad_query = (!refuses_a_query).then_some(BAD_QUERY);
+        let responses = bad_query.into_iter().chain(O::REFUSALS.iter().copied()).map(|(code, description)| {
             let status = code.status().as_u16();
             MetaResponse {
                 description,

@@ -7,6 +7,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::Value;
 
 use super::error::{Failure, FieldErrors};
+use super::query::parameters;
 
 /// How many users a page has unless the request says so.
 const DEFAULT_LIMIT: u32 = 50;
@@ -46,8 +47,7 @@ pub(super) fn page(limit: Limit, after: After) -> Result<(u32, Option<UserId>), 
 }
 
 fn parameter(request: &Request, name: &str) -> Option<String> {
-    let parameters: Vec<(String, String)> = request.params().unwrap_or_default();
-    parameters.into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    parameters(request).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
 macro_rules! query_parameter {

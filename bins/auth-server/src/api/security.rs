@@ -11,6 +11,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use super::State;
 use super::error::{Code, Failure};
+use super::query::refuse_wrong_parameters;
 
 /// The name of the scheme in the document.
 const SCHEME: &str = "bearer";
@@ -109,7 +110,9 @@ macro_rules! security_extractor {
                 _: &mut RequestBody,
                 _: ExtractParamOptions<Self::ParamType>,
             ) -> Result<Self> {
-                Ok(Self($extractor::of(request).await?))
+                let principal = $extractor::of(request).await?;
+                refuse_wrong_parameters(request)?;
+                Ok(Self(principal))
             }
         }
     };

@@ -116,7 +116,7 @@ struct Listing;
 
 impl Operation for Listing {
     const REFUSALS: &'static [(Code, &'static str)] = &[
-        (Code::ValidationFailed, "`limit` or `after` is wrong"),
+        (Code::ValidationFailed, "`limit` or `after` is wrong, or there is another parameter"),
         NO_GOOD_TOKEN,
         (Code::AdminRequired, "The token is not an admin's"),
         (Code::Unavailable, "The database is unavailable"),

@@ -78,7 +78,7 @@ impl Model {
         let user = User {
             id,
             email: Email::parse(&self.email).map_err(|_| corrupt("email"))?,
-            username: Username::parse(&self.username).map_err(|_| corrupt("username"))?,
+            username: Username::from_stored(&self.username).map_err(|_| corrupt("username"))?,
             admin: self.admin,
             generation: u32::try_from(self.token_generation)
                 .map(Generation::new)

@@ -18,6 +18,7 @@ on_every_database!(
     a_change_that_cannot_be_logged_is_not_made,
     changes_and_logouts_at_once_do_not_deadlock,
     a_row_that_is_no_user_is_corrupt,
+    a_username_that_an_earlier_release_accepted_is_read,
     instants_come_back_to_the_microsecond,
     replacing_a_hash_by_itself_counts,
 );
@@ -130,6 +131,19 @@ async fn a_row_that_is_no_user_is_corrupt(database: TestDatabase) {
         assert_eq!(users.list(None, 10).await.unwrap_err().kind(), StoreErrorKind::Corrupt, "{damage}");
         execute(&opened, &format!("UPDATE users SET {repair}")).await;
         users.find_by_id(user.id).await.unwrap().unwrap();
+    }
+}
+
+async fn a_username_that_an_earlier_release_accepted_is_read(database: TestDatabase) {
+    let (opened, users, _) = open(&database).await;
+    let user = users.insert(new_user("ada")).await.unwrap();
+    for name in ["ada  lovelace", "ada\u{a0}l", "\u{2800}", "\u{e000}", "a\u{378}", "\u{301}a"] {
+        assert!(Username::parse(name).is_err(), "{name:?} is refused today");
+        execute(&opened, &format!("UPDATE users SET username = '{name}'")).await;
+        let read = users.find_by_id(user.id).await.unwrap().unwrap();
+        assert_eq!(read.username.as_str(), name);
+        assert_eq!(users.find_credentials(&user.email).await.unwrap().unwrap().user, read);
+        assert_eq!(users.list(None, 10).await.unwrap(), [read]);
     }
 }
 

@@ -1,0 +1,131 @@
+//! What a request says of its body: the media type and the content coding (RFC 9110 §8.3, §8.4).
+
+use mediatype::names::{APPLICATION, CHARSET, JSON};
+use mediatype::{MediaType, Value};
+use poem::http::{HeaderMap, HeaderValue, header};
+
+use super::error::{Code, Failure};
+
+/// Checks that the body is declared as JSON in UTF-8 (RFC 8259 §8.1) without a content coding.
+///
+/// # Errors
+///
+/// [`Code::MalformedRequest`] when there are several `Content-Type` fields, of which a proxy may have read another one;
+/// [`Code::UnsupportedMediaType`] when the body is something else, or compressed.
+pub(super) fn declared_as_json(headers: &HeaderMap) -> Result<(), Failure> {
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let content_type = match (types.next(), types.next()) {
+        (Some(_), Some(_)) => return Err(Failure::malformed("The request has more than one Content-Type header.")),
+        (content_type, _) => content_type.and_then(|value| value.to_str().ok()),
+    };
+    if !content_type.is_some_and(is_json) {
+        return Err(Failure::new(Code::UnsupportedMediaType));
+    }
+    if !headers.get_all(header::CONTENT_ENCODING).iter().all(is_identity) {
+        return Err(Failure::content_coding());
+    }
+    Ok(())
+}
+
+/// Whether this is `application/json`, or a type with the suffix `+json` (RFC 6839 §3.1), in UTF-8.
+pub(super) fn is_json(content_type: &str) -> bool {
+    let Ok(parsed) = MediaType::parse(content_type) else { return false };
+    let is_json = parsed.ty == APPLICATION && parsed.suffix.unwrap_or(parsed.subty) == JSON;
+    let mut charsets = parsed.params.iter().filter(|(name, _)| *name == CHARSET).map(|(_, charset)| charset);
+    is_json && charsets.next().is_none_or(is_utf_8) && charsets.next().is_none()
+}
+
+fn is_utf_8(charset: &Value<'_>) -> bool {
+    charset.unquoted_str().eq_ignore_ascii_case("utf-8")
+}
+
+/// `identity` is no coding; it is not to be sent (RFC 9110 §8.4.1), and harmless.
+fn is_identity(coding: &HeaderValue) -> bool {
+    coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn json_and_its_relatives_are_told_from_other_types() {
+        for good in [
+            "application/json",
+            "application/json; charset=utf-8",
+            "application/json ; charset=utf-8",
+            "application/json;charset=\"UTF-8\"",
+            "application/json\t;\tcharset=Utf-8",
+            "application/json;",
+            "application/json; profile=\"a;b\"",
+            "APPLICATION/JSON",
+            "application/a+json",
+            "application/vnd.api+json; charset=utf-8",
+        ] {
+            assert!(is_json(good), "{good}");
+        }
+        for bad in [
+            "",
+            "json",
+            "text/plain",
+            "text/json",
+            "application/jsonp",
+            "application/json+x",
+            "application/json+",
+            "application/+json",
+            "application/json/x",
+            "application/json x",
+            "application/json, application/json",
+            "application/json, text/plain",
+            "application/json; charset=latin1",
+            "application/json; charset=utf-16",
+            "application/json; charset=utf-8; charset=utf-16",
+            "application/json; charset=utf-8; CHARSET=utf-8",
+            "application/json; charset=\"utf-8",
+            "application/json; charset",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=application/json",
+        ] {
+            assert!(!is_json(bad), "{bad}");
+        }
+    }
+
+    fn code(fields: &[(&'static str, &str)]) -> Option<Code> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, value.parse().unwrap());
+        }
+        declared_as_json(&headers).err().map(|failure| failure.code)
+    }
+
+    #[test]
+    fn a_body_has_one_type_and_no_coding() {
+        let json = ("content-type", "application/json");
+        assert_eq!(code(&[json]), None);
+        assert_eq!(code(&[]), Some(Code::UnsupportedMediaType));
+        assert_eq!(code(&[json, json]), Some(Code::MalformedRequest));
+        for (coding, refused) in [
+            ("identity", false),
+            ("Identity", false),
+            ("gzip", true),
+            ("br", true),
+            ("identity, gzip", true),
+            ("", true),
+            ("utf-8", true),
+        ] {
+            let expected = refused.then_some(Code::UnsupportedMediaType);
+            assert_eq!(code(&[json, ("content-encoding", coding)]), expected, "{coding}");
+        }
+        let coded = [json, ("content-encoding", "identity"), ("content-encoding", "gzip")];
+        assert_eq!(code(&coded), Some(Code::UnsupportedMediaType));
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_makes_the_parser_panic(value in "\\PC{0,300}|application/json[ -~]{0,40}|[a-z]{100,300}/[a-z+]{100,300}") {
+            let _ = is_json(&value);
+        }
+    }
+}
