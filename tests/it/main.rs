@@ -6,6 +6,7 @@ mod email_spellings;
 mod framework_errors;
 mod login;
 mod logout;
+mod metrics;
 mod openapi;
 mod paging;
 mod password_change;

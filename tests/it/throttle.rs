@@ -64,7 +64,7 @@ async fn who_guesses_too_often_waits_and_is_told_how_long(database: TestDatabase
         assert_eq!(guess(&app, "ada", "192.0.2.1").await.status, 401, "guess {number} after the success");
     }
     let metrics = app.get("/metrics").send().await.body;
-    assert!(metrics.contains("auth_throttled_total{what=\"account\"} 3"), "{metrics}");
+    assert!(metrics.contains("auth_throttled_attempts_total{what=\"account\"} 3"), "{metrics}");
 }
 
 async fn an_unknown_address_gets_the_same_answers(database: TestDatabase) {

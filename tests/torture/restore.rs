@@ -205,7 +205,7 @@ async fn reloads(doors: &[Door]) -> Vec<u64> {
 /// How often a node found that the log is another one.
 async fn reloads_of(door: &Door) -> u64 {
     let metrics = door.get("/metrics").await.body;
-    let line = metrics.lines().find_map(|line| line.strip_prefix(r#"auth_blacklist_sync_total{what="reloads"} "#));
+    let line = metrics.lines().find_map(|line| line.strip_prefix("auth_blacklist_reloads_total "));
     line.map_or(0, |count| count.parse().unwrap())
 }
 

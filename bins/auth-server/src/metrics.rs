@@ -2,6 +2,7 @@
 //!
 //! Labels have few values: a path that no route matches is one label, an unknown method another.
 
+mod blacklist;
 mod passwords;
 
 use std::sync::{Arc, OnceLock};
@@ -18,6 +19,7 @@ use prometheus::{
     TextEncoder,
 };
 
+use self::blacklist::BlacklistMeters;
 use self::passwords::PasswordMeters;
 
 /// The label of a request that no route matches.
@@ -38,13 +40,12 @@ pub struct Metrics {
     upgrades: IntCounterVec,
     token_checks: IntCounterVec,
     tokens_good: IntCounter,
-    token_cache: IntGaugeVec,
-    token_cache_totals: IntCounterVec,
+    token_cache_entries: IntGauge,
+    token_cache_bytes: IntGauge,
+    token_cache_lookups: IntCounterVec,
     purged: IntCounter,
     connections: IntGaugeVec,
-    blacklist: IntGaugeVec,
-    blacklist_age: prometheus::Gauge,
-    blacklist_totals: IntCounterVec,
+    blacklist: BlacklistMeters,
     throttled: IntCounterVec,
     log_lines_lost: IntCounter,
 }
@@ -68,8 +69,6 @@ impl Metrics {
             &["route"],
         )?;
         registry.register(Box::new(latency.clone()))?;
-        let in_flight = IntGauge::new("auth_http_requests_in_flight", "Requests being answered")?;
-        registry.register(Box::new(in_flight.clone()))?;
         let purged = IntCounter::new("auth_blacklist_purged_total", "Expired entries removed from the blacklist")?;
         registry.register(Box::new(purged.clone()))?;
         let log_lines_lost = IntCounter::new(
@@ -77,38 +76,19 @@ impl Metrics {
             "Lines of the log that were lost because standard error failed or took nothing",
         )?;
         registry.register(Box::new(log_lines_lost.clone()))?;
-        let token_cache = IntGaugeVec::new(
-            Opts::new("auth_token_cache", "Verified tokens that are remembered, and the bytes of their texts"),
-            &["what"],
-        )?;
-        registry.register(Box::new(token_cache.clone()))?;
+        let gauge = |name: &str, help: &str| {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            prometheus::Result::Ok(gauge)
+        };
         let connections =
             IntGaugeVec::new(Opts::new("auth_database_connections", "Connections to the database"), &["state"])?;
         registry.register(Box::new(connections.clone()))?;
-        let blacklist = IntGaugeVec::new(
-            Opts::new(
-                "auth_blacklist",
-                "Revoked tokens, users and partitions in memory, its bytes, how far it is behind, and whether it is fresh",
-            ),
-            &["what"],
-        )?;
-        registry.register(Box::new(blacklist.clone()))?;
-        let blacklist_age = prometheus::Gauge::new(
-            "auth_blacklist_age_seconds",
-            "How old the last successful read of the log of revocations is; -1 before the first load",
-        )?;
-        registry.register(Box::new(blacklist_age.clone()))?;
         let token_checks = counter("auth_token_checks_total", "Token checks by result", &["result"])?;
         Ok(Self {
-            blacklist,
-            blacklist_age,
-            blacklist_totals: counter(
-                "auth_blacklist_sync_total",
-                "Reads of the log of revocations, those that failed, reloads, and checks that had to ask the log",
-                &["what"],
-            )?,
+            blacklist: BlacklistMeters::new(&registry)?,
             throttled: counter(
-                "auth_throttled_total",
+                "auth_throttled_attempts_total",
                 "Attempts refused because there were too many: for an account, from a network, or of registrations; and attempts \
                  that could not be counted",
                 &["what"],
@@ -125,15 +105,19 @@ impl Metrics {
             )?,
             tokens_good: token_checks.with_label_values(&["ok"]),
             token_checks,
-            token_cache,
-            token_cache_totals: counter(
-                "auth_token_cache_total",
+            token_cache_entries: gauge("auth_token_cache_entries", "Verified tokens that are remembered")?,
+            token_cache_bytes: gauge(
+                "auth_token_cache_bytes",
+                "Length of the texts of the tokens that are remembered",
+            )?,
+            in_flight: gauge("auth_http_requests_in_flight", "Requests being answered")?,
+            token_cache_lookups: counter(
+                "auth_token_cache_lookups_total",
                 "Token checks that found the token remembered, and those that verified its signature",
                 &["result"],
             )?,
             registry,
             latency,
-            in_flight,
             purged,
         })
     }
@@ -214,33 +198,14 @@ impl Metrics {
 
     /// Takes the state of the cache of verified tokens over.
     pub(crate) fn observe_tokens(&self, stats: CacheStats) {
-        for (what, value) in [("entries", stats.entries), ("bytes", stats.bytes)] {
-            self.token_cache.with_label_values(&[what]).set(i64::try_from(value).unwrap_or(i64::MAX));
-        }
-        raise(&self.token_cache_totals, [("hit", stats.hits), ("miss", stats.misses)]);
+        set(&self.token_cache_entries, stats.entries as u64);
+        set(&self.token_cache_bytes, stats.bytes as u64);
+        raise(&self.token_cache_lookups, [("hit", stats.hits), ("miss", stats.misses)]);
     }
 
     /// Takes the state of the blacklist over.
     pub(crate) fn observe_blacklist(&self, stats: SyncStats) {
-        let gauge = |what: &str, value: u64| {
-            self.blacklist.with_label_values(&[what]).set(i64::try_from(value).unwrap_or(i64::MAX));
-        };
-        gauge("tokens", stats.index.tokens as u64);
-        gauge("users", stats.index.users as u64);
-        gauge("partitions", stats.index.partitions as u64);
-        gauge("bytes", stats.index.bytes as u64);
-        gauge("lag", stats.head.0.saturating_sub(stats.position.0));
-        gauge("fresh", u64::from(stats.fresh));
-        self.blacklist_age.set(stats.age.map_or(-1.0, |age| age.as_secs_f64()));
-        raise(
-            &self.blacklist_totals,
-            [
-                ("polls", stats.polls),
-                ("failures", stats.failures),
-                ("reloads", stats.reloads),
-                ("fallbacks", stats.fallbacks),
-            ],
-        );
+        self.blacklist.observe(stats);
     }
 
     /// Takes the state of the throttle over.
@@ -283,9 +248,17 @@ impl Metrics {
 /// Brings counters, by the value of their one label, to the totals that somebody else has counted.
 fn raise<const N: usize>(counters: &IntCounterVec, totals: [(&str, u64); N]) {
     for (value, total) in totals {
-        let counter = counters.with_label_values(&[value]);
-        counter.inc_by(total.saturating_sub(counter.get()));
+        raise_one(&counters.with_label_values(&[value]), total);
     }
+}
+
+/// Brings a counter to the total that somebody else has counted.
+fn raise_one(counter: &IntCounter, total: u64) {
+    counter.inc_by(total.saturating_sub(counter.get()));
+}
+
+fn set(gauge: &IntGauge, value: u64) {
+    gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
 }
 
 /// The meters of one route, so that a request need not look them up by their labels.

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 
 use auth_core::{Principal, Session, User};
 use poem_openapi::Object;
+use poem_openapi::types::{Any, Email, Password};
+use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::error::Code;
+use super::word::{CodeWord, Fail, Success, TokenType};
 
 /// A person who registers.
 #[derive(Object)]
@@ -16,25 +19,26 @@ use super::error::Code;
 pub struct RegisterRequest {
     /// The e-mail address. It is unique without regard to case.
     #[oai(validator(max_length = 254))]
-    email: String,
-    /// The name. It is unique without regard to case.
+    email: Email,
+    /// The name. It is unique without regard to case. White space around it is dropped; inside, words are separated by single
+    /// spaces. Invisible, unassigned and private-use characters are refused.
     #[oai(validator(min_length = 1, max_length = 50))]
     username: String,
     /// The password: at least as many characters as the server asks for, and no more bytes in UTF-8 than its hash
     /// function can take (72 for bcrypt). Where the server says so, none of the commonly used ones. Never the e-mail
     /// address or the username.
-    password: String,
-    /// Accepted and ignored: the server makes the id.
+    password: Password,
+    /// Accepted and ignored, whatever it is: the server makes the id.
     #[oai(skip_serializing_if_is_none)]
-    public_id: Option<String>,
+    public_id: Option<Any<Value>>,
 }
 
 impl poem_openapi::types::Example for RegisterRequest {
     fn example() -> Self {
         Self {
-            email: "ada@example.org".into(),
-            username: "ada".into(),
-            password: "correct horse battery staple".into(),
+            email: Email(EXAMPLE_EMAIL.into()),
+            username: EXAMPLE_NAME.into(),
+            password: Password("correct horse battery staple".into()),
             public_id: None,
         }
     }
@@ -45,14 +49,14 @@ impl poem_openapi::types::Example for RegisterRequest {
 #[oai(example)]
 pub struct LoginRequest {
     /// The e-mail address.
-    email: String,
+    email: Email,
     /// The password.
-    password: String,
+    password: Password,
 }
 
 impl poem_openapi::types::Example for LoginRequest {
     fn example() -> Self {
-        Self { email: "ada@example.org".into(), password: "correct horse battery staple".into() }
+        Self { email: Email(EXAMPLE_EMAIL.into()), password: Password("correct horse battery staple".into()) }
     }
 }
 
@@ -61,16 +65,16 @@ impl poem_openapi::types::Example for LoginRequest {
 #[oai(example)]
 pub struct ChangePasswordRequest {
     /// The password that the user has.
-    current_password: String,
+    current_password: Password,
     /// The password that the user wants. The rules are those of a registration.
-    new_password: String,
+    new_password: Password,
 }
 
 impl poem_openapi::types::Example for ChangePasswordRequest {
     fn example() -> Self {
         Self {
-            current_password: "correct horse battery staple".into(),
-            new_password: "a staple for every horse".into(),
+            current_password: Password("correct horse battery staple".into()),
+            new_password: Password("a staple for every horse".into()),
         }
     }
 }
@@ -80,14 +84,14 @@ impl poem_openapi::types::Example for ChangePasswordRequest {
 #[oai(example)]
 pub struct TokenGranted {
     /// Always `success`.
-    status: String,
+    status: Success,
     /// A sentence for people.
     message: String,
     /// The token itself, without the word `Bearer`.
     #[oai(rename = "Authorization")]
     authorization: String,
     /// Always `Bearer`: send the token as `Authorization: Bearer <token>`.
-    token_type: String,
+    token_type: TokenType,
     /// How many seconds the token is good.
     expires_in: u64,
     /// The id of the user.
@@ -97,10 +101,10 @@ pub struct TokenGranted {
 impl TokenGranted {
     pub(super) fn new(message: &str, session: &Session) -> Self {
         Self {
-            status: "success".into(),
+            status: Success::SUCCESS,
             message: message.into(),
             authorization: session.token.expose_token().into(),
-            token_type: "Bearer".into(),
+            token_type: TokenType::BEARER,
             expires_in: session.expires_in.as_secs(),
             public_id: session.user.id.as_uuid(),
         }
@@ -110,11 +114,11 @@ impl TokenGranted {
 impl poem_openapi::types::Example for TokenGranted {
     fn example() -> Self {
         Self {
-            status: "success".into(),
+            status: Success::SUCCESS,
             message: "Successfully logged in.".into(),
             authorization: "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJIUzI1NiIsImtpZCI6Ii4uLiJ9.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl"
                 .into(),
-            token_type: "Bearer".into(),
+            token_type: TokenType::BEARER,
             expires_in: 86_400,
             public_id: EXAMPLE_ID,
         }
@@ -126,14 +130,14 @@ impl poem_openapi::types::Example for TokenGranted {
 #[oai(example)]
 pub struct Done {
     /// Always `success`.
-    status: String,
+    status: Success,
     /// A sentence for people.
     message: String,
 }
 
 impl Done {
     pub(super) fn new(message: &str) -> Self {
-        Self { status: "success".into(), message: message.into() }
+        Self { status: Success::SUCCESS, message: message.into() }
     }
 }
 
@@ -188,7 +192,7 @@ impl poem_openapi::types::Example for TokenClaims {
 #[oai(example)]
 pub struct UserView {
     /// The e-mail address.
-    email: String,
+    email: Email,
     /// The name.
     username: String,
     /// The id.
@@ -202,7 +206,7 @@ pub struct UserView {
 impl From<User> for UserView {
     fn from(user: User) -> Self {
         Self {
-            email: user.email.as_str().into(),
+            email: Email(user.email.as_str().into()),
             username: user.username.as_str().into(),
             public_id: user.id.as_uuid(),
             registered_on: user.registered_on,
@@ -214,8 +218,8 @@ impl From<User> for UserView {
 impl poem_openapi::types::Example for UserView {
     fn example() -> Self {
         Self {
-            email: "ada@example.org".into(),
-            username: "ada".into(),
+            email: Email(EXAMPLE_EMAIL.into()),
+            username: EXAMPLE_NAME.into(),
             public_id: EXAMPLE_ID,
             registered_on: EXAMPLE_TIME,
             admin: false,
@@ -247,11 +251,11 @@ impl UserPage {
 #[derive(Object)]
 pub struct ErrorBody {
     /// Always `fail`.
-    pub(super) status: String,
+    pub(super) status: Fail,
     /// A sentence for people.
     pub(super) message: String,
     /// A stable word for programs.
-    pub(super) code: String,
+    pub(super) code: CodeWord,
     /// With `validation_failed`: what is wrong with which field.
     #[oai(skip_serializing_if_is_none)]
     pub(super) errors: Option<BTreeMap<String, String>>,
@@ -262,9 +266,12 @@ impl ErrorBody {
     pub(super) fn example_of(code: Code) -> Self {
         let errors = (code == Code::ValidationFailed)
             .then(|| BTreeMap::from([("email".into(), "'email' is a required property".into())]));
-        Self { status: "fail".into(), message: code.message().into(), code: code.as_str().into(), errors }
+        Self { status: Fail::FAIL, message: code.message().into(), code: code.into(), errors }
     }
 }
 
+// Somebody else than the README's tour registers, so that who has done that can still try the examples.
+const EXAMPLE_EMAIL: &str = "grace@example.org";
+const EXAMPLE_NAME: &str = "grace";
 const EXAMPLE_ID: Uuid = Uuid::from_u128(0x0193_5a1e_8c00_7def_8123_4567_89ab_cdef);
 const EXAMPLE_TIME: OffsetDateTime = OffsetDateTime::UNIX_EPOCH.saturating_add(time::Duration::days(20_000));

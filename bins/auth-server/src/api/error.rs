@@ -19,6 +19,7 @@ use poem_openapi::types::ToJSON;
 
 use super::dto::ErrorBody;
 use super::envelope::Refusal;
+use super::word::Fail;
 
 mod code;
 
@@ -171,7 +172,7 @@ impl Failure {
             _ => self.code.message().into(),
         };
         let errors = self.field_errors().cloned();
-        ErrorBody { status: "fail".into(), message: message.into_owned(), code: self.code.as_str().into(), errors }
+        ErrorBody { status: Fail::FAIL, message: message.into_owned(), code: self.code.into(), errors }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod auth;
 mod client;
+mod docs_page;
 pub mod dto;
 mod envelope;
 pub mod error;
@@ -15,6 +16,7 @@ mod public_id;
 mod query;
 pub mod security;
 pub mod users;
+mod word;
 mod written;
 
 use std::collections::HashMap;
@@ -157,7 +159,7 @@ fn add_docs(table: &mut RouteTable) {
     for path in ["/openapi.json", "/swagger.json"] {
         get(path, text("application/json", spec.clone()));
     }
-    get("/docs/", text("text/html; charset=utf-8", document().swagger_ui_html()));
+    get("/docs/", text("text/html; charset=utf-8", docs_page::page(&document(), &spec)));
     // Relative to what the client asked for, which a proxy may have put below a path of its own.
     let to_docs =
         make_sync(|_| Response::builder().status(StatusCode::FOUND).header(header::LOCATION, "docs").finish());

@@ -89,7 +89,8 @@ macro_rules! security_extractor {
                     MetaSecurityScheme {
                         ty: "http",
                         description: Some(
-                            "The token that register and login answer with, as `Authorization: Bearer <token>`.",
+                            "The token that register and login answer with in `Authorization`, sent as `Authorization: Bearer \
+                             <token>`. Paste the token alone: the word `Bearer` is put before it.",
                         ),
                         name: None,
                         key_in: None,

@@ -21,9 +21,13 @@ const BATCHES: (&str, &str) =
     ("auth_password_batches_total", "Turns of a hashing thread by how many hashes it computed at once");
 const WAIT: (&str, &str) = ("auth_password_wait_seconds", "How long password hashes waited that were started");
 
-const LOGIN_WORK: (&str, &str) = (
-    "auth_password_login_work",
-    "What every login computes, by the dearest kind of hash that was met: rounds of bcrypt, KiB that Argon2 fills",
+const LOGIN_ROUNDS: (&str, &str) = (
+    "auth_password_login_bcrypt_rounds",
+    "Rounds of bcrypt that every login computes, by the dearest hash that was met",
+);
+const LOGIN_BYTES: (&str, &str) = (
+    "auth_password_login_argon2_bytes",
+    "Memory that Argon2 fills at every login, all passes together, by the dearest hash that was met",
 );
 
 /// The meters of a [`PasswordPool`] and of what it computes.
@@ -44,7 +48,8 @@ impl PasswordMeters {
             describe(JOBS, Some("result"))?,
             describe(BATCHES, Some("width"))?,
             describe(WAIT, None)?,
-            describe(LOGIN_WORK, Some("level"))?,
+            describe(LOGIN_ROUNDS, Some("level"))?,
+            describe(LOGIN_BYTES, Some("level"))?,
         ];
         Ok(Self { pool, schemes, descriptions })
     }
@@ -80,7 +85,14 @@ fn families(stats: &PoolStats, levels: &[Work]) -> Vec<MetricFamily> {
     let results =
         [("completed", stats.completed), ("shed", stats.shed), ("abandoned", stats.abandoned), ("lost", stats.lost)];
     let widths = (1..).zip(stats.batches).map(|(width, total): (usize, _)| (width.to_string(), total));
-    let levels = levels.iter().map(|level| gauge(Some(("level", &shown_work(*level))), level.units()));
+    let (mut rounds, mut bytes) = (Vec::new(), Vec::new());
+    for level in levels {
+        let (metrics, unit) = match level {
+            Work::Bcrypt { .. } => (&mut rounds, 1),
+            _ => (&mut bytes, 1024),
+        };
+        metrics.push(gauge(Some(("level", &shown_work(*level))), level.units() * unit));
+    }
     let mut wait = Metric::default();
     wait.set_histogram(histogram(&stats.waits));
     vec![
@@ -89,7 +101,8 @@ fn families(stats: &PoolStats, levels: &[Work]) -> Vec<MetricFamily> {
         family(JOBS, MetricType::COUNTER, results.map(|(result, total)| counter("result", result, total)).into()),
         family(BATCHES, MetricType::COUNTER, widths.map(|(width, total)| counter("width", &width, total)).collect()),
         family(WAIT, MetricType::HISTOGRAM, vec![wait]),
-        family(LOGIN_WORK, MetricType::GAUGE, levels.collect()),
+        family(LOGIN_ROUNDS, MetricType::GAUGE, rounds),
+        family(LOGIN_BYTES, MetricType::GAUGE, bytes),
     ]
 }
 
@@ -165,8 +178,8 @@ mod tests {
             r#"auth_password_wait_seconds_bucket{le="+Inf"} 4"#,
             "auth_password_wait_seconds_sum 7.5",
             "auth_password_wait_seconds_count 4",
-            r#"auth_password_login_work{level="bcrypt:12"} 4096"#,
-            r#"auth_password_login_work{level="argon2id:19456:2:1"} 38912"#,
+            r#"auth_password_login_bcrypt_rounds{level="bcrypt:12"} 4096"#,
+            r#"auth_password_login_argon2_bytes{level="argon2id:19456:2:1"} 39845888"#,
         ] {
             assert!(text.lines().any(|got| got == line), "{line} is not in:\n{text}");
         }

@@ -149,13 +149,17 @@ fn a_stored_hash_that_makes_logins_dearer_is_told_of_once() {
     let mut server = Server::start(&folder, &[("AUTH_BCRYPT_COST", "4")]);
     let levels = |server: &Server| {
         let (_, metrics) = server.call("GET", "/metrics", None, "");
-        metrics.lines().filter(|line| line.starts_with("auth_password_login_work")).collect::<Vec<_>>().join("\n")
+        metrics
+            .lines()
+            .filter(|line| line.starts_with("auth_password_login_bcrypt_rounds"))
+            .collect::<Vec<_>>()
+            .join("\n")
     };
-    assert_eq!(levels(&server), r#"auth_password_login_work{level="bcrypt:4"} 16"#);
+    assert_eq!(levels(&server), r#"auth_password_login_bcrypt_rounds{level="bcrypt:4"} 16"#);
     for _ in 0..2 {
         assert_eq!(server.call("POST", "/auth/login", None, &account.replace(r#","username":"ada""#, "")).0, 200);
     }
-    assert_eq!(levels(&server), r#"auth_password_login_work{level="bcrypt:6"} 64"#);
+    assert_eq!(levels(&server), r#"auth_password_login_bcrypt_rounds{level="bcrypt:6"} 64"#);
     let (_, output) = server.terminate();
     assert_eq!(output.matches("bcrypt:6").count(), 1, "{output}");
 }

@@ -49,6 +49,37 @@ pub enum Code {
 }
 
 impl Code {
+    /// Every code; [`Code::Internal`] is the last of the enumeration.
+    const ALL: [Self; Self::Internal as usize + 1] = [
+        Self::ValidationFailed,
+        Self::MalformedRequest,
+        Self::InvalidCredentials,
+        Self::TokenMissing,
+        Self::TokenMissingAtLogout,
+        Self::TokenInvalid,
+        Self::TokenExpired,
+        Self::TokenRevoked,
+        Self::AdminRequired,
+        Self::UserExists,
+        Self::UsernameTaken,
+        Self::UserNotFound,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::UnsupportedMediaType,
+        Self::PayloadTooLarge,
+        Self::TooManyAttempts,
+        Self::Overloaded,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
+    /// Every word, once.
+    pub(crate) fn words() -> Vec<&'static str> {
+        let mut words: Vec<_> = Self::ALL.into_iter().map(Self::as_str).collect();
+        words.dedup();
+        words
+    }
+
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -1,0 +1,71 @@
+//! Meters of the blacklist: what is in memory, how old that is, and how it is kept in step with the log.
+
+use auth_core::blacklist::SyncStats;
+use prometheus::{Gauge, IntCounter, IntGauge, Registry};
+
+use super::{raise_one, set};
+
+/// The meters of a `SyncedBlacklist`.
+#[derive(Clone)]
+pub(super) struct BlacklistMeters {
+    tokens: IntGauge,
+    users: IntGauge,
+    partitions: IntGauge,
+    bytes: IntGauge,
+    lag: IntGauge,
+    fresh: IntGauge,
+    age: Gauge,
+    polls: IntCounter,
+    failures: IntCounter,
+    reloads: IntCounter,
+    fallbacks: IntCounter,
+}
+
+impl BlacklistMeters {
+    /// Meters that all stand at zero, in `registry`.
+    pub(super) fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let gauge = |name: &str, help: &str| {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            prometheus::Result::Ok(gauge)
+        };
+        let counter = |name: &str, help: &str| {
+            let counter = IntCounter::new(name, help)?;
+            registry.register(Box::new(counter.clone()))?;
+            prometheus::Result::Ok(counter)
+        };
+        let age = Gauge::new(
+            "auth_blacklist_age_seconds",
+            "Age of the last successful read of the log of revocations; -1 before the first load",
+        )?;
+        registry.register(Box::new(age.clone()))?;
+        Ok(Self {
+            tokens: gauge("auth_blacklist_tokens", "Revoked tokens in memory")?,
+            users: gauge("auth_blacklist_users", "Users in memory whose older tokens are revoked")?,
+            partitions: gauge("auth_blacklist_partitions", "Partitions of the index of revoked tokens")?,
+            bytes: gauge("auth_blacklist_bytes", "Memory that the index of revoked tokens takes")?,
+            lag: gauge("auth_blacklist_lag_entries", "Entries of the log that this node has not read yet")?,
+            fresh: gauge("auth_blacklist_fresh", "1 while memory is young enough to answer alone, else 0")?,
+            age,
+            polls: counter("auth_blacklist_polls_total", "Reads of the log of revocations")?,
+            failures: counter("auth_blacklist_poll_failures_total", "Reads of the log of revocations that failed")?,
+            reloads: counter("auth_blacklist_reloads_total", "Times that the log was read again from its beginning")?,
+            fallbacks: counter("auth_blacklist_fallback_checks_total", "Token checks that had to ask the log")?,
+        })
+    }
+
+    /// Takes the state of the blacklist over.
+    pub(super) fn observe(&self, stats: SyncStats) {
+        set(&self.tokens, stats.index.tokens as u64);
+        set(&self.users, stats.index.users as u64);
+        set(&self.partitions, stats.index.partitions as u64);
+        set(&self.bytes, stats.index.bytes as u64);
+        set(&self.lag, stats.head.0.saturating_sub(stats.position.0));
+        set(&self.fresh, u64::from(stats.fresh));
+        self.age.set(stats.age.map_or(-1.0, |age| age.as_secs_f64()));
+        raise_one(&self.polls, stats.polls);
+        raise_one(&self.failures, stats.failures);
+        raise_one(&self.reloads, stats.reloads);
+        raise_one(&self.fallbacks, stats.fallbacks);
+    }
+}

@@ -1,0 +1,66 @@
+//! Names of metrics, by the rules of Prometheus: one unit a name, base units, one type.
+
+use std::collections::BTreeMap;
+
+use auth_tests::App;
+
+/// What a gauge may count or measure. A name ends in one of these, or in one of them and a state.
+const UNITS: &[&str] = &[
+    "seconds",
+    "bytes",
+    "ratio",
+    "entries",
+    "tokens",
+    "users",
+    "partitions",
+    "connections",
+    "requests",
+    "jobs",
+    "rounds",
+];
+const STATES: &[&str] = &["in_flight", "queued", "running"];
+
+/// Gauges that are 0 or 1.
+const FLAGS: &[&str] = &["fresh"];
+
+#[tokio::test]
+async fn every_metric_has_one_unit_in_its_name_and_one_type() {
+    let app = App::in_memory().await;
+    let token = app.register("ada").await.text("Authorization");
+    assert_eq!(app.get("/user/me").bearer(&token).send().await.status, 200);
+    assert_eq!(app.try_login("ada@example.com", "wrong").await.status, 401);
+    assert_eq!(app.logout(&token).await.status, 200);
+    let text = app.get("/metrics").send().await.body;
+    let mut types = BTreeMap::new();
+    for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let (name, kind) = line.split_once(' ').unwrap();
+        assert_eq!(types.insert(name, kind), None, "{name} has two types");
+    }
+    assert!(types.len() >= 20, "{types:?}");
+    for (name, kind) in types {
+        let base = name.strip_prefix("auth_").unwrap_or_else(|| panic!("{name} does not say whose it is"));
+        let ends = |base: &str, words: &[&str]| {
+            words.iter().find_map(|word| base.strip_suffix(word)?.strip_suffix('_').map(str::to_owned))
+        };
+        let unit_at_the_end = |base: &str| ends(base, UNITS).is_some();
+        match kind {
+            "counter" => assert!(name.ends_with("_total") && !name.ends_with("_count_total"), "{name}"),
+            "histogram" => assert!(name.ends_with("_seconds") || name.ends_with("_bytes"), "{name}"),
+            "gauge" => {
+                let before_state = ends(base, STATES).unwrap_or_else(|| base.to_owned());
+                let is_flag = ends(base, FLAGS).is_some();
+                assert!(is_flag || unit_at_the_end(&before_state), "{name} does not end in a unit: {UNITS:?}");
+                assert!(!name.ends_with("_total"), "{name}");
+            }
+            other => panic!("{name} is a {other}"),
+        }
+        for derived in ["_milliseconds", "_ms", "_micros", "_us", "_kib", "_mib", "_minutes", "_percent"] {
+            assert!(!base.trim_end_matches("_total").ends_with(derived), "{name} is not in a base unit");
+        }
+        // A label that says what a series counts makes a name of several units.
+        assert!(
+            !text.lines().any(|line| line.starts_with(&format!("{name}{{what=")) && kind != "counter"),
+            "{name} has several units"
+        );
+    }
+}
