@@ -12,7 +12,7 @@ use super::error::Code;
 macro_rules! word {
     ($(#[$doc:meta])* $name:ident, $words:expr) => {
         $(#[$doc])*
-        pub struct $name(&'static str);
+        pub(super) struct $name(&'static str);
 
         impl Type for $name {
             const IS_REQUIRED: bool = true;
