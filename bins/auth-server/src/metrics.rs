@@ -223,7 +223,7 @@ impl Metrics {
 
     /// Takes the number of lost lines of the log over.
     pub(crate) fn observe_log(&self, lost_lines: u64) {
-        self.log_lines_lost.inc_by(lost_lines.saturating_sub(self.log_lines_lost.get()));
+        raise_one(&self.log_lines_lost, lost_lines);
     }
 
     /// Takes the state of the database connections over.
