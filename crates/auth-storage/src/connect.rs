@@ -15,6 +15,7 @@ use crate::error::Trouble;
 
 mod call;
 mod encoding;
+mod hosts;
 mod place;
 mod pooler;
 mod retry;

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use auth_core::StoreError;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Database;
@@ -136,6 +137,7 @@ impl Database {
 pub(super) struct Distrust {
     until: Mutex<Option<Instant>>,
     refusal: Mutex<Option<NotPrimary>>,
+    trouble: Notify,
 }
 
 impl Distrust {
@@ -152,8 +154,21 @@ impl Distrust {
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = reason;
     }
 
+    /// Wakes whoever waits for [`trouble`](Self::trouble).
+    pub(super) fn note_trouble(&self) {
+        self.trouble.notify_one();
+    }
+
+    /// Waits until somebody got no connection.
+    pub(super) async fn trouble(&self) {
+        self.trouble.notified().await;
+    }
+
     /// The error of a call. Where there was no connection to be had, the reason is that every server was refused.
     fn explain(&self, trouble: Trouble) -> StoreError {
+        if trouble.is_no_connection() {
+            self.note_trouble();
+        }
         let refusal = *self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
         match refusal {
             Some(reason) if trouble.is_no_connection() => reason.into(),

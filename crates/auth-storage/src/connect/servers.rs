@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlPool, MySqlRow};
 use sea_orm::sqlx::pool::PoolOptions;
-use sea_orm::sqlx::postgres::{PgConnection, PgPool, PgRow};
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgRow};
 use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Connection, Executor, Pool, Row as _};
 use sea_orm::{DatabaseConnection, SqlxMySqlConnector, SqlxPostgresConnector};
 use tokio::time::{sleep, timeout};
 
 use super::call::Distrust;
 use super::encoding;
+use super::hosts::Hosts;
 use super::pooler;
 use super::session::{self, Scope};
 use super::standing::{self, NotPrimary, Standing};
@@ -47,23 +48,25 @@ pub(super) async fn open_postgres(
     distrust: &Arc<Distrust>,
 ) -> Result<Opened, ConnectError> {
     // No number of ours is a float, and PgBouncer before 1.20 refuses the parameter.
-    let mut server = url.options().extra_float_digits(None).disable_statement_logging();
+    let ready = |server: PgConnectOptions| server.extra_float_digits(None).disable_statement_logging();
+    let mut servers: Vec<PgConnectOptions> = url.options().into_iter().map(ready).collect();
     let limit = options.acquire_timeout;
     let standing = Standing::Postgres;
     let mut session = vec![session::postgres(options.call_timeout, Scope::Session)];
     let mut prelude = None;
-    if bounded_connect(limit, pooler::is_between(&server)).await? {
-        server = server.statement_cache_capacity(0);
+    let (server, is_pooled) = reachable(&servers, limit).await?;
+    if is_pooled {
+        servers = servers.into_iter().map(|server| server.statement_cache_capacity(0)).collect();
         session.clear();
         let begun_with = pooler::prelude(options.call_timeout);
-        let mut connection = bounded_connect(limit, server.connect()).await?;
+        let mut connection = bounded_connect(limit, servers[server].connect()).await?;
         let tried = timeout(limit, pooler::try_transaction(&mut connection, &begun_with)).await;
         tried.map_err(|_| ConnectError::TimedOut(limit))?.map_err(ConnectError::Pooler)?;
         prelude = Some(begun_with);
     }
-    let recipe = Recipe { server, session, session_if_known: Vec::new(), standing };
+    let recipe = Recipe { hosts: Hosts::new(servers), limit, session, session_if_known: Vec::new(), standing };
     probe(&recipe, limit).await?;
-    encoding::check_postgres(&recipe.server, limit).await?;
+    encoding::check_postgres(recipe.hosts.current(), limit).await?;
     let pool: PgPool = pool(recipe, options, distrust);
     Ok(Opened { connection: SqlxPostgresConnector::from_sqlx_postgres_pool(pool), standing, prelude })
 }
@@ -77,12 +80,31 @@ pub(super) async fn open_mysql(
     let server = url.options().pipes_as_concat(false).no_engine_substitution(false).disable_statement_logging();
     let session = session::mysql(options.call_timeout).to_vec();
     let session_if_known = session::mysql_if_known(options.call_timeout);
-    let mut recipe = Recipe { server, session, session_if_known, standing: Standing::MySql };
-    recipe.standing = bounded_connect(options.acquire_timeout, galera(&recipe.server)).await?;
+    let (hosts, limit) = (Hosts::new(vec![server]), options.acquire_timeout);
+    let mut recipe = Recipe { hosts, limit, session, session_if_known, standing: Standing::MySql };
+    recipe.standing = bounded_connect(limit, galera(recipe.hosts.current())).await?;
     probe(&recipe, options.acquire_timeout).await?;
     let standing = recipe.standing;
     let pool: MySqlPool = pool(recipe, options, distrust);
     Ok(Opened { connection: SqlxMySqlConnector::from_sqlx_mysql_pool(pool), standing, prelude: None })
+}
+
+/// The place of the first server that answers, be it the primary or not, and whether a connection pooler is in front of it.
+async fn reachable(servers: &[PgConnectOptions], limit: Duration) -> Result<(usize, bool), ConnectError> {
+    let each = share(limit, servers.len());
+    let mut failure = ConnectError::TimedOut(limit);
+    for (place, server) in servers.iter().enumerate() {
+        match bounded_connect(each, pooler::is_between(server)).await {
+            Ok(is_pooled) => return Ok((place, is_pooled)),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// What one of several servers may take of the time that a connection may take.
+fn share(limit: Duration, servers: usize) -> Duration {
+    limit / u32::try_from(servers).unwrap_or(u32::MAX).max(1)
 }
 
 /// Looks whether the server is a node of a Galera cluster, and where it shows its state then.
@@ -116,9 +138,10 @@ async fn bounded_connect<T>(
     work: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, ConnectError> {
     match timeout(limit, work).await {
-        Ok(outcome) => outcome.map_err(|error| match not_primary(&error) {
-            Some(reason) => ConnectError::NotPrimary(reason),
-            None => ConnectError::Unreachable(error),
+        Ok(outcome) => outcome.map_err(|error| match (not_primary(&error), error) {
+            (Some(reason), _) => ConnectError::NotPrimary(reason),
+            (None, sqlx::Error::PoolTimedOut) => ConnectError::TimedOut(limit),
+            (None, error) => ConnectError::Unreachable(error),
         }),
         Err(_) => Err(ConnectError::TimedOut(limit)),
     }
@@ -160,7 +183,9 @@ impl Session for MySqlConnection {
 
 /// How a connection is made.
 struct Recipe<C: Connection> {
-    server: C::Options,
+    hosts: Hosts<C::Options>,
+    /// How long a connection may take.
+    limit: Duration,
     session: Vec<String>,
     /// Statements that set variables which not every server has.
     session_if_known: Vec<String>,
@@ -172,8 +197,24 @@ where
     C: Session,
     for<'c> &'c mut C: Executor<'c, Database = C::Database>,
 {
+    /// Connects to the primary: to the first server that may be used, from the current one on.
     async fn connect(&self) -> Result<C, sqlx::Error> {
-        let mut connection = self.server.connect().await?;
+        let each = share(self.limit, self.hosts.count());
+        let mut failure = sqlx::Error::PoolTimedOut;
+        for (place, server) in self.hosts.in_turn() {
+            match bounded(each, self.connect_to(server)).await {
+                Ok(connection) => {
+                    self.hosts.remember(place);
+                    return Ok(connection);
+                }
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    async fn connect_to(&self, server: &C::Options) -> Result<C, sqlx::Error> {
+        let mut connection = server.connect().await?;
         self.set_up(&mut connection).await?;
         Ok(connection)
     }
@@ -230,13 +271,14 @@ where
     C: Session<Database = DB>,
     for<'c> &'c mut C: Executor<'c, Database = DB>,
 {
-    let server = recipe.server.clone();
+    let server = recipe.hosts.current().clone();
     let (on_connect, limit) = (Arc::new(recipe), options.acquire_timeout);
     let (on_acquire, on_release) = (Arc::clone(&on_connect), Arc::clone(&on_connect));
     // The pool's own task must not keep alive what tells it that nobody needs the pool any more.
     let distrust = Arc::downgrade(distrust);
+    let (following, followed) = (Arc::clone(&on_connect), Weak::clone(&distrust));
     let (noting_connect, noting_acquire) = (Weak::clone(&distrust), Weak::clone(&distrust));
-    PoolOptions::new()
+    let pool = PoolOptions::new()
         .max_connections(options.max_connections.unwrap_or(DEFAULT_CONNECTIONS).max(1))
         .acquire_timeout(options.acquire_timeout)
         .max_lifetime(MAX_LIFETIME)
@@ -271,13 +313,39 @@ where
                 Ok(false)
             })
         })
-        .connect_lazy_with(server)
+        .connect_lazy_with(server);
+    if following.hosts.count() > 1 {
+        tokio::spawn(follow(pool.clone(), following, followed));
+    }
+    pool
+}
+
+/// Tells the pool which server is the primary. The pool itself makes connections to one server only, and goes on with that
+/// one also when it is gone.
+async fn follow<DB, C>(pool: Pool<DB>, recipe: Arc<Recipe<C>>, distrust: Weak<Distrust>)
+where
+    DB: sqlx::Database<Connection = C>,
+    C: Session<Database = DB>,
+    for<'c> &'c mut C: Executor<'c, Database = DB>,
+{
+    while let Some(owned) = distrust.upgrade() {
+        let is_in_trouble = timeout(RECONNECT_PAUSE, owned.trouble()).await.is_ok();
+        drop(owned);
+        if is_in_trouble {
+            // For the sake of what it remembers. A failure is known to whoever asked for a connection.
+            drop(recipe.connect().await);
+        }
+        pool.set_connect_options(recipe.hosts.current().clone());
+    }
 }
 
 /// Keeps why a server was refused, for the callers who get no connection meanwhile.
 fn noting<T>(distrust: &Weak<Distrust>, outcome: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
     if let Some(distrust) = distrust.upgrade() {
         distrust.note_refusal(outcome.as_ref().err().and_then(not_primary));
+        if outcome.is_err() {
+            distrust.note_trouble();
+        }
     }
     outcome
 }

@@ -39,6 +39,45 @@ async fn a_standby_is_refused_until_it_is_promoted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_several_hosts_the_primary_is_used_and_followed_to_the_next_one() {
+    let Some(mut primary) = OwnServer::start(Kind::Postgres).await else { return };
+    open(&primary.database()).await;
+    let standby = primary.standby().await;
+    let host = |server: &OwnServer| {
+        let url = server.database().url().to_owned();
+        url.rsplit_once('@').unwrap().1.split_once('/').unwrap().0.to_owned()
+    };
+    // Nobody listens at the first one, and the second one is a standby for now.
+    let hosts = format!("127.0.0.1:1,{},{}", host(&standby), host(&primary));
+    let url = format!("postgres://postgres@{hosts}/postgres?target_session_attrs=read-write");
+    let opened = connect(&url, ConnectOptions::default()).await.unwrap();
+    let log = SeaRevocationLog::new(opened.clone());
+    log.append(&[logout()]).await.unwrap();
+
+    primary.crash().await;
+    standby.promote().await;
+    let page = heals(async || log.read_after(Position(0), 10).await).await;
+    assert_eq!(page.head, Position(1), "what was acknowledged is there");
+    // More at a time than connections were open: new ones are made to the new primary too.
+    let calls: Vec<_> = (0..8)
+        .map(|_| {
+            let log = log.clone();
+            tokio::spawn(async move {
+                let deadline = Instant::now() + std::time::Duration::from_secs(30);
+                while let Err(error) = log.append(&[logout()]).await {
+                    assert!(Instant::now() < deadline, "it does not heal: {error:?}");
+                }
+            })
+        })
+        .collect();
+    for call in calls {
+        call.await.unwrap();
+    }
+    assert!(opened.pool_stats().open > 1, "{:?}", opened.pool_stats());
+    opened.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_demoted_mariadb_is_refused_on_connections_that_live_on() {
     let Some(server) = OwnServer::start(Kind::MySql).await else { return };
     let (opened, users, log) = open(&server.database()).await;

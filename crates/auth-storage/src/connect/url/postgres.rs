@@ -10,12 +10,16 @@ use super::tls::{Tls, TlsMode, TlsOptions};
 
 const DEFAULT_PORT: u16 = 5432;
 
+/// More hosts than this would have too little time each.
+const MAX_HOSTS: usize = 8;
+
 /// A PostgreSQL database.
 #[derive(Clone)]
 pub(in super::super) struct PostgresUrl {
     user: Option<String>,
     password: Option<String>,
-    host: Host,
+    /// In the order in which they are tried.
+    hosts: Vec<Host>,
     database: String,
     tls: Tls,
     statement_cache: Option<usize>,
@@ -52,7 +56,7 @@ impl PostgresUrl {
         let database = Parts::or_option(database, &mut query, "dbname")?;
         let database = database.ok_or_else(|| UrlError::new("it names no database: postgres://host/database"))?;
         let (host, address, port) = (query.take(&["host"])?, query.take(&["hostaddr"])?, query.take(&["port"])?);
-        let host = with_port(one_host(hosts, host, address)?, port)?;
+        let hosts = with_ports(all_hosts(hosts, host, address)?, port)?;
         let tls = Tls::take(&mut query, &TLS)?;
         refuse_variables(env, &tls, password.is_some())?;
         let primary = [("read-write", ()), ("primary", ()), ("any", ())];
@@ -64,16 +68,19 @@ impl PostgresUrl {
         let mut settings = query.take(&["options"])?.map_or(Ok(Vec::new()), |options| command_line(&options))?;
         settings.extend(query.take_indexed("options["));
         query.finish("PostgreSQL", OPTIONS, unsupported)?;
-        Ok(Self { user, password, host, database, tls, statement_cache, application_name, settings })
+        Ok(Self { user, password, hosts, database, tls, statement_cache, application_name, settings })
     }
 
     pub(super) fn tls(&self) -> &Tls {
         &self.tls
     }
 
-    /// What the driver is told. Everything that it would take from the environment is set.
-    pub(in super::super) fn options(&self) -> PgConnectOptions {
-        let host = &self.host;
+    /// What the driver is told for each host. Everything that it would take from the environment is set.
+    pub(in super::super) fn options(&self) -> Vec<PgConnectOptions> {
+        self.hosts.iter().map(|host| self.options_of(host)).collect()
+    }
+
+    fn options_of(&self, host: &Host) -> PgConnectOptions {
         let mut options = PgConnectOptions::new_without_pgpass()
             .host(&host.name)
             .port(host.port.unwrap_or(DEFAULT_PORT))
@@ -113,35 +120,41 @@ impl PostgresUrl {
     }
 }
 
-/// The host of the URL itself, or of the options `host` or `hostaddr`.
-fn one_host(mut hosts: Vec<Host>, host: Option<String>, address: Option<String>) -> Result<Host, UrlError> {
+/// The hosts of the URL itself, or of the options `host` or `hostaddr`.
+fn all_hosts(mut hosts: Vec<Host>, host: Option<String>, address: Option<String>) -> Result<Vec<Host>, UrlError> {
     if let (Some(_), Some(_)) = (&host, &address) {
         return Err(UrlError::new("the options host and hostaddr exclude each other"));
     }
-    if let Some(name) = host.or(address) {
+    if let Some(names) = host.or(address) {
         if !hosts.is_empty() {
             return Err(UrlError::new("the option host repeats what stands before the question mark"));
         }
-        hosts = name.split(',').map(|name| Host::named(name.to_owned(), None)).collect::<Result<_, _>>()?;
+        hosts = names.split(',').map(|name| Host::named(name.to_owned(), None)).collect::<Result<_, _>>()?;
     }
-    if hosts.len() > 1 {
-        return Err(UrlError::new(
-            "it must name one host: put a proxy or a name that moves with the primary before several servers",
-        ));
+    match hosts.len() {
+        0 => Err(UrlError::new(
+            "it names no host: postgres://host/database, or postgres:///database?host=/var/run/postgresql",
+        )),
+        1..=MAX_HOSTS => Ok(hosts),
+        _ => Err(UrlError::new(format!("it must name at most {MAX_HOSTS} hosts"))),
     }
-    hosts.pop().ok_or_else(|| {
-        UrlError::new("it names no host: postgres://host/database, or postgres:///database?host=/var/run/postgresql")
-    })
 }
 
-fn with_port(mut host: Host, option: Option<String>) -> Result<Host, UrlError> {
-    let Some(option) = option else { return Ok(host) };
-    if host.port.is_some() {
+/// Applies the option `port`: one number for all hosts, or one for each.
+fn with_ports(mut hosts: Vec<Host>, option: Option<String>) -> Result<Vec<Host>, UrlError> {
+    let Some(option) = option else { return Ok(hosts) };
+    if hosts.iter().any(|host| host.port.is_some()) {
         return Err(UrlError::new("the option port repeats what stands before the question mark"));
     }
-    let rule = || UrlError::new("the option port must be a number from 1 to 65535");
-    host.port = Some(Host::port(&option).ok_or_else(rule)?);
-    Ok(host)
+    let ports: Option<Vec<u16>> = option.split(',').map(Host::port).collect();
+    let ports = ports.filter(|ports| ports.len() == 1 || ports.len() == hosts.len());
+    let ports = ports.ok_or_else(|| {
+        UrlError::new("the option port must be a number from 1 to 65535, or one for each host with commas between")
+    })?;
+    for (host, port) in hosts.iter_mut().zip(ports.iter().cycle()) {
+        host.port = Some(*port);
+    }
+    Ok(hosts)
 }
 
 /// Refuses variables that the driver would take into account and that the URL cannot overrule or does not. Those that
@@ -212,13 +225,6 @@ fn unsupported(option: &str) -> Option<&'static str> {
 
 impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show(
-            f,
-            "postgres",
-            self.user.as_deref(),
-            self.password.is_some(),
-            std::slice::from_ref(&self.host),
-            &self.database,
-        )
+        show(f, "postgres", self.user.as_deref(), self.password.is_some(), &self.hosts, &self.database)
     }
 }

@@ -23,7 +23,7 @@ fn told(url: &str) -> String {
     use sea_orm::sqlx::ConnectOptions as _;
     match parsed(url).0 {
         Target::Sqlite(sqlite) => sqlite.options().unwrap().to_url_lossy().to_string(),
-        Target::Postgres(postgres) => postgres.options().to_url_lossy().to_string(),
+        Target::Postgres(postgres) => postgres.options()[0].to_url_lossy().to_string(),
         Target::MySql(mysql) => mysql.options().to_url_lossy().to_string(),
     }
 }
@@ -158,7 +158,17 @@ fn server_urls_reach_the_driver_as_they_were_meant() {
         }
     }
     let Target::Postgres(postgres) = parsed("postgres://u@[::1]:6000/d").0 else { panic!() };
-    assert_eq!((postgres.options().get_host(), postgres.options().get_port()), ("::1", 6000));
+    assert_eq!((postgres.options()[0].get_host(), postgres.options()[0].get_port()), ("::1", 6000));
+    for (url, expected) in [
+        ("postgres://u@a,b:7,[::1]:8/d?target_session_attrs=primary", "a:5432 b:7 ::1:8"),
+        ("postgres:///d?user=u&host=a,b&port=7", "a:7 b:7"),
+        ("postgres:///d?user=u&host=a,/run/b&port=7,8", "a:7 /run/b:8"),
+    ] {
+        let Target::Postgres(postgres) = parsed(url).0 else { panic!() };
+        let hosts = postgres.options();
+        let hosts: Vec<_> = hosts.iter().map(|host| format!("{}:{}", host.get_host(), host.get_port())).collect();
+        assert_eq!(hosts.join(" "), expected);
+    }
     let Target::MySql(mysql) = parsed("mysql://u@[::1]/d").0 else { panic!() };
     assert_eq!((mysql.options().get_host(), mysql.options().get_port()), ("::1", 3306));
 }
@@ -171,7 +181,7 @@ fn unix_sockets_are_reached_without_encryption() {
         "postgres://u@/d?host=/var/run/postgresql",
     ] {
         let Target::Postgres(postgres) = parsed(url).0 else { panic!("{url}") };
-        let options = postgres.options();
+        let options = &postgres.options()[0];
         assert_eq!(options.get_host(), "/var/run/postgresql", "{url}");
         assert!(matches!(options.get_ssl_mode(), sea_orm::sqlx::postgres::PgSslMode::Disable), "{url}");
     }
@@ -188,10 +198,10 @@ fn settings_of_the_session_are_read_as_postgresql_reads_them() {
         ("options[search_path]=auth&options[geqo]=off", "-c search_path=auth -c geqo=off"),
     ] {
         let Target::Postgres(postgres) = parsed(&format!("postgres://u@h/d?{options}")).0 else { panic!() };
-        assert_eq!(postgres.options().get_options(), Some(expected));
+        assert_eq!(postgres.options()[0].get_options(), Some(expected));
     }
     let Target::Postgres(postgres) = parsed("postgres://u@h/d").0 else { panic!() };
-    assert_eq!(postgres.options().get_options(), None, "a pooler refuses the parameter, also when it is empty");
+    assert_eq!(postgres.options()[0].get_options(), None, "a pooler refuses the parameter, also when it is empty");
     for options in ["-c", "-c%20x", "search_path=auth", "-f", "-c%20a=b%5C"] {
         assert!(rule(&format!("postgres://u@h/d?options={options}")).contains("option options"), "{options}");
     }
@@ -274,6 +284,9 @@ fn a_url_that_is_cut_short_says_what_is_missing() {
         ("postgres://u:%FF@h/d", "no UTF-8"),
         ("postgres://u:%00@h/d", "NUL"),
         ("mysql://u@h1,h2/d", "it must name one host"),
+        ("postgres://u@a,b,c,d,e,f,g,h,i/d", "it must name at most 8 hosts"),
+        ("postgres://u@a,,c/d", "a host is empty"),
+        ("postgres://u@a,b/d?port=1,2,3", "the option port must be"),
         ("mysql://u@h /d", "a host is empty or no host name"),
     ] {
         let rule = rule(url);
