@@ -40,7 +40,7 @@ pub(super) fn page<A: OpenApi>(service: &OpenApiService<A, ()>, document: &str) 
     // A script ends at the first `</script`, in a text too.
     let document = document.replace('<', "\\u003c");
     format!(
-        r##"<!DOCTYPE html>
+        r#"<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -58,7 +58,7 @@ const document_of_the_api = {document};
 {SCRIPT}</script>
 </body>
 </html>
-"##
+"#
     )
 }
 

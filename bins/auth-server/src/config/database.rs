@@ -25,20 +25,17 @@ impl Reader {
             Profile::Dev | Profile::Prod => DatabaseUrl::sqlite_file(data_dir.join("auth.db")),
             Profile::Test => DatabaseUrl::sqlite_in_memory(),
         };
-        let (url, origin) = match self.raw(setting) {
-            Some((text, origin)) => match self.parse_url(text.trim(), profile) {
-                Ok(url) => (url, origin),
-                Err(rule) => {
-                    self.problem(setting, rule);
-                    (default, origin)
-                }
-            },
-            None => {
-                if profile == Profile::Prod {
-                    self.problem(setting, "must be set in the prod profile");
-                }
-                (default, Origin::Default)
+        let (url, origin) = if let Some((text, origin)) = self.raw(setting) {
+            let url = self.parse_url(text.trim(), profile).unwrap_or_else(|rule| {
+                self.problem(setting, rule);
+                default
+            });
+            (url, origin)
+        } else {
+            if profile == Profile::Prod {
+                self.problem(setting, "must be set in the prod profile");
             }
+            (default, Origin::Default)
         };
         self.show(setting, url.to_string(), origin);
         (url, origin == Origin::Default && profile == Profile::Dev)

@@ -89,7 +89,7 @@ fn families(stats: &PoolStats, levels: &[Work]) -> Vec<MetricFamily> {
     for level in levels {
         let (metrics, unit) = match level {
             Work::Bcrypt { .. } => (&mut rounds, 1),
-            _ => (&mut bytes, 1024),
+            Work::Argon2 { .. } => (&mut bytes, 1024),
         };
         metrics.push(gauge(Some(("level", &shown_work(*level))), level.units() * unit));
     }
