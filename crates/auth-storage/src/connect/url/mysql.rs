@@ -22,7 +22,6 @@ pub(in super::super) struct MySqlUrl {
     database: String,
     tls: Tls,
     statement_cache: Option<usize>,
-    collation: Option<String>,
 }
 
 const TLS: TlsOptions = TlsOptions {
@@ -40,7 +39,7 @@ const TLS: TlsOptions = TlsOptions {
 };
 
 /// The options, as messages list them.
-const OPTIONS: &str = "ssl-mode, ssl-ca, ssl-cert, ssl-key, socket, charset, collation and statement-cache-capacity";
+const OPTIONS: &str = "ssl-mode, ssl-ca, ssl-cert, ssl-key, socket, charset and statement-cache-capacity";
 
 const CHARSET: &str = "utf8mb4";
 
@@ -55,15 +54,10 @@ impl MySqlUrl {
         }
         let tls = Tls::take(&mut query, &TLS)?;
         query.take_word(&["charset"], &[(CHARSET, ())])?;
-        let collation = query.take(&["collation"])?;
-        let is_name = |text: &String| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if collation.as_ref().is_some_and(|text| !text.starts_with(CHARSET) || !is_name(text)) {
-            return Err(UrlError::new("the option collation must be one of utf8mb4, such as utf8mb4_bin"));
-        }
         let statement_cache = query.take_statement_cache()?;
         query.finish("MySQL", OPTIONS, unsupported)?;
         let socket = socket.map(PathBuf::from);
-        Ok(Self { user, password, host, socket, database, tls, statement_cache, collation })
+        Ok(Self { user, password, host, socket, database, tls, statement_cache })
     }
 
     pub(super) fn tls(&self) -> &Tls {
@@ -88,9 +82,6 @@ impl MySqlUrl {
         }
         if let Some(capacity) = self.statement_cache {
             options = options.statement_cache_capacity(capacity);
-        }
-        if let Some(collation) = &self.collation {
-            options = options.collation(collation);
         }
         if let Some(path) = self.tls.root() {
             options = options.ssl_ca(path);
@@ -128,6 +119,7 @@ fn one_host(mut hosts: Vec<Host>, has_socket: bool) -> Result<Host, UrlError> {
 /// Why an option that other clients know is refused, where there is more to say than that it is not known.
 fn unsupported(option: &str) -> Option<&'static str> {
     match option {
+        "collation" => Some("the tables name their own"),
         "timezone" | "time-zone" => Some("instants are numbers, and every session is in UTC"),
         "tls" | "ssl" | "useSSL" | "sslMode" => Some("TLS is chosen by ssl-mode"),
         _ => None,
