@@ -202,7 +202,7 @@ where
         let each = share(self.limit, self.hosts.count());
         let mut failure = sqlx::Error::PoolTimedOut;
         for (place, server) in self.hosts.in_turn() {
-            match bounded(each, self.connect_to(server)).await {
+            match bounded(each, Box::pin(self.connect_to(server))).await {
                 Ok(connection) => {
                     self.hosts.remember(place);
                     return Ok(connection);
