@@ -3,6 +3,7 @@
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
+mod cluster_lock;
 mod lock;
 mod m20261123_000001_users;
 mod m20261123_000002_blacklist;

@@ -10,6 +10,7 @@ use sea_orm_migration::sea_orm::{
     SqlxMySqlConnector, SqlxPostgresConnector, TransactionOptions, TransactionTrait as _,
 };
 
+use crate::cluster_lock::{self, ClusterLock};
 use crate::{MigrateError, session};
 
 /// How long to wait for another process that is migrating.
@@ -23,10 +24,12 @@ const POSTGRES_LOCK: i64 = 0x6175_7468_6d69_6772;
 /// It is a transaction on every database, because that is what pins one connection of a pool. On SQLite and PostgreSQL the
 /// transaction holds the lock as well. MySQL commits with every `CREATE TABLE`, so the lock there belongs to the
 /// session. With a server the session is one of our own, with the settings of [`session`], and is closed at the end: it never
-/// goes back to a pool with the lock.
+/// goes back to a pool with the lock. On a Galera cluster, where each node has such locks of its own, a [`ClusterLock`] takes
+/// their place.
 pub(crate) struct Locked {
     transaction: DatabaseTransaction,
     own_session: Option<DatabaseConnection>,
+    cluster: Option<ClusterLock>,
 }
 
 impl Locked {
@@ -52,6 +55,9 @@ impl Locked {
             Some(session) => session.close().await,
             None => Ok(()),
         };
+        if let Some(cluster) = self.cluster {
+            cluster.release().await;
+        }
         Ok(outcome.and(ended).and(closed)?)
     }
 
@@ -65,7 +71,7 @@ impl Locked {
             _ if error.to_string().contains("database is locked") => MigrateError::Locked,
             _ => MigrateError::Database(error),
         })?;
-        Ok(Self { transaction, own_session: None })
+        Ok(Self { transaction, own_session: None, cluster: None })
     }
 
     async fn on_postgres(db: &DatabaseConnection) -> Result<Self, MigrateError> {
@@ -85,10 +91,12 @@ impl Locked {
             Some("55P03") => MigrateError::Locked,
             _ => MigrateError::Database(error),
         })?;
-        Ok(Self { transaction, own_session: Some(own_session) })
+        Ok(Self { transaction, own_session: Some(own_session), cluster: None })
     }
 
     async fn on_mysql(db: &DatabaseConnection) -> Result<Self, MigrateError> {
+        let cluster =
+            if cluster_lock::is_galera(db).await? { Some(ClusterLock::acquire(db, PATIENCE).await?) } else { None };
         let options = db.get_mysql_connection_pool().connect_options();
         let session = own_session()
             .after_connect(|session, _| Box::pin(set_up_mysql(session)))
@@ -97,6 +105,9 @@ impl Locked {
             .map_err(no_connection)?;
         let session = SqlxMySqlConnector::from_sqlx_mysql_pool(session);
         let transaction = session.begin().await?;
+        if cluster.is_some() {
+            return Ok(Self { transaction, own_session: Some(session), cluster });
+        }
         // Locks of MySQL have names for the whole server, so the database is part of it; at most 64 characters.
         let lock =
             format!("SELECT GET_LOCK(CONCAT('auth-migrations ', MD5(DATABASE())), {}) AS acquired", PATIENCE.as_secs());
@@ -105,7 +116,7 @@ impl Locked {
             .await?
             .ok_or(MigrateError::Locked)?;
         match answer.try_get::<Option<i64>>("", "acquired")? {
-            Some(1) => Ok(Self { transaction, own_session: Some(session) }),
+            Some(1) => Ok(Self { transaction, own_session: Some(session), cluster: None }),
             _ => Err(MigrateError::Locked),
         }
     }

@@ -38,12 +38,14 @@ pub(crate) const MYSQL: [&str; 2] = [
 ];
 
 /// Settings of variables that only some servers have; the others skip the statement.
-pub(crate) const MYSQL_IF_KNOWN: [&str; 4] = [
+pub(crate) const MYSQL_IF_KNOWN: [&str; 5] = [
     "SET SESSION max_statement_time = 0",
     "SET SESSION max_execution_time = 0",
     "SET SESSION idle_transaction_timeout = 0, idle_write_transaction_timeout = 0",
     // MariaDB: otherwise `CREATE` and `DROP` get an `IF [NOT] EXISTS` that was not written.
     "SET SESSION sql_if_exists = 0",
+    // Galera: what the last holder of the lock did is seen, on whichever node it was.
+    "SET SESSION wsrep_sync_wait = 7",
 ];
 
 /// The server has no variable of this name.

@@ -20,6 +20,10 @@ pub(crate) struct Ledger {
     pub(crate) accounts: Vec<(String, bool)>,
     /// Tokens that were handed out.
     pub(crate) tokens: Vec<(String, Fate)>,
+    /// Entries that were appended to the log by other means.
+    pub(crate) extra: Vec<TokenId>,
+    /// Answers that the contract forbids.
+    pub(crate) violations: Vec<String>,
 }
 
 /// What is known of a token.
@@ -127,7 +131,9 @@ impl Ledger {
         }
         let tokens = ledgers.iter().flat_map(|ledger| &ledger.tokens);
         let logged_out = tokens.filter(|(_, fate)| *fate != Fate::Good);
-        let expected: BTreeMap<TokenId, usize> = logged_out.map(|(token, _)| (token_id(token), 1)).collect();
+        let extra = ledgers.iter().flat_map(|ledger| &ledger.extra).copied();
+        let expected: BTreeMap<TokenId, usize> =
+            logged_out.map(|(token, _)| token_id(token)).chain(extra).map(|id| (id, 1)).collect();
         assert_eq!(entries, expected, "one entry for each logout");
     }
 }

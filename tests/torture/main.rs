@@ -12,6 +12,7 @@ mod witness;
 
 mod crash;
 mod failover;
+mod galera;
 mod nodes;
 mod outage;
 mod partition;

@@ -16,6 +16,7 @@ mod attempts;
 mod blacklist;
 mod cancellation;
 mod changes;
+mod conflicts;
 mod executor;
 mod faults;
 mod log;
@@ -90,6 +91,25 @@ pub trait Backend: Send + Sync {
         let _ = row;
         false
     }
+
+    /// Makes the database do this once to stores that are open. `false` where that cannot be done: what happens then is not tried.
+    async fn disturb(&self, disturbance: Disturbance) -> bool {
+        let _ = disturbance;
+        false
+    }
+}
+
+/// What a database may do to a store that is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Disturbance {
+    /// The next transaction that writes is rolled back in favour of another one: a deadlock, a failed serialization or
+    /// certification.
+    Conflict,
+    /// The next transaction that writes is committed, and its connection is lost before the answer arrives.
+    LostAnswer,
+    /// What is written from now on arrives late at every node but the one that the stores opened first are connected to.
+    Lag,
 }
 
 /// A stored row.
@@ -176,6 +196,7 @@ pub fn checks() -> Vec<Check> {
         nodes::CHECKS,
         cancellation::CHECKS,
         faults::CHECKS,
+        conflicts::CHECKS,
         attempts::CHECKS,
     ]
     .concat()
@@ -216,6 +237,7 @@ macro_rules! conformance_tests {
         $crate::__conformance_nodes!($run);
         $crate::__conformance_cancellation!($run);
         $crate::__conformance_faults!($run);
+        $crate::__conformance_conflicts!($run);
         $crate::__conformance_attempts!($run);
     };
 }

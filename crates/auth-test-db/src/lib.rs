@@ -5,7 +5,7 @@
 //! is `true` nothing may be skipped, and the test fails.
 //!
 //! For tests of what goes wrong there are a [`Proxy`] that a test can cut or turn to another server, an [`OwnServer`] that it can
-//! crash and give a standby, and a [`PgBouncer`].
+//! crash and give a standby, an [`OwnGalera`] cluster whose nodes it can hold, suspend and crash, and a [`PgBouncer`].
 //!
 //! ```ignore
 //! auth_test_db::on_every_database!(a_row_comes_back);
@@ -23,11 +23,13 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 mod certificate;
+mod own_galera;
 mod own_server;
 mod pgbouncer;
 mod proxy;
 
 pub use certificate::Certificate;
+pub use own_galera::OwnGalera;
 pub use own_server::OwnServer;
 pub use pgbouncer::PgBouncer;
 pub use proxy::{Line, Proxy};

@@ -15,10 +15,10 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::{Kind, TestDatabase, skip};
 
 /// How long a server may take to be made, to start or to stop.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Between two looks whether a server that was started answers.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// A PostgreSQL or MariaDB server of its own, in a temporary folder and on a free port, gone when dropped. It is made by the
 /// programs of the system's packages and, where the test is root, run by the user that these made.
@@ -204,21 +204,14 @@ impl OwnServer {
         }
     }
 
-    /// One of the server's programs, told where the data are, as the user that may run it. `setpriv` becomes the program, so
-    /// the id of the process is the program's own.
+    /// One of the server's programs, told where the data are, as the user that may run it.
     fn program(&self, name: &str) -> Command {
         let (program, user, data) = match self.kind {
             Kind::Postgres => (postgres_program(name).expect("it is installed"), "postgres", "-D"),
             _ if name == "mariadbd" => (PathBuf::from("/usr/sbin/mariadbd"), "mysql", "--datadir"),
             _ => (PathBuf::from(name), "mysql", "--datadir"),
         };
-        let mut command = if is_root() {
-            let mut command = Command::new("setpriv");
-            command.args([&format!("--reuid={user}"), &format!("--regid={user}"), "--init-groups"]).arg(program);
-            command
-        } else {
-            Command::new(program)
-        };
+        let mut command = as_user(user, &program);
         if self.kind == Kind::Postgres {
             command.arg(data).arg(self.data());
         } else {
@@ -257,6 +250,17 @@ fn postgres_program(name: &str) -> Option<PathBuf> {
     let version = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
     let newest = versions.filter_map(|entry| Some(entry.ok()?.path())).max_by_key(|path| version(path))?;
     Some(newest.join("bin").join(name))
+}
+
+/// A program as the user that its package made, where the test is root. `setpriv` becomes the program, so the id of the
+/// process is the program's own.
+pub(crate) fn as_user(user: &str, program: &Path) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args([&format!("--reuid={user}"), &format!("--regid={user}"), "--init-groups"]).arg(program);
+    command
 }
 
 pub(crate) fn is_root() -> bool {

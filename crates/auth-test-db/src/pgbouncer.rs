@@ -4,22 +4,15 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-use crate::own_server::{finish, free_port, is_root, send};
+use crate::own_server::{LOOK_AGAIN, PATIENCE, as_user, finish, free_port, is_root, send};
 use crate::{Kind, TestDatabase, skip, split_url};
 
 const PROGRAM: &str = "/usr/sbin/pgbouncer";
-
-/// How long it may take to start.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Between two looks whether it answers.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// A PgBouncer of its own, in a temporary folder and on a free port, gone when dropped.
 #[derive(Debug)]
@@ -62,14 +55,10 @@ impl PgBouncer {
             users.display()
         );
         std::fs::write(&configuration, text).expect("a file in a folder of ours");
-        let mut command = if is_root() {
+        if is_root() {
             finish(Command::new("chown").args(["-R", "postgres"]).arg(folder.path()));
-            let mut command = Command::new("setpriv");
-            command.args(["--reuid=postgres", "--regid=postgres", "--init-groups", PROGRAM]);
-            command
-        } else {
-            Command::new(PROGRAM)
-        };
+        }
+        let mut command = as_user("postgres", Path::new(PROGRAM));
         let log = std::fs::File::create(folder.path().join("log")).expect("a file in a folder of ours");
         let process = command.arg(&configuration).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
         let pooler = Self { process: process.expect("the pooler's program starts"), port, folder };

@@ -138,7 +138,14 @@ impl AttemptStore for Attempts {
                 Err(error)
             };
         }
+        let loses_answer = self.database.disturbed.write(self.database.fault)?;
         match self.database.fault {
+            Fault::CountsAgain if loses_answer => {
+                let before = self.counters(keys)?;
+                self.write_changed(keys, &before, &change);
+                self.write_changed(keys, &self.counters(keys)?, &change);
+                Ok(before)
+            }
             Fault::ReadsThenWrites => {
                 let before = self.counters(keys)?;
                 pass(1).await;

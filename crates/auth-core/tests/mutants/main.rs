@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use auth_core::blacklist::UnsyncedBlacklist;
-use auth_core::conformance::{Backend, Finding, Row, Stores, Task, block_on, check, checks};
+use auth_core::conformance::{Backend, Disturbance, Finding, Row, Stores, Task, block_on, check, checks};
 use auth_core::throttle::AttemptStore;
 use auth_core::{Blacklist, Clock};
 
 mod attempts;
 mod blacklist;
+mod conflicts;
 mod log;
 mod store;
 
@@ -90,6 +91,11 @@ mutants! {
     FailsOpen: "accepts what it cannot look up", [blacklist_in_an_outage_fails_closed];
     SkipsDamagedUsers: "skips rows that make no user", [damaged_user_is_an_error];
     SkipsDamagedEntries: "skips entries that make no revocation", [damaged_entry_is_an_error];
+    ConflictIsInternal: "reports a conflict as an internal error", [conflicts_are_tried_again];
+    InsertsAgain: "inserts again when the answer was lost, and believes the unique key", [lost_answers_are_looked_up];
+    ChangesAgain: "makes a change again when the answer was lost", [lost_answers_are_looked_up];
+    CountsAgain: "counts again when the answer was lost", [lost_answers_are_counted_once];
+    ReadsBehind: "reads from a node without waiting for what the others wrote", [reads_wait_for_other_nodes];
     NoCounterIsAnError: "takes a counter that is not there for an error", [counters_begin_at_nothing];
     CutsTheInstants: "keeps an instant of a counter in whole seconds", [counters_are_kept_exactly];
     AnswersInTheOrderOfTheTable: "answers counters in the order of the table, not of the keys", [counters_are_kept_exactly];
@@ -190,6 +196,11 @@ impl Backend for Broken {
 
     async fn damage(&self, row: Row) -> bool {
         self.database.lock().unwrap().damaged.lock().unwrap().push(row);
+        true
+    }
+
+    async fn disturb(&self, disturbance: Disturbance) -> bool {
+        self.database.lock().unwrap().disturbed.by(disturbance);
         true
     }
 }

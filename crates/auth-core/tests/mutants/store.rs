@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::Fault;
 use crate::attempts::Counters;
+use crate::conflicts::Disturbed;
 use crate::log::Log;
 
 /// What all nodes share.
@@ -27,6 +28,7 @@ pub(crate) struct Database {
     pub(crate) log: Log,
     pub(crate) counters: Counters,
     pub(crate) cut: AtomicBool,
+    pub(crate) disturbed: Disturbed,
     pub(crate) damaged: Mutex<Vec<Row>>,
     reserved: Mutex<HashSet<String>>,
     generations: Mutex<HashMap<UserId, Generation>>,
@@ -40,10 +42,17 @@ impl Database {
             log: Log::new(fault),
             counters: Counters::default(),
             cut: AtomicBool::new(false),
+            disturbed: Disturbed::default(),
             damaged: Mutex::default(),
             reserved: Mutex::default(),
             generations: Mutex::default(),
         })
+    }
+
+    /// Begins a write: whether its answer will be lost.
+    fn write(&self) -> Result<bool, StoreError> {
+        self.up()?;
+        self.disturbed.write(self.fault)
     }
 
     /// An error while the database is cut off.
@@ -112,7 +121,7 @@ fn without_accents(text: &str) -> String {
 #[async_trait]
 impl UserStore for Store {
     async fn insert(&self, mut new: NewUser) -> Result<User, InsertUserError> {
-        self.database.up()?;
+        let loses_answer = self.database.write()?;
         let everybody = self.everybody().await?;
         match self.database.fault {
             Fault::CutsTheFraction => new.registered_on = new.registered_on.replace_nanosecond(0).unwrap(),
@@ -154,6 +163,9 @@ impl UserStore for Store {
                 }
             }
             _ => {}
+        }
+        if loses_answer && self.has(Fault::InsertsAgain) {
+            self.insert_row(new.clone()).await?;
         }
         match self.insert_row(new).await {
             Err(InsertUserError::UsernameTaken) if self.has(Fault::TellsTheWrongField) => {
@@ -215,7 +227,7 @@ impl UserStore for Store {
         change: UserChange,
         revocation: &(dyn Fn(Generation) -> Revocation + Send + Sync),
     ) -> Result<Option<(User, Revocation)>, StoreError> {
-        self.database.up()?;
+        let loses_answer = self.database.write()?;
         let (database, fault) = (&self.database, self.database.fault);
         if fault == Fault::LosesGenerations {
             let Some(user) = database.users.find_by_id(id).await? else { return Ok(None) };
@@ -237,6 +249,10 @@ impl UserStore for Store {
             for other in self.everybody().await?.into_iter().filter(|other| other.id != id) {
                 database.users.change_and_revoke(other.id, change.clone(), revocation).await?;
             }
+        }
+        if loses_answer && fault == Fault::ChangesAgain {
+            let made = database.users.change_and_revoke(id, change.clone(), revocation).await?;
+            made.into_iter().for_each(|(_, revocation)| database.log.append_now(revocation));
         }
         let Some((user, revocation)) = database.users.change_and_revoke(id, change, revocation).await? else {
             return Ok(None);
@@ -264,7 +280,7 @@ impl UserStore for Store {
         current: &PasswordHash,
         replacement: &PasswordHash,
     ) -> Result<bool, StoreError> {
-        self.database.up()?;
+        self.database.write()?;
         if self.has(Fault::ReplacesAnyHash)
             && let Some(user) = self.database.users.find_by_id(id).await?
             && let Some(stored) = self.database.users.find_credentials(&user.email).await?
@@ -278,7 +294,7 @@ impl UserStore for Store {
 #[async_trait]
 impl RevocationLog for Store {
     async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
-        self.database.up()?;
+        self.database.write()?;
         self.appended.lock().unwrap().extend(batch);
         Ok(self.database.log.append(batch).await)
     }
@@ -300,7 +316,8 @@ impl RevocationLog for Store {
             Some(user) if !self.has(Fault::CoversWhatIsThere) => claims.generation < user.generation,
             _ => false,
         };
-        Ok(raised || self.database.log.covers(claims))
+        let is_behind = self.database.disturbed.is_behind(self.database.fault);
+        Ok(!is_behind && (raised || self.database.log.covers(claims)))
     }
 
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {

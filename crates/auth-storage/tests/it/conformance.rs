@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use auth_core::conformance::{Backend, Check, Row, Stores, Task};
+use auth_core::conformance::{Backend, Check, Disturbance, Row, Stores, Task};
 use auth_core::throttle::AttemptStore;
 use auth_storage::{Database, SeaAttemptStore};
 use auth_test_db::{Kind, PgBouncer, TestDatabase};
 use uuid::Uuid;
 
+use crate::retries::{conflicts, heal, inject};
 use crate::support::{execute, open, uuid_literal};
 
 struct Sea {
@@ -63,6 +64,17 @@ impl Backend for Sea {
             _ => return false,
         };
         execute(&self.opened()[0], &sql).await;
+        true
+    }
+
+    /// Lost answers are tried in `retries`, lag on a cluster in `tests/torture/galera.rs`.
+    async fn disturb(&self, disturbance: Disturbance) -> bool {
+        if disturbance != Disturbance::Conflict || self.database.kind() == Kind::Sqlite {
+            return false;
+        }
+        let (opened, kind) = (&self.opened()[0], self.database.kind());
+        heal(opened, kind).await;
+        inject(opened, kind, conflicts(kind).0[0], 1).await;
         true
     }
 }

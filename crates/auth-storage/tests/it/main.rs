@@ -9,6 +9,7 @@ mod log;
 mod pooler;
 #[cfg(unix)]
 mod replaced;
+mod retries;
 #[cfg(unix)]
 mod sessions;
 #[cfg(unix)]
