@@ -1,6 +1,6 @@
 //! A database that fails over, and nodes that are led to a server which is not the primary.
 
-use auth_test_db::{Kind, Line, OwnServer, Proxy};
+use auth_test_db::{Kind, OwnServer, Proxy};
 use tokio::time::Instant;
 
 use crate::ledger::{Fate, Ledger, refuses};
@@ -65,8 +65,7 @@ async fn a_node_that_is_led_to_a_standby_accepts_nothing_past_the_bound() {
         led.0.until("a new token is good", async || led.0.check(&token).await.unwrap().status == 200).await;
         let witness = Witness::of(&led.0, &token);
         proxy.lead_to(&standby.database());
-        proxy.set(Line::Cut);
-        proxy.set(Line::Open);
+        proxy.sever();
         assert_eq!(whole.logout(&token).await.unwrap().status, 200, "{}", whole.said());
         let at = Instant::now();
         let answers = witness.until_after(at + 3 * BOUND).await;

@@ -1,6 +1,7 @@
 //! Opening a database: what is set on every connection, and how long anything may take.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use sea_orm::{
     TransactionOptions, sqlx,
 };
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use crate::error::Trouble;
 
@@ -180,6 +182,9 @@ pub enum ConnectError {
     Unreachable(#[source] sqlx::Error),
 }
 
+/// How long [`Database::ping`] waits for a connection before it answers why the last one was refused.
+const REASON_AFTER: Duration = Duration::from_millis(500);
+
 /// An open database: a pool of connections, shared by all clones.
 #[derive(Clone)]
 pub struct Database {
@@ -237,7 +242,13 @@ impl Database {
     pub async fn ping(&self) -> Result<(), StoreError> {
         let (statements, standing) = (self.statements(), self.standing);
         let query = Statement::from_string(statements.get_database_backend(), standing.query());
-        let row = self.read(async move { Ok(statements.query_one_raw(query).await?) }).await?;
+        let mut read = pin!(self.read(async move { Ok(statements.query_one_raw(query).await?) }));
+        let row = match (timeout(REASON_AFTER, &mut read).await, self.distrust.refusal()) {
+            (Ok(row), _) => row?,
+            // The pool goes on trying to connect, but why it is refused is known.
+            (Err(_), Some(reason)) => return Err(reason.into()),
+            (Err(_), None) => read.await?,
+        };
         let row = row.ok_or_else(|| StoreError::corrupt("a SELECT without FROM has no row"))?;
         let value = row.try_get_by_index(0).map_err(|error| StoreError::from(Trouble::from(error)))?;
         Ok(standing::check(value)?)

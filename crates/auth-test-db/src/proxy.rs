@@ -38,6 +38,7 @@ pub enum Line {
 pub struct Proxy {
     line: Arc<watch::Sender<Line>>,
     server: watch::Sender<String>,
+    severed: watch::Sender<()>,
 }
 
 impl Proxy {
@@ -57,14 +58,29 @@ impl Proxy {
         let (server, watched_server) = watch::channel(server.to_owned());
         // The proxy ends with its handle.
         let weak = Arc::downgrade(&line);
+        let (severed, watched_severed) = watch::channel(());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let Some(line) = weak.upgrade() else { return };
+                let mut severed = watched_severed.clone();
+                // In this order: a connection that is not severed leads to the new server.
+                severed.mark_unchanged();
                 let server = watched_server.borrow().clone();
-                tokio::spawn(carry(client, server, line.subscribe(), Weak::clone(&weak)));
+                let (watched, weak) = (line.subscribe(), Weak::clone(&weak));
+                tokio::spawn(async move {
+                    tokio::select! {
+                        () = carry(client, server, watched, weak) => {}
+                        _ = severed.changed() => {}
+                    }
+                });
             }
         });
-        Some((Self { line, server }, url))
+        Some((Self { line, server, severed }, url))
+    }
+
+    /// Closes every connection that is open. New ones are served.
+    pub fn sever(&self) {
+        self.severed.send_replace(());
     }
 
     /// Leads new connections to the server of this database. Those that are open stay where they are, as when the address

@@ -164,13 +164,17 @@ impl Distrust {
         self.trouble.notified().await;
     }
 
+    /// Why the last attempt to connect was refused.
+    pub(super) fn refusal(&self) -> Option<NotPrimary> {
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The error of a call. Where there was no connection to be had, the reason is that every server was refused.
     fn explain(&self, trouble: Trouble) -> StoreError {
         if trouble.is_no_connection() {
             self.note_trouble();
         }
-        let refusal = *self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-        match refusal {
+        match self.refusal() {
             Some(reason) if trouble.is_no_connection() => reason.into(),
             _ => trouble.into(),
         }

@@ -47,25 +47,28 @@ pub(super) async fn open_postgres(
     options: &ConnectOptions,
     distrust: &Arc<Distrust>,
 ) -> Result<Opened, ConnectError> {
-    // No number of ours is a float, and PgBouncer before 1.20 refuses the parameter.
+    // No number of ours is a float, and older versions of PgBouncer refuse the parameter.
     let ready = |server: PgConnectOptions| server.extra_float_digits(None).disable_statement_logging();
     let mut servers: Vec<PgConnectOptions> = url.options().into_iter().map(ready).collect();
     let limit = options.acquire_timeout;
     let standing = Standing::Postgres;
-    let mut session = vec![session::postgres(options.call_timeout, Scope::Session)];
-    let mut prelude = None;
-    let (server, is_pooled) = reachable(&servers, limit).await?;
+    let is_pooled = reachable(&servers, limit).await?;
+    let prelude = is_pooled.then(|| pooler::prelude(options.call_timeout));
+    let mut session = Vec::new();
     if is_pooled {
         servers = servers.into_iter().map(|server| server.statement_cache_capacity(0)).collect();
-        session.clear();
-        let begun_with = pooler::prelude(options.call_timeout);
-        let mut connection = bounded_connect(limit, servers[server].connect()).await?;
-        let tried = timeout(limit, pooler::try_transaction(&mut connection, &begun_with)).await;
-        tried.map_err(|_| ConnectError::TimedOut(limit))?.map_err(ConnectError::Pooler)?;
-        prelude = Some(begun_with);
+    } else {
+        session.push(session::postgres(options.call_timeout, Scope::Session));
     }
-    let recipe = Recipe { hosts: Hosts::new(servers), limit, session, session_if_known: Vec::new(), standing };
-    probe(&recipe, limit).await?;
+    let recipe: Recipe<PgConnection> =
+        Recipe { hosts: Hosts::new(servers), limit, session, session_if_known: Vec::new(), standing };
+    // The pool would go on trying until its time is up, and then not know why it failed.
+    let mut probed = bounded_connect(limit, recipe.connect()).await?;
+    if let Some(prelude) = &prelude {
+        let tried = timeout(limit, pooler::try_transaction(&mut probed, prelude)).await;
+        tried.map_err(|_| ConnectError::TimedOut(limit))?.map_err(ConnectError::Pooler)?;
+    }
+    bounded_connect(limit, probed.close()).await?;
     encoding::check_postgres(recipe.hosts.current(), limit).await?;
     let pool: PgPool = pool(recipe, options, distrust);
     Ok(Opened { connection: SqlxPostgresConnector::from_sqlx_postgres_pool(pool), standing, prelude })
@@ -81,21 +84,23 @@ pub(super) async fn open_mysql(
     let session = session::mysql(options.call_timeout).to_vec();
     let session_if_known = session::mysql_if_known(options.call_timeout);
     let (hosts, limit) = (Hosts::new(vec![server]), options.acquire_timeout);
-    let mut recipe = Recipe { hosts, limit, session, session_if_known, standing: Standing::MySql };
+    let mut recipe: Recipe<MySqlConnection> =
+        Recipe { hosts, limit, session, session_if_known, standing: Standing::MySql };
     recipe.standing = bounded_connect(limit, galera(recipe.hosts.current())).await?;
-    probe(&recipe, options.acquire_timeout).await?;
+    // The pool would go on trying until its time is up, and then not know why it failed.
+    bounded_connect(limit, async { recipe.connect().await?.close().await }).await?;
     let standing = recipe.standing;
     let pool: MySqlPool = pool(recipe, options, distrust);
     Ok(Opened { connection: SqlxMySqlConnector::from_sqlx_mysql_pool(pool), standing, prelude: None })
 }
 
-/// The place of the first server that answers, be it the primary or not, and whether a connection pooler is in front of it.
-async fn reachable(servers: &[PgConnectOptions], limit: Duration) -> Result<(usize, bool), ConnectError> {
+/// Whether a connection pooler is in front of the first server that answers, be it the primary or not.
+async fn reachable(servers: &[PgConnectOptions], limit: Duration) -> Result<bool, ConnectError> {
     let each = share(limit, servers.len());
     let mut failure = ConnectError::TimedOut(limit);
-    for (place, server) in servers.iter().enumerate() {
+    for server in servers {
         match bounded_connect(each, pooler::is_between(server)).await {
-            Ok(is_pooled) => return Ok((place, is_pooled)),
+            Ok(is_pooled) => return Ok(is_pooled),
             Err(error) => failure = error,
         }
     }
@@ -122,15 +127,6 @@ async fn galera(server: &MySqlConnectOptions) -> Result<Standing, sqlx::Error> {
     };
     connection.close().await?;
     Ok(standing)
-}
-
-/// Connects once. The pool would go on trying until its time is up, and then not know why it failed.
-async fn probe<C>(recipe: &Recipe<C>, limit: Duration) -> Result<(), ConnectError>
-where
-    C: Session,
-    for<'c> &'c mut C: Executor<'c, Database = C::Database>,
-{
-    bounded_connect(limit, async { recipe.connect().await?.close().await }).await
 }
 
 async fn bounded_connect<T>(

@@ -3,7 +3,7 @@
 use auth_core::blacklist::Position;
 use auth_core::{RevocationLog as _, StoreError, StoreErrorKind, UserStore as _};
 use auth_storage::{ConnectError, ConnectOptions, Database, NotPrimary, SeaRevocationLog, SeaUserStore, connect};
-use auth_test_db::{Kind, Line, OwnServer, Proxy};
+use auth_test_db::{Kind, OwnServer, PgBouncer, Proxy};
 use tokio::time::Instant;
 
 use crate::support::{claims, heals, logout, new_user, open};
@@ -22,11 +22,14 @@ async fn a_standby_is_refused_until_it_is_promoted() {
     let refused = connect(standby.database().url(), ConnectOptions::default()).await.unwrap_err();
     assert!(matches!(refused, ConnectError::NotPrimary(NotPrimary::Standby)), "{refused:?}");
 
+    if let Some(pooler) = PgBouncer::before(&standby.database(), "transaction").await {
+        let refused = connect(pooler.database(&standby.database()).url(), ConnectOptions::default()).await.unwrap_err();
+        assert!(matches!(refused, ConnectError::NotPrimary(NotPrimary::Standby)), "{refused:?}");
+    }
+
     // The address leads to the standby now, and every connection is made anew.
     proxy.lead_to(&standby.database());
-    proxy.set(Line::Cut);
-    is_refused(&opened, &users, &log, "").await;
-    proxy.set(Line::Open);
+    proxy.sever();
     is_refused(&opened, &users, &log, "Standby").await;
 
     primary.crash().await;
@@ -99,6 +102,27 @@ async fn a_demoted_mariadb_is_refused_on_connections_that_live_on() {
         assert_eq!(page.head, Position(1 + round));
         heals(async || log.append(&[logout()]).await).await;
     }
+}
+
+/// PgBouncer goes on to serve its clients while the server behind it becomes another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_behind_a_pooler_is_refused_until_it_is_promoted() {
+    let Some(mut primary) = OwnServer::start(Kind::Postgres).await else { return };
+    let (proxy, url) = Proxy::before(&primary.database()).await.unwrap();
+    open(&primary.database()).await;
+    let standby = primary.standby().await;
+    let before_the_pooler = primary.database().at(url);
+    let Some(pooler) = PgBouncer::before(&before_the_pooler, "transaction").await else { return };
+    let (opened, users, log) = open(&pooler.database(&before_the_pooler)).await;
+    log.append(&[logout()]).await.unwrap();
+    proxy.lead_to(&standby.database());
+    proxy.sever();
+    is_refused(&opened, &users, &log, "Standby").await;
+    primary.crash().await;
+    standby.promote().await;
+    let page = heals(async || log.read_after(Position(0), 10).await).await;
+    assert_eq!(page.head, Position(1), "what was acknowledged is there");
+    heals(async || log.append(&[logout()]).await).await;
 }
 
 /// Every way to the server is closed soon, those that only read included, and the errors say why.
