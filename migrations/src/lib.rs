@@ -9,6 +9,7 @@ mod m20261123_000001_users;
 mod m20261123_000002_blacklist;
 mod m20261123_000003_blacklist_purged;
 mod m20261123_000004_attempts;
+mod m20261126_000005_blacklist_loss;
 mod session;
 
 use lock::Locked;
@@ -95,6 +96,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000002_blacklist::Migration),
             Box::new(m20261123_000003_blacklist_purged::Migration),
             Box::new(m20261123_000004_attempts::Migration),
+            Box::new(m20261126_000005_blacklist_loss::Migration),
         ]
     }
 }

@@ -112,6 +112,14 @@ impl RevocationLog for SwitchedLog {
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
         self.reach()?.purge(before, limit).await
     }
+
+    async fn mark_loss(&self, at: Option<OffsetDateTime>) -> Result<(), StoreError> {
+        self.reach()?.mark_loss(at).await
+    }
+
+    async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError> {
+        self.reach()?.now().await
+    }
 }
 
 /// A user, and a good token of theirs.

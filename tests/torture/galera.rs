@@ -76,7 +76,7 @@ async fn appends_at_once(databases: &[TestDatabase; 3]) -> Ledger {
                 log.append(&[entry]).await.unwrap_or_else(|error| panic!("{error:?}"));
                 // Read-your-writes through this node, and no gap before what was read.
                 let page = log.read_after(Position(0), u32::MAX).await.unwrap();
-                assert!(page.entries.iter().any(|(_, read)| read.target == target), "an append is read back");
+                assert!(page.entries.iter().any(|read| read.revocation.target == target), "an append is read back");
                 assert_eq!(page.entries.len() as u64, page.head.0, "an entry at every position");
                 appended.push(id);
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use auth_core::blacklist::{Position, RevocationTarget};
+use auth_core::blacklist::{LogEntry, Position, RevocationTarget};
 use auth_core::{RevocationLog as _, TokenId};
 use auth_storage::{ConnectOptions, SeaRevocationLog, connect};
 use auth_test_db::{Kind, TestDatabase};
@@ -122,10 +122,10 @@ impl Ledger {
         }
         let page = SeaRevocationLog::new(opened.clone()).read_after(Position(0), u32::MAX).await.unwrap();
         opened.close().await.unwrap();
-        let positions: Vec<u64> = page.entries.iter().map(|(position, _)| position.0).collect();
+        let positions: Vec<u64> = page.entries.iter().map(|entry| entry.position.0).collect();
         assert_eq!(positions, (1..=page.head.0).collect::<Vec<_>>(), "an entry at every position");
         let mut entries: BTreeMap<TokenId, usize> = BTreeMap::new();
-        for (_, revocation) in &page.entries {
+        for LogEntry { revocation, .. } in &page.entries {
             let RevocationTarget::Token(id) = revocation.target else { panic!("{revocation:?}") };
             *entries.entry(id).or_default() += 1;
         }

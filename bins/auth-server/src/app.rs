@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auth_core::blacklist::{SyncOptions, SyncedBlacklist};
@@ -16,9 +16,10 @@ use auth_migrations::MigrateError;
 use auth_storage::{ConnectError, ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore};
 
 use crate::api::{Routes, State};
+use crate::clock_watch::ClockWatch;
 use crate::config::{Config, PasswordScheme, PasswordSettings, Setting, SigningSource, shown_work};
 use crate::metrics::Metrics;
-use crate::readiness::{BlacklistIsFresh, Check, DatabaseAnswers, Readiness, SchemaIsCurrent};
+use crate::readiness::{BlacklistIsFresh, Check, DatabaseAnswers, LogIsWhole, Readiness, SchemaIsCurrent};
 use crate::secret_file;
 use crate::server::Application;
 use crate::tasks::{Purge, Sync};
@@ -83,8 +84,13 @@ impl App {
         let Stores { users, log, attempts } = stores;
         let options = SyncOptions { max_staleness: config.blacklist_max_staleness, ..SyncOptions::default() };
         let blacklist = Arc::new(SyncedBlacklist::new(Arc::clone(&log), Arc::clone(&clock), options));
-        let readiness =
-            Readiness::new(database.as_ref().map_or_else(Vec::new, |database| checks(database, &blacklist)));
+        let mut checks = database.as_ref().map_or_else(Vec::new, |database| checks(database, &blacklist));
+        checks.push(Box::new(LogIsWhole {
+            blacklist: Arc::clone(&blacklist),
+            clock: Arc::clone(&clock),
+            token_life: config.token_ttl,
+        }));
+        let readiness = Readiness::new(checks);
         let codec = Arc::new(codec(config)?);
         let schemes = Arc::new(password_schemes(&config.passwords)?);
         let passwords = password_pool(config, &schemes, &clock)?;
@@ -115,6 +121,7 @@ impl App {
             checks_at_once,
             database: database.clone(),
             readiness,
+            clock_offset: Arc::default(),
         };
         Ok(Self {
             state: Arc::new(state),
@@ -165,6 +172,17 @@ impl App {
             attempts: Arc::clone(&self.attempts),
             clock: Arc::clone(&self.clock),
             metrics: self.state.metrics.clone(),
+        }
+    }
+
+    /// What compares the clocks.
+    pub(crate) fn clock_watch(&self) -> ClockWatch {
+        ClockWatch {
+            log: Arc::clone(&self.log),
+            clock: Arc::clone(&self.clock),
+            metrics: self.state.metrics.clone(),
+            offset: Arc::clone(&self.state.clock_offset),
+            told: Mutex::default(),
         }
     }
 

@@ -5,6 +5,7 @@
 pub mod api;
 pub mod app;
 pub mod cli;
+mod clock_watch;
 pub mod config;
 pub mod metrics;
 mod patience;

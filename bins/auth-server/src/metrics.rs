@@ -46,6 +46,7 @@ pub struct Metrics {
     purged: IntCounter,
     connections: IntGaugeVec,
     blacklist: BlacklistMeters,
+    clock_offset: prometheus::Gauge,
     throttled: IntCounterVec,
     log_lines_lost: IntCounter,
 }
@@ -84,9 +85,15 @@ impl Metrics {
         let connections =
             IntGaugeVec::new(Opts::new("auth_database_connections", "Connections to the database"), &["state"])?;
         registry.register(Box::new(connections.clone()))?;
+        let clock_offset = prometheus::Gauge::new(
+            "auth_clock_offset_seconds",
+            "How far the clock of this machine is ahead of that of the database; negative when it is behind",
+        )?;
+        registry.register(Box::new(clock_offset.clone()))?;
         let token_checks = counter("auth_token_checks_total", "Token checks by result", &["result"])?;
         Ok(Self {
             blacklist: BlacklistMeters::new(&registry)?,
+            clock_offset,
             throttled: counter(
                 "auth_throttled_attempts_total",
                 "Attempts refused because there were too many: for an account, from a network, or of registrations; and attempts \
@@ -206,6 +213,11 @@ impl Metrics {
     /// Takes the state of the blacklist over.
     pub(crate) fn observe_blacklist(&self, stats: SyncStats) {
         self.blacklist.observe(stats);
+    }
+
+    /// Takes over how far this clock is ahead of that of the database.
+    pub(crate) fn observe_clock(&self, offset: time::Duration) {
+        self.clock_offset.set(offset.as_seconds_f64());
     }
 
     /// Takes the state of the throttle over.

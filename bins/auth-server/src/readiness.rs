@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth_core::BoxError;
 use auth_core::blacklist::SyncedBlacklist;
+use auth_core::{BoxError, Clock, LEEWAY, MAX_CLOCK_SKEW};
 use auth_storage::Database;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -166,6 +166,33 @@ impl Check for BlacklistIsFresh {
 
     async fn run(&self) -> Result<(), BoxError> {
         self.0.is_ready().then_some(()).ok_or_else(|| "the blacklist is not loaded, or stale".into())
+    }
+}
+
+/// No revocation that was acknowledged is known to be lost, or the life of every token that it could have ended is over, or
+/// an operator has acknowledged the loss.
+pub(crate) struct LogIsWhole {
+    pub(crate) blacklist: Arc<SyncedBlacklist>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// How long a token is good.
+    pub(crate) token_life: Duration,
+}
+
+#[async_trait]
+impl Check for LogIsWhole {
+    fn name(&self) -> &'static str {
+        "revocations"
+    }
+
+    async fn run(&self) -> Result<(), BoxError> {
+        match self.blacklist.lost() {
+            Some(found) if self.clock.now() <= found + self.token_life + LEEWAY + MAX_CLOCK_SKEW => Err(format!(
+                "the log of revocations lost entries, which was found at {found}; run `auth-server key retire`, then \
+                 `auth-server token acknowledge-loss`"
+            )
+            .into()),
+            _ => Ok(()),
+        }
     }
 }
 

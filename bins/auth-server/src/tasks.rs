@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::blacklist::{SyncedBlacklist, purge_expired};
+use auth_core::throttle::purge_counters;
 use auth_core::{AttemptStore, Clock, RevocationLog, StoreError};
+use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -46,28 +48,16 @@ impl Purge {
         }
     }
 
-    /// Removes counters of attempts that say nothing any more.
+    /// Removes expired counters of attempts.
     async fn attempts_once(&self) {
-        let now = self.clock.now();
-        let mut removed = 0;
-        loop {
-            match self.attempts.purge(now, PURGE_BATCH).await {
-                Ok(batch) => {
-                    removed += batch;
-                    if batch < u64::from(PURGE_BATCH) {
-                        break;
-                    }
-                }
-                Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "old counters of attempts were not removed; trying again later");
-                    return;
-                }
+        let pause = async |_| tokio::time::sleep(PURGE_PAUSE).await;
+        match purge_counters(self.attempts.as_ref(), self.clock.now(), PURGE_BATCH, pause).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "old counters of attempts were removed"),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "old counters of attempts were not removed; trying again later");
             }
-            tokio::time::sleep(PURGE_PAUSE).await;
-        }
-        if removed > 0 {
-            tracing::info!(removed, "old counters of attempts were removed");
         }
     }
 
@@ -110,7 +100,7 @@ impl Sync {
         let mut ticks = tokio::time::interval_at(Instant::now() + first, self.poll);
         // After a slow read the next one comes a poll interval later, not a burst of those that were missed.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut trouble = Trouble::default();
+        let (mut trouble, mut losses) = (Trouble::default(), Losses::default());
         loop {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => return,
@@ -120,6 +110,7 @@ impl Sync {
                 _ = stop.wait_for(|stop| *stop) => return,
                 outcome = self.round() => trouble.note(outcome),
             }
+            losses.note(self.blacklist.lost());
         }
     }
 
@@ -132,6 +123,9 @@ impl Sync {
                 tracing::warn!(
                     "the log of revocations is another one, or went backwards; reading it from its beginning"
                 );
+            }
+            if step.restored > 0 {
+                tracing::warn!(restored = step.restored, "revocations that the log had lost were appended again");
             }
             let before = read / PROGRESS_STEP;
             read += step.read as u64;
@@ -163,6 +157,30 @@ impl Trouble {
             _ => {}
         }
         self.failing = failing;
+    }
+}
+
+/// Says once for every loss that the log lost revocations, whichever node found it and also after a restart, and once that
+/// it was acknowledged.
+#[derive(Default)]
+struct Losses {
+    told: Option<OffsetDateTime>,
+}
+
+impl Losses {
+    fn note(&mut self, lost: Option<OffsetDateTime>) {
+        match lost {
+            Some(found) if self.told < lost => tracing::error!(
+                %found,
+                "the log of revocations lost entries that were acknowledged, as after a failover or a restored backup: \
+                 tokens that were logged out may be accepted again. Every server is not ready until their life is over, or \
+                 until you have run `auth-server key retire` and `auth-server token acknowledge-loss`; see \"When the log \
+                 lost revocations\" in docs/OPERATIONS.md"
+            ),
+            None if self.told.is_some() => tracing::info!("the loss of revocations was acknowledged"),
+            _ => {}
+        }
+        self.told = lost;
     }
 }
 

@@ -7,13 +7,15 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{NoRandomness, StoreError, random_bytes};
 use crate::token::{Claims, TokenId};
 use crate::user::{Generation, UserId};
 
 mod group;
 mod index;
+mod reader;
 mod synced;
+mod tail;
 mod unsynced;
 
 pub use index::{Index, IndexStats};
@@ -153,6 +155,36 @@ pub struct Position(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LogIdentity(pub Uuid);
 
+/// A random number that an entry gets from the transaction that appends it.
+///
+/// After a failover that lost commits, a position can be given a second time, even to the same revocation. Two entries with
+/// one position and one mark were appended by the same transaction, so everything before them is the same as well.
+/// Entries of one transaction may share a mark. A log that cannot lose commits may give the same mark to all entries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Mark(pub u64);
+
+impl Mark {
+    /// A fresh mark.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system has no randomness to give.
+    pub fn generate() -> Result<Self, NoRandomness> {
+        random_bytes().map(|bytes| Self(u64::from_ne_bytes(bytes)))
+    }
+}
+
+/// An entry of the log, where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogEntry {
+    /// Its position.
+    pub position: Position,
+    /// What tells it from an entry of another history at the same position.
+    pub mark: Mark,
+    /// What was revoked.
+    pub revocation: Revocation,
+}
+
 /// A part of the log, read in one consistent step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogPage {
@@ -162,8 +194,11 @@ pub struct LogPage {
     pub head: Position,
     /// What may have been purged from it.
     pub purged: Purged,
+    /// When the log was last found to have lost entries; `None` when it never was, or an operator acknowledged it. See
+    /// [`RevocationLog::mark_loss`].
+    pub lost: Option<OffsetDateTime>,
     /// Entries after the asked position, in order of position, without gaps other than purged entries.
-    pub entries: Vec<(Position, Revocation)>,
+    pub entries: Vec<LogEntry>,
 }
 
 /// How far a log may have been purged: the latest expiry of an entry that was ever removed. It is kept in the log itself,
@@ -214,7 +249,9 @@ impl Purged {
 ///   visible later. A reader that remembers the last position it saw misses nothing.
 /// - **Idempotent**: a target that is in the log already is not appended again. For one target there is one entry (a token
 ///   with another expiry would be another target).
-/// - **Durable**: what [`append`](RevocationLog::append) acknowledged survives a crash, and every node reads it at once.
+/// - **Durable**: what [`append`](RevocationLog::append) acknowledged survives a crash, and every node reads it at once. A
+///   database that breaks this, as a failover to a replica that lags does, is noticed by [`SyncedBlacklist`], which
+///   appends again what it remembers and reports the loss with [`mark_loss`](RevocationLog::mark_loss).
 /// - **Whole**: a batch of any size is written as a whole or not at all, also when the future is dropped half-way.
 /// - A database that cannot be reached is [`Unavailable`](crate::StoreErrorKind::Unavailable), never "not revoked".
 /// - Purging removes only entries whose `expires_at` is before the given moment, and never moves the head back. What it
@@ -223,6 +260,10 @@ impl Purged {
 #[async_trait]
 pub trait RevocationLog: fmt::Debug + Send + Sync {
     /// Appends a batch in one transaction: all or nothing. Returns how many entries were new.
+    ///
+    /// An entry for a user raises the generation of that user to [`below`](RevocationTarget::User) in the same transaction, if
+    /// the store has that user with a lower one. Otherwise a user whose "log out everywhere" was lost and appended again could
+    /// not log in: new tokens would carry the old generation.
     ///
     /// # Errors
     ///
@@ -253,10 +294,30 @@ pub trait RevocationLog: fmt::Debug + Send + Sync {
     ///
     /// When the store failed.
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError>;
+
+    /// Records durably that the log lost entries it had acknowledged, found at `at`, or with `None` that an operator has
+    /// acknowledged every loss up to now. Each record is later than the one before it, whatever `at` says, so that every
+    /// node notices it in [`LogPage::lost`] and appends again what it remembers.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    async fn mark_loss(&self, at: Option<OffsetDateTime>) -> Result<(), StoreError>;
+
+    /// The time by the clock of the store, which all nodes share. `None` when the store has no clock other than that of this
+    /// machine.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError>;
 }
 
 /// Removes expired entries from `log` in batches of `batch` until none is left, and calls `pause` between two batches.
 /// Only entries that no token within [`LEEWAY`](crate::LEEWAY) could still need are removed. Returns how many.
+///
+/// `now` is the time by the clock of this node. The clock of the store counts as well, and the earlier of the two decides: a
+/// single clock that is ahead removes nothing too early.
 ///
 /// # Errors
 ///
@@ -267,6 +328,7 @@ pub async fn purge_expired(
     batch: u32,
     mut pause: impl AsyncFnMut(u64),
 ) -> Result<u64, StoreError> {
+    let now = log.now().await?.map_or(now, |of_store| of_store.min(now));
     let before = now - crate::LEEWAY - PURGE_MARGIN;
     let mut removed = 0;
     loop {
@@ -279,6 +341,7 @@ pub async fn purge_expired(
     }
 }
 
-/// Extra time that an entry stays in the log. While clocks differ by less, [`Purged`] stays below the expiry of every
-/// token that is still good; beyond it, tokens are refused that nobody revoked, and never the other way round.
+/// Extra time that an entry stays in the log after its token has expired. A purge needs two clocks to agree, see
+/// [`purge_expired`]. While not both of them are ahead by more than this, [`Purged`] stays below the expiry of every token that
+/// is still good. If both are, tokens are refused that nobody revoked, and never the other way round.
 pub const PURGE_MARGIN: Duration = crate::MAX_CLOCK_SKEW;

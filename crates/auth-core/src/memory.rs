@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
-use crate::blacklist::{LogIdentity, LogPage, Position, Purged, Revocation, RevocationLog, RevocationTarget};
+use crate::blacklist::{
+    LogEntry, LogIdentity, LogPage, Mark, Position, Purged, Revocation, RevocationLog, RevocationTarget,
+};
 use crate::email::Email;
 use crate::error::{NoRandomness, StoreError, StoreErrorKind, random_bytes};
 use crate::password::PasswordHash;
@@ -30,6 +33,7 @@ struct Tables {
     targets: HashMap<RevocationTarget, Position>,
     head: Position,
     purged: Purged,
+    lost: Option<OffsetDateTime>,
 }
 
 impl MemoryStore {
@@ -176,6 +180,13 @@ impl UserStore for MemoryStore {
 impl RevocationLog for MemoryStore {
     async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
         let mut tables = self.lock();
+        for revocation in batch {
+            if let RevocationTarget::User { id, below } = revocation.target
+                && let Some(stored) = tables.users.get_mut(&id)
+            {
+                stored.user.generation = stored.user.generation.max(below);
+            }
+        }
         Ok(batch.iter().map(|revocation| u64::from(tables.append(*revocation))).sum())
     }
 
@@ -183,8 +194,15 @@ impl RevocationLog for MemoryStore {
         let tables = self.lock();
         let rest = (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let entries = tables.log.range(rest).take(limit).map(|(position, entry)| (*position, *entry)).collect();
-        Ok(LogPage { identity: self.identity, head: tables.head, purged: tables.purged, entries })
+        // Memory loses all or nothing, so one mark is enough.
+        let entry = |(position, revocation): (&Position, &Revocation)| LogEntry {
+            position: *position,
+            mark: Mark::default(),
+            revocation: *revocation,
+        };
+        let entries = tables.log.range(rest).take(limit).map(entry).collect();
+        let Tables { head, purged, lost, .. } = *tables;
+        Ok(LogPage { identity: self.identity, head, purged, lost, entries })
     }
 
     async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
@@ -209,6 +227,17 @@ impl RevocationLog for MemoryStore {
             tables.targets.remove(&entry.target);
         }
         Ok(expired.len() as u64)
+    }
+
+    async fn mark_loss(&self, at: Option<OffsetDateTime>) -> Result<(), StoreError> {
+        let mut tables = self.lock();
+        let later = tables.lost.map(|lost| lost + Duration::from_micros(1));
+        tables.lost = at.map(|at| later.map_or(at, |later| later.max(at)));
+        Ok(())
+    }
+
+    async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError> {
+        Ok(None)
     }
 }
 

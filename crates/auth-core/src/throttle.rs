@@ -39,7 +39,7 @@ pub use counter::Counter;
 pub use limits::{LimitsError, MAX_ACCOUNT_TRIES, ThrottleLimits};
 pub use memory::MemoryAttempts;
 pub use network::ClientNetwork;
-pub use store::{AttemptKey, AttemptStore, Change};
+pub use store::{AttemptKey, AttemptStore, Change, purge_counters};
 
 /// No wait is shorter: a client is told whole seconds.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);

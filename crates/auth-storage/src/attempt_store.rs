@@ -93,6 +93,10 @@ impl AttemptStore for SeaAttemptStore {
             })
             .await
     }
+
+    async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError> {
+        self.database.now().await
+    }
 }
 
 /// Whether an update has anything to commit.

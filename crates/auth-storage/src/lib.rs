@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod attempt_store;
+mod clock;
 mod connect;
 mod entity;
 mod error;

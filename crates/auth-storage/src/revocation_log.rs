@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use auth_core::blacklist::{LogIdentity, LogPage, Position, Purged, RevocationTarget};
-use auth_core::{Claims, Revocation, RevocationLog, StoreError};
+use auth_core::blacklist::{LogEntry, LogIdentity, LogPage, Mark, Position, Purged, RevocationTarget};
+use auth_core::{Claims, Revocation, RevocationLog, StoreError, StoreErrorKind};
 use sea_orm::sea_query::{Expr, ExprTrait as _, IntoTableRef as _, Order, Query, SelectStatement, TableRef};
 use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait as _, DatabaseTransaction, DeleteMany, EntityTrait as _,
@@ -21,6 +21,10 @@ use crate::error::Trouble;
 use crate::instant;
 use crate::purge::Chunk;
 use crate::user_table::UserTable;
+
+mod loss;
+
+use loss::{lost, marking_loss, raising_generations};
 
 /// How many rows or targets go into one statement. Databases limit its parameters; SQLite to 32,766.
 const CHUNK: usize = 500;
@@ -67,7 +71,14 @@ impl SeaRevocationLog {
 
     async fn append_once(&self, batch: &[Revocation]) -> Result<u64, Trouble> {
         let transaction = self.database.begin().await?;
-        let outcome = async { Turn::take(&transaction, batch.len()).await?.write(batch).await }.await;
+        let outcome = async {
+            let turn = Turn::take(&transaction, batch.len()).await?;
+            for raise in raising_generations(batch, self.users) {
+                transaction.execute(&raise).await?;
+            }
+            turn.write(batch).await
+        };
+        let outcome = outcome.await;
         self.database.end(transaction, outcome).await
     }
 
@@ -121,11 +132,12 @@ impl RevocationLog for SeaRevocationLog {
         };
         standing::check(head.standing)?;
         let purged = Purged { tokens: purged(head.purged_tokens)?, users: purged(head.purged_users)? };
+        let lost = lost(head.lost_at)?;
         let (identity, head) = (LogIdentity(head.log_id), position(head.head)?);
         let entries = rows.into_iter().filter_map(PageRow::into_entry).collect::<Result<Vec<_>, _>>()?;
         // The row that carries the head is there also when no entry was asked for.
         let entries = if limit == 0 { Vec::new() } else { entries };
-        Ok(LogPage { identity, head, purged, entries })
+        Ok(LogPage { identity, head, purged, lost, entries })
     }
 
     async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
@@ -146,6 +158,27 @@ impl RevocationLog for SeaRevocationLog {
                 async move { log.purge_once(before, wanted).await }
             })
             .await
+    }
+
+    async fn mark_loss(&self, at: Option<OffsetDateTime>) -> Result<(), StoreError> {
+        let at = at.map(instant::to_micros_rounded_up).transpose()?;
+        let database = self.database.clone();
+        self.database
+            .write(move |_| {
+                let statements = database.statements();
+                async move {
+                    let marked = marking_loss(at).exec(&statements).await?;
+                    if marked.rows_affected != 1 {
+                        return Err(StoreError::corrupt(HeadIsMissing).into());
+                    }
+                    Ok(())
+                }
+            })
+            .await
+    }
+
+    async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError> {
+        self.database.now().await
     }
 }
 
@@ -177,10 +210,11 @@ impl<'t> Turn<'t> {
                 new.push(revocation);
             }
         }
+        let mark = Mark::generate().map_err(|error| StoreError::new(StoreErrorKind::Internal, error))?;
         let rows = new
             .into_iter()
             .zip(self.head + 1..)
-            .map(|(revocation, position)| blacklist::Model::of_revocation(position, revocation))
+            .map(|(revocation, position)| blacklist::Model::of_revocation(position, mark, revocation))
             .collect::<Result<Vec<_>, _>>()?;
         let appended = rows.len();
         for chunk in rows.chunks(CHUNK) {
@@ -199,7 +233,7 @@ impl<'t> Turn<'t> {
     pub(crate) async fn holds(&self, revocation: &Revocation) -> Result<bool, Trouble> {
         for of_kind in targets(&[*revocation])?.into_iter().filter(|any| !any.is_empty()) {
             for row in blacklist::Entity::find().filter(of_kind).all(self.transaction).await? {
-                if blacklist::Model::of_revocation(row.position, revocation)? == row {
+                if blacklist::Model::of_revocation(row.position, Mark(row.mark.cast_unsigned()), revocation)? == row {
                     return Ok(true);
                 }
             }
@@ -282,6 +316,7 @@ fn page_query(after: Position, limit: u32, standing: Standing) -> Select<blackli
         Column::ExpiresAt,
         Column::RevokedAt,
         Column::Reason,
+        Column::Mark,
     ];
     let entries = Query::select()
         .columns(columns)
@@ -294,7 +329,11 @@ fn page_query(after: Position, limit: u32, standing: Standing) -> Select<blackli
         .select_only()
         .column(blacklist_head::Column::LogId)
         .column_as(blacklist_head::Column::Position, "head")
-        .columns([blacklist_head::Column::PurgedTokens, blacklist_head::Column::PurgedUsers])
+        .columns([
+            blacklist_head::Column::PurgedTokens,
+            blacklist_head::Column::PurgedUsers,
+            blacklist_head::Column::LostAt,
+        ])
         .column_as(Expr::cust(standing.expression()), "standing");
     let query = QueryTrait::query(&mut page);
     for column in columns {
@@ -379,6 +418,7 @@ struct PageRow {
     purged_tokens: i64,
     purged_users: i64,
     standing: i64,
+    lost_at: i64,
     position: Option<i64>,
     token_id: Option<Uuid>,
     user_id: Option<Uuid>,
@@ -386,11 +426,12 @@ struct PageRow {
     expires_at: Option<i64>,
     revoked_at: Option<i64>,
     reason: Option<String>,
+    mark: Option<i64>,
 }
 
 impl PageRow {
     /// The entry, in a row that has one.
-    fn into_entry(self) -> Option<Result<(Position, Revocation), StoreError>> {
+    fn into_entry(self) -> Option<Result<LogEntry, StoreError>> {
         let row = blacklist::Model {
             position: self.position?,
             token_id: self.token_id,
@@ -399,8 +440,13 @@ impl PageRow {
             expires_at: self.expires_at?,
             revoked_at: self.revoked_at?,
             reason: self.reason?,
+            mark: self.mark?,
         };
-        Some(position(row.position).and_then(|position| Ok((position, row.into_revocation()?))))
+        let mark = Mark(row.mark.cast_unsigned());
+        Some(
+            position(row.position)
+                .and_then(|position| Ok(LogEntry { position, mark, revocation: row.into_revocation()? })),
+        )
     }
 }
 

@@ -28,11 +28,12 @@ impl HealthApi {
 
     /// Is the server ready to answer?
     ///
-    /// The database answers and its schema is the one this server needs.
+    /// The database answers and has the schema this server needs; the log of revocations is read, fresh and whole.
     #[oai(path = "/readyz", method = "get", operation_id = "ready")]
     async fn ready(&self, state: Data<&Arc<State>>) -> Result<Healthy, Refused<Ready>> {
         state.readiness.check().await.map_err(Failure::unavailable)?;
-        Ok(Healthy::Ok(Json(Done::new("ready"))))
+        let message = state.clock_offset.warning().map_or("ready".to_owned(), |warning| format!("ready; {warning}"));
+        Ok(Healthy::Ok(Json(Done::new(&message))))
     }
 
     /// Metrics

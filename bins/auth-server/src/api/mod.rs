@@ -36,6 +36,7 @@ use serde_json::Value;
 use self::envelope::{Envelope, MatchedRoute};
 use self::error::Failure;
 use self::query::Documented;
+use crate::clock_watch::ClockOffset;
 use crate::metrics::{Metrics, RouteMeters};
 use crate::readiness::Readiness;
 use crate::server::Application;
@@ -59,6 +60,8 @@ pub struct State {
     pub database: Option<Database>,
     /// The checks behind `GET /readyz`.
     pub readiness: Readiness,
+    /// How far this clock is from that of the database.
+    pub(crate) clock_offset: Arc<ClockOffset>,
 }
 
 impl State {

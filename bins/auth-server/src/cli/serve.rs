@@ -56,12 +56,13 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
 
     let (stopping, stopped) = watch::channel(false);
     let purge = tokio::spawn(app.purge().run(stopped.clone()));
+    let clock_watch = tokio::spawn(app.clock_watch().run(stopped.clone()));
     let sync = tokio::spawn(sync.run(stopped));
     let finished = server.run(stop(signals), GRACE).await;
 
     stopping.send_replace(true);
     // They end at once; what they may have panicked with is in the log.
-    let _ = tokio::join!(purge, sync);
+    let _ = tokio::join!(purge, clock_watch, sync);
     if tokio::time::timeout(CLOSE_TIMEOUT, app.close()).await.is_err() {
         tracing::warn!(seconds = CLOSE_TIMEOUT.as_secs(), "the database did not answer while it was closed");
     }

@@ -1,12 +1,13 @@
-//! `auth-server token …`: what an operator does with tokens, which is to forget those that have expired.
+//! `auth-server token …`: maintenance of the blacklist of tokens.
 
 use std::io::Write;
 
-use auth_core::blacklist::purge_expired;
-use auth_core::{BoxError, Clock as _, SystemClock};
+use auth_core::blacklist::{Position, purge_expired};
+use auth_core::{BoxError, Clock as _, RevocationLog as _, SystemClock};
 use auth_storage::SeaRevocationLog;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
+use time::format_description::well_known::Rfc3339;
 
 use crate::app::open_database;
 use crate::config::Config;
@@ -16,28 +17,47 @@ use crate::tasks::{PURGE_BATCH, PURGE_PAUSE};
 pub(super) enum TokenCommand {
     /// Remove expired entries from the blacklist now, also while servers run
     Purge,
+    /// Make servers ready again after the log of revocations lost entries
+    ///
+    /// Retire the signing key first (`auth-server key retire`), or decide that the tokens whose logout was lost may live on.
+    /// Servers notice within a poll; no restart is needed.
+    AcknowledgeLoss,
 }
 
 impl TokenCommand {
     pub(super) async fn run(self, config: &Config, out: &mut dyn Write) -> Result<(), BoxError> {
-        let Self::Purge = self;
         let database = open_database(config).await?;
         if !auth_migrations::is_current(&database.statements()).await? {
             return Err("the database is not migrated; run `auth-server migrate up`".into());
         }
         let log = SeaRevocationLog::new(database.clone());
-        let bar = bar()?;
-        let pause = async |removed| {
-            bar.set_position(removed);
-            tokio::time::sleep(PURGE_PAUSE).await;
-        };
-        let outcome = purge_expired(&log, SystemClock.now(), PURGE_BATCH, pause).await;
-        bar.finish_and_clear();
-        let removed = outcome?;
+        match self {
+            Self::Purge => {
+                let removed = purge(&log).await?;
+                writeln!(out, "removed {removed} entries")?;
+            }
+            Self::AcknowledgeLoss => match log.read_after(Position(0), 1).await?.lost {
+                Some(found) => {
+                    log.mark_loss(None).await?;
+                    writeln!(out, "acknowledged the loss that was found at {}", found.format(&Rfc3339)?)?;
+                }
+                None => writeln!(out, "no loss is recorded; nothing was changed")?,
+            },
+        }
         database.close().await?;
-        writeln!(out, "removed {removed} entries")?;
         Ok(())
     }
+}
+
+async fn purge(log: &SeaRevocationLog) -> Result<u64, BoxError> {
+    let bar = bar()?;
+    let pause = async |removed| {
+        bar.set_position(removed);
+        tokio::time::sleep(PURGE_PAUSE).await;
+    };
+    let outcome = purge_expired(log, SystemClock.now(), PURGE_BATCH, pause).await;
+    bar.finish_and_clear();
+    Ok(outcome?)
 }
 
 /// How far the purge is: on standard error, and only where that is a terminal. Nobody counts beforehand what has expired,

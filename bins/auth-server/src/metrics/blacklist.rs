@@ -15,6 +15,9 @@ pub(super) struct BlacklistMeters {
     lag: IntGauge,
     fresh: IntGauge,
     age: Gauge,
+    lost: IntGauge,
+    losses: IntCounter,
+    restored: IntCounter,
     polls: IntCounter,
     failures: IntCounter,
     reloads: IntCounter,
@@ -47,6 +50,12 @@ impl BlacklistMeters {
             lag: gauge("auth_blacklist_lag_entries", "Entries of the log that this node has not read yet")?,
             fresh: gauge("auth_blacklist_fresh", "1 while memory is young enough to answer alone, else 0")?,
             age,
+            lost: gauge(
+                "auth_blacklist_loss_unacknowledged",
+                "1 while the log is known to have lost entries and nobody has acknowledged it, else 0",
+            )?,
+            losses: counter("auth_blacklist_losses_total", "Times that this node found that the log lost entries")?,
+            restored: counter("auth_blacklist_restored_entries_total", "Lost entries that this node appended again")?,
             polls: counter("auth_blacklist_polls_total", "Reads of the log of revocations")?,
             failures: counter("auth_blacklist_poll_failures_total", "Reads of the log of revocations that failed")?,
             reloads: counter("auth_blacklist_reloads_total", "Times that the log was read again from its beginning")?,
@@ -63,6 +72,9 @@ impl BlacklistMeters {
         set(&self.lag, stats.head.0.saturating_sub(stats.position.0));
         set(&self.fresh, u64::from(stats.fresh));
         self.age.set(stats.age.map_or(-1.0, |age| age.as_secs_f64()));
+        set(&self.lost, u64::from(stats.lost.is_some()));
+        raise_one(&self.losses, stats.losses);
+        raise_one(&self.restored, stats.restored);
         raise_one(&self.polls, stats.polls);
         raise_one(&self.failures, stats.failures);
         raise_one(&self.reloads, stats.reloads);

@@ -171,6 +171,12 @@ impl RevocationLog for Broken {
     async fn purge(&self, _: OffsetDateTime, _: u32) -> Result<u64, StoreError> {
         Err(self.0())
     }
+    async fn mark_loss(&self, _: Option<OffsetDateTime>) -> Result<(), StoreError> {
+        Err(self.0())
+    }
+    async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError> {
+        Err(self.0())
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use auth_core::blacklist::{Position, RevocationReason, RevocationTarget};
 use auth_core::{Clock as _, Revocation, RevocationLog as _, SystemClock, TokenId};
 use auth_storage::{ConnectOptions, SeaRevocationLog};
+use sea_orm::ConnectionTrait as _;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
@@ -127,9 +128,51 @@ fn a_purge_by_hand_removes_what_has_expired_and_nothing_else() {
     assert_eq!((code, said.as_str()), (0, "removed 2500 entries\n"), "{errors}");
     assert!(!errors.contains(['\r', '\u{1b}']), "a bar where there is no terminal: {errors:?}");
     let left = runtime.block_on(log.read_after(Position(0), 10)).unwrap().entries;
-    let left: Vec<_> = left.into_iter().map(|(_, entry)| entry.target).collect();
+    let left: Vec<_> = left.into_iter().map(|entry| entry.revocation.target).collect();
     assert_eq!(left, [entries[0].target, entries[1].target]);
     assert_eq!(operate(&folder, &[], &["token", "purge"]).1, "removed 0 entries\n");
+    runtime.block_on(database.close()).unwrap();
+}
+
+#[test]
+fn lost_revocations_are_appended_again_and_no_server_is_ready_until_that_is_acknowledged() {
+    let folder = TempDir::new().unwrap();
+    let mut server = Server::start(&folder, &[]);
+    let account = r#"{"email":"ada@example.com","username":"ada","password":"123456"}"#;
+    let (_, answer) = server.call("POST", "/auth/register", None, account);
+    let token = member(&answer, "Authorization");
+    assert_eq!(server.call("POST", "/auth/logout", Some(&token), "").0, 200);
+    assert_eq!(server.call("GET", "/readyz", None, "").0, 200);
+    assert_eq!(operate(&folder, &[], &["token", "acknowledge-loss"]).1, "no loss is recorded; nothing was changed\n");
+
+    // What a failover to a standby that lagged does.
+    let url = format!("sqlite://{}", folder.path().join("data/auth.db").display());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let database = runtime.block_on(auth_storage::connect(&url, ConnectOptions::default())).unwrap();
+    let lost = "BEGIN IMMEDIATE; DELETE FROM blacklist; UPDATE blacklist_head SET position = 0; COMMIT";
+    runtime.block_on(database.connection().execute_unprepared(lost)).unwrap();
+
+    let line = server.wait_for_line("lost entries that were acknowledged");
+    assert!(line.contains("ERROR") && line.contains("key retire") && line.contains("acknowledge-loss"), "{line}");
+    assert_eq!(server.call("GET", "/readyz", None, "").0, 503);
+    let (_, metrics) = server.call("GET", "/metrics", None, "");
+    for meter in ["auth_blacklist_losses_total 1", "auth_blacklist_loss_unacknowledged 1"] {
+        assert!(metrics.lines().any(|line| line == meter), "{meter} is not in\n{metrics}");
+    }
+    assert_eq!(server.terminate().0.code(), Some(0));
+    assert!(server.output.contains("revocations that the log had lost were appended again"), "{}", server.output);
+
+    // A server that starts now knows the entry from the log, and the loss as well.
+    let mut server = Server::start(&folder, &[]);
+    let (_, answer) = server.call("GET", "/auth/verify", Some(&token), "");
+    assert_eq!(member(&answer, "code"), "token_revoked");
+    assert_eq!(server.call("GET", "/readyz", None, "").0, 503);
+    server.wait_for_line("lost entries that were acknowledged");
+    let (code, said, errors) = operate(&folder, &[], &["token", "acknowledge-loss"]);
+    assert!(code == 0 && said.starts_with("acknowledged the loss that was found at 20"), "{said}{errors}");
+    server.wait_for_line("the loss of revocations was acknowledged");
+    assert_eq!(server.call("GET", "/readyz", None, "").0, 200);
+    assert_eq!(server.terminate().0.code(), Some(0));
     runtime.block_on(database.close()).unwrap();
 }
 

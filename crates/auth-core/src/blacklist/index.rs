@@ -70,6 +70,14 @@ impl Index {
         }
     }
 
+    /// Whether it holds this revocation, or one that covers at least as much.
+    pub(super) fn holds(&self, revocation: &Revocation) -> bool {
+        match revocation.target {
+            RevocationTarget::Token(id) => self.tokens.contains(id, hour_of(revocation.expires_at)),
+            RevocationTarget::User { id, below } => self.users.hold(id, below),
+        }
+    }
+
     /// Takes note of how far the log may have been purged. It never takes that back.
     pub fn note_purged(&self, purged: Purged) {
         self.purged_tokens.fetch_max(purged.tokens.unix_timestamp(), Ordering::AcqRel);

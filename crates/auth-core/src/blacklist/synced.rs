@@ -4,21 +4,27 @@
 //! node from t + `max_staleness` on, whatever fails.*
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_lock::Mutex as AsyncMutex;
 use async_trait::async_trait;
+use time::OffsetDateTime;
 
 use super::group::GroupCommit;
 use super::index::{Index, IndexStats};
-use super::{Blacklist, LogIdentity, LogPage, PURGE_MARGIN, Position, Revocation, RevocationLog, Standing};
+use super::reader::{Duty, Reader, RoundUnderWay, Sequel};
+use super::tail::Tail;
+use super::{Blacklist, LogEntry, LogPage, PURGE_MARGIN, Position, Revocation, RevocationLog, Standing};
 use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::token::{Claims, LEEWAY};
 
 /// Nothing was read yet, or what was read counts no more.
 const NEVER: u64 = 0;
+
+/// How many revocations are appended again at a time.
+const RESTORE_BATCH: usize = 500;
 
 /// How a [`SyncedBlacklist`] keeps in step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,9 +53,14 @@ pub struct SyncStep {
     pub position: Position,
     /// The end of the log.
     pub head: Position,
-    /// The log is another one than before, or went backwards (a restored backup, a re-created database): it is read
-    /// from its beginning again, and until that is done every check asks the log.
+    /// The log is another one than before, or went backwards (a failover that lost commits, a restored backup, a re-created
+    /// database): it is read from its beginning again, and until that is done every check asks the log.
     pub reloading: bool,
+    /// This step found that the log lost entries: it is [`reloading`](Self::reloading), or does not have what this node
+    /// appended. [`SyncStats::lost`] says so until it is acknowledged.
+    pub lost: bool,
+    /// How many entries that the log had lost this step appended again.
+    pub restored: u64,
 }
 
 /// How a [`SyncedBlacklist`] is doing.
@@ -72,6 +83,13 @@ pub struct SyncStats {
     pub failures: u64,
     /// Times that the log had to be read from its beginning again.
     pub reloads: u64,
+    /// When some node last found that the log lost entries: revocations that were acknowledged may be gone. `None` when that
+    /// never happened, or an operator has acknowledged it ([`RevocationLog::mark_loss`]).
+    pub lost: Option<OffsetDateTime>,
+    /// Times that this node found that the log lost entries.
+    pub losses: u64,
+    /// Lost entries that this node appended again.
+    pub restored: u64,
     /// Checks that asked the log because memory could not tell.
     pub fallbacks: u64,
 }
@@ -88,23 +106,28 @@ pub struct SyncedBlacklist {
     /// The monotonic instant, in nanoseconds and never zero, before the read was sent that memory is as fresh as.
     synced_at: AtomicU64,
     reader: AsyncMutex<Reader>,
-    seen: Mutex<(Position, Position)>,
+    tail: Tail,
+    seen: Mutex<Seen>,
     polls: AtomicU64,
     failures: AtomicU64,
     reloads: AtomicU64,
+    losses: AtomicU64,
+    restored: AtomicU64,
     fallbacks: AtomicU64,
 }
 
-/// Where reading the log stands.
-#[derive(Debug, Default)]
-struct Reader {
-    identity: Option<LogIdentity>,
+/// What the last read said.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
     position: Position,
-    /// The last entry that was read. It is read again with every page: if it is another one, the log is another one.
-    last: Option<(Position, Revocation)>,
-    /// The round under way: when its first read was sent, and the head which that read saw.
-    round: Option<(Duration, Position)>,
+    head: Position,
+    lost: Option<OffsetDateTime>,
 }
+
+/// A read of the log that does not show what this node appended before the read was sent, although the log has it.
+#[derive(Debug, thiserror::Error)]
+#[error("the log does not show what it has acknowledged; is the database a replica that lags?")]
+struct StaleRead;
 
 impl SyncedBlacklist {
     /// A blacklist over `log` that has read nothing yet.
@@ -120,10 +143,13 @@ impl SyncedBlacklist {
             index: Index::default(),
             synced_at: AtomicU64::new(NEVER),
             reader: AsyncMutex::default(),
+            tail: Tail::default(),
             seen: Mutex::default(),
             polls: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             reloads: AtomicU64::new(0),
+            losses: AtomicU64::new(0),
+            restored: AtomicU64::new(0),
             fallbacks: AtomicU64::new(0),
         }
     }
@@ -131,51 +157,103 @@ impl SyncedBlacklist {
     /// Reads one page of the log into memory. Call it again at once until [`complete`](SyncStep::complete), then after
     /// the poll interval.
     ///
+    /// After a loss the next steps first append again what this node remembers, until that succeeds: its latest 16,384
+    /// revocations.
+    ///
     /// # Errors
     ///
-    /// When the log cannot be read, or an entry of it cannot be understood. Memory then grows stale and, past the
-    /// bound, checks ask the log.
+    /// When the log cannot be read, an entry of it cannot be understood, or a read does not show what this node appended
+    /// before. Memory then grows stale and, past the bound, checks ask the log. Also when lost entries could not be
+    /// appended again; the log has been read all the same.
     pub async fn sync_step(&self) -> Result<SyncStep, StoreError> {
         let mut reader = self.reader.lock().await;
-        let sent = self.clock.monotonic();
         self.polls.fetch_add(1, Ordering::Relaxed);
-        let after = reader.last.map_or(reader.position, |(position, _)| Position(position.0.saturating_sub(1)));
-        let page = self.log.read_after(after, self.options.page).await;
-        let page = page.inspect_err(|_| {
+        let repaired = self.repair(&mut reader).await;
+        let step = self.read_page(&mut reader).await;
+        let step = step.and_then(|step| Ok(SyncStep { restored: step.restored + repaired?, ..step }));
+        step.inspect_err(|_| {
             self.failures.fetch_add(1, Ordering::Relaxed);
-        })?;
-        if reader.is_another_log(&page) {
-            self.synced_at.store(NEVER, Ordering::Release);
-            self.reloads.fetch_add(1, Ordering::Relaxed);
-            *reader = Reader { identity: Some(page.identity), ..Reader::default() };
-            return Ok(self.step(&reader, &page, 0, true));
-        }
-        self.index.note_purged(page.purged);
-        let known = reader.position;
-        let mut read = 0;
-        for (position, revocation) in &page.entries {
-            if *position > known {
-                self.index.insert(revocation);
-                read += 1;
+        })
+    }
+
+    async fn read_page(&self, reader: &mut Reader) -> Result<SyncStep, StoreError> {
+        let sent = self.clock.monotonic();
+        let number = reader.round.map_or_else(|| self.tail.begin_round(), |round| round.number);
+        let page = self.log.read_after(reader.after(), self.options.page).await?;
+        match reader.sequel(&page) {
+            Sequel::Next => {}
+            Sequel::Unknown => {
+                // Read again what may not be what was read, without an alarm: memory keeps its age until that is done.
+                reader.begin_again();
+                return Ok(self.step(reader, &page, 0));
+            }
+            Sequel::Other => {
+                self.synced_at.store(NEVER, Ordering::Release);
+                self.reloads.fetch_add(1, Ordering::Relaxed);
+                *reader = Reader { identity: Some(page.identity), ..Reader::default() };
+                let step = self.step(reader, &page, 0);
+                self.found_loss(reader);
+                return Ok(SyncStep { reloading: true, lost: true, ..step });
             }
         }
-        reader.identity = Some(page.identity);
-        if let Some(last) = page.entries.last() {
-            reader.position = reader.position.max(last.0);
-            reader.last = Some(*last);
+        self.index.note_purged(page.purged);
+        let new = reader.new_entries(&page);
+        for LogEntry { revocation, .. } in new {
+            let was_known = self.index.holds(revocation);
+            self.index.insert(revocation);
+            self.tail.read(revocation, was_known);
         }
-        if (page.entries.len() as u64) < u64::from(self.options.page) {
-            // Nothing more was there: what lies between the last entry and the head has been purged.
-            reader.position = reader.position.max(page.head);
+        if reader.duty == Duty::None && reader.is_told_of_loss(&page) {
+            reader.duty = Duty::Restore;
         }
-        let (round_sent, goal) = *reader.round.get_or_insert((sent, page.head));
-        let complete = reader.position >= goal;
-        if complete {
-            reader.round = None;
-            self.synced_at.store(nanoseconds(round_sent), Ordering::Release);
-            self.index.forget(self.clock.now());
+        let round = *reader.round.get_or_insert(RoundUnderWay { number, sent, goal: page.head });
+        reader.take(&page, self.options.page);
+        let step = self.step(reader, &page, new.len());
+        if reader.position < round.goal {
+            return Ok(step);
         }
-        Ok(SyncStep { complete, ..self.step(&reader, &page, read, false) })
+        reader.round = None;
+        let missing = self.tail.missing_from(round.number, page.purged);
+        if !missing.is_empty() {
+            let restored = self.append_again(&missing).await?;
+            if restored == 0 {
+                return Err(StoreError::unavailable(StaleRead));
+            }
+            self.found_loss(reader);
+            return Ok(SyncStep { lost: true, restored, ..step });
+        }
+        self.synced_at.store(nanoseconds(round.sent), Ordering::Release);
+        self.index.forget(self.clock.now());
+        Ok(SyncStep { complete: true, ..step })
+    }
+
+    fn found_loss(&self, reader: &mut Reader) {
+        self.losses.fetch_add(1, Ordering::Relaxed);
+        let now = self.clock.now();
+        self.seen().lost = Some(now);
+        reader.duty = Duty::Report(now);
+    }
+
+    /// Does what has to be done about a loss. Returns how many entries were appended again.
+    async fn repair(&self, reader: &mut Reader) -> Result<u64, StoreError> {
+        if let Duty::Report(found) = reader.duty {
+            self.log.mark_loss(Some(found)).await?;
+            reader.duty = Duty::Restore;
+        }
+        let mut restored = 0;
+        if reader.duty == Duty::Restore {
+            for batch in self.tail.recent().chunks(RESTORE_BATCH) {
+                restored += self.append_again(batch).await?;
+            }
+            reader.duty = Duty::None;
+        }
+        Ok(restored)
+    }
+
+    async fn append_again(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
+        let appended = self.log.append(batch).await?;
+        self.restored.fetch_add(appended, Ordering::Relaxed);
+        Ok(appended)
     }
 
     /// Keeps memory in step for as long as it is polled: reads all there is, calls `pause` with how that went, and begins
@@ -223,10 +301,16 @@ impl SyncedBlacklist {
         self.synced_at.load(Ordering::Acquire) != NEVER
     }
 
+    /// When the log was found to have lost entries, until that is acknowledged: [`SyncStats::lost`].
+    #[must_use]
+    pub fn lost(&self) -> Option<OffsetDateTime> {
+        self.seen().lost
+    }
+
     /// How it is doing.
     #[must_use]
     pub fn stats(&self) -> SyncStats {
-        let (position, head) = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let Seen { position, head, lost } = *self.seen();
         SyncStats {
             index: self.index.stats(),
             position,
@@ -236,6 +320,9 @@ impl SyncedBlacklist {
             polls: self.polls.load(Ordering::Relaxed),
             failures: self.failures.load(Ordering::Relaxed),
             reloads: self.reloads.load(Ordering::Relaxed),
+            lost,
+            losses: self.losses.load(Ordering::Relaxed),
+            restored: self.restored.load(Ordering::Relaxed),
             fallbacks: self.fallbacks.load(Ordering::Relaxed),
         }
     }
@@ -247,25 +334,20 @@ impl SyncedBlacklist {
         }
     }
 
-    fn step(&self, reader: &Reader, page: &LogPage, read: usize, reloading: bool) -> SyncStep {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = (reader.position, page.head);
-        SyncStep { complete: false, read, position: reader.position, head: page.head, reloading }
+    fn step(&self, reader: &Reader, page: &LogPage, read: usize) -> SyncStep {
+        let (position, head) = (reader.position, page.head);
+        *self.seen() = Seen { position, head, lost: reader.loss(page) };
+        SyncStep { complete: false, read, position, head, reloading: false, lost: false, restored: 0 }
     }
-}
 
-impl Reader {
-    /// Whether `page` comes from another log than what was read before: another identity, a head behind our position,
-    /// or another entry where the last one was. That entry may be missing only if it may have been purged.
-    fn is_another_log(&self, page: &LogPage) -> bool {
-        let Some(identity) = self.identity else { return false };
-        if identity != page.identity || page.head < self.position {
-            return true;
-        }
-        let Some((position, last)) = self.last else { return false };
-        match page.entries.first() {
-            Some((first, entry)) if *first == position => *entry != last,
-            _ => !page.purged.may_hold(&last),
-        }
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses from now on what a durable revocation covers.
+    fn remember(&self, revocation: &Revocation) {
+        self.tail.acknowledged(revocation, || self.index.holds(revocation));
+        self.index.insert(revocation);
     }
 }
 
@@ -290,12 +372,12 @@ impl Blacklist for SyncedBlacklist {
             return Ok(());
         }
         self.group.append(revocation).await?;
-        self.index.insert(&revocation);
+        self.remember(&revocation);
         Ok(())
     }
 
     fn note(&self, revocation: &Revocation) {
-        self.index.insert(revocation);
+        self.remember(revocation);
     }
 }
 

@@ -83,6 +83,7 @@ async fn revocations_in_an_outage_are_unknown(backend: &dyn Backend) -> Result<(
     }
     failed("append", kind, log.append(&logouts(1)?).await)?;
     failed("read_after", kind, log.read_after(Position(0), 10).await)?;
+    failed("mark_loss", kind, log.mark_loss(Some(instant())).await)?;
     failed("purge", kind, log.purge(instant(), 10).await)
 }
 

@@ -8,10 +8,10 @@ use futures_util::future::join;
 
 use super::executor::{pass, race};
 use super::samples::{
-    claims_of, covers, everywhere, insert, logout_of, logouts, revoke_all, some_claims, unexpected, whole,
+    claims_of, covers, everywhere, insert, instant, logout_of, logouts, revoke_all, some_claims, unexpected, whole,
 };
 use super::{Backend, Finding, Stores, ensure, rules};
-use crate::blacklist::{Position, Revocation, RevocationReason};
+use crate::blacklist::{LogEntry, Position, Revocation, RevocationReason};
 use crate::user::{Generation, UserChange};
 
 rules! { ($) __conformance_log:
@@ -42,6 +42,15 @@ rules! { ($) __conformance_log:
     generations_have_entries_of_their_own:
         "each generation of a user is a target of its own, and covers what is below it only",
         "the second logout everywhere revokes nothing, or the next login is refused";
+    entry_raises_the_generation:
+        "an entry for a user that is appended raises the generation of the user, and never lowers it",
+        "a logout everywhere that was lost and appended again locks the user out: every new token has the old generation";
+    losses_are_recorded:
+        "a recorded loss is in every page that any node reads, each one later than the one before, until it is acknowledged",
+        "one node knows that logouts were lost, and the others do not append again what they remember";
+    clock_is_shared:
+        "the clock of the store is one for all nodes, if it has one",
+        "a purge goes by the clock of a node that is hours ahead";
 }
 
 async fn reads_your_writes(backend: &dyn Backend) -> Result<(), Finding> {
@@ -92,7 +101,7 @@ async fn positions_are_consecutive(backend: &dyn Backend) -> Result<(), Finding>
     }
     for (after, limit, expected) in [(0, 100, 1..7), (2, 2, 3..5), (6, 100, 7..7), (60, 100, 61..61)] {
         let page = log.read_after(Position(after), limit).await.map_err(unexpected)?;
-        let positions: Vec<_> = page.entries.iter().map(|(position, _)| position.0).collect();
+        let positions: Vec<_> = page.entries.iter().map(|entry| entry.position.0).collect();
         ensure!(positions == expected.collect::<Vec<_>>(), "reading after {after} gave the positions {positions:?}");
         ensure!(page.head == Position(6), "reading after {after} gave the head {:?}", page.head);
     }
@@ -173,7 +182,7 @@ where
         loop {
             let finished = done.load(Ordering::SeqCst) == count;
             let page = stores.log.read_after(last, 7).await.map_err(unexpected)?;
-            for (position, _) in &page.entries {
+            for LogEntry { position, .. } in &page.entries {
                 ensure!(*position > last, "{position:?} came after {last:?}");
                 last = *position;
                 seen += 1;
@@ -210,6 +219,52 @@ async fn races_append_once(backend: &dyn Backend) -> Result<(), Finding> {
         "twelve racers appended {new}, the head is {head:?} and the log holds {}",
         entries.len()
     );
+    Ok(())
+}
+
+async fn entry_raises_the_generation(backend: &dyn Backend) -> Result<(), Finding> {
+    let stores = backend.open().await;
+    let (ada, bob) = (insert(&*stores.users, "ada").await?, insert(&*stores.users, "bob").await?);
+    for below in [3, 2] {
+        stores.log.append(&[everywhere(ada.id, Generation::new(below))]).await.map_err(unexpected)?;
+        let found = stores.users.find_by_id(ada.id).await.map_err(unexpected)?;
+        let generation = found.map(|user| user.generation);
+        ensure!(generation == Some(Generation::new(3)), "after an entry below {below} it is {generation:?}, not 3");
+    }
+    let found = stores.users.find_by_id(bob.id).await.map_err(unexpected)?;
+    ensure!(found.as_ref() == Some(&bob), "another user is {found:?}");
+    Ok(())
+}
+
+async fn losses_are_recorded(backend: &dyn Backend) -> Result<(), Finding> {
+    let (here, there) = (backend.open().await.log, backend.open().await.log);
+    let mut last = None;
+    for seconds in [60, 3600, 0] {
+        let at = instant() + Duration::from_secs(seconds);
+        here.mark_loss(Some(at)).await.map_err(unexpected)?;
+        let page = there.read_after(Position(0), 1).await.map_err(unexpected)?;
+        ensure!(page.lost >= Some(at) && page.lost > last, "after {last:?} and a loss at {at} the page says {page:?}");
+        last = page.lost;
+    }
+    here.append(&logouts(1)?).await.map_err(unexpected)?;
+    drop((here, there));
+    let log = backend.open().await.log;
+    let page = log.read_after(Position(0), 1).await.map_err(unexpected)?;
+    ensure!(page.lost == last, "after a restart the page says {page:?} and not {last:?}");
+    log.mark_loss(None).await.map_err(unexpected)?;
+    let page = log.read_after(Position(0), 1).await.map_err(unexpected)?;
+    ensure!(page.lost.is_none(), "acknowledged, the loss is still there: {page:?}");
+    Ok(())
+}
+
+async fn clock_is_shared(backend: &dyn Backend) -> Result<(), Finding> {
+    let logs = [backend.open().await.log, backend.open().await.log];
+    let mut last = None;
+    for number in 0..4 {
+        let now = logs[number % 2].now().await.map_err(unexpected)?;
+        ensure!(number == 0 || last.is_some() == now.is_some() && last <= now, "after {last:?} the clock says {now:?}");
+        last = now;
+    }
     Ok(())
 }
 

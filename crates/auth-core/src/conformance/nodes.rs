@@ -111,7 +111,7 @@ async fn positions_go_on_after_a_restart(backend: &dyn Backend) -> Result<(), Fi
     let log = backend.open().await.log;
     log.append(&logouts(1)?).await.map_err(unexpected)?;
     let page = log.read_after(Position(0), 10).await.map_err(unexpected)?;
-    let positions: Vec<_> = page.entries.iter().map(|(position, _)| position.0).collect();
+    let positions: Vec<_> = page.entries.iter().map(|entry| entry.position.0).collect();
     ensure!(
         page.head == Position(4) && positions == [4],
         "after three entries, a purge and a restart the next one made the head {:?} and the positions {positions:?}",

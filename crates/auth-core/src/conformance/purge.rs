@@ -89,7 +89,7 @@ async fn purge_keeps_the_head(backend: &dyn Backend) -> Result<(), Finding> {
     );
     log.append(&logouts(1)?).await.map_err(unexpected)?;
     let page = log.read_after(Position(1), 10).await.map_err(unexpected)?;
-    ensure!(page.entries.first().map(|entry| entry.0) == Some(Position(2)), "after the purge came {page:?}");
+    ensure!(page.entries.first().map(|entry| entry.position) == Some(Position(2)), "after the purge came {page:?}");
     Ok(())
 }
 

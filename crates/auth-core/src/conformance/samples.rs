@@ -110,7 +110,7 @@ pub(super) fn taken(result: &Result<User, InsertUserError>) -> Option<&'static s
 /// The whole log: its head and its entries.
 pub(super) async fn whole(log: &dyn RevocationLog) -> Result<(Position, Vec<(Position, Revocation)>), Finding> {
     let page = log.read_after(Position(0), 10_000).await.map_err(unexpected)?;
-    Ok((page.head, page.entries))
+    Ok((page.head, page.entries.into_iter().map(|entry| (entry.position, entry.revocation)).collect()))
 }
 
 pub(super) async fn covers(log: &dyn RevocationLog, claims: &Claims) -> Result<bool, Finding> {

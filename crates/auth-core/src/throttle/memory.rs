@@ -117,4 +117,8 @@ impl AttemptStore for MemoryAttempts {
         }
         Ok(expired.len() as u64)
     }
+
+    async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError> {
+        Ok(None)
+    }
 }

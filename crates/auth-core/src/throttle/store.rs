@@ -87,4 +87,39 @@ pub trait AttemptStore: fmt::Debug + Send + Sync {
     ///
     /// When the store failed. Some may have been removed.
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError>;
+
+    /// The time by the clock of the store, which all nodes share. `None` when the store has no clock other than that of this
+    /// machine.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError>;
+}
+
+/// Removes expired counters from `store` in batches of `batch` until none is left, and calls `pause` between two batches.
+/// Returns how many.
+///
+/// `now` is the time by the clock of this node. The clock of the store counts as well, and the earlier of the two decides: a
+/// node whose clock is ahead removes no counter that still holds somebody back.
+///
+/// # Errors
+///
+/// When the store failed; what was removed until then stays removed.
+pub async fn purge_counters(
+    store: &dyn AttemptStore,
+    now: OffsetDateTime,
+    batch: u32,
+    mut pause: impl AsyncFnMut(u64),
+) -> Result<u64, StoreError> {
+    let before = store.now().await?.map_or(now, |of_store| of_store.min(now));
+    let mut removed = 0;
+    loop {
+        let batch_removed = store.purge(before, batch.max(1)).await?;
+        removed += batch_removed;
+        if batch_removed < u64::from(batch.max(1)) {
+            return Ok(removed);
+        }
+        pause(removed).await;
+    }
 }

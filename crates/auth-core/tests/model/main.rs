@@ -5,6 +5,7 @@
 //! Two tokens are logged out on other nodes while one node polls the log and checks one token; another node removes
 //! entries from the log. Time is a counter that all share, but for who purges: that clock may be ahead by any amount.
 
+mod loss;
 mod rules;
 
 use stateright::{Checker, Model, Property};

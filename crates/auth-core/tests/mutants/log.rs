@@ -2,8 +2,11 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use auth_core::blacklist::{LogIdentity, LogPage, Position, Purged, RevocationReason, RevocationTarget};
+use auth_core::blacklist::{
+    LogEntry, LogIdentity, LogPage, Mark, Position, Purged, RevocationReason, RevocationTarget,
+};
 use auth_core::conformance::{Row, pass};
 use auth_core::{Claims, Revocation, StoreError};
 use time::OffsetDateTime;
@@ -24,6 +27,7 @@ pub(crate) struct Log {
 struct Rows {
     head: u64,
     purged: Purged,
+    lost: Option<OffsetDateTime>,
     entries: Vec<(Position, Revocation)>,
 }
 
@@ -163,7 +167,9 @@ impl Log {
         let last = rows.entries.last().map_or(0, |last| last.0.0);
         let head = if self.fault == Fault::HeadIsTheLastRow { last } else { rows.head };
         let purged = if self.fault == Fault::PurgesWithoutTrace { Purged::default() } else { rows.purged };
-        Ok(LogPage { identity, head: Position(head), purged, entries })
+        let entry = |(position, revocation)| LogEntry { position, mark: Mark::default(), revocation };
+        let entries = entries.into_iter().map(entry).collect();
+        Ok(LogPage { identity, head: Position(head), purged, lost: rows.lost, entries })
     }
 
     pub(crate) fn covers(&self, claims: &Claims) -> bool {
@@ -180,6 +186,19 @@ impl Log {
                 }
                 _ => entry.covers(claims),
             })
+    }
+
+    pub(crate) fn mark_loss(&self, at: Option<OffsetDateTime>) {
+        let mut rows = self.rows.lock().unwrap();
+        let later = match self.fault {
+            Fault::KeepsTheFirstLoss if rows.lost.is_some() => return,
+            Fault::TrustsTheClockOfALoss => None,
+            _ => rows.lost.map(|lost| lost + Duration::from_micros(1)),
+        };
+        rows.lost = match at {
+            None if self.fault == Fault::NeverForgetsALoss => rows.lost,
+            at => at.map(|at| later.map_or(at, |later| later.max(at))),
+        };
     }
 
     pub(crate) fn purge(&self, before: OffsetDateTime, limit: u32) -> u64 {

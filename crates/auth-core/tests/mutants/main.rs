@@ -62,6 +62,11 @@ mutants! {
     ChecksThenAppends: "looks whether a target is known, then appends without a constraint", [races_append_once];
     OneEntryPerUser: "keeps the first user-wide entry of a user only", [generations_have_entries_of_their_own];
     CoversTheNewGeneration: "covers the generation that an entry begins with", [generations_have_entries_of_their_own, spares_new_logins];
+    AppendsWithoutTheGeneration: "appends an entry for a user and leaves the user as it is", [entry_raises_the_generation];
+    KeepsTheFirstLoss: "keeps the loss that was recorded first", [losses_are_recorded];
+    TrustsTheClockOfALoss: "records a loss at the instant that it is given", [losses_are_recorded];
+    NeverForgetsALoss: "goes on to tell of a loss that was acknowledged", [losses_are_recorded];
+    ClockOfTheNode: "tells the time by the clock of each node", [clock_is_shared];
     PurgesAtTheBound: "purges what expires at the given moment too", [purge_is_bounded_and_exact];
     PurgesWithoutLimit: "purges everything at once", [purge_is_bounded_and_exact];
     PurgesByPosition: "purges everything up to the last entry that has expired", [purge_never_resurrects];

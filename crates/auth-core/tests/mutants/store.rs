@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_core::blacklist::{LogIdentity, LogPage, Position};
@@ -69,6 +70,7 @@ impl Database {
 #[derive(Debug)]
 pub(crate) struct Store {
     database: Arc<Database>,
+    number: u128,
     identity: LogIdentity,
     /// What this node remembers, where it should not.
     listed: Mutex<Option<Vec<User>>>,
@@ -79,7 +81,7 @@ impl Store {
     pub(crate) fn new(database: Arc<Database>, number: u128) -> Self {
         let identity = if database.fault == Fault::NewIdentityAtStart { number } else { 1 };
         let identity = LogIdentity(Uuid::from_u128(identity));
-        Self { database, identity, listed: Mutex::default(), appended: Mutex::default() }
+        Self { database, number, identity, listed: Mutex::default(), appended: Mutex::default() }
     }
 
     fn has(&self, fault: Fault) -> bool {
@@ -296,6 +298,9 @@ impl RevocationLog for Store {
     async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
         self.database.write()?;
         self.appended.lock().unwrap().extend(batch);
+        if !self.has(Fault::AppendsWithoutTheGeneration) {
+            self.database.users.append(batch).await?;
+        }
         Ok(self.database.log.append(batch).await)
     }
 
@@ -323,5 +328,17 @@ impl RevocationLog for Store {
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
         self.database.up()?;
         Ok(self.database.log.purge(before, limit))
+    }
+
+    async fn mark_loss(&self, at: Option<OffsetDateTime>) -> Result<(), StoreError> {
+        self.database.up()?;
+        self.database.log.mark_loss(at);
+        Ok(())
+    }
+
+    async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError> {
+        self.database.up()?;
+        let ahead = Duration::from_secs(3600) * u32::try_from(self.number).unwrap();
+        Ok(self.has(Fault::ClockOfTheNode).then(|| OffsetDateTime::UNIX_EPOCH + ahead))
     }
 }

@@ -33,6 +33,14 @@ async fn a_purge_by_a_node_whose_clock_is_hours_ahead_revives_no_token_anywhere(
     knows.revoke(logout(&claims)).await.unwrap();
     sync(&knows).await;
     let wrong = clock.now() + Duration::from_secs(3 * 3600 + 2);
+    *log.store_clock.lock().unwrap() = Some(clock.now());
+    assert_eq!(purge_expired(log.as_ref(), wrong, 10, async |_| {}).await.unwrap(), 0, "the store's clock is right");
+    *log.store_clock.lock().unwrap() = Some(wrong);
+    assert_eq!(
+        purge_expired(log.as_ref(), clock.now(), 10, async |_| {}).await.unwrap(),
+        0,
+        "the node's clock is right"
+    );
     assert_eq!(purge_expired(log.as_ref(), wrong, 10, async |_| {}).await.unwrap(), 1, "it expires in an hour");
 
     // One node knew the entry, one reads the log only now, one asks it every time; one's clock is behind as well.

@@ -22,12 +22,15 @@ pub(crate) const BOUND: Duration = Duration::from_secs(2);
 pub(crate) struct FaultyLog {
     inner: Mutex<Arc<dyn RevocationLog>>,
     down: AtomicBool,
+    /// Whether it can only be read.
+    pub(crate) read_only: AtomicBool,
     pub(crate) appends: AtomicU64,
     pub(crate) look_ups: AtomicU64,
     pub(crate) hold: Mutex<Option<Arc<Notify>>>,
     /// How long a read takes, and by which clock.
     pub(crate) slow: Mutex<Option<(Duration, Arc<ManualClock>)>>,
     pub(crate) corrupt_after: AtomicU64,
+    pub(crate) store_clock: Mutex<Option<OffsetDateTime>>,
 }
 
 impl FaultyLog {
@@ -35,11 +38,13 @@ impl FaultyLog {
         Arc::new(Self {
             inner: Mutex::new(Arc::new(MemoryStore::new().unwrap())),
             down: AtomicBool::new(false),
+            read_only: AtomicBool::new(false),
             appends: AtomicU64::new(0),
             look_ups: AtomicU64::new(0),
             hold: Mutex::new(None),
             slow: Mutex::new(None),
             corrupt_after: AtomicU64::new(u64::MAX),
+            store_clock: Mutex::new(None),
         })
     }
 
@@ -48,6 +53,13 @@ impl FaultyLog {
             return Err(StoreError::unavailable("the database is down"));
         }
         Ok(self.inner.lock().unwrap().clone())
+    }
+
+    fn writable(&self) -> Result<Arc<dyn RevocationLog>, StoreError> {
+        if self.read_only.load(Ordering::SeqCst) {
+            return Err(StoreError::unavailable("the database is read-only"));
+        }
+        self.inner()
     }
 
     pub(crate) fn set_down(&self, down: bool) {
@@ -68,7 +80,7 @@ impl RevocationLog for FaultyLog {
         if let Some(hold) = hold {
             hold.notified().await;
         }
-        self.inner()?.append(batch).await
+        self.writable()?.append(batch).await
     }
 
     async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
@@ -76,7 +88,7 @@ impl RevocationLog for FaultyLog {
         if let Some((takes, clock)) = &*self.slow.lock().unwrap() {
             clock.advance(*takes);
         }
-        if page.entries.iter().any(|entry| entry.0.0 > self.corrupt_after.load(Ordering::SeqCst)) {
+        if page.entries.iter().any(|entry| entry.position.0 > self.corrupt_after.load(Ordering::SeqCst)) {
             return Err(StoreError::corrupt("an entry makes no sense"));
         }
         Ok(page)
@@ -89,6 +101,14 @@ impl RevocationLog for FaultyLog {
 
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
         self.inner()?.purge(before, limit).await
+    }
+
+    async fn mark_loss(&self, at: Option<OffsetDateTime>) -> Result<(), StoreError> {
+        self.writable()?.mark_loss(at).await
+    }
+
+    async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError> {
+        Ok(*self.store_clock.lock().unwrap())
     }
 }
 
@@ -124,6 +144,11 @@ pub(crate) fn logout(claims: &Claims) -> Revocation {
         revoked_at: claims.issued_at,
         reason: RevocationReason::Logout,
     }
+}
+
+pub(crate) fn everywhere(id: UserId, below: Generation, expires_at: OffsetDateTime) -> Revocation {
+    let (target, reason) = (RevocationTarget::User { id, below }, RevocationReason::LogoutEverywhere);
+    Revocation { target, expires_at, revoked_at: expires_at - Duration::from_secs(3600), reason }
 }
 
 /// What a check would say: revoked, good, or unknown.

@@ -50,6 +50,9 @@ impl AttemptStore for SlowAttempts {
     async fn purge(&self, now: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
         self.0.purge(now, limit).await
     }
+    async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError> {
+        self.0.now().await
+    }
 }
 
 #[tokio::test]

@@ -47,6 +47,9 @@ impl AttemptStore for BrokenAttempts {
     async fn purge(&self, _: OffsetDateTime, _: u32) -> Result<u64, StoreError> {
         Err(StoreError::unavailable("gone"))
     }
+    async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError> {
+        Err(StoreError::unavailable("gone"))
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A row of `blacklist`: one entry of the log.
 
-use auth_core::blacklist::{RevocationReason, RevocationTarget};
+use auth_core::blacklist::{Mark, RevocationReason, RevocationTarget};
 use auth_core::{Generation, Revocation, StoreError, StoreErrorKind, TokenId, UserId};
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
@@ -18,6 +18,8 @@ pub(crate) struct Model {
     pub(crate) expires_at: i64,
     pub(crate) revoked_at: i64,
     pub(crate) reason: String,
+    /// The bits of the entry's [`Mark`]. Zero in rows that earlier revisions wrote.
+    pub(crate) mark: i64,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
@@ -27,7 +29,7 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
     /// The row of a revocation at `position`.
-    pub(crate) fn of_revocation(position: i64, revocation: &Revocation) -> Result<Self, StoreError> {
+    pub(crate) fn of_revocation(position: i64, mark: Mark, revocation: &Revocation) -> Result<Self, StoreError> {
         let (token_id, user_id, generation) = match revocation.target {
             RevocationTarget::Token(id) => (Some(id.as_uuid()), None, None),
             RevocationTarget::User { id, below } => (None, Some(id.as_uuid()), Some(below.number().into())),
@@ -41,6 +43,7 @@ impl Model {
             expires_at: instant::to_micros_rounded_up(revocation.expires_at)?,
             revoked_at: instant::to_micros(revocation.revoked_at)?,
             reason: revocation.reason.as_str().to_owned(),
+            mark: mark.0.cast_signed(),
         })
     }
 
@@ -53,6 +56,7 @@ impl Model {
             expires_at: Set(self.expires_at),
             revoked_at: Set(self.revoked_at),
             reason: Set(self.reason),
+            mark: Set(self.mark),
         }
     }
 

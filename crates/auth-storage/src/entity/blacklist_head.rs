@@ -16,6 +16,8 @@ pub(crate) struct Model {
     pub(crate) purged_tokens: i64,
     /// The latest expiry of an entry for all tokens of a user that was ever purged.
     pub(crate) purged_users: i64,
+    /// When the log was last found to have lost entries. Zero: never, or acknowledged.
+    pub(crate) lost_at: i64,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

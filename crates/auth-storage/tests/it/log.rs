@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-use auth_core::blacklist::{Position, RevocationTarget};
+use auth_core::blacklist::{LogEntry, Position, RevocationTarget};
 use auth_core::{Generation, Revocation, RevocationLog, StoreErrorKind, UserId, UserStore};
 use auth_storage::ConnectOptions;
 use auth_test_db::{Kind, TestDatabase, on_every_database};
@@ -53,7 +53,7 @@ async fn a_reader_by_position_misses_nothing_of_two_nodes(database: TestDatabase
         // Asked before the page is read: what was written by then must be in it.
         let finished = writers.iter().all(tokio::task::JoinHandle::is_finished);
         let page = reader.read_after(last, 5).await.unwrap();
-        for (position, revocation) in &page.entries {
+        for LogEntry { position, revocation, .. } in &page.entries {
             assert_eq!(position.0, last.0 + 1, "a gap");
             last = *position;
             seen.push(revocation.target);
@@ -119,7 +119,7 @@ async fn a_caller_who_goes_away_leaves_whole_batches_and_a_usable_pool(database:
 
     let (_, _, log) = open(&database).await;
     let page = log.read_after(Position(0), 1000).await.unwrap();
-    let logged: HashSet<_> = page.entries.iter().map(|(_, revocation)| revocation.target).collect();
+    let logged: HashSet<_> = page.entries.iter().map(|entry| entry.revocation.target).collect();
     assert_eq!(page.head.0, logged.len() as u64, "the head counts what is there");
     for batch in &batches {
         let there = batch.iter().filter(|revocation| logged.contains(&revocation.target)).count();
@@ -142,7 +142,7 @@ async fn two_nodes_purge_everything_expired_and_nothing_else(database: TestDatab
     let page = one.read_after(Position(0), 10_000).await.unwrap();
     assert_eq!((page.entries.len(), page.head), (300, Position(1600)));
     assert_eq!(one.append(&expired[..1]).await.unwrap(), 1, "what was purged is new again");
-    assert_eq!(one.read_after(Position(1600), 10).await.unwrap().entries[0].0, Position(1601));
+    assert_eq!(one.read_after(Position(1600), 10).await.unwrap().entries[0].position, Position(1601));
 }
 
 async fn an_entry_is_never_kept_for_less_than_asked(database: TestDatabase) {
@@ -150,7 +150,7 @@ async fn an_entry_is_never_kept_for_less_than_asked(database: TestDatabase) {
     let expires_at = NOW + time::Duration::NANOSECOND;
     log.append(&[Revocation { expires_at, ..logout() }]).await.unwrap();
     assert_eq!(log.purge(expires_at, 1).await.unwrap(), 0);
-    let (_, kept) = log.read_after(Position(0), 1).await.unwrap().entries[0];
+    let kept = log.read_after(Position(0), 1).await.unwrap().entries[0].revocation;
     assert_eq!(kept.expires_at, NOW + time::Duration::MICROSECOND);
 }
 
@@ -197,7 +197,7 @@ async fn every_kind_of_entry_comes_back(database: TestDatabase) {
     let batch = [logout(), everywhere(user, Generation::new(1)), highest, highest];
     assert_eq!(log.append(&batch).await.unwrap(), 3);
     let page = log.read_after(Position(0), 10).await.unwrap();
-    let read: Vec<_> = page.entries.into_iter().map(|(_, revocation)| revocation).collect();
+    let read: Vec<_> = page.entries.into_iter().map(|entry| entry.revocation).collect();
     assert_eq!(read, batch[..3]);
 
     let mut token = claims();
@@ -219,9 +219,9 @@ async fn a_large_batch_is_appended_and_read_in_pages(database: TestDatabase) {
     let (mut last, mut read) = (Position(0), Vec::new());
     loop {
         let page = log.read_after(last, 500).await.unwrap();
-        let Some((position, _)) = page.entries.last() else { break };
+        let Some(LogEntry { position, .. }) = page.entries.last() else { break };
         last = *position;
-        read.extend(page.entries.into_iter().map(|(_, revocation)| revocation));
+        read.extend(page.entries.into_iter().map(|entry| entry.revocation));
     }
     assert_eq!(read, batch);
     let nothing = log.read_after(Position(0), 0).await.unwrap();
@@ -279,9 +279,9 @@ async fn the_same_interleaving_loses_nothing_here(database: TestDatabase) {
 
     assert_eq!(append.await.unwrap().unwrap(), 1);
     let page = log.read_after(Position(0), 10).await.unwrap();
-    let positions: Vec<_> = page.entries.iter().map(|(position, _)| position.0).collect();
+    let positions: Vec<_> = page.entries.iter().map(|entry| entry.position.0).collect();
     assert_eq!(positions, [1, 2]);
-    assert_eq!(page.entries[1].1, second);
+    assert_eq!(page.entries[1].revocation, second);
 }
 
 async fn insert_at_position_1(transaction: &sea_orm::DatabaseTransaction, kind: Kind) {

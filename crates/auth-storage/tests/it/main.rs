@@ -5,6 +5,7 @@
 mod conformance;
 mod connecting;
 mod log;
+mod lost;
 #[cfg(unix)]
 mod pooler;
 #[cfg(unix)]

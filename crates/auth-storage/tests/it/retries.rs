@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth_core::blacklist::Position;
+use auth_core::blacklist::{LogEntry, Position};
 use auth_core::throttle::{AttemptKey, AttemptStore, Change, Counter};
 use auth_core::{
     Generation, InsertUserError, PasswordHash, RevocationLog, StoreErrorKind, UserChange, UserId, UserStore,
@@ -244,7 +244,7 @@ async fn nodes_at_serializable_lose_nothing_and_skip_nothing(database: TestDatab
         }
         // A reader may be given up too; whoever polls simply polls again.
         let Ok(page) = log.read_after(last, 100).await else { continue };
-        for (position, _) in page.entries {
+        for LogEntry { position, .. } in page.entries {
             assert_eq!(position.0, last.0 + 1, "a gap");
             last = position;
             seen += 1;

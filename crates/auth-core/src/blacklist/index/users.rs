@@ -47,6 +47,12 @@ impl Users {
         users.get(&claims.user_id).is_some_and(|entry| claims.generation < entry.below)
     }
 
+    /// Whether a revocation of this user below this generation, or a higher one, is there.
+    pub(super) fn hold(&self, id: UserId, below: Generation) -> bool {
+        let users = self.shard(id).read().unwrap_or_else(PoisonError::into_inner);
+        users.get(&id).is_some_and(|entry| below <= entry.below)
+    }
+
     pub(super) fn insert(&self, id: UserId, below: Generation, hour: i64) {
         // Held until the entry is there too: one that is in no list would never be forgotten.
         let mut by_hour = self.by_hour.lock().unwrap_or_else(PoisonError::into_inner);
