@@ -11,7 +11,7 @@ use auth_core::blacklist::{Position, RevocationReason, RevocationTarget};
 use auth_core::{Revocation, RevocationLog as _, TokenId};
 use auth_storage::{ConnectOptions, SeaRevocationLog, connect};
 use auth_test_db::{OwnGalera, TestDatabase};
-use sea_orm::ConnectionTrait as _;
+use sea_orm::{ConnectionTrait as _, DatabaseConnection};
 use time::OffsetDateTime;
 use time::macros::datetime;
 use tokio::sync::Barrier;
@@ -135,28 +135,8 @@ impl Fault {
         load.acknowledges(10).await;
         let witnesses = doors.each_ref().map(|door| [Witness::of(door, &bad), Witness::of(door, &good)]);
 
-        // The second node is the one that is held, suspended, isolated or joining; the first one goes on.
         let session = cluster.session(1).await;
-        match self {
-            Self::None => {}
-            Self::Held => drop(session.execute_unprepared("FLUSH TABLES WITH READ LOCK").await.unwrap()),
-            Self::LargeTransaction => {
-                cluster.execute(0, "CREATE TABLE IF NOT EXISTS large (id BIGINT PRIMARY KEY, filler CHAR(200))").await;
-                let rows = "REPLACE INTO large SELECT seq, REPEAT('x', 200) FROM seq_1_to_100000";
-                cluster.execute(0, rows).await;
-            }
-            Self::Suspended => cluster.suspend(1),
-            Self::Isolated => cluster.execute(1, "SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'").await,
-            Self::Joining => {
-                cluster.stop(1);
-                cluster.forget(1);
-                cluster.join(1);
-            }
-            Self::Bereaved => {
-                cluster.crash(1);
-                cluster.crash(2);
-            }
-        }
+        self.begins(cluster, &session).await;
         let fate = if self == Self::Bereaved {
             // Nobody can acknowledge anything.
             Fate::Unsure
@@ -172,6 +152,8 @@ impl Fault {
         let at = Instant::now();
         let attempt = verdict(&doors[1].logout(&tried).await.unwrap());
         assert!(attempt.0 == 200 || attempt.0 == 503, "{name}: a logout at the node in question: {attempt:?}");
+        let fate_of_tried =
+            if attempt.0 == 200 { Fate::LoggedOut { node: 1, at: Instant::now() } } else { Fate::Unsure };
 
         let mut late = 0;
         for (node, (witnesses, door)) in witnesses.into_iter().zip(doors).enumerate() {
@@ -195,30 +177,17 @@ impl Fault {
             }
         }
 
-        match self {
-            Self::None | Self::LargeTransaction => {}
-            Self::Held => drop(session.execute_unprepared("UNLOCK TABLES").await.unwrap()),
-            Self::Suspended => cluster.resume(1),
-            Self::Isolated => drop(
-                session.execute_unprepared("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=0'").await.unwrap(),
-            ),
-            Self::Joining => cluster.synced(1).await,
-            Self::Bereaved => {
-                cluster.execute(0, "SET GLOBAL wsrep_provider_options = 'pc.bootstrap=YES'").await;
-                cluster.join(1);
-                cluster.join(2);
-            }
-        }
+        self.ends(cluster, &session).await;
         // A session of a node that was stopped is gone.
         drop(session.close().await);
-        for node in 0..doors.len() {
+        for (node, door) in doors.iter().enumerate() {
             cluster.synced(node).await;
-            doors[node].ready().await;
+            door.ready().await;
         }
         load.acknowledges(10).await;
         let (mut ledger, outcome) = load.stop().await;
         outcome.expect("the nodes answered all the time");
-        let tokens = vec![(bad, fate), (good, Fate::Good), (tried, Fate::Unsure)];
+        let tokens = vec![(bad, fate), (good, Fate::Good), (tried, fate_of_tried)];
         let mut own = Ledger { tokens, ..Ledger::default() };
         own.verify(doors).await;
         ledger.verify(doors).await;
@@ -228,5 +197,46 @@ impl Fault {
             began.elapsed()
         );
         [ledger, own]
+    }
+
+    /// The second node is the one that is held, suspended, isolated or joining; the first one goes on. `session` is one of the
+    /// second node.
+    async fn begins(self, cluster: &mut OwnGalera, session: &DatabaseConnection) {
+        match self {
+            Self::None => {}
+            Self::Held => drop(session.execute_unprepared("FLUSH TABLES WITH READ LOCK").await.unwrap()),
+            Self::LargeTransaction => {
+                cluster.execute(0, "CREATE TABLE IF NOT EXISTS large (id BIGINT PRIMARY KEY, filler CHAR(200))").await;
+                let rows = "REPLACE INTO large SELECT seq, REPEAT('x', 200) FROM seq_1_to_100000";
+                cluster.execute(0, rows).await;
+            }
+            Self::Suspended => cluster.suspend(1),
+            Self::Isolated => cluster.execute(1, "SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'").await,
+            Self::Joining => {
+                cluster.stop(1);
+                cluster.forget(1);
+                cluster.join(1);
+            }
+            Self::Bereaved => {
+                cluster.crash(1);
+                cluster.crash(2);
+            }
+        }
+    }
+
+    async fn ends(self, cluster: &mut OwnGalera, session: &DatabaseConnection) {
+        match self {
+            Self::None | Self::LargeTransaction | Self::Joining => {}
+            Self::Held => drop(session.execute_unprepared("UNLOCK TABLES").await.unwrap()),
+            Self::Suspended => cluster.resume(1),
+            Self::Isolated => drop(
+                session.execute_unprepared("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=0'").await.unwrap(),
+            ),
+            Self::Bereaved => {
+                cluster.execute(0, "SET GLOBAL wsrep_provider_options = 'pc.bootstrap=YES'").await;
+                cluster.join(1);
+                cluster.join(2);
+            }
+        }
     }
 }

@@ -253,8 +253,9 @@ impl UserStore for Store {
             }
         }
         if loses_answer && fault == Fault::ChangesAgain {
-            let made = database.users.change_and_revoke(id, change.clone(), revocation).await?;
-            made.into_iter().for_each(|(_, revocation)| database.log.append_now(revocation));
+            if let Some((_, entry)) = database.users.change_and_revoke(id, change.clone(), revocation).await? {
+                database.log.append_now(entry);
+            }
         }
         let Some((user, revocation)) = database.users.change_and_revoke(id, change, revocation).await? else {
             return Ok(None);

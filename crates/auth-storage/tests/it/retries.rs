@@ -253,7 +253,7 @@ async fn nodes_at_serializable_lose_nothing_and_skip_nothing(database: TestDatab
     let made = NODES * TASKS * ROUNDS;
     let page = log.read_after(last, 100).await.unwrap();
     assert_eq!(seen + page.entries.len(), 2 * made);
-    assert_eq!(page.head.0 as usize, 2 * made);
+    assert_eq!(page.head.0, 2 * made as u64);
     let raised = users.find_by_id(ada.id).await.unwrap().unwrap().generation;
     assert_eq!(raised, Generation::new(u32::try_from(made).unwrap()));
     let counted = SeaAttemptStore::new(opened.clone()).read(&[AttemptKey::from([7; 16])]).await.unwrap();
