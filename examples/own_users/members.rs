@@ -5,7 +5,7 @@ use auth_core::{
     Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, StoreError, StoreErrorKind,
     StoredCredentials, User, UserChange, UserId, UserStore, Username,
 };
-use auth_storage::{Database, SeaRevocationLog, UserTable, store_error};
+use auth_storage::{Database, SeaRevocationLog, Statements, UserTable, store_error};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::SimpleExpr;
@@ -97,14 +97,63 @@ impl Members {
         Ok(())
     }
 
+    /// Runs a call on a connection to its end, also when whoever asked goes away: a driver must not be dropped in the middle of
+    /// a statement.
+    async fn call<T, F>(&self, call: impl FnOnce(Statements) -> F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, DbErr>> + Send + 'static,
+    {
+        self.database.run(call(self.database.statements())).await?.map_err(store_error)
+    }
+
     async fn row(&self, id: UserId) -> Result<Option<Model>, StoreError> {
-        row_of(id, &self.database.statements()).await
+        self.call(move |statements| async move { row_of(id, &statements).await }).await
     }
 
     async fn update(&self, id: UserId, column: Column, value: SimpleExpr) -> Result<Option<User>, StoreError> {
         let update = Entity::update_many().col_expr(column, value).filter(Column::PublicId.eq(id.as_uuid()));
-        update.exec(&self.database.statements()).await.map_err(store_error)?;
+        self.call(|statements| async move { update.exec(&statements).await }).await?;
         self.find_by_id(id).await
+    }
+
+    /// Makes the change and appends the revocation in one transaction, if the member is still as `user` says.
+    async fn change_once(
+        self,
+        user: User,
+        change: UserChange,
+        below: Generation,
+        revocation: Revocation,
+    ) -> Result<Option<User>, StoreError> {
+        let transaction = self.database.begin_write().await?;
+        // The log first: its head is the lock that all writers take in one order.
+        SeaRevocationLog::append_within(&transaction, &[revocation]).await?;
+        let update = Entity::update_many()
+            .col_expr(Column::Generation, Expr::value(below.number()))
+            .filter(Column::PublicId.eq(user.id.as_uuid()))
+            .filter(Column::Generation.eq(user.generation.number()));
+        let update = match &change {
+            UserChange::LogoutEverywhere => update,
+            UserChange::Demote => update.col_expr(Column::Staff, Expr::value(false)),
+            UserChange::Disable(at) => {
+                let since = micros(user.disabled_at.unwrap_or(*at));
+                update.col_expr(Column::Barred, Expr::value(since))
+            }
+            UserChange::Password(hash) => update.col_expr(Column::Secret, Expr::value(hash.expose_hash())),
+            UserChange::PasswordFrom { current, new } => update
+                .col_expr(Column::Secret, Expr::value(new.expose_hash()))
+                .filter(Column::Secret.eq(current.expose_hash())),
+            _ => return Err(StoreError::new(StoreErrorKind::Internal, "a change that this store does not know")),
+        };
+        // If somebody else changed the member meanwhile, nothing is written: dropping a transaction undoes it.
+        if update.exec(&transaction).await.map_err(store_error)?.rows_affected != 1 {
+            return Ok(None);
+        }
+        // Before the commit: after it somebody else may have changed the member again.
+        let row = row_of(user.id, &transaction).await.map_err(store_error)?;
+        let user = row.map(Model::into_user).transpose()?;
+        transaction.commit().await.map_err(store_error)?;
+        Ok(user)
     }
 }
 
@@ -125,7 +174,9 @@ impl UserStore for Members {
             barred: Set(None),
         };
         // The unique keys decide. Which of two it reports first is the database's business; we report the address.
-        if let Err(error) = Entity::insert(row).exec_without_returning(&self.database.statements()).await {
+        let statements = self.database.statements();
+        let insertion = async move { Entity::insert(row).exec_without_returning(&statements).await };
+        if let Err(error) = self.database.run(insertion).await? {
             return match error.sql_err() {
                 Some(SqlErr::UniqueConstraintViolation(key)) if key.contains("_key") => {
                     let address_taken = self.find_credentials(&new.email).await?.is_some();
@@ -144,7 +195,7 @@ impl UserStore for Members {
 
     async fn find_credentials(&self, email: &Email) -> Result<Option<StoredCredentials>, StoreError> {
         let query = Entity::find().filter(Column::MailKey.eq(email.key()));
-        let row = query.one(&self.database.statements()).await.map_err(store_error)?;
+        let row = self.call(|statements| async move { query.one(&statements).await }).await?;
         row.map(|row| {
             let password_hash = PasswordHash::new(row.secret.clone());
             Ok(StoredCredentials { user: row.into_user()?, password_hash })
@@ -157,7 +208,7 @@ impl UserStore for Members {
         if let Some(after) = after {
             query = query.filter(Column::PublicId.gt(after.as_uuid()));
         }
-        let rows = query.all(&self.database.statements()).await.map_err(store_error)?;
+        let rows = self.call(|statements| async move { query.all(&statements).await }).await?;
         rows.into_iter().map(Model::into_user).collect()
     }
 
@@ -183,32 +234,8 @@ impl UserStore for Members {
             let user = row.into_user()?;
             let below = user.generation.next();
             let revocation = revocation(below);
-            let transaction = self.database.begin_write().await?;
-            // The log first: its head is the lock that all writers take in one order.
-            SeaRevocationLog::append_within(&transaction, &[revocation]).await?;
-            let update = Entity::update_many()
-                .col_expr(Column::Generation, Expr::value(below.number()))
-                .filter(Column::PublicId.eq(id.as_uuid()))
-                .filter(Column::Generation.eq(user.generation.number()));
-            let update = match &change {
-                UserChange::LogoutEverywhere => update,
-                UserChange::Demote => update.col_expr(Column::Staff, Expr::value(false)),
-                UserChange::Disable(at) => {
-                    let since = micros(user.disabled_at.unwrap_or(*at));
-                    update.col_expr(Column::Barred, Expr::value(since))
-                }
-                UserChange::Password(hash) => update.col_expr(Column::Secret, Expr::value(hash.expose_hash())),
-                UserChange::PasswordFrom { current, new } => update
-                    .col_expr(Column::Secret, Expr::value(new.expose_hash()))
-                    .filter(Column::Secret.eq(current.expose_hash())),
-                _ => return Err(StoreError::new(StoreErrorKind::Internal, "a change that this store does not know")),
-            };
-            // If somebody else changed the member meanwhile, nothing is written: dropping a transaction undoes it.
-            if update.exec(&transaction).await.map_err(store_error)?.rows_affected == 1 {
-                // Before the commit: after it somebody else may have changed the member again.
-                let Some(row) = row_of(id, &transaction).await? else { return Ok(None) };
-                let user = row.into_user()?;
-                transaction.commit().await.map_err(store_error)?;
+            let attempt = self.clone().change_once(user, change.clone(), below, revocation);
+            if let Some(user) = self.database.run(attempt).await?? {
                 return Ok(Some((user, revocation)));
             }
         }
@@ -224,13 +251,13 @@ impl UserStore for Members {
             .col_expr(Column::Secret, Expr::value(replacement.expose_hash()))
             .filter(Column::PublicId.eq(id.as_uuid()))
             .filter(Column::Secret.eq(current.expose_hash()));
-        Ok(update.exec(&self.database.statements()).await.map_err(store_error)?.rows_affected == 1)
+        let replaced = self.call(|statements| async move { update.exec(&statements).await }).await?;
+        Ok(replaced.rows_affected == 1)
     }
 }
 
-async fn row_of(id: UserId, connection: &impl ConnectionTrait) -> Result<Option<Model>, StoreError> {
-    let query = Entity::find().filter(Column::PublicId.eq(id.as_uuid()));
-    query.one(connection).await.map_err(store_error)
+async fn row_of(id: UserId, connection: &impl ConnectionTrait) -> Result<Option<Model>, DbErr> {
+    Entity::find().filter(Column::PublicId.eq(id.as_uuid())).one(connection).await
 }
 
 impl Model {

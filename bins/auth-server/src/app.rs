@@ -19,7 +19,9 @@ use crate::api::{Routes, State};
 use crate::clock_watch::ClockWatch;
 use crate::config::{Config, PasswordScheme, PasswordSettings, Setting, SigningSource, shown_work};
 use crate::metrics::Metrics;
-use crate::readiness::{BlacklistIsFresh, Check, DatabaseAnswers, LogIsWhole, Readiness, SchemaIsCurrent};
+use crate::readiness::{
+    BlacklistIsFresh, Check, DatabaseAnswers, DatabaseTakesWrites, LogIsWhole, Readiness, SchemaIsCurrent, is_migrated,
+};
 use crate::secret_file;
 use crate::server::Application;
 use crate::tasks::{Purge, Sync};
@@ -160,7 +162,7 @@ impl App {
     /// When the database cannot be asked.
     pub async fn is_migrated(&self) -> Result<bool, AppError> {
         match &self.database {
-            Some(database) => Ok(auth_migrations::is_current(&database.statements()).await?),
+            Some(database) => is_migrated(database).await.map_err(AppError::Schema),
             None => Ok(true),
         }
     }
@@ -225,6 +227,7 @@ fn checks(database: &Database, blacklist: &Arc<SyncedBlacklist>) -> Vec<Box<dyn 
     vec![
         Box::new(DatabaseAnswers(database.clone())),
         Box::new(SchemaIsCurrent(database.clone())),
+        Box::new(DatabaseTakesWrites(database.clone())),
         Box::new(BlacklistIsFresh(Arc::clone(blacklist))),
     ]
 }
@@ -325,6 +328,9 @@ pub enum AppError {
     /// The database cannot be migrated.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
+    /// The database cannot be asked for its schema.
+    #[error("the schema of the database cannot be read")]
+    Schema(#[source] BoxError),
     /// The service cannot be built.
     #[error(transparent)]
     Build(#[from] BuildError),

@@ -139,6 +139,20 @@ impl Check for DatabaseAnswers {
     }
 }
 
+/// Writing to the database works: there is room on its disk, and it is no standby.
+pub(crate) struct DatabaseTakesWrites(pub(crate) Database);
+
+#[async_trait]
+impl Check for DatabaseTakesWrites {
+    fn name(&self) -> &'static str {
+        "writing"
+    }
+
+    async fn run(&self) -> Result<(), BoxError> {
+        Ok(self.0.check_writable().await?)
+    }
+}
+
 /// The database has the schema that this server needs.
 pub(crate) struct SchemaIsCurrent(pub(crate) Database);
 
@@ -149,10 +163,14 @@ impl Check for SchemaIsCurrent {
     }
 
     async fn run(&self) -> Result<(), BoxError> {
-        let database = self.0.clone();
-        let current = self.0.run(async move { auth_migrations::is_current(&database.statements()).await }).await??;
-        current.then_some(()).ok_or_else(|| "the database is not migrated".into())
+        is_migrated(&self.0).await?.then_some(()).ok_or_else(|| "the database is not migrated".into())
     }
+}
+
+/// Whether the database has every table that this server needs. The call is bounded as those of the stores are.
+pub(crate) async fn is_migrated(database: &Database) -> Result<bool, BoxError> {
+    let statements = database.statements();
+    Ok(database.run(async move { auth_migrations::is_current(&statements).await }).await??)
 }
 
 /// The blacklist is in memory and fresh.

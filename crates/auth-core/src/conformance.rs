@@ -22,6 +22,7 @@ mod faults;
 mod log;
 mod nodes;
 mod purge;
+mod recovery;
 mod samples;
 mod users;
 
@@ -82,6 +83,14 @@ pub trait Backend: Send + Sync {
     /// Makes the database unreachable for all stores that were opened, for good. `false` where that cannot be done: what
     /// an outage looks like is then not tried.
     async fn cut_off(&self) -> bool {
+        false
+    }
+
+    /// Makes the database refuse each new entry of the log at the statement that inserts it, or take them again. Where a database may
+    /// end a transaction by itself, let it do so: what is tried is whether the stores notice. `false` where that cannot be
+    /// done: what comes after a refused write is then not tried.
+    async fn refuse_entries(&self, refuse: bool) -> bool {
+        let _ = refuse;
         false
     }
 
@@ -197,6 +206,7 @@ pub fn checks() -> Vec<Check> {
         cancellation::CHECKS,
         faults::CHECKS,
         conflicts::CHECKS,
+        recovery::CHECKS,
         attempts::CHECKS,
     ]
     .concat()
@@ -238,6 +248,7 @@ macro_rules! conformance_tests {
         $crate::__conformance_cancellation!($run);
         $crate::__conformance_faults!($run);
         $crate::__conformance_conflicts!($run);
+        $crate::__conformance_recovery!($run);
         $crate::__conformance_attempts!($run);
     };
 }

@@ -8,13 +8,13 @@ use auth_core::StoreError;
 use auth_core::throttle::{AttemptKey, AttemptStore, Change, Counter};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, DeleteMany, EntityTrait as _, InsertMany, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, Select,
+    ColumnTrait as _, ConnectionTrait, DeleteMany, EntityTrait as _, InsertMany, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, Select,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::connect::Database;
+use crate::connect::{Database, WriteTransaction};
 use crate::entity::attempts::{self, ActiveModel, Column};
 use crate::error::Trouble;
 use crate::instant;
@@ -103,7 +103,7 @@ impl AttemptStore for SeaAttemptStore {
 struct Changed(bool);
 
 async fn update_within(
-    transaction: &DatabaseTransaction,
+    transaction: &WriteTransaction,
     keys: &[AttemptKey],
     change: &Change,
 ) -> Result<(Vec<Counter>, Changed), Trouble> {
@@ -143,7 +143,7 @@ fn locking(keys: &[AttemptKey]) -> Result<InsertMany<ActiveModel>, StoreError> {
 }
 
 /// Writes rows that are there.
-fn writing(rows: Vec<ActiveModel>) -> InsertMany<ActiveModel> {
+pub(crate) fn writing(rows: Vec<ActiveModel>) -> InsertMany<ActiveModel> {
     let columns = [Column::Failures, Column::NotBefore, Column::SpentUntil, Column::KnownUntil, Column::ExpiresAt];
     let replaced = OnConflict::column(Column::Id).update_columns(columns).to_owned();
     attempts::Entity::insert_many(rows).on_conflict(replaced)

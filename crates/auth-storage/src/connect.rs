@@ -6,25 +6,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::StoreError;
-use sea_orm::{
-    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, Statement,
-    TransactionOptions, sqlx,
-};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, SqliteTransactionMode, Statement, TransactionOptions, sqlx};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::error::Trouble;
+use crate::writability::Writability;
 
 mod call;
 mod encoding;
 mod hosts;
+mod in_step;
 mod place;
 mod pooler;
 mod retry;
 mod servers;
 mod session;
 mod sqlite;
+mod sqlite_release;
 pub(crate) mod standing;
+mod transaction;
 mod url;
 
 use call::Distrust;
@@ -34,6 +35,7 @@ pub(crate) use retry::Earlier;
 use servers::Opened;
 pub use standing::NotPrimary;
 pub(crate) use standing::Standing;
+pub use transaction::WriteTransaction;
 use url::Target;
 pub use url::{DatabaseUrl, UrlError};
 
@@ -69,10 +71,10 @@ pub async fn connect(url: &str, options: ConnectOptions) -> Result<Database, Con
 pub async fn connect_to(url: &DatabaseUrl, options: ConnectOptions) -> Result<Database, ConnectError> {
     url.check_files()?;
     let kind = url.kind();
-    let distrust = Arc::default();
+    let (distrust, writability) = Default::default();
     let (Opened { connection, standing, prelude }, place) = match &url.0 {
         Target::Sqlite(url) => {
-            let (connection, place) = sqlite::open(url, &options).await?;
+            let (connection, place) = sqlite::open(url, &options, &distrust).await?;
             (Opened { connection, standing: Standing::Always, prelude: None }, place)
         }
         Target::Postgres(url) => (servers::open_postgres(url, &options, &distrust).await?, None),
@@ -80,7 +82,8 @@ pub async fn connect_to(url: &DatabaseUrl, options: ConnectOptions) -> Result<Da
     };
     let write_turn = (kind == DatabaseKind::Sqlite).then(Arc::default);
     let statements = Statements::new(connection, prelude.map(Arc::from));
-    Ok(Database { statements, kind, place, call_timeout: options.call_timeout, write_turn, distrust, standing })
+    let call_timeout = options.call_timeout;
+    Ok(Database { statements, kind, place, call_timeout, write_turn, distrust, standing, writability })
 }
 
 /// How a database is opened.
@@ -197,6 +200,7 @@ pub struct Database {
     write_turn: Option<Arc<Mutex<()>>>,
     distrust: Arc<Distrust>,
     standing: Standing,
+    writability: Arc<Writability>,
 }
 
 /// How many connections a pool has.
@@ -218,8 +222,9 @@ impl Database {
         self.kind
     }
 
-    /// The connections themselves, for `auth-migrations`. What runs on them is not bounded by
-    /// [`ConnectOptions::call_timeout`], and is undone or not when its future is dropped as SeaORM and the driver have it.
+    /// The connections themselves, for `auth-migrations`. What runs on them is not bounded by [`ConnectOptions::call_timeout`]. Where its
+    /// future may be dropped, as a request's is when the client goes away, run it in [`run`](Self::run): the drivers do not all
+    /// survive being dropped in the middle of a statement.
     /// Behind a connection pooler in transaction mode nothing else may run on them: use [`statements`](Self::statements).
     #[must_use]
     pub fn connection(&self) -> &DatabaseConnection {
@@ -227,7 +232,7 @@ impl Database {
     }
 
     /// What runs single statements of a store of your own, also behind a connection pooler. They are not bounded by
-    /// [`ConnectOptions::call_timeout`].
+    /// [`ConnectOptions::call_timeout`] unless they are part of [`run`](Self::run).
     #[must_use]
     pub fn statements(&self) -> Statements {
         self.statements.clone()
@@ -287,14 +292,14 @@ impl Database {
     }
 
     /// Begins a transaction that will write, for a store of your own in the same database. On SQLite it is the writer from the
-    /// start, so it cannot find out half-way that somebody else is. A transaction that is dropped is undone. How long its
-    /// statements may take is yours to bound: [`ConnectOptions::call_timeout`] holds for our own calls only.
+    /// start, so it cannot find out half-way that somebody else is. A transaction that is dropped is undone. Bound its statements by
+    /// running all of it in [`run`](Self::run): [`ConnectOptions::call_timeout`] holds for our own calls only.
     ///
     /// # Errors
     ///
     /// When there is no connection to be had within [`ConnectOptions::acquire_timeout`], or on SQLite no turn to write while
     /// the driver waits for one.
-    pub async fn begin_write(&self) -> Result<DatabaseTransaction, StoreError> {
+    pub async fn begin_write(&self) -> Result<WriteTransaction, StoreError> {
         self.is_in_place()?;
         Ok(self.begin().await?)
     }
@@ -306,17 +311,17 @@ impl Database {
 
     /// Begins a transaction that will write. On SQLite it is the writer from the start, so it cannot find out half-way
     /// that somebody else is.
-    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, Trouble> {
+    pub(crate) async fn begin(&self) -> Result<WriteTransaction, Trouble> {
         let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
-        Ok(self.statements.begin(options).await?)
+        Ok(WriteTransaction::new(self.statements.begin(options).await?))
     }
 
     /// Ends a transaction: commits what went well, and rolls everything back when it did not. The locks are gone when
     /// this returns, so a repetition does not wait for them.
     pub(crate) async fn end<T>(
         &self,
-        transaction: DatabaseTransaction,
+        transaction: WriteTransaction,
         outcome: Result<T, Trouble>,
     ) -> Result<T, Trouble> {
         match outcome {
@@ -327,6 +332,10 @@ impl Database {
                 Err(trouble)
             }
         }
+    }
+
+    pub(crate) fn writability(&self) -> &Writability {
+        &self.writability
     }
 }
 

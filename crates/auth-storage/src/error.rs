@@ -224,8 +224,9 @@ fn mysql_meaning(number: u16) -> Meaning {
         // Shutdown, connection killed.
         1053 | 1927 => Meaning::Disconnected,
         // Too many connections, disk full, interrupted, read-only server, statement timeout (MariaDB, MySQL), read-only
-        // mode, too many connections of this user.
-        1040 | 1021 | 1317 | 1290 | 1969 | 3024 | 1836 | 1203 | 1226 => Meaning::Unavailable,
+        // mode, too many connections of this user; write error, error writing a file, error of the storage engine, table
+        // space full.
+        1040 | 1021 | 1317 | 1290 | 1969 | 3024 | 1836 | 1203 | 1226 | 3 | 1026 | 1030 | 1114 => Meaning::Unavailable,
         _ => Meaning::Other,
     }
 }
@@ -233,8 +234,9 @@ fn mysql_meaning(number: u16) -> Meaning {
 /// <https://www.sqlite.org/rescode.html>; the lowest byte is the primary code.
 fn sqlite_meaning(code: i32) -> Meaning {
     match code & 0xff {
-        // Busy, locked, I/O error, disk full, cannot open.
-        5 | 6 | 10 | 13 | 14 => Meaning::Unavailable,
+        // No permission, abort by a rollback, busy, locked, no memory, read-only, interrupt, I/O error, disk full, cannot open,
+        // lost race for the write-ahead log.
+        3..=10 | 13..=15 => Meaning::Unavailable,
         // Malformed, not a database.
         11 | 26 => Meaning::Corrupt,
         _ => Meaning::Other,
@@ -267,6 +269,10 @@ mod tests {
         assert_eq!(sqlite_meaning(517), Meaning::Unavailable);
         assert_eq!(sqlite_meaning(11), Meaning::Corrupt);
         assert_eq!(sqlite_meaning(1), Meaning::Other);
+        assert_eq!(sqlite_meaning(8), Meaning::Unavailable);
+        assert_eq!(sqlite_meaning(13), Meaning::Unavailable);
+        assert_eq!(sqlite_meaning(19), Meaning::Other);
+        assert_eq!(mysql_meaning(1114), Meaning::Unavailable);
     }
 
     #[test]

@@ -10,10 +10,11 @@ mod purge;
 mod revocation_log;
 mod user_store;
 mod user_table;
+mod writability;
 
 pub use attempt_store::SeaAttemptStore;
 pub use connect::{ConnectError, ConnectOptions, Database, DatabaseKind, DatabaseUrl, NotPrimary, PoolStats};
-pub use connect::{Statements, UrlError, connect, connect_to};
+pub use connect::{Statements, UrlError, WriteTransaction, connect, connect_to};
 pub use error::store_error;
 pub use revocation_log::SeaRevocationLog;
 pub use user_store::SeaUserStore;

@@ -9,13 +9,13 @@ use auth_core::blacklist::{LogEntry, LogIdentity, LogPage, Mark, Position, Purge
 use auth_core::{Claims, Revocation, RevocationLog, StoreError, StoreErrorKind};
 use sea_orm::sea_query::{Expr, ExprTrait as _, IntoTableRef as _, Order, Query, SelectStatement, TableRef};
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait as _, DatabaseTransaction, DeleteMany, EntityTrait as _,
-    FromQueryResult, JoinType, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait, Select, UpdateMany,
+    ColumnTrait as _, Condition, ConnectionTrait as _, DeleteMany, EntityTrait as _, FromQueryResult, JoinType,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait, Select, UpdateMany,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::connect::{Database, Standing, standing};
+use crate::connect::{Database, Standing, WriteTransaction, standing};
 use crate::entity::{blacklist, blacklist_head};
 use crate::error::Trouble;
 use crate::instant;
@@ -63,8 +63,8 @@ impl SeaRevocationLog {
     ///
     /// # Errors
     ///
-    /// When the store failed. The transaction must then be dropped.
-    pub async fn append_within(transaction: &DatabaseTransaction, batch: &[Revocation]) -> Result<u64, StoreError> {
+    /// When the store failed. The transaction then refuses everything that follows.
+    pub async fn append_within(transaction: &WriteTransaction, batch: &[Revocation]) -> Result<u64, StoreError> {
         let turn = Turn::take(transaction, batch.len()).await?;
         Ok(turn.write(batch).await?)
     }
@@ -184,7 +184,7 @@ impl RevocationLog for SeaRevocationLog {
 
 /// The turn to append: while it is held, up to the commit, nobody else appends.
 pub(crate) struct Turn<'t> {
-    transaction: &'t DatabaseTransaction,
+    transaction: &'t WriteTransaction,
     /// The head before the turn.
     head: i64,
     reserved: i64,
@@ -193,7 +193,7 @@ pub(crate) struct Turn<'t> {
 impl<'t> Turn<'t> {
     /// Waits for the turn. It must be the first statement of the transaction: whoever takes other locks before this one may
     /// deadlock with who takes them after.
-    pub(crate) async fn take(transaction: &'t DatabaseTransaction, entries: usize) -> Result<Self, Trouble> {
+    pub(crate) async fn take(transaction: &'t WriteTransaction, entries: usize) -> Result<Self, Trouble> {
         let reserved = i64::try_from(entries).unwrap_or(i64::MAX);
         move_head(transaction, reserved).await?;
         let head = blacklist_head::Entity::find_by_id(blacklist_head::ID).one(transaction).await?;
@@ -264,7 +264,7 @@ fn known_by(revocation: &Revocation) -> Result<(RevocationTarget, i64), StoreErr
     Ok((revocation.target, expires_at))
 }
 
-async fn move_head(transaction: &DatabaseTransaction, by: i64) -> Result<(), Trouble> {
+async fn move_head(transaction: &WriteTransaction, by: i64) -> Result<(), Trouble> {
     let moved = blacklist_head::Entity::update_many()
         .col_expr(blacklist_head::Column::Position, Expr::col(blacklist_head::Column::Position).add(by))
         .filter(blacklist_head::Column::Id.eq(blacklist_head::ID))

@@ -7,11 +7,11 @@ use auth_core::{
 };
 use sea_orm::sea_query::{Expr, Func, SimpleExpr};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
 };
 
-use crate::connect::{Database, Earlier};
+use crate::connect::{Database, Earlier, WriteTransaction};
 use crate::entity::users::{self, Column};
 use crate::error::{Trouble, violated_key};
 use crate::instant;
@@ -133,7 +133,7 @@ impl SeaUserStore {
 
 /// The body of [`SeaUserStore::change_once`]. `None` says that nothing was changed and nothing is to be committed.
 async fn change_within(
-    transaction: &DatabaseTransaction,
+    transaction: &WriteTransaction,
     id: UserId,
     change: &UserChange,
     raised: Generation,

@@ -15,6 +15,7 @@
 //! }
 //! ```
 
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use futures_util::FutureExt as _;
@@ -71,6 +72,12 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
+    /// A SQLite database in memory, made by whoever connects to it.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self { kind: Kind::Sqlite, url: "sqlite::memory:".to_owned() }
+    }
+
     /// Which kind it is.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -131,15 +138,15 @@ fn split_url(url: &str) -> (&str, &str, &str, &str) {
     (scheme, user, server, path)
 }
 
-/// Says in one line why a test does not run.
+/// Says in one line why a test does not run, on standard error itself: what a test prints is shown only when it fails.
 ///
 /// # Panics
 ///
 /// Where `CI` is `true`: there nothing may be skipped.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn skip(why: &str) {
+pub fn skip(why: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "nothing may be skipped in CI: {why}");
-    eprintln!("skipped: {why}");
+    // Nobody reads a line that cannot be written.
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }
 
 async fn run_on_sqlite<R, T: Future<Output = R>>(test: impl FnOnce(TestDatabase) -> T) -> R {

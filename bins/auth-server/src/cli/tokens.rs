@@ -11,6 +11,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::app::open_database;
 use crate::config::Config;
+use crate::readiness::is_migrated;
 use crate::tasks::{PURGE_BATCH, PURGE_PAUSE};
 
 #[derive(Debug, Subcommand)]
@@ -27,7 +28,7 @@ pub(super) enum TokenCommand {
 impl TokenCommand {
     pub(super) async fn run(self, config: &Config, out: &mut dyn Write) -> Result<(), BoxError> {
         let database = open_database(config).await?;
-        if !auth_migrations::is_current(&database.statements()).await? {
+        if !is_migrated(&database).await? {
             return Err("the database is not migrated; run `auth-server migrate up`".into());
         }
         let log = SeaRevocationLog::new(database.clone());

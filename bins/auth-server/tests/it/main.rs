@@ -5,6 +5,8 @@
 #[cfg(target_os = "linux")]
 mod broken_log;
 mod envelope;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod logs;
 mod operator;
 mod process;
@@ -14,6 +16,7 @@ mod settings;
 #[cfg(target_os = "linux")]
 mod signals;
 mod slow_clients;
+mod stalled_database;
 mod support;
 #[cfg(target_os = "linux")]
 mod terminal;

@@ -31,6 +31,7 @@ rules! { ($) __conformance_faults:
 }
 
 pub(super) const CANNOT_CUT: Finding = Finding::NotTried("Backend::cut_off says that it cannot");
+pub(super) const CANNOT_REFUSE: Finding = Finding::NotTried("Backend::refuse_entries says that it cannot");
 pub(super) const CANNOT_DAMAGE: Finding = Finding::NotTried("Backend::damage says that it cannot");
 
 /// That a call failed, and with the right kind.

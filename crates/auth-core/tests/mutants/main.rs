@@ -101,6 +101,8 @@ mutants! {
     ChangesAgain: "makes a change again when the answer was lost", [lost_answers_are_looked_up];
     CountsAgain: "counts again when the answer was lost", [lost_answers_are_counted_once];
     ReadsBehind: "reads from a node without waiting for what the others wrote", [reads_wait_for_other_nodes];
+    KeepsHalfOfARefusedChange: "keeps half of a change whose entry was refused", [refused_write_leaves_nothing];
+    WritesAfterTheEnd: "writes into a transaction that the database has ended", [writes_after_a_refusal_are_durable];
     NoCounterIsAnError: "takes a counter that is not there for an error", [counters_begin_at_nothing];
     CutsTheInstants: "keeps an instant of a counter in whole seconds", [counters_are_kept_exactly];
     AnswersInTheOrderOfTheTable: "answers counters in the order of the table, not of the keys", [counters_are_kept_exactly];
@@ -196,6 +198,11 @@ impl Backend for Broken {
 
     async fn cut_off(&self) -> bool {
         self.database.lock().unwrap().cut.store(true, Ordering::SeqCst);
+        true
+    }
+
+    async fn refuse_entries(&self, refuse: bool) -> bool {
+        self.database.lock().unwrap().refusing.store(refuse, Ordering::SeqCst);
         true
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct Database {
     pub(crate) counters: Counters,
     pub(crate) cut: AtomicBool,
     pub(crate) disturbed: Disturbed,
+    /// Whether new entries of the log are refused.
+    pub(crate) refusing: AtomicBool,
     pub(crate) damaged: Mutex<Vec<Row>>,
     reserved: Mutex<HashSet<String>>,
     generations: Mutex<HashMap<UserId, Generation>>,
@@ -44,6 +46,7 @@ impl Database {
             counters: Counters::default(),
             cut: AtomicBool::new(false),
             disturbed: Disturbed::default(),
+            refusing: AtomicBool::new(false),
             damaged: Mutex::default(),
             reserved: Mutex::default(),
             generations: Mutex::default(),
@@ -75,13 +78,25 @@ pub(crate) struct Store {
     /// What this node remembers, where it should not.
     listed: Mutex<Option<Vec<User>>>,
     appended: Mutex<Vec<Revocation>>,
+    /// Whether a transaction of this node was ended by the database.
+    ended: AtomicBool,
 }
 
 impl Store {
     pub(crate) fn new(database: Arc<Database>, number: u128) -> Self {
         let identity = if database.fault == Fault::NewIdentityAtStart { number } else { 1 };
         let identity = LogIdentity(Uuid::from_u128(identity));
-        Self { database, number, identity, listed: Mutex::default(), appended: Mutex::default() }
+        let ended = AtomicBool::new(false);
+        Self { database, number, identity, listed: Mutex::default(), appended: Mutex::default(), ended }
+    }
+
+    /// An error while the database refuses new entries.
+    fn entries_are_taken(&self) -> Result<(), StoreError> {
+        if self.database.refusing.load(Ordering::SeqCst) {
+            self.ended.store(true, Ordering::SeqCst);
+            return Err(StoreError::unavailable("the disk is full"));
+        }
+        Ok(())
     }
 
     fn has(&self, fault: Fault) -> bool {
@@ -231,6 +246,12 @@ impl UserStore for Store {
     ) -> Result<Option<(User, Revocation)>, StoreError> {
         let loses_answer = self.database.write()?;
         let (database, fault) = (&self.database, self.database.fault);
+        if let Err(error) = self.entries_are_taken() {
+            if fault == Fault::KeepsHalfOfARefusedChange {
+                database.users.change_and_revoke(id, change, revocation).await?;
+            }
+            return Err(error);
+        }
         if fault == Fault::LosesGenerations {
             let Some(user) = database.users.find_by_id(id).await? else { return Ok(None) };
             let read = database.generations.lock().unwrap().get(&id).copied().unwrap_or_default();
@@ -298,6 +319,10 @@ impl UserStore for Store {
 impl RevocationLog for Store {
     async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
         self.database.write()?;
+        self.entries_are_taken()?;
+        if self.has(Fault::WritesAfterTheEnd) && self.ended.load(Ordering::SeqCst) {
+            return Ok(batch.len() as u64);
+        }
         self.appended.lock().unwrap().extend(batch);
         if !self.has(Fault::AppendsWithoutTheGeneration) {
             self.database.users.append(batch).await?;

@@ -112,23 +112,28 @@ impl Database {
     {
         let write_turn = self.write_turn.clone();
         let mut retries = Retries::until(Instant::now() + self.call_timeout);
-        self.read(async move {
-            let _turn = match &write_turn {
-                Some(turn) => Some(turn.lock().await),
-                None => None,
-            };
-            loop {
-                let trouble = match attempt(retries.earlier()).await {
-                    Err(trouble) => trouble,
-                    done => return done,
+        let outcome = self
+            .read(async move {
+                let _turn = match &write_turn {
+                    Some(turn) => Some(turn.lock().await),
+                    None => None,
                 };
-                match retries.next_pause(permitted(trouble.again())) {
-                    Some(pause) => sleep(pause).await,
-                    None => return Err(trouble),
+                loop {
+                    let trouble = match attempt(retries.earlier()).await {
+                        Err(trouble) => trouble,
+                        done => return done,
+                    };
+                    match retries.next_pause(permitted(trouble.again())) {
+                        Some(pause) => sleep(pause).await,
+                        None => return Err(trouble),
+                    }
                 }
-            }
-        })
-        .await
+            })
+            .await;
+        if outcome.is_err() {
+            self.writability().write_failed();
+        }
+        outcome
     }
 }
 

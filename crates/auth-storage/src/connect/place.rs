@@ -8,6 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use sea_orm::sqlx;
+
 /// A file, and what tells it from others.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
@@ -26,6 +28,11 @@ impl Place {
     pub(super) fn check(&self) -> Result<(), FileWasReplaced> {
         let identity = identity(&self.path).map_err(|_| FileWasReplaced)?;
         if *self.identity.get_or_init(|| identity) == identity { Ok(()) } else { Err(FileWasReplaced) }
+    }
+
+    /// The same for a connection that has just been opened, as an error of the driver.
+    pub(super) fn check_connection(&self) -> Result<(), sqlx::Error> {
+        self.check().map_err(|error| sqlx::Error::Io(io::Error::other(error)))
     }
 }
 

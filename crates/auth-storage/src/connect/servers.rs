@@ -13,11 +13,11 @@ use tokio::time::{sleep, timeout};
 use super::call::Distrust;
 use super::encoding;
 use super::hosts::Hosts;
-use super::pooler;
 use super::session::{self, Scope};
 use super::standing::{self, NotPrimary, Standing};
 use super::url::{MySqlUrl, PostgresUrl};
 use super::{ConnectError, ConnectOptions};
+use super::{in_step, pooler};
 
 const DEFAULT_CONNECTIONS: u32 = 10;
 
@@ -163,17 +163,29 @@ fn is_unknown_variable(error: &sqlx::Error) -> bool {
 /// A connection whose server can be asked for a number.
 trait Session: Connection<Database: sqlx::Database<Connection = Self>> + Sized + 'static {
     fn number(row: &<Self::Database as sqlx::Database>::Row) -> Result<i64, sqlx::Error>;
+
+    /// Whether the next answer will be that to the next statement, also when the driver was dropped in the middle of one.
+    fn is_in_step(&mut self) -> impl Future<Output = Result<bool, sqlx::Error>> + Send;
 }
 
 impl Session for PgConnection {
     fn number(row: &PgRow) -> Result<i64, sqlx::Error> {
         row.try_get(0)
     }
+
+    /// The driver counts the answers that are due.
+    async fn is_in_step(&mut self) -> Result<bool, sqlx::Error> {
+        Ok(true)
+    }
 }
 
 impl Session for MySqlConnection {
     fn number(row: &MySqlRow) -> Result<i64, sqlx::Error> {
         row.try_get(0)
+    }
+
+    async fn is_in_step(&mut self) -> Result<bool, sqlx::Error> {
+        in_step::look(self).await
     }
 }
 
@@ -257,7 +269,8 @@ where
     }
 
     async fn is_usable(&self, connection: &mut C) -> bool {
-        bounded(SIGN_OF_LIFE, self.is_clean(connection)).await.is_ok_and(|clean| clean)
+        let look = async { Ok(self.is_clean(connection).await? && connection.is_in_step().await?) };
+        bounded(SIGN_OF_LIFE, in_step::catching_panics(look)).await.is_ok_and(|usable| usable)
     }
 }
 

@@ -3,13 +3,16 @@
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sea_orm::sqlx::{self, ConnectOptions as _};
 use sea_orm::{DatabaseConnection, SqlxSqliteConnector};
 
+use super::call::Distrust;
 use super::place::Place;
+use super::sqlite_release::{FileConnections, MemoryConnection};
 use super::url::SqliteUrl;
 use super::{ConnectError, ConnectOptions};
 
@@ -20,6 +23,7 @@ const DEFAULT_CONNECTIONS: u32 = 4;
 pub(super) async fn open(
     url: &SqliteUrl,
     options: &ConnectOptions,
+    distrust: &Arc<Distrust>,
 ) -> Result<(DatabaseConnection, Option<Place>), ConnectError> {
     let sqlite = url.options().map_err(ConnectError::Unreachable)?;
     let sqlite = sqlite
@@ -29,12 +33,17 @@ pub(super) async fn open(
         .foreign_keys(true)
         .busy_timeout(busy_timeout(options))
         .disable_statement_logging();
-    let mut pool = SqlitePoolOptions::new().acquire_timeout(options.acquire_timeout);
+    let mut pool = SqlitePoolOptions::new().acquire_timeout(options.acquire_timeout).test_before_acquire(false);
     let mut place = None;
     match url {
         // Every further connection would be an empty database of its own, and the last one to go takes the data along.
         SqliteUrl::Memory { .. } => {
-            pool = pool.max_connections(1).idle_timeout(None).max_lifetime(None).test_before_acquire(false);
+            let memory = MemoryConnection::new(Arc::downgrade(distrust));
+            pool = pool
+                .max_connections(1)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .after_release(move |connection, _| Box::pin(memory.clone().release(connection)));
         }
         SqliteUrl::File(_) => {
             if !url.is_read_only() {
@@ -42,14 +51,15 @@ pub(super) async fn open(
             }
             let opened = Place::of(sqlite.get_filename());
             place = Some(opened.clone());
+            let file = FileConnections::new(sqlite.clone(), opened.clone());
             pool = pool
                 .max_connections(options.max_connections.unwrap_or(DEFAULT_CONNECTIONS).max(1))
-                .test_before_acquire(false)
                 // The first one says which file it is. One that is made in the moment of a replacement is to another.
                 .after_connect(move |_, _| {
-                    let checked = opened.check().map_err(|error| sqlx::Error::Io(std::io::Error::other(error)));
+                    let checked = opened.check_connection();
                     Box::pin(async move { checked })
-                });
+                })
+                .after_release(move |connection, _| Box::pin(file.clone().release(connection)));
         }
     }
     let pool = pool.connect_with(sqlite).await.map_err(|error| match error {

@@ -48,6 +48,29 @@ impl Backend for Sea {
         true
     }
 
+    /// By a trigger; that of SQLite ends the whole transaction, as a full disk does.
+    async fn refuse_entries(&self, refuse: bool) -> bool {
+        let begin: &[&str] = match self.database.kind() {
+            Kind::Sqlite => {
+                &["CREATE TRIGGER refusal BEFORE INSERT ON blacklist BEGIN SELECT RAISE(ROLLBACK, 'refused'); END"]
+            }
+            Kind::Postgres => &[
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$",
+                "CREATE TRIGGER refusal BEFORE INSERT ON blacklist FOR EACH ROW EXECUTE FUNCTION refuse()",
+            ],
+            Kind::MySql => &["CREATE TRIGGER refusal BEFORE INSERT ON blacklist FOR EACH ROW SIGNAL SQLSTATE '45000'"],
+        };
+        let end: &[&str] = match self.database.kind() {
+            Kind::Postgres => &["DROP TRIGGER refusal ON blacklist", "DROP FUNCTION refuse"],
+            _ => &["DROP TRIGGER refusal"],
+        };
+        let opened = self.opened();
+        for sql in if refuse { begin } else { end } {
+            execute(opened.last().unwrap(), sql).await;
+        }
+        true
+    }
+
     async fn damage(&self, row: Row) -> bool {
         let sql = match row {
             Row::User(id) => {

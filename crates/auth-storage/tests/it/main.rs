@@ -4,6 +4,7 @@
 
 mod conformance;
 mod connecting;
+mod faults;
 mod log;
 mod lost;
 #[cfg(unix)]
@@ -18,4 +19,5 @@ mod standing;
 mod support;
 #[cfg(unix)]
 mod tls;
+mod transactions;
 mod users;

@@ -1,0 +1,48 @@
+//! The real binary before a database server that stops answering for a while.
+
+use std::thread;
+
+use auth_test_db::{Line, Proxy, TestDatabase};
+use tempfile::TempDir;
+use tokio::task::spawn_blocking;
+
+use crate::process::{PASSWORD, Server, call};
+
+auth_test_db::on_every_database!(polling_a_server_whose_database_stalls_drops_no_statement);
+
+/// The deadline of `/readyz` passes while statements are under way. Dropping them would leave connections between two
+/// answers of the server, and the driver of MySQL panics on those.
+async fn polling_a_server_whose_database_stalls_drops_no_statement(database: TestDatabase) {
+    let Some((proxy, url)) = Proxy::before(&database).await else { return };
+    spawn_blocking(move || poll_through(&proxy, &url)).await.unwrap();
+}
+
+fn poll_through(proxy: &Proxy, url: &str) {
+    let folder = TempDir::new().unwrap();
+    let settings = [("AUTH_DATABASE_URL", url), ("AUTH_THROTTLE", "off")];
+    let mut server = Server::start(&folder, &settings);
+    for round in 0..4 {
+        assert_eq!(server.call("GET", "/readyz", None, "").0, 200);
+        proxy.set(Line::Held);
+        let polls: Vec<_> = (0..30)
+            .map(|_| {
+                let connection = server.connect();
+                thread::spawn(move || call(connection, "GET", "/readyz", None, "").0)
+            })
+            .collect();
+        for poll in polls {
+            assert_eq!(poll.join().unwrap(), 503);
+        }
+        // Everything that was held arrives now, after its deadline.
+        proxy.set(Line::Open);
+        while server.call("GET", "/readyz", None, "").0 != 200 {}
+        for user in 0..5 {
+            let name = format!("user{round}{user}");
+            let account = format!(r#"{{"email":"{name}@example.com","username":"{name}","password":"{PASSWORD}"}}"#);
+            assert_eq!(server.call("POST", "/user/", None, &account).0, 201);
+        }
+    }
+    let (status, output) = server.terminate();
+    assert_eq!(status.code(), Some(0), "{output}");
+    assert!(!output.contains("panicked"), "{output}");
+}
