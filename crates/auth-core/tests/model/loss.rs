@@ -81,10 +81,14 @@ impl State {
         self.log.iter().fold(0, |bits, (revoked, _)| bits | 1 << revoked)
     }
 
-    /// Appends again what the node knows. Whether anything was new.
+    /// Appends again what the node knows. Returns whether anything was new.
     fn restore(&mut self) -> bool {
-        let known: Vec<_> = (0..4).filter(|revoked| self.index >> revoked & 1 == 1).collect();
-        known.into_iter().fold(false, |any, revoked| self.append(revoked) || any)
+        let mut any = false;
+        for revoked in 0..4 {
+            let known = self.index >> revoked & 1 == 1;
+            any |= known && self.append(revoked);
+        }
+        any
     }
 
     fn is_other_log(&self, without: Without) -> bool {
@@ -111,7 +115,7 @@ impl State {
                 self.unread = None;
             }
         }
-        self.last = self.log.iter().copied().enumerate().last().or(self.last);
+        self.last = self.log.iter().copied().enumerate().next_back().or(self.last);
         let is_missing = self.unread.is_some_and(|acknowledged| acknowledged < self.round);
         if is_missing && without != Without::OwnEntries {
             (self.duty, self.alarm) = (true, true);

@@ -273,10 +273,11 @@ impl UserStore for Store {
                 database.users.change_and_revoke(other.id, change.clone(), revocation).await?;
             }
         }
-        if loses_answer && fault == Fault::ChangesAgain {
-            if let Some((_, entry)) = database.users.change_and_revoke(id, change.clone(), revocation).await? {
-                database.log.append_now(entry);
-            }
+        if loses_answer
+            && fault == Fault::ChangesAgain
+            && let Some((_, entry)) = database.users.change_and_revoke(id, change.clone(), revocation).await?
+        {
+            database.log.append_now(entry);
         }
         let Some((user, revocation)) = database.users.change_and_revoke(id, change, revocation).await? else {
             return Ok(None);
