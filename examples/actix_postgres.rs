@@ -14,7 +14,7 @@ use auth_core::{
     AuthService, BcryptHasher, Credentials, Email, JwtCodec, LoginError, Password, PasswordPool, PoolOptions,
     SigningKey, SystemClock,
 };
-use auth_storage::{ConnectOptions, SeaRevocationLog, SeaUserStore, connect};
+use auth_storage::{ConnectOptions, SeaRevocationLog, SeaUserStore, Tables, connect};
 use serde::Deserialize;
 
 #[actix_web::main]
@@ -28,7 +28,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 pub(crate) async fn service(url: &str, secret: &[u8]) -> Result<AuthService, Box<dyn Error>> {
     let database = connect(url, ConnectOptions::default()).await?;
-    auth_migrations::up(database.connection()).await?;
+    let layout = auth_migrations::up(database.connection()).await?;
+    let database = database.with_tables(Tables::new(layout.prefix(), layout.schema()));
     let log = Arc::new(SeaRevocationLog::new(database.clone()));
     let blacklist = Arc::new(SyncedBlacklist::new(log, Arc::new(SystemClock), SyncOptions::default()));
     let follower = Arc::clone(&blacklist);

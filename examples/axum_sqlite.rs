@@ -9,7 +9,7 @@ use auth_core::{
     AuthService, BcryptHasher, Credentials, Email, JwtCodec, NewAccount, Password, PasswordPool, PoolOptions,
     SigningKey, SystemClock, Username,
 };
-use auth_storage::{ConnectOptions, SeaRevocationLog, SeaUserStore, connect};
+use auth_storage::{ConnectOptions, SeaRevocationLog, SeaUserStore, Tables, connect};
 use auth_tower::AuthLayer;
 use auth_tower::axum::Authenticated;
 use axum::extract::State;
@@ -31,7 +31,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 /// Everything on one database; revocations are answered for from memory, at most two seconds behind other nodes.
 pub(crate) async fn service(url: &str, secret: &[u8]) -> Result<AuthService, Box<dyn Error>> {
     let database = connect(url, ConnectOptions::default()).await?;
-    auth_migrations::up(database.connection()).await?;
+    let layout = auth_migrations::up(database.connection()).await?;
+    let database = database.with_tables(Tables::new(layout.prefix(), layout.schema()));
     let log = Arc::new(SeaRevocationLog::new(database.clone()));
     let blacklist = Arc::new(SyncedBlacklist::new(log, Arc::new(SystemClock), SyncOptions::default()));
     let follower = Arc::clone(&blacklist);

@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 // readme: verify only
 pub(crate) async fn verifier(url: &str, public_key: &[u8]) -> Result<TokenVerifier, Box<dyn Error>> {
-    // Give this service a database user that may read `blacklist` and `blacklist_head` and nothing else.
+    // Give this service a database user that may read `auth_blacklist` and `auth_blacklist_head` and nothing else.
     let log = Arc::new(SeaRevocationLog::new(connect(url, ConnectOptions::default()).await?));
     let clock = Arc::new(SystemClock);
     let blacklist = Arc::new(SyncedBlacklist::new(log, clock.clone(), SyncOptions::default()));

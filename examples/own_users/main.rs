@@ -9,6 +9,7 @@ use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::{
     AuthService, BcryptHasher, Credentials, Email, JwtCodec, Password, PasswordPool, PoolOptions, SigningKey,
 };
+use auth_migrations::{Migrations, Part};
 use auth_storage::{ConnectOptions, Database, connect};
 use sea_orm::ConnectionTrait as _;
 
@@ -45,9 +46,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 // readme: own users
-/// Adds what we need to the old table, and the tables of the blacklist beside it.
+/// Adds what we need to the old table, and the tables of the blacklist beside it; no table of users.
 pub(crate) async fn adopt(database: Database) -> Result<Members, Box<dyn Error>> {
-    auth_migrations::up(database.connection()).await?;
+    Migrations::new().only(&[Part::Blacklist]).up(database.connection()).await?;
     let members = Members::new(database);
     members.adopt().await?;
     Ok(members)

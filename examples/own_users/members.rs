@@ -74,7 +74,7 @@ impl Members {
 
     /// The log that goes with them, which has to know their generations.
     pub(crate) fn log(&self) -> SeaRevocationLog {
-        let table = UserTable { name: "members", id: "public_id", generation: "generation" };
+        let table = UserTable::new("members", "public_id", "generation");
         SeaRevocationLog::new(self.database.clone()).with_users(table)
     }
 
@@ -127,7 +127,7 @@ impl Members {
     ) -> Result<Option<User>, StoreError> {
         let transaction = self.database.begin_write().await?;
         // The log first: its head is the lock that all writers take in one order.
-        SeaRevocationLog::append_within(&transaction, &[revocation]).await?;
+        self.log().append_within(&transaction, &[revocation]).await?;
         let update = Entity::update_many()
             .col_expr(Column::Generation, Expr::value(below.number()))
             .filter(Column::PublicId.eq(user.id.as_uuid()))

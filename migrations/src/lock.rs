@@ -46,9 +46,9 @@ impl Locked {
     }
 
     /// Commits when the migrations went well, rolls back when they did not, and lets go of the lock in both cases.
-    pub(crate) async fn release(self, outcome: Result<(), DbErr>) -> Result<(), MigrateError> {
+    pub(crate) async fn release<T>(self, outcome: Result<T, MigrateError>) -> Result<T, MigrateError> {
         let ended = match &outcome {
-            Ok(()) => self.transaction.commit().await,
+            Ok(_) => self.transaction.commit().await,
             Err(_) => self.transaction.rollback().await,
         };
         let closed = match self.own_session {
@@ -58,7 +58,9 @@ impl Locked {
         if let Some(cluster) = self.cluster {
             cluster.release().await;
         }
-        Ok(outcome.and(ended).and(closed)?)
+        let done = outcome?;
+        ended.and(closed)?;
+        Ok(done)
     }
 
     /// `BEGIN IMMEDIATE` is the one writer's lock of the whole file; the connection's busy timeout says how long to wait.

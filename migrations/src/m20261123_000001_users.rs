@@ -2,16 +2,24 @@
 
 use sea_orm_migration::prelude::*;
 
+use crate::layout::Layout;
+use crate::shape;
+
 #[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+pub(crate) struct Migration {
+    pub(crate) layout: Layout,
+}
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let layout = &self.layout;
+        if shape::USERS.is_there(manager, layout).await? {
+            return Ok(());
+        }
         let mut table = Table::create();
         table
-            .table(Users::Table)
-            .if_not_exists()
+            .table(layout.table_ref(shape::USERS.name))
             .col(ColumnDef::new(Users::Id).uuid().not_null().primary_key())
             .col(ColumnDef::new(Users::Email).string_len(254).not_null())
             .col(ColumnDef::new(Users::EmailKey).string_len(254).not_null())
@@ -24,8 +32,8 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new(Users::DisabledAt).big_integer().null())
             .col(ColumnDef::new(Users::RegisteredOn).big_integer().not_null())
             // The storage crate knows by these names which key of a new user is taken.
-            .index(Index::create().unique().name("users_email_key_unique").col(Users::EmailKey))
-            .index(Index::create().unique().name("users_username_key_unique").col(Users::UsernameKey))
+            .index(Index::create().unique().name(layout.index("users_email_key_unique")).col(Users::EmailKey))
+            .index(Index::create().unique().name(layout.index("users_username_key_unique")).col(Users::UsernameKey))
             .check(Expr::col(Users::TokenGeneration).between(0, u32::MAX));
         if manager.get_database_backend() == sea_orm::DbBackend::MySql {
             // Keys are normalised before they get here, so two of them are equal when their bytes are.
@@ -35,13 +43,12 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table(Users::Table).if_exists().take()).await
+        shape::USERS.drop_if_ours(manager, &self.layout).await
     }
 }
 
 #[derive(DeriveIden)]
 enum Users {
-    Table,
     Id,
     Email,
     EmailKey,

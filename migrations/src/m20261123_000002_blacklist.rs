@@ -4,29 +4,36 @@ use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
 use uuid::Uuid;
 
+use crate::layout::Layout;
+use crate::shape;
+
 #[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+pub(crate) struct Migration {
+    pub(crate) layout: Layout,
+}
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        create_log(manager).await?;
-        create_head(manager).await
+        create_log(manager, &self.layout).await?;
+        create_head(manager, &self.layout).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table(BlacklistHead::Table).if_exists().take()).await?;
-        manager.drop_table(Table::drop().table(Blacklist::Table).if_exists().take()).await
+        shape::BLACKLIST_HEAD.drop_if_ours(manager, &self.layout).await?;
+        shape::BLACKLIST.drop_if_ours(manager, &self.layout).await
     }
 }
 
-async fn create_log(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+async fn create_log(manager: &SchemaManager<'_>, layout: &Layout) -> Result<(), DbErr> {
+    if shape::BLACKLIST.is_there(manager, layout).await? {
+        return Ok(());
+    }
     let of_a_token = Expr::col(Blacklist::TokenId).is_not_null().and(Expr::col(Blacklist::UserId).is_null());
     let of_a_user = Expr::col(Blacklist::TokenId).is_null().and(Expr::col(Blacklist::UserId).is_not_null());
     let mut table = Table::create();
     table
-        .table(Blacklist::Table)
-        .if_not_exists()
+        .table(layout.table_ref(shape::BLACKLIST.name))
         // Given by us from the head, under its lock: an auto-increment would be given before the commit.
         .col(ColumnDef::new(Blacklist::Position).big_integer().not_null().primary_key())
         .col(ColumnDef::new(Blacklist::TokenId).uuid().null())
@@ -40,14 +47,14 @@ async fn create_log(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .index(
             Index::create()
                 .unique()
-                .name("blacklist_expires_at_token_id_unique")
+                .name(layout.index("blacklist_expires_at_token_id_unique"))
                 .col(Blacklist::ExpiresAt)
                 .col(Blacklist::TokenId),
         )
         .index(
             Index::create()
                 .unique()
-                .name("blacklist_user_id_generation_unique")
+                .name(layout.index("blacklist_user_id_generation_unique"))
                 .col(Blacklist::UserId)
                 .col(Blacklist::Generation),
         )
@@ -55,23 +62,25 @@ async fn create_log(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager.create_table(for_backend(manager, table)).await
 }
 
-async fn create_head(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
-    let mut table = Table::create();
-    table
-        .table(BlacklistHead::Table)
-        .if_not_exists()
-        .col(ColumnDef::new(BlacklistHead::Id).small_integer().not_null().primary_key())
-        .col(ColumnDef::new(BlacklistHead::LogId).uuid().not_null())
-        .col(ColumnDef::new(BlacklistHead::Position).big_integer().not_null())
-        .check(Expr::col(BlacklistHead::Id).eq(1));
-    manager.create_table(for_backend(manager, table)).await?;
+async fn create_head(manager: &SchemaManager<'_>, layout: &Layout) -> Result<(), DbErr> {
+    let name = shape::BLACKLIST_HEAD.name;
+    if !shape::BLACKLIST_HEAD.is_there(manager, layout).await? {
+        let mut table = Table::create();
+        table
+            .table(layout.table_ref(name))
+            .col(ColumnDef::new(BlacklistHead::Id).small_integer().not_null().primary_key())
+            .col(ColumnDef::new(BlacklistHead::LogId).uuid().not_null())
+            .col(ColumnDef::new(BlacklistHead::Position).big_integer().not_null())
+            .check(Expr::col(BlacklistHead::Id).eq(1));
+        manager.create_table(for_backend(manager, table)).await?;
+    }
 
-    let head = Query::select().column(BlacklistHead::Id).from(BlacklistHead::Table).take();
+    let head = Query::select().column(BlacklistHead::Id).from(layout.table_ref(name)).take();
     if manager.get_connection().query_one(&head).await?.is_some() {
         return Ok(());
     }
     let first = Query::insert()
-        .into_table(BlacklistHead::Table)
+        .into_table(layout.table_ref(name))
         .columns([BlacklistHead::Id, BlacklistHead::LogId, BlacklistHead::Position])
         .values_panic([1.into(), new_log_identity().into(), 0.into()])
         .take();
@@ -96,7 +105,6 @@ fn new_log_identity() -> Uuid {
 
 #[derive(DeriveIden)]
 enum Blacklist {
-    Table,
     Position,
     TokenId,
     UserId,
@@ -108,7 +116,6 @@ enum Blacklist {
 
 #[derive(DeriveIden)]
 enum BlacklistHead {
-    Table,
     Id,
     LogId,
     Position,

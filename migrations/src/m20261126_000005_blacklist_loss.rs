@@ -2,32 +2,24 @@
 
 use sea_orm_migration::prelude::*;
 
+use crate::layout::Layout;
+use crate::shape::{BLACKLIST, BLACKLIST_HEAD, LOSS_SINCE};
+
 #[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+pub(crate) struct Migration {
+    pub(crate) layout: Layout,
+}
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // One statement each: MySQL commits every one by itself.
-        for (table, column) in COLUMNS {
-            if !manager.has_column(table, column).await? {
-                // A server of an earlier revision that is still running goes on to append rows without a mark.
-                let mut column = ColumnDef::new(column);
-                column.big_integer().not_null().default(0);
-                manager.alter_table(Table::alter().table(table).add_column(column).take()).await?;
-            }
-        }
-        Ok(())
+        // A server of an earlier revision that is still running goes on to append rows without a mark.
+        BLACKLIST.add_columns(manager, &self.layout, LOSS_SINCE).await?;
+        BLACKLIST_HEAD.add_columns(manager, &self.layout, LOSS_SINCE).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for (table, column) in COLUMNS {
-            if manager.has_column(table, column).await? {
-                manager.alter_table(Table::alter().table(table).drop_column(column).take()).await?;
-            }
-        }
-        Ok(())
+        BLACKLIST.drop_columns(manager, &self.layout, LOSS_SINCE).await?;
+        BLACKLIST_HEAD.drop_columns(manager, &self.layout, LOSS_SINCE).await
     }
 }
-
-const COLUMNS: [(&str, &str); 2] = [("blacklist", "mark"), ("blacklist_head", "lost_at")];

@@ -17,3 +17,4 @@ mod request_head;
 mod secrets;
 mod throttle;
 mod tokens;
+mod upgrade;

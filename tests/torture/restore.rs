@@ -25,7 +25,7 @@ mod file {
     );
 }
 
-const TABLES: [&str; 3] = ["users", "blacklist", "blacklist_head"];
+const TABLES: [&str; 3] = ["auth_users", "auth_blacklist", "auth_blacklist_head"];
 
 async fn a_backup_that_is_restored_is_noticed_and_what_comes_after_it_holds(database: TestDatabase) {
     let nodes = [Node::start(database.url()).await, Node::start(database.url()).await];
@@ -237,7 +237,7 @@ async fn make_anew(database: &TestDatabase) {
             server.close().await.unwrap();
         }
         None => {
-            for table in TABLES.into_iter().chain(["seaql_migrations"]) {
+            for table in TABLES.into_iter().chain(["auth_migrations"]) {
                 execute(database, &format!("DROP TABLE {table}")).await;
             }
         }

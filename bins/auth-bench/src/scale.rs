@@ -63,7 +63,7 @@ async fn reads(options: &Options, stores: &Stores, users: [usize; 3]) -> Result<
             let end = many.min(begin + 50_000);
             stores
                 .execute(&format!(
-                    "INSERT INTO users (id, email, email_key, username, username_key, password_hash, admin, \
+                    "INSERT INTO auth_users (id, email, email_key, username, username_key, password_hash, admin, \
                      token_generation, disabled_at, registered_on) \
                      SELECT md5(n::text)::uuid, n || '@example.org', n || '@example.org', 'u' || n, 'u' || n, \
                      '$2b$12$' || substr(md5(n::text) || md5(n::text), 1, 53), false, 0, NULL, 0 \
@@ -71,7 +71,7 @@ async fn reads(options: &Options, stores: &Stores, users: [usize; 3]) -> Result<
                 ))
                 .await?;
         }
-        stores.execute("ANALYZE users").await?;
+        stores.execute("ANALYZE auth_users").await?;
         there = many;
         let mut samples = Vec::new();
         for number in 0..options.pick(4_000_usize, 20) {

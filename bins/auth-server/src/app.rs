@@ -12,8 +12,8 @@ use auth_core::{
     Argon2Hasher, AttemptStore, AuthService, BcryptHasher, BoxError, Clock, JwtCodec, PasswordPolicy, PasswordPool,
     PasswordSchemes, PoolOptions, RevocationLog, SigningKey, Throttle, UserStore,
 };
-use auth_migrations::MigrateError;
-use auth_storage::{ConnectError, ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore};
+use auth_migrations::{MigrateError, Migrations};
+use auth_storage::{ConnectError, ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore, Tables};
 
 use crate::api::{Routes, State};
 use crate::clock_watch::ClockWatch;
@@ -44,7 +44,8 @@ pub struct App {
     attempts: Arc<dyn AttemptStore>,
     blacklist_poll: Duration,
     clock: Arc<dyn Clock>,
-    database: Option<Database>,
+    /// The database, and the migrations of the tables that were found in it.
+    opened: Option<(Database, Migrations)>,
     trusted_proxies: Vec<ipnet::IpNet>,
     docs: bool,
 }
@@ -56,16 +57,13 @@ impl App {
     ///
     /// When the database cannot be used, the secret cannot be read, or a thread cannot be started.
     pub async fn build(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
-        let database = open_database(config).await?;
-        if config.migrate {
-            auth_migrations::up(database.connection()).await?;
-        }
+        let (database, migrations) = open_tables(config, config.migrate).await?;
         let stores = Stores {
             users: Arc::new(SeaUserStore::new(database.clone())),
             log: Arc::new(SeaRevocationLog::new(database.clone())),
             attempts: Arc::new(SeaAttemptStore::new(database.clone())),
         };
-        Self::assemble(config, clock, stores, Some(database))
+        Self::assemble(config, clock, stores, Some((database, migrations)))
     }
 
     /// Puts the parts together over stores that are there already.
@@ -81,12 +79,12 @@ impl App {
         config: &Config,
         clock: Arc<dyn Clock>,
         stores: Stores,
-        database: Option<Database>,
+        opened: Option<(Database, Migrations)>,
     ) -> Result<Self, AppError> {
         let Stores { users, log, attempts } = stores;
         let options = SyncOptions { max_staleness: config.blacklist_max_staleness, ..SyncOptions::default() };
         let blacklist = Arc::new(SyncedBlacklist::new(Arc::clone(&log), Arc::clone(&clock), options));
-        let mut checks = database.as_ref().map_or_else(Vec::new, |database| checks(database, &blacklist));
+        let mut checks = opened.as_ref().map_or_else(Vec::new, |opened| checks(opened, &blacklist));
         checks.push(Box::new(LogIsWhole {
             blacklist: Arc::clone(&blacklist),
             clock: Arc::clone(&clock),
@@ -121,7 +119,7 @@ impl App {
             codec,
             blacklist,
             checks_at_once,
-            database: database.clone(),
+            database: opened.as_ref().map(|(database, _)| database.clone()),
             readiness,
             clock_offset: Arc::default(),
         };
@@ -131,7 +129,7 @@ impl App {
             attempts,
             blacklist_poll: config.blacklist_poll,
             clock,
-            database,
+            opened,
             trusted_proxies: config.trusted_proxies.clone(),
             docs: config.docs,
         })
@@ -161,8 +159,13 @@ impl App {
     ///
     /// When the database cannot be asked.
     pub async fn is_migrated(&self) -> Result<bool, AppError> {
-        match &self.database {
-            Some(database) => is_migrated(database).await.map_err(AppError::Schema),
+        match &self.opened {
+            Some((database, migrations)) => {
+                is_migrated(database, migrations).await.map_err(|error| match error.downcast::<MigrateError>() {
+                    Ok(error) => AppError::from(*error),
+                    Err(error) => AppError::Schema(error),
+                })
+            }
             None => Ok(true),
         }
     }
@@ -195,7 +198,7 @@ impl App {
 
     /// Waits for what is being written and closes the database.
     pub async fn close(&self) {
-        if let Some(database) = &self.database
+        if let Some((database, _)) = &self.opened
             && let Err(error) = database.close().await
         {
             tracing::warn!(error = &error as &dyn std::error::Error, "the database was not closed in order");
@@ -223,13 +226,26 @@ pub async fn open_database(config: &Config) -> Result<Database, AppError> {
 }
 
 /// The readiness checks of a server on a database, in the order in which they run.
-fn checks(database: &Database, blacklist: &Arc<SyncedBlacklist>) -> Vec<Box<dyn Check>> {
+fn checks((database, migrations): &(Database, Migrations), blacklist: &Arc<SyncedBlacklist>) -> Vec<Box<dyn Check>> {
     vec![
         Box::new(DatabaseAnswers(database.clone())),
-        Box::new(SchemaIsCurrent(database.clone())),
+        Box::new(SchemaIsCurrent(database.clone(), migrations.clone())),
         Box::new(DatabaseTakesWrites(database.clone())),
         Box::new(BlacklistIsFresh(Arc::clone(blacklist))),
     ]
+}
+
+/// Opens the database of `config` and finds its tables, or makes them if `migrate` says so. The migrations are those of the
+/// tables that were found, whatever else appears in the database later.
+pub(crate) async fn open_tables(config: &Config, migrate: bool) -> Result<(Database, Migrations), AppError> {
+    let database = open_database(config).await?;
+    let layout = if migrate {
+        config.tables.up(database.connection()).await?
+    } else {
+        config.tables.layout(&database.statements()).await?
+    };
+    let tables = Tables::new(layout.prefix(), layout.schema());
+    Ok((database.with_tables(tables), Migrations::from(layout)))
 }
 
 fn password_pool(
@@ -327,7 +343,10 @@ pub enum AppError {
     Connect(#[from] ConnectError),
     /// The database cannot be migrated.
     #[error(transparent)]
-    Migrate(#[from] MigrateError),
+    Migrate(MigrateError),
+    /// The tables cannot be where the settings, or the lack of them, put them.
+    #[error("{0} (AUTH_DATABASE_TABLE_PREFIX, AUTH_DATABASE_SCHEMA)")]
+    Tables(MigrateError),
     /// The database cannot be asked for its schema.
     #[error("the schema of the database cannot be read")]
     Schema(#[source] BoxError),
@@ -337,4 +356,14 @@ pub enum AppError {
     /// A part that cannot fail on good input failed.
     #[error("a part could not be made")]
     Internal(#[source] BoxError),
+}
+
+impl From<MigrateError> for AppError {
+    fn from(error: MigrateError) -> Self {
+        use MigrateError::{Ambiguous, NoSchema, NotOurs, SchemaUnsupported};
+        match error {
+            NotOurs { .. } | Ambiguous(..) | NoSchema | SchemaUnsupported => Self::Tables(error),
+            other => Self::Migrate(other),
+        }
+    }
 }

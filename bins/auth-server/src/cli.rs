@@ -11,6 +11,7 @@
 //! That nothing can be written to standard error changes no exit code.
 
 mod keys;
+mod migrate;
 mod serve;
 mod tokens;
 mod users;
@@ -28,7 +29,7 @@ use auth_core::{BoxError, SystemClock};
 use clap::{Args, Parser, Subcommand};
 use zeroize::Zeroizing;
 
-use crate::app::{App, open_database};
+use crate::app::App;
 use crate::config::{Config, Problems, Setting, Sources};
 use crate::signals::{Signals, Stop};
 use crate::{api, telemetry};
@@ -91,7 +92,7 @@ enum Command {
     Serve,
     /// Make, take back or look at the tables
     #[command(subcommand)]
-    Migrate(Migrate),
+    Migrate(migrate::MigrateCommand),
     /// Manage users
     #[command(subcommand)]
     User(users::UserCommand),
@@ -108,20 +109,6 @@ enum Command {
     Config(ConfigCommand),
     /// Ask a running server whether it is ready: exit code 0 if it is, 1 if not
     Healthcheck,
-}
-
-#[derive(Debug, Subcommand)]
-enum Migrate {
-    /// Apply every migration that is not applied yet
-    Up,
-    /// Take back migrations, with all data in what they made
-    Down {
-        /// How many
-        #[arg(long, default_value_t = 1)]
-        steps: u32,
-    },
-    /// List the migrations: exit code 0 if all are applied, 1 if not
-    Status,
 }
 
 #[derive(Debug, Subcommand)]
@@ -270,27 +257,6 @@ impl Command {
                 Ok(stop.into())
             }
         }
-    }
-}
-
-impl Migrate {
-    async fn run(self, config: &Config, out: &mut dyn Write) -> Result<ExitCode, BoxError> {
-        let database = open_database(config).await?;
-        let connection = database.connection();
-        let mut code = ExitCode::SUCCESS;
-        match self {
-            Self::Up => auth_migrations::up(connection).await?,
-            Self::Down { steps } => auth_migrations::down(connection, steps).await?,
-            Self::Status => {}
-        }
-        for migration in auth_migrations::status(&database.statements()).await? {
-            writeln!(out, "{:<8} {}", if migration.applied { "applied" } else { "pending" }, migration.name)?;
-            if matches!(self, Self::Status) && !migration.applied {
-                code = ExitCode::FAILURE;
-            }
-        }
-        database.close().await?;
-        Ok(code)
     }
 }
 

@@ -11,6 +11,7 @@ mod passwords;
 mod secret;
 mod settings;
 mod sources;
+mod tables;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use auth_core::{SigningKey, ThrottleLimits, VerifyingKey};
+use auth_migrations::Migrations;
 use auth_storage::DatabaseUrl;
 use ipnet::IpNet;
 
@@ -94,6 +96,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The database.
     pub database_url: DatabaseUrl,
+    /// The migrations of its tables, which know where the tables are.
+    pub tables: Migrations,
     /// What signs tokens.
     pub signing: SigningSource,
     /// Further keys whose tokens are accepted.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use auth_core::blacklist::SyncedBlacklist;
 use auth_core::{BoxError, Clock, LEEWAY, MAX_CLOCK_SKEW};
+use auth_migrations::Migrations;
 use auth_storage::Database;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -153,8 +154,8 @@ impl Check for DatabaseTakesWrites {
     }
 }
 
-/// The database has the schema that this server needs.
-pub(crate) struct SchemaIsCurrent(pub(crate) Database);
+/// The database has the tables that this server needs, with the columns, types and unique keys that it relies on.
+pub(crate) struct SchemaIsCurrent(pub(crate) Database, pub(crate) Migrations);
 
 #[async_trait]
 impl Check for SchemaIsCurrent {
@@ -163,14 +164,14 @@ impl Check for SchemaIsCurrent {
     }
 
     async fn run(&self) -> Result<(), BoxError> {
-        is_migrated(&self.0).await?.then_some(()).ok_or_else(|| "the database is not migrated".into())
+        is_migrated(&self.0, &self.1).await?.then_some(()).ok_or_else(|| "the database is not migrated".into())
     }
 }
 
 /// Whether the database has every table that this server needs. The call is bounded as those of the stores are.
-pub(crate) async fn is_migrated(database: &Database) -> Result<bool, BoxError> {
-    let statements = database.statements();
-    Ok(database.run(async move { auth_migrations::is_current(&statements).await }).await??)
+pub(crate) async fn is_migrated(database: &Database, migrations: &Migrations) -> Result<bool, BoxError> {
+    let (statements, migrations) = (database.statements(), migrations.clone());
+    Ok(database.run(async move { migrations.is_current(&statements).await }).await??)
 }
 
 /// The blacklist is in memory and fresh.

@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::throttle::{AttemptKey, AttemptStore, Change, Counter};
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DeleteMany, EntityTrait as _, InsertMany, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, Select,
+    ColumnTrait as _, ConnectionTrait, DeleteMany, InsertMany, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    Select,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -19,6 +19,7 @@ use crate::entity::attempts::{self, ActiveModel, Column};
 use crate::error::Trouble;
 use crate::instant;
 use crate::purge::Chunk;
+use crate::tables::Tables;
 
 /// How many rows are purged in one statement.
 const CHUNK: u64 = 500;
@@ -42,7 +43,7 @@ impl SeaAttemptStore {
 
     async fn update_once(&self, keys: &[AttemptKey], change: &Change) -> Result<Vec<Counter>, Trouble> {
         let transaction = self.database.begin().await?;
-        let outcome = update_within(&transaction, keys, change).await;
+        let outcome = update_within(&transaction, self.database.tables(), keys, change).await;
         match outcome {
             // Also those rows that were only made to be locked.
             Ok((before, Changed(false))) => {
@@ -54,23 +55,25 @@ impl SeaAttemptStore {
     }
 
     async fn purge_once(&self, before: i64, limit: u64) -> Result<Chunk, Trouble> {
-        let connection = &self.database.statements();
-        let mut ids: Vec<Uuid> = expired_query(before, cmp::min(limit, CHUNK)).into_tuple().all(connection).await?;
+        let (tables, connection) = (self.database.tables(), &self.database.statements());
+        let mut ids: Vec<Uuid> =
+            expired_query(tables, before, cmp::min(limit, CHUNK)).into_tuple().all(connection).await?;
         // Whoever locks several rows locks them in this order.
         ids.sort_unstable();
         let found = ids.len();
         if found == 0 {
             return Ok(Chunk { found, removed: 0 });
         }
-        Ok(Chunk { found, removed: deletion(ids, before).exec(connection).await?.rows_affected })
+        Ok(Chunk { found, removed: deletion(tables, ids, before).exec(connection).await?.rows_affected })
     }
 }
 
 #[async_trait]
 impl AttemptStore for SeaAttemptStore {
     async fn read(&self, keys: &[AttemptKey]) -> Result<Vec<Counter>, StoreError> {
-        let (keys, connection) = (keys.to_vec(), self.database.statements());
-        self.database.read(async move { counters(&keys, &connection).await }).await
+        let (keys, tables) = (keys.to_vec(), self.database.tables().clone());
+        let connection = self.database.statements();
+        self.database.read(async move { counters(&keys, &tables, &connection).await }).await
     }
 
     async fn update(&self, keys: &[AttemptKey], change: Change) -> Result<Vec<Counter>, StoreError> {
@@ -104,54 +107,60 @@ struct Changed(bool);
 
 async fn update_within(
     transaction: &WriteTransaction,
+    tables: &Tables,
     keys: &[AttemptKey],
     change: &Change,
 ) -> Result<(Vec<Counter>, Changed), Trouble> {
-    locking(keys)?.exec_without_returning(transaction).await?;
-    let before = counters(keys, transaction).await?;
+    locking(tables, keys)?.exec_without_returning(transaction).await?;
+    let before = counters(keys, tables, transaction).await?;
     let mut after = before.clone();
     change(&mut after);
     let changed = keys.iter().zip(&before).zip(&after).filter(|((_, before), after)| before != after);
     let changed: Vec<_> = changed.map(|((key, _), after)| attempts::row_of(*key, after)).collect::<Result<_, _>>()?;
     let any = Changed(!changed.is_empty());
     if any.0 {
-        writing(changed).exec_without_returning(transaction).await?;
+        writing(tables, changed).exec_without_returning(transaction).await?;
     }
     Ok((before, any))
 }
 
-async fn counters(keys: &[AttemptKey], connection: &impl ConnectionTrait) -> Result<Vec<Counter>, Trouble> {
-    let rows = rows_query(keys).all(connection).await?;
+async fn counters(
+    keys: &[AttemptKey],
+    tables: &Tables,
+    connection: &impl ConnectionTrait,
+) -> Result<Vec<Counter>, Trouble> {
+    let rows = rows_query(tables, keys).all(connection).await?;
     let found = rows.into_iter().map(|row| Ok((row.id, row.into_counter()?)));
     let found = found.collect::<Result<HashMap<_, _>, StoreError>>()?;
     Ok(keys.iter().map(|key| found.get(&attempts::id_of(*key)).copied().unwrap_or_default()).collect())
 }
 
-fn rows_query(keys: &[AttemptKey]) -> Select<attempts::Entity> {
-    attempts::Entity::find().filter(Column::Id.is_in(keys.iter().copied().map(attempts::id_of)))
+fn rows_query(tables: &Tables, keys: &[AttemptKey]) -> Select<attempts::Entity> {
+    tables.find::<attempts::Entity>().filter(Column::Id.is_in(keys.iter().copied().map(attempts::id_of)))
 }
 
 /// Makes rows that say nothing where there are none, and changes nothing where there are some.
-fn locking(keys: &[AttemptKey]) -> Result<InsertMany<ActiveModel>, StoreError> {
+fn locking(tables: &Tables, keys: &[AttemptKey]) -> Result<InsertMany<ActiveModel>, StoreError> {
     let mut keys = keys.to_vec();
     keys.sort_unstable();
     let blank = Counter::default();
     let rows = keys.into_iter().map(|key| attempts::row_of(key, &blank)).collect::<Result<Vec<_>, _>>()?;
-    let failures = Expr::col((attempts::Entity, Column::Failures));
+    let failures = Expr::col((tables.name_of::<attempts::Entity>(), Column::Failures));
     let unchanged = OnConflict::column(Column::Id).value(Column::Failures, failures).to_owned();
-    Ok(attempts::Entity::insert_many(rows).on_conflict(unchanged))
+    Ok(tables.insert_many::<attempts::Entity>(rows).on_conflict(unchanged))
 }
 
 /// Writes rows that are there.
-pub(crate) fn writing(rows: Vec<ActiveModel>) -> InsertMany<ActiveModel> {
+pub(crate) fn writing(tables: &Tables, rows: Vec<ActiveModel>) -> InsertMany<ActiveModel> {
     let columns = [Column::Failures, Column::NotBefore, Column::SpentUntil, Column::KnownUntil, Column::ExpiresAt];
     let replaced = OnConflict::column(Column::Id).update_columns(columns).to_owned();
-    attempts::Entity::insert_many(rows).on_conflict(replaced)
+    tables.insert_many::<attempts::Entity>(rows).on_conflict(replaced)
 }
 
 /// The ids of at most `limit` expired counters, by way of the index on their expiry.
-fn expired_query(before: i64, limit: u64) -> Select<attempts::Entity> {
-    attempts::Entity::find()
+fn expired_query(tables: &Tables, before: i64, limit: u64) -> Select<attempts::Entity> {
+    tables
+        .find::<attempts::Entity>()
         .select_only()
         .column(Column::Id)
         .filter(Column::ExpiresAt.lt(before))
@@ -159,6 +168,9 @@ fn expired_query(before: i64, limit: u64) -> Select<attempts::Entity> {
         .limit(limit)
 }
 
-fn deletion(ids: Vec<Uuid>, before: i64) -> DeleteMany<attempts::Entity> {
-    attempts::Entity::delete_many().filter(Column::Id.is_in(ids)).filter(Column::ExpiresAt.lt(before))
+fn deletion(tables: &Tables, ids: Vec<Uuid>, before: i64) -> DeleteMany<attempts::Entity> {
+    tables
+        .delete_many::<attempts::Entity>()
+        .filter(Expr::col(Column::Id).is_in(ids))
+        .filter(Expr::col(Column::ExpiresAt).lt(before))
 }

@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::error::Trouble;
+use crate::tables::Tables;
 use crate::writability::Writability;
 
 mod call;
@@ -82,8 +83,17 @@ pub async fn connect_to(url: &DatabaseUrl, options: ConnectOptions) -> Result<Da
     };
     let write_turn = (kind == DatabaseKind::Sqlite).then(Arc::default);
     let statements = Statements::new(connection, prelude.map(Arc::from));
-    let call_timeout = options.call_timeout;
-    Ok(Database { statements, kind, place, call_timeout, write_turn, distrust, standing, writability })
+    Ok(Database {
+        statements,
+        kind,
+        place,
+        call_timeout: options.call_timeout,
+        write_turn,
+        distrust,
+        standing,
+        writability,
+        tables: Tables::default(),
+    })
 }
 
 /// How a database is opened.
@@ -201,6 +211,7 @@ pub struct Database {
     distrust: Arc<Distrust>,
     standing: Standing,
     writability: Arc<Writability>,
+    tables: Tables,
 }
 
 /// How many connections a pool has.
@@ -220,6 +231,18 @@ impl Database {
     #[must_use]
     pub fn kind(&self) -> DatabaseKind {
         self.kind
+    }
+
+    /// The same database with tables of these names, for every store that is made of it from now on.
+    #[must_use]
+    pub fn with_tables(self, tables: Tables) -> Self {
+        Self { tables, ..self }
+    }
+
+    /// The names of the tables.
+    #[must_use]
+    pub fn tables(&self) -> &Tables {
+        &self.tables
     }
 
     /// The connections themselves, for `auth-migrations`. What runs on them is not bounded by [`ConnectOptions::call_timeout`]. Where its

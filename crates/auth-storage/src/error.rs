@@ -120,7 +120,7 @@ pub(crate) fn violated_key(error: &DbErr) -> Option<String> {
     // only what follows the last marker counts.
     let message = error.message();
     let (_, key) = message.rsplit_once("for key ").or_else(|| message.rsplit_once("constraint failed: "))?;
-    Some(key.to_owned())
+    Some(key.trim_matches('\'').to_owned())
 }
 
 fn kind(error: &DbErr) -> StoreErrorKind {

@@ -8,6 +8,7 @@ mod error;
 mod instant;
 mod purge;
 mod revocation_log;
+mod tables;
 mod user_store;
 mod user_table;
 mod writability;
@@ -17,5 +18,6 @@ pub use connect::{ConnectError, ConnectOptions, Database, DatabaseKind, Database
 pub use connect::{Statements, UrlError, WriteTransaction, connect, connect_to};
 pub use error::store_error;
 pub use revocation_log::SeaRevocationLog;
+pub use tables::Tables;
 pub use user_store::SeaUserStore;
 pub use user_table::UserTable;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use auth_core::blacklist::{LogEntry, LogIdentity, LogPage, Mark, Position, Purged, RevocationTarget};
 use auth_core::{Claims, Revocation, RevocationLog, StoreError, StoreErrorKind};
-use sea_orm::sea_query::{Expr, ExprTrait as _, IntoTableRef as _, Order, Query, SelectStatement, TableRef};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement, TableRef};
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait as _, DeleteMany, EntityTrait as _, FromQueryResult, JoinType,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait, Select, UpdateMany,
+    ColumnTrait as _, Condition, ConnectionTrait as _, DeleteMany, FromQueryResult, JoinType, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, QueryTrait, Select, UpdateMany,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -20,6 +20,7 @@ use crate::entity::{blacklist, blacklist_head};
 use crate::error::Trouble;
 use crate::instant;
 use crate::purge::Chunk;
+use crate::tables::Tables;
 use crate::user_table::UserTable;
 
 mod loss;
@@ -38,20 +39,21 @@ const CHUNK: usize = 500;
 #[derive(Debug, Clone)]
 pub struct SeaRevocationLog {
     database: Database,
-    users: UserTable,
+    /// `None` stands for our own table.
+    users: Option<UserTable>,
 }
 
 impl SeaRevocationLog {
     /// The log in this database, whose tables `auth-migrations` made.
     #[must_use]
     pub fn new(database: Database) -> Self {
-        Self { database, users: UserTable::default() }
+        Self { database, users: None }
     }
 
     /// The same log beside users of your own: [`covers`](RevocationLog::covers) reads their generations where you say.
     #[must_use]
     pub fn with_users(self, users: UserTable) -> Self {
-        Self { users, ..self }
+        Self { users: Some(users), ..self }
     }
 
     /// Appends a batch in a transaction of the caller's, begun with [`Database::begin_write`], for a user store of your own that
@@ -64,16 +66,18 @@ impl SeaRevocationLog {
     /// # Errors
     ///
     /// When the store failed. The transaction then refuses everything that follows.
-    pub async fn append_within(transaction: &WriteTransaction, batch: &[Revocation]) -> Result<u64, StoreError> {
-        let turn = Turn::take(transaction, batch.len()).await?;
+    pub async fn append_within(&self, transaction: &WriteTransaction, batch: &[Revocation]) -> Result<u64, StoreError> {
+        let turn = Turn::take(transaction, self.database.tables(), batch.len()).await?;
         Ok(turn.write(batch).await?)
     }
 
     async fn append_once(&self, batch: &[Revocation]) -> Result<u64, Trouble> {
         let transaction = self.database.begin().await?;
+        let tables = self.database.tables();
+        let users = self.users.clone().unwrap_or_else(|| UserTable::ours(tables));
         let outcome = async {
-            let turn = Turn::take(&transaction, batch.len()).await?;
-            for raise in raising_generations(batch, self.users) {
+            let turn = Turn::take(&transaction, tables, batch.len()).await?;
+            for raise in raising_generations(batch, &users) {
                 transaction.execute(&raise).await?;
             }
             turn.write(batch).await
@@ -83,8 +87,8 @@ impl SeaRevocationLog {
     }
 
     async fn purge_once(&self, before: i64, limit: u64) -> Result<Chunk, Trouble> {
-        let connection = &self.database.statements();
-        let expired = expired_query(before, cmp::min(limit, CHUNK as u64));
+        let (tables, connection) = (self.database.tables(), &self.database.statements());
+        let expired = expired_query(tables, before, cmp::min(limit, CHUNK as u64));
         let expired: Vec<ExpiredRow> = expired.into_model().all(connection).await?;
         let found = expired.len();
         if found == 0 {
@@ -96,13 +100,13 @@ impl SeaRevocationLog {
         {
             let of_kind = expired.iter().filter(|row| row.token_id.is_some() == of_tokens);
             if let Some(latest) = of_kind.map(|row| row.expires_at).max() {
-                raising(column, latest).exec(connection).await?;
+                raising(tables, column, latest).exec(connection).await?;
             }
         }
         let mut positions: Vec<i64> = expired.into_iter().map(|row| row.position).collect();
         // Two nodes that purge at once lock rows in one order.
         positions.sort_unstable();
-        Ok(Chunk { found, removed: deletion(positions).exec(connection).await?.rows_affected })
+        Ok(Chunk { found, removed: deletion(tables, positions).exec(connection).await?.rows_affected })
     }
 }
 
@@ -124,7 +128,7 @@ impl RevocationLog for SeaRevocationLog {
     /// One statement, so one view of the database: the head, the entries up to it, and whether the server that answered
     /// may be read from.
     async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
-        let page = page_query(after, limit, self.database.standing()).into_model::<PageRow>();
+        let page = page_query(self.database.tables(), after, limit, self.database.standing()).into_model::<PageRow>();
         let connection = self.database.statements();
         let rows = self.database.read(async move { Ok(page.all(&connection).await?) }).await?;
         let Some(head) = rows.first() else {
@@ -141,7 +145,7 @@ impl RevocationLog for SeaRevocationLog {
     }
 
     async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
-        let query = covers_query(claims, self.users, self.database.standing())?;
+        let query = covers_query(self.database.tables(), claims, self.users.as_ref(), self.database.standing())?;
         let connection = self.database.statements();
         let row = self.database.read(async move { Ok(connection.query_one(&query).await?) }).await?;
         let row = row.ok_or_else(|| StoreError::corrupt("a SELECT without FROM has no row"))?;
@@ -165,9 +169,9 @@ impl RevocationLog for SeaRevocationLog {
         let database = self.database.clone();
         self.database
             .write(move |_| {
-                let statements = database.statements();
+                let (statements, marking) = (database.statements(), marking_loss(database.tables(), at));
                 async move {
-                    let marked = marking_loss(at).exec(&statements).await?;
+                    let marked = marking.exec(&statements).await?;
                     if marked.rows_affected != 1 {
                         return Err(StoreError::corrupt(HeadIsMissing).into());
                     }
@@ -185,6 +189,7 @@ impl RevocationLog for SeaRevocationLog {
 /// The turn to append: while it is held, up to the commit, nobody else appends.
 pub(crate) struct Turn<'t> {
     transaction: &'t WriteTransaction,
+    tables: &'t Tables,
     /// The head before the turn.
     head: i64,
     reserved: i64,
@@ -193,12 +198,16 @@ pub(crate) struct Turn<'t> {
 impl<'t> Turn<'t> {
     /// Waits for the turn. It must be the first statement of the transaction: whoever takes other locks before this one may
     /// deadlock with who takes them after.
-    pub(crate) async fn take(transaction: &'t WriteTransaction, entries: usize) -> Result<Self, Trouble> {
+    pub(crate) async fn take(
+        transaction: &'t WriteTransaction,
+        tables: &'t Tables,
+        entries: usize,
+    ) -> Result<Self, Trouble> {
         let reserved = i64::try_from(entries).unwrap_or(i64::MAX);
-        move_head(transaction, reserved).await?;
-        let head = blacklist_head::Entity::find_by_id(blacklist_head::ID).one(transaction).await?;
+        move_head(transaction, tables, reserved).await?;
+        let head = head_query(tables).one(transaction).await?;
         let head = head.ok_or_else(|| StoreError::corrupt(HeadIsMissing))?.position;
-        Ok(Self { transaction, head: head - reserved, reserved })
+        Ok(Self { transaction, tables, head: head - reserved, reserved })
     }
 
     /// Appends what is not in the log yet. Returns how many that was.
@@ -219,12 +228,13 @@ impl<'t> Turn<'t> {
         let appended = rows.len();
         for chunk in rows.chunks(CHUNK) {
             let chunk = chunk.iter().cloned().map(blacklist::Model::into_active);
-            let insertion = blacklist::Entity::insert_many(chunk).exec_without_returning(self.transaction).await;
+            let insertion = self.tables.insert_many::<blacklist::Entity>(chunk);
+            let insertion = insertion.exec_without_returning(self.transaction).await;
             insertion.map_err(Trouble::of_log_insertion)?;
         }
         let unused = self.reserved - i64::try_from(appended).unwrap_or(i64::MAX);
         if unused != 0 {
-            move_head(self.transaction, -unused).await?;
+            move_head(self.transaction, self.tables, -unused).await?;
         }
         Ok(appended as u64)
     }
@@ -232,7 +242,7 @@ impl<'t> Turn<'t> {
     /// Whether the log holds exactly this revocation.
     pub(crate) async fn holds(&self, revocation: &Revocation) -> Result<bool, Trouble> {
         for of_kind in targets(&[*revocation])?.into_iter().filter(|any| !any.is_empty()) {
-            for row in blacklist::Entity::find().filter(of_kind).all(self.transaction).await? {
+            for row in self.tables.find::<blacklist::Entity>().filter(of_kind).all(self.transaction).await? {
                 if blacklist::Model::of_revocation(row.position, Mark(row.mark.cast_unsigned()), revocation)? == row {
                     return Ok(true);
                 }
@@ -245,7 +255,7 @@ impl<'t> Turn<'t> {
         let mut known = HashSet::with_capacity(batch.len());
         for chunk in batch.chunks(CHUNK) {
             for of_kind in targets(chunk)?.into_iter().filter(|any| !any.is_empty()) {
-                let rows = blacklist::Entity::find().filter(of_kind).all(self.transaction).await?;
+                let rows = self.tables.find::<blacklist::Entity>().filter(of_kind).all(self.transaction).await?;
                 for row in rows {
                     known.insert(known_by(&row.into_revocation()?)?);
                 }
@@ -264,8 +274,9 @@ fn known_by(revocation: &Revocation) -> Result<(RevocationTarget, i64), StoreErr
     Ok((revocation.target, expires_at))
 }
 
-async fn move_head(transaction: &WriteTransaction, by: i64) -> Result<(), Trouble> {
-    let moved = blacklist_head::Entity::update_many()
+async fn move_head(transaction: &WriteTransaction, tables: &Tables, by: i64) -> Result<(), Trouble> {
+    let moved = tables
+        .update_many::<blacklist_head::Entity>()
         .col_expr(blacklist_head::Column::Position, Expr::col(blacklist_head::Column::Position).add(by))
         .filter(blacklist_head::Column::Id.eq(blacklist_head::ID))
         .exec(transaction)
@@ -301,10 +312,15 @@ fn targets(batch: &[Revocation]) -> Result<[Condition; 2], StoreError> {
     Ok([of_tokens, of_users])
 }
 
+/// The one row of the head.
+fn head_query(tables: &Tables) -> Select<blacklist_head::Entity> {
+    tables.find::<blacklist_head::Entity>().filter(blacklist_head::Column::Id.eq(blacklist_head::ID))
+}
+
 /// The head, and beside it at most `limit` entries after `after` (one where `limit` is 0).
 ///
 /// The entries are limited before they are joined: PostgreSQL would read all that come after to sort them, at every page.
-fn page_query(after: Position, limit: u32, standing: Standing) -> Select<blacklist_head::Entity> {
+fn page_query(tables: &Tables, after: Position, limit: u32, standing: Standing) -> Select<blacklist_head::Entity> {
     use blacklist::Column;
     const PAGE: &str = "page";
     let after = i64::try_from(after.0).unwrap_or(i64::MAX);
@@ -320,12 +336,12 @@ fn page_query(after: Position, limit: u32, standing: Standing) -> Select<blackli
     ];
     let entries = Query::select()
         .columns(columns)
-        .from(blacklist::Entity)
+        .from(tables.of::<blacklist::Entity>())
         .and_where(Expr::col(Column::Position).gt(after))
         .order_by(Column::Position, Order::Asc)
         .limit(u64::from(cmp::max(limit, 1)))
         .take();
-    let mut page = blacklist_head::Entity::find_by_id(blacklist_head::ID)
+    let mut page = head_query(tables)
         .select_only()
         .column(blacklist_head::Column::LogId)
         .column_as(blacklist_head::Column::Position, "head")
@@ -350,33 +366,40 @@ fn page_query(after: Position, limit: u32, standing: Standing) -> Select<blackli
 /// Two look-ups of entries and one of the user, each in a unique index, and the row of the head. The user's generation says
 /// what a purged user-wide entry said, the head what may have been purged besides. The second value says whether the server
 /// that answered may be read from.
-fn covers_query(claims: &Claims, users: UserTable, standing: Standing) -> Result<SelectStatement, StoreError> {
+fn covers_query(
+    tables: &Tables,
+    claims: &Claims,
+    users: Option<&UserTable>,
+    standing: Standing,
+) -> Result<SelectStatement, StoreError> {
+    let users = users.cloned().unwrap_or_else(|| UserTable::ours(tables));
     let exists = |table: TableRef, condition: Condition| {
         Expr::exists(Query::select().expr(Expr::val(1)).from(table).cond_where(condition).take())
     };
-    let entries = |condition: Condition| exists(blacklist::Entity.into_table_ref(), condition);
+    let entries = |condition: Condition| exists(tables.of::<blacklist::Entity>(), condition);
     let of_token = Condition::all()
-        .add(blacklist::Column::ExpiresAt.eq(instant::to_micros_rounded_up(claims.expires_at)?))
-        .add(blacklist::Column::TokenId.eq(claims.token_id.as_uuid()));
+        .add(Expr::col(blacklist::Column::ExpiresAt).eq(instant::to_micros_rounded_up(claims.expires_at)?))
+        .add(Expr::col(blacklist::Column::TokenId).eq(claims.token_id.as_uuid()));
     let of_user = Condition::all()
-        .add(blacklist::Column::UserId.eq(claims.user_id.as_uuid()))
-        .add(blacklist::Column::Generation.gt(i64::from(claims.generation.number())));
+        .add(Expr::col(blacklist::Column::UserId).eq(claims.user_id.as_uuid()))
+        .add(Expr::col(blacklist::Column::Generation).gt(i64::from(claims.generation.number())));
     let user = Condition::all()
         .add(Expr::col(users.id).eq(claims.user_id.as_uuid()))
         .add(Expr::col(users.generation).gt(i64::from(claims.generation.number())));
     let purged = Condition::all()
-        .add(blacklist_head::Column::Id.eq(blacklist_head::ID))
-        .add(blacklist_head::Column::PurgedTokens.gte(instant::to_micros(claims.expires_at)?));
+        .add(Expr::col(blacklist_head::Column::Id).eq(blacklist_head::ID))
+        .add(Expr::col(blacklist_head::Column::PurgedTokens).gte(instant::to_micros(claims.expires_at)?));
     let covered = entries(of_token)
         .or(entries(of_user))
-        .or(exists(users.name.into_table_ref(), user))
-        .or(exists(blacklist_head::Entity.into_table_ref(), purged));
+        .or(exists(users.table, user))
+        .or(exists(tables.of::<blacklist_head::Entity>(), purged));
     Ok(Query::select().expr(covered).expr(Expr::cust(standing.expression())).take())
 }
 
 /// At most `limit` expired entries, those that expired first first, by way of the index on their expiry.
-fn expired_query(before: i64, limit: u64) -> Select<blacklist::Entity> {
-    blacklist::Entity::find()
+fn expired_query(tables: &Tables, before: i64, limit: u64) -> Select<blacklist::Entity> {
+    tables
+        .find::<blacklist::Entity>()
         .select_only()
         .columns([blacklist::Column::Position, blacklist::Column::TokenId, blacklist::Column::ExpiresAt])
         .filter(blacklist::Column::ExpiresAt.lt(before))
@@ -384,13 +407,14 @@ fn expired_query(before: i64, limit: u64) -> Select<blacklist::Entity> {
         .limit(limit)
 }
 
-fn deletion(positions: Vec<i64>) -> DeleteMany<blacklist::Entity> {
-    blacklist::Entity::delete_many().filter(blacklist::Column::Position.is_in(positions))
+fn deletion(tables: &Tables, positions: Vec<i64>) -> DeleteMany<blacklist::Entity> {
+    tables.delete_many::<blacklist::Entity>().filter(Expr::col(blacklist::Column::Position).is_in(positions))
 }
 
 /// Raises what the head says was purged, unless it says so already; then the row is not locked.
-fn raising(column: blacklist_head::Column, latest: i64) -> UpdateMany<blacklist_head::Entity> {
-    blacklist_head::Entity::update_many()
+fn raising(tables: &Tables, column: blacklist_head::Column, latest: i64) -> UpdateMany<blacklist_head::Entity> {
+    tables
+        .update_many::<blacklist_head::Entity>()
         .col_expr(column, Expr::value(latest))
         .filter(blacklist_head::Column::Id.eq(blacklist_head::ID))
         .filter(column.lt(latest))

@@ -7,8 +7,7 @@ use auth_core::{
 };
 use sea_orm::sea_query::{Expr, Func, SimpleExpr};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
 use crate::connect::{Database, Earlier, WriteTransaction};
@@ -16,6 +15,7 @@ use crate::entity::users::{self, Column};
 use crate::error::{Trouble, violated_key};
 use crate::instant;
 use crate::revocation_log::Turn;
+use crate::tables::Tables;
 
 /// Users in a SQL database. Its contract is that of [`UserStore`]. Instants are kept to the microsecond; what is finer is cut
 /// off.
@@ -42,26 +42,30 @@ impl SeaUserStore {
     }
 
     async fn find_credentials_by_id(&self, id: UserId) -> Result<Option<StoredCredentials>, StoreError> {
-        let connection = self.database.statements();
-        let row = self.database.read(async move { row_of(id, &connection).await }).await?;
+        let (tables, connection) = (self.database.tables().clone(), self.database.statements());
+        let row = self.database.read(async move { row_of(id, &tables, &connection).await }).await?;
         row.map(users::Model::into_credentials).transpose()
     }
 
     /// Inserts and lets the unique keys decide. A key that an earlier attempt took is not taken by anybody else.
     async fn insert_once(&self, row: &users::Model, earlier: Earlier) -> Result<Result<(), Taken>, Trouble> {
-        let connection = &self.database.statements();
-        let insertion = users::Entity::insert(row.clone().into_active()).exec_without_returning(connection).await;
+        let (tables, connection) = (self.database.tables(), &self.database.statements());
+        let insertion = tables.insert_many::<users::Entity>([row.clone().into_active()]);
+        let insertion = insertion.exec_without_returning(connection).await;
         let Err(error) = insertion else { return Ok(Ok(())) };
         let Some(key) = violated_key(&error) else { return Err(error.into()) };
-        if earlier == Earlier::Unknown && is_made(row, connection).await? {
+        // The names of constraints have the prefix of the table; SQLite names the column.
+        let is =
+            |column: &str| key.ends_with(&format!("users_{column}_unique")) || key.ends_with(&format!(".{column}"));
+        if earlier == Earlier::Unknown && is_made(row, tables, connection).await? {
             return Ok(Ok(()));
         }
-        if key.contains("email_key") {
+        if is("email_key") {
             return Ok(Err(Taken::Email));
         }
-        if key.contains("username_key") {
+        if is("username_key") {
             // Which of two violated keys a database reports first is its own business; we report the address.
-            let same_address = users::Entity::find().filter(Column::EmailKey.eq(&row.email_key));
+            let same_address = tables.find::<users::Entity>().filter(Column::EmailKey.eq(&row.email_key));
             let both = same_address.count(connection).await? > 0;
             return Ok(Err(if both { Taken::Email } else { Taken::Username }));
         }
@@ -84,10 +88,10 @@ impl SeaUserStore {
         column: Column,
         value: SimpleExpr,
     ) -> Result<Option<users::Model>, Trouble> {
-        let connection = &self.database.statements();
-        let update = users::Entity::update_many().col_expr(column, value).filter(Column::Id.eq(id.as_uuid()));
+        let (tables, connection) = (self.database.tables(), &self.database.statements());
+        let update = tables.update_many::<users::Entity>().col_expr(column, value).filter(Column::Id.eq(id.as_uuid()));
         update.exec(connection).await?;
-        row_of(id, connection).await
+        row_of(id, tables, connection).await
     }
 
     /// Makes the change if the user's generation is still the one before `below`, and appends the revocation.
@@ -100,7 +104,7 @@ impl SeaUserStore {
         earlier: Earlier,
     ) -> Result<Option<User>, Trouble> {
         let transaction = self.database.begin().await?;
-        let outcome = change_within(&transaction, id, change, below, revocation, earlier).await;
+        let outcome = change_within(&transaction, self.database.tables(), id, change, below, revocation, earlier).await;
         match outcome {
             Ok(None) => {
                 transaction.rollback().await?;
@@ -117,8 +121,9 @@ impl SeaUserStore {
         replacement: &PasswordHash,
         earlier: Earlier,
     ) -> Result<bool, Trouble> {
-        let connection = &self.database.statements();
-        let update = users::Entity::update_many()
+        let (tables, connection) = (self.database.tables(), &self.database.statements());
+        let update = tables
+            .update_many::<users::Entity>()
             .col_expr(Column::PasswordHash, Expr::value(replacement.expose_hash()))
             .filter(Column::Id.eq(id.as_uuid()))
             .filter(Column::PasswordHash.eq(current.expose_hash()));
@@ -126,7 +131,8 @@ impl SeaUserStore {
             return Ok(true);
         }
         // A hash is salted: one that is equal was written by the earlier attempt.
-        let replaced = row_of(id, connection).await?.is_some_and(|row| row.password_hash == replacement.expose_hash());
+        let replaced =
+            row_of(id, tables, connection).await?.is_some_and(|row| row.password_hash == replacement.expose_hash());
         Ok(earlier == Earlier::Unknown && replaced)
     }
 }
@@ -134,15 +140,17 @@ impl SeaUserStore {
 /// The body of [`SeaUserStore::change_once`]. `None` says that nothing was changed and nothing is to be committed.
 async fn change_within(
     transaction: &WriteTransaction,
+    tables: &Tables,
     id: UserId,
     change: &UserChange,
     raised: Generation,
     revocation: Revocation,
     earlier: Earlier,
 ) -> Result<Option<User>, Trouble> {
-    let turn = Turn::take(transaction, 1).await?;
+    let turn = Turn::take(transaction, tables, 1).await?;
     let below = i64::from(raised.number());
-    let update = users::Entity::update_many()
+    let update = tables
+        .update_many::<users::Entity>()
         .col_expr(Column::TokenGeneration, Expr::value(below))
         .filter(Column::Id.eq(id.as_uuid()))
         .filter(Column::TokenGeneration.eq(below - 1));
@@ -167,10 +175,10 @@ async fn change_within(
         // The earlier attempt was committed. Somebody else may have raised the generation since then; the caller must not
         // take the later one for its own.
         turn.write(&[revocation]).await?;
-        let user = row_of(id, transaction).await?.map(users::Model::into_user).transpose()?;
+        let user = row_of(id, tables, transaction).await?.map(users::Model::into_user).transpose()?;
         return Ok(user.map(|user| User { generation: raised, ..user }));
     }
-    let row = row_of(id, transaction).await?.ok_or_else(|| internal("a row that was updated is gone"))?;
+    let row = row_of(id, tables, transaction).await?.ok_or_else(|| internal("a row that was updated is gone"))?;
     let user = row.into_user()?;
     turn.write(&[revocation]).await?;
     Ok(Some(user))
@@ -206,14 +214,14 @@ impl UserStore for SeaUserStore {
 
     async fn find_credentials(&self, email: &Email) -> Result<Option<StoredCredentials>, StoreError> {
         let connection = self.database.statements();
-        let query = users::Entity::find().filter(Column::EmailKey.eq(email.key()));
+        let query = self.database.tables().find::<users::Entity>().filter(Column::EmailKey.eq(email.key()));
         let row = self.database.read(async move { Ok(query.one(&connection).await?) }).await?;
         row.map(users::Model::into_credentials).transpose()
     }
 
     async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
         let connection = self.database.statements();
-        let mut query = users::Entity::find().order_by_asc(Column::Id).limit(u64::from(limit));
+        let mut query = self.database.tables().find::<users::Entity>().order_by_asc(Column::Id).limit(u64::from(limit));
         if let Some(after) = after {
             query = query.filter(Column::Id.gt(after.as_uuid()));
         }
@@ -276,13 +284,17 @@ impl UserStore for SeaUserStore {
 }
 
 /// Whether this user has been inserted. The id is random, so nobody else's row has it.
-async fn is_made(row: &users::Model, connection: &impl ConnectionTrait) -> Result<bool, Trouble> {
-    let found = users::Entity::find_by_id(row.id).one(connection).await?;
+async fn is_made(row: &users::Model, tables: &Tables, connection: &impl ConnectionTrait) -> Result<bool, Trouble> {
+    let found = tables.find::<users::Entity>().filter(Column::Id.eq(row.id)).one(connection).await?;
     Ok(found.is_some_and(|found| found.email_key == row.email_key && found.username_key == row.username_key))
 }
 
-async fn row_of(id: UserId, connection: &impl ConnectionTrait) -> Result<Option<users::Model>, Trouble> {
-    Ok(users::Entity::find_by_id(id.as_uuid()).one(connection).await?)
+async fn row_of(
+    id: UserId,
+    tables: &Tables,
+    connection: &impl ConnectionTrait,
+) -> Result<Option<users::Model>, Trouble> {
+    Ok(tables.find::<users::Entity>().filter(Column::Id.eq(id.as_uuid())).one(connection).await?)
 }
 
 fn internal(what: &'static str) -> Trouble {

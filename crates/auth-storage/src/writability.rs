@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use auth_core::{StoreError, StoreErrorKind, TokenId};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use sea_orm::QueryFilter as _;
+use sea_orm::sea_query::{Expr, ExprTrait as _};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -63,10 +64,11 @@ impl Database {
             known_until: Set(0),
             expires_at: Set(0),
         });
-        writing(written.collect()).exec_without_returning(&statements).await?;
+        let tables = self.tables();
+        writing(tables, written.collect()).exec_without_returning(&statements).await?;
         if rows > 1 {
-            let rest = Column::Id.is_in((1..rows).map(id_of));
-            attempts::Entity::delete_many().filter(rest).exec(&statements).await?;
+            let rest = Expr::col(Column::Id).is_in((1..rows).map(id_of));
+            tables.delete_many::<attempts::Entity>().filter(rest).exec(&statements).await?;
         }
         Ok(())
     }

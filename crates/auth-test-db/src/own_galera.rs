@@ -56,7 +56,8 @@ impl OwnGalera {
         cluster.give_to_server();
         let mut install = as_user("mysql", Path::new("mariadb-install-db"));
         install.arg("--no-defaults").arg(format!("--datadir={}", cluster.data(0).display()));
-        finish(install.arg("--auth-root-authentication-method=normal").current_dir(cluster.folder.path()));
+        install.env("TMPDIR", cluster.folder.path()).current_dir(cluster.folder.path());
+        finish(install.arg("--auth-root-authentication-method=normal"));
         // The others begin as copies of the first one after it has made the cluster, so that none needs a full transfer.
         cluster.launch(0, true);
         cluster.synced(0).await;
@@ -224,7 +225,8 @@ impl OwnGalera {
             .args(first.then_some("--wsrep-new-cluster"));
         let log = File::create(home.join("log")).expect("a file in a folder of ours");
         let error_log = log.try_clone().expect("a second handle");
-        command.current_dir(&home).stdin(Stdio::null()).stdout(log).stderr(error_log);
+        // MariaDB removes temporary tables at its start, those of other servers in the same folder too.
+        command.env("TMPDIR", &home).current_dir(&home).stdin(Stdio::null()).stdout(log).stderr(error_log);
         self.nodes[node].is_first = first;
         self.nodes[node].process = Some(command.spawn().expect("the server's program starts"));
     }

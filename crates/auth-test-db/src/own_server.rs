@@ -217,7 +217,8 @@ impl OwnServer {
         } else {
             command.arg("--no-defaults").arg(format!("{data}={}", self.data().display()));
         }
-        command.current_dir(self.folder.path());
+        // MariaDB removes temporary tables at its start, those of other servers in the same folder too.
+        command.current_dir(self.folder.path()).env("TMPDIR", self.folder.path());
         command
     }
 

@@ -22,6 +22,7 @@ fn every_command_is_understood() {
     for line in [
         "migrate up",
         "migrate down --steps 2",
+        "migrate down --yes",
         "migrate status",
         "user create --email a@b.example --username a --admin",
         "user list",

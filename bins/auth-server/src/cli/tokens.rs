@@ -9,7 +9,7 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use time::format_description::well_known::Rfc3339;
 
-use crate::app::open_database;
+use crate::app::open_tables;
 use crate::config::Config;
 use crate::readiness::is_migrated;
 use crate::tasks::{PURGE_BATCH, PURGE_PAUSE};
@@ -27,8 +27,8 @@ pub(super) enum TokenCommand {
 
 impl TokenCommand {
     pub(super) async fn run(self, config: &Config, out: &mut dyn Write) -> Result<(), BoxError> {
-        let database = open_database(config).await?;
-        if !is_migrated(&database).await? {
+        let (database, migrations) = open_tables(config, false).await?;
+        if !is_migrated(&database, &migrations).await? {
             return Err("the database is not migrated; run `auth-server migrate up`".into());
         }
         let log = SeaRevocationLog::new(database.clone());

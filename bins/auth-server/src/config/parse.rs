@@ -40,6 +40,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
     reader.warn_of_a_public_address(profile, listen);
     let data_dir = reader.data_dir();
     let (database_url, database_in_data_dir) = reader.database(profile, &data_dir);
+    let tables = reader.tables(&database_url);
     let signing = reader.signing(profile, &data_dir);
     let verifying = reader.verifying(profile);
     let token_ttl = reader.take_shown(
@@ -91,6 +92,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
         listen,
         data_dir,
         database_url,
+        tables,
         signing,
         verifying,
         token_ttl,

@@ -11,6 +11,10 @@ pub enum Setting {
     DataDir,
     /// The database.
     DatabaseUrl,
+    /// The prefix of the table names.
+    DatabaseTablePrefix,
+    /// The schema of the tables on PostgreSQL.
+    DatabaseSchema,
     /// The HMAC secret that signs tokens.
     TokenSecret,
     /// The private key that signs tokens, in place of the secret.
@@ -85,11 +89,13 @@ pub enum Setting {
 
 impl Setting {
     /// All settings, in the order in which they are explained.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 41] = [
         Self::Env,
         Self::Listen,
         Self::DataDir,
         Self::DatabaseUrl,
+        Self::DatabaseTablePrefix,
+        Self::DatabaseSchema,
         Self::TokenSecret,
         Self::TokenPrivateKeyFile,
         Self::TokenVerifyKeyFiles,
@@ -139,6 +145,8 @@ impl Setting {
             Self::Listen => "AUTH_LISTEN",
             Self::DataDir => "AUTH_DATA_DIR",
             Self::DatabaseUrl => "AUTH_DATABASE_URL",
+            Self::DatabaseTablePrefix => "AUTH_DATABASE_TABLE_PREFIX",
+            Self::DatabaseSchema => "AUTH_DATABASE_SCHEMA",
             Self::TokenSecret => "AUTH_TOKEN_SECRET",
             Self::TokenPrivateKeyFile => "AUTH_TOKEN_PRIVATE_KEY_FILE",
             Self::TokenVerifyKeyFiles => "AUTH_TOKEN_VERIFY_KEY_FILES",

@@ -18,6 +18,7 @@ mod signals;
 mod slow_clients;
 mod stalled_database;
 mod support;
+mod tables;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod tour;

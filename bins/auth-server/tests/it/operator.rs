@@ -149,7 +149,7 @@ fn lost_revocations_are_appended_again_and_no_server_is_ready_until_that_is_ackn
     let url = format!("sqlite://{}", folder.path().join("data/auth.db").display());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let database = runtime.block_on(auth_storage::connect(&url, ConnectOptions::default())).unwrap();
-    let lost = "BEGIN IMMEDIATE; DELETE FROM blacklist; UPDATE blacklist_head SET position = 0; COMMIT";
+    let lost = "BEGIN IMMEDIATE; DELETE FROM auth_blacklist; UPDATE auth_blacklist_head SET position = 0; COMMIT";
     runtime.block_on(database.connection().execute_unprepared(lost)).unwrap();
 
     let line = server.wait_for_line("lost entries that were acknowledged");

@@ -3,37 +3,39 @@
 use auth_core::blacklist::RevocationTarget;
 use auth_core::{Revocation, StoreError};
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query, UpdateStatement};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, UpdateMany};
+use sea_orm::{ColumnTrait as _, QueryFilter as _, UpdateMany};
 use time::OffsetDateTime;
 
 use crate::entity::blacklist_head;
 use crate::instant;
+use crate::tables::Tables;
 use crate::user_table::UserTable;
 
 /// Raises the generations of users to those of the entries for them, where they are lower.
-pub(super) fn raising_generations(batch: &[Revocation], users: UserTable) -> Vec<UpdateStatement> {
+pub(super) fn raising_generations(batch: &[Revocation], users: &UserTable) -> Vec<UpdateStatement> {
     let raise = |revocation: &Revocation| {
         let RevocationTarget::User { id, below } = revocation.target else { return None };
         let below = i64::from(below.number());
         let mut raise = Query::update();
         raise
-            .table(users.name)
-            .value(users.generation, below)
-            .and_where(Expr::col(users.id).eq(id.as_uuid()))
-            .and_where(Expr::col(users.generation).lt(below));
+            .table(users.table.clone())
+            .value(users.generation.clone(), below)
+            .and_where(Expr::col(users.id.clone()).eq(id.as_uuid()))
+            .and_where(Expr::col(users.generation.clone()).lt(below));
         Some(raise)
     };
     batch.iter().filter_map(raise).collect()
 }
 
 /// Records a loss at `at`, or later than the one that is recorded; or that all are acknowledged.
-pub(super) fn marking_loss(at: Option<i64>) -> UpdateMany<blacklist_head::Entity> {
+pub(super) fn marking_loss(tables: &Tables, at: Option<i64>) -> UpdateMany<blacklist_head::Entity> {
     use blacklist_head::Column;
     let later = at.map(|at| {
         let follows = Expr::col(Column::LostAt).gte(at);
         Expr::case(follows, Expr::col(Column::LostAt).add(1)).finally(at).into()
     });
-    blacklist_head::Entity::update_many()
+    tables
+        .update_many::<blacklist_head::Entity>()
         .col_expr(Column::LostAt, later.unwrap_or_else(|| Expr::value(0)))
         .filter(Column::Id.eq(blacklist_head::ID))
 }

@@ -52,16 +52,18 @@ impl Backend for Sea {
     async fn refuse_entries(&self, refuse: bool) -> bool {
         let begin: &[&str] = match self.database.kind() {
             Kind::Sqlite => {
-                &["CREATE TRIGGER refusal BEFORE INSERT ON blacklist BEGIN SELECT RAISE(ROLLBACK, 'refused'); END"]
+                &["CREATE TRIGGER refusal BEFORE INSERT ON auth_blacklist BEGIN SELECT RAISE(ROLLBACK, 'refused'); END"]
             }
             Kind::Postgres => &[
                 "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$",
-                "CREATE TRIGGER refusal BEFORE INSERT ON blacklist FOR EACH ROW EXECUTE FUNCTION refuse()",
+                "CREATE TRIGGER refusal BEFORE INSERT ON auth_blacklist FOR EACH ROW EXECUTE FUNCTION refuse()",
             ],
-            Kind::MySql => &["CREATE TRIGGER refusal BEFORE INSERT ON blacklist FOR EACH ROW SIGNAL SQLSTATE '45000'"],
+            Kind::MySql => {
+                &["CREATE TRIGGER refusal BEFORE INSERT ON auth_blacklist FOR EACH ROW SIGNAL SQLSTATE '45000'"]
+            }
         };
         let end: &[&str] = match self.database.kind() {
-            Kind::Postgres => &["DROP TRIGGER refusal ON blacklist", "DROP FUNCTION refuse"],
+            Kind::Postgres => &["DROP TRIGGER refusal ON auth_blacklist", "DROP FUNCTION refuse"],
             _ => &["DROP TRIGGER refusal"],
         };
         let opened = self.opened();
@@ -75,14 +77,14 @@ impl Backend for Sea {
         let sql = match row {
             Row::User(id) => {
                 let id = uuid_literal(self.database.kind(), id.as_uuid());
-                format!("UPDATE users SET email = 'no address' WHERE id = {id}")
+                format!("UPDATE auth_users SET email = 'no address' WHERE id = {id}")
             }
             Row::Entry(position) => {
-                format!("UPDATE blacklist SET reason = 'nonsense' WHERE position = {}", position.0)
+                format!("UPDATE auth_blacklist SET reason = 'nonsense' WHERE position = {}", position.0)
             }
             Row::Counter(key) => {
                 let id = uuid_literal(self.database.kind(), Uuid::from_bytes(key.as_bytes()));
-                format!("UPDATE attempts SET not_before = 9223372036854775807 WHERE id = {id}")
+                format!("UPDATE auth_attempts SET not_before = 9223372036854775807 WHERE id = {id}")
             }
             _ => return false,
         };

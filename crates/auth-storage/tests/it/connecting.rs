@@ -234,5 +234,5 @@ async fn connections_that_stall_for_ever_are_replaced(database: TestDatabase) {
         assert!(started.elapsed() < Duration::from_secs(5), "it does not heal");
     }
     assert!(failures > 0, "the line was never down");
-    assert_eq!(number(&opened, "SELECT position FROM blacklist_head").await, 2);
+    assert_eq!(number(&opened, "SELECT position FROM auth_blacklist_head").await, 2);
 }

@@ -174,7 +174,7 @@ async fn an_entry_that_cannot_be_understood_stops_the_reader(database: TestDatab
     let batch = [logout(), logout(), logout()];
     log.append(&batch).await.unwrap();
     for damage in ["reason = 'because'", "expires_at = 9223372036854775807"] {
-        execute(&opened, &format!("UPDATE blacklist SET {damage} WHERE position = 2")).await;
+        execute(&opened, &format!("UPDATE auth_blacklist SET {damage} WHERE position = 2")).await;
         let error = log.read_after(Position(0), 10).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{damage}");
         assert!(format!("{error:?}").contains("position: 2"), "{error:?} does not say where");
@@ -184,10 +184,10 @@ async fn an_entry_that_cannot_be_understood_stops_the_reader(database: TestDatab
 
 async fn a_missing_head_is_corrupt(database: TestDatabase) {
     let (opened, _, log) = open(&database).await;
-    execute(&opened, "DELETE FROM blacklist_head").await;
+    execute(&opened, "DELETE FROM auth_blacklist_head").await;
     assert_eq!(log.read_after(Position(0), 10).await.unwrap_err().kind(), StoreErrorKind::Corrupt);
     assert_eq!(log.append(&[logout()]).await.unwrap_err().kind(), StoreErrorKind::Corrupt);
-    assert_eq!(number(&opened, "SELECT COUNT(*) FROM blacklist").await, 0);
+    assert_eq!(number(&opened, "SELECT COUNT(*) FROM auth_blacklist").await, 0);
 }
 
 async fn every_kind_of_entry_comes_back(database: TestDatabase) {
@@ -265,7 +265,7 @@ async fn a_log_by_auto_increment_loses_an_entry_to_its_reader(database: TestData
 async fn the_same_interleaving_loses_nothing_here(database: TestDatabase) {
     let (opened, _, log) = open(&database).await;
     let first = opened.connection().begin().await.unwrap();
-    first.execute_unprepared("UPDATE blacklist_head SET position = position + 1").await.unwrap();
+    first.execute_unprepared("UPDATE auth_blacklist_head SET position = position + 1").await.unwrap();
     let second = logout();
     let mut append = tokio::spawn({
         let log = log.clone();
@@ -288,7 +288,7 @@ async fn insert_at_position_1(transaction: &sea_orm::DatabaseTransaction, kind: 
     let RevocationTarget::Token(id) = logout().target else { panic!("no token") };
     let id = crate::support::uuid_literal(kind, id.as_uuid());
     let insertion = format!(
-        "INSERT INTO blacklist (position, token_id, expires_at, revoked_at, reason) VALUES (1, {id}, 0, 0, 'logout')"
+        "INSERT INTO auth_blacklist (position, token_id, expires_at, revoked_at, reason) VALUES (1, {id}, 0, 0, 'logout')"
     );
     transaction.execute_unprepared(&insertion).await.unwrap();
 }
@@ -298,7 +298,7 @@ async fn a_head_that_stays_locked_is_an_error_in_time_and_heals(database: TestDa
     let (opened, _, _) = open(&database).await;
     let (_, _, log) = open_with(&database, options).await;
     let holder = opened.connection().begin().await.unwrap();
-    holder.execute_unprepared("UPDATE blacklist_head SET position = position").await.unwrap();
+    holder.execute_unprepared("UPDATE auth_blacklist_head SET position = position").await.unwrap();
 
     let waited = timeout(Duration::from_secs(3), log.append(&[logout()])).await;
     let error = waited.expect("an answer in time").unwrap_err();

@@ -20,8 +20,8 @@ on_every_database!(
 
 /// Takes back all entries after `kept`.
 async fn lose(database: &Database, kept: u64) {
-    execute(database, &format!("DELETE FROM blacklist WHERE position > {kept}")).await;
-    execute(database, &format!("UPDATE blacklist_head SET position = {kept}")).await;
+    execute(database, &format!("DELETE FROM auth_blacklist WHERE position > {kept}")).await;
+    execute(database, &format!("UPDATE auth_blacklist_head SET position = {kept}")).await;
 }
 
 async fn a_node_writes_again_what_the_log_lost(database: TestDatabase) {
@@ -44,7 +44,7 @@ async fn a_node_writes_again_what_the_log_lost(database: TestDatabase) {
 
     // No reader has seen the last two; the row of the user is the older one again.
     lose(&opened, 1).await;
-    execute(&opened, "UPDATE users SET token_generation = 0").await;
+    execute(&opened, "UPDATE auth_users SET token_generation = 0").await;
     sync().await;
 
     let page = log.read_after(Position(0), 10).await.unwrap();

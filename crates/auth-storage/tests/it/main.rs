@@ -17,6 +17,7 @@ mod sessions;
 #[cfg(unix)]
 mod standing;
 mod support;
+mod tables;
 #[cfg(unix)]
 mod tls;
 mod transactions;

@@ -49,7 +49,7 @@ async fn a_file_that_was_replaced_is_not_read_and_its_successor_not_written(data
     assert_eq!(new_log.read_after(Position(0), 10).await.unwrap().head, Position(3));
     successor.close().await.unwrap();
     let (again, _, _) = open(&database).await;
-    assert_eq!(number(&again, "SELECT COUNT(*) FROM blacklist").await, 3);
+    assert_eq!(number(&again, "SELECT COUNT(*) FROM auth_blacklist").await, 3);
     assert_eq!(number(&again, "SELECT COUNT(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'").await, 1);
 }
 

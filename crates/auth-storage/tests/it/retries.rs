@@ -92,7 +92,7 @@ pub(crate) async fn heal(database: &Database, kind: Kind) {
     }
 }
 
-const TABLES: [&str; 3] = ["users", "blacklist", "attempts"];
+const TABLES: [&str; 3] = ["auth_users", "auth_blacklist", "auth_attempts"];
 
 async fn what_the_database_gives_up_is_made_once_in_the_end(database: TestDatabase) {
     let (opened, users, log) = open(&database).await;
@@ -175,7 +175,7 @@ async fn what_was_committed_without_an_answer_is_not_made_again(database: TestDa
     proxy.set(Line::LosesAnswerTo("ada@example.org"));
     let ada = users.insert(new_user("ada")).await.expect("the one who registered is told so");
     assert_eq!(proxy.line(), Line::Open, "the answer was lost");
-    assert_eq!(number(&direct, "SELECT COUNT(*) FROM users").await, 1);
+    assert_eq!(number(&direct, "SELECT COUNT(*) FROM auth_users").await, 1);
     assert!(matches!(users.insert(new_user("ada")).await, Err(InsertUserError::EmailTaken)), "another one is not");
 
     proxy.set(lost_commit);

@@ -105,7 +105,7 @@ async fn a_mariadb_with_hostile_defaults_keeps_what_was_acknowledged() {
         assert_eq!(found, value, "{name}");
     }
     let engines = "SELECT COUNT(*) FROM information_schema.tables \
-         WHERE table_schema = DATABASE() AND table_name IN ('users', 'blacklist', 'blacklist_head', 'attempts') \
+         WHERE table_schema = DATABASE() AND table_name IN ('auth_users', 'auth_blacklist', 'auth_blacklist_head', 'auth_attempts') \
          AND engine = 'InnoDB' AND table_collation LIKE 'utf8mb4%'";
     assert_eq!(number(&opened, engines).await, 4);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use auth_core::RevocationLog as _;
 use auth_core::blacklist::Position;
-use auth_storage::{ConnectOptions, SeaRevocationLog, connect};
+use auth_storage::{ConnectOptions, connect};
 use auth_test_db::{Kind, Line, Proxy, TestDatabase};
 use futures_util::FutureExt as _;
 use sea_orm::{ConnectionTrait as _, Statement};
@@ -23,9 +23,9 @@ auth_test_db::on_every_database!(
 async fn a_transaction_with_a_failed_statement_cannot_be_committed(database: TestDatabase) {
     let (opened, _, log) = open(&database).await;
     let transaction = opened.begin_write().await.unwrap();
-    SeaRevocationLog::append_within(&transaction, &[logout()]).await.unwrap();
+    log.append_within(&transaction, &[logout()]).await.unwrap();
     transaction.execute_unprepared("SELECT * FROM no_such_table").await.unwrap_err();
-    SeaRevocationLog::append_within(&transaction, &[logout()]).await.unwrap_err();
+    log.append_within(&transaction, &[logout()]).await.unwrap_err();
     transaction.query_all_raw(statement(&opened)).await.unwrap_err();
     transaction.commit().await.unwrap_err();
     assert_eq!(log.read_after(Position(0), 10).await.unwrap().head, Position(0));
@@ -35,7 +35,7 @@ async fn a_transaction_with_a_failed_statement_cannot_be_committed(database: Tes
 async fn a_transaction_with_an_abandoned_statement_cannot_be_committed(database: TestDatabase) {
     let (opened, _, log) = open(&database).await;
     let transaction = opened.begin_write().await.unwrap();
-    SeaRevocationLog::append_within(&transaction, &[logout()]).await.unwrap();
+    log.append_within(&transaction, &[logout()]).await.unwrap();
     let slow = match database.kind() {
         Kind::Sqlite => {
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) SELECT MAX(i) FROM n"

@@ -64,7 +64,7 @@ async fn spellings_of_one_key_are_one_user_and_similar_keys_are_not(database: Te
 async fn a_generation_at_its_limit_is_an_error_and_changes_nothing(database: TestDatabase) {
     let (opened, users, log) = open(&database).await;
     let id = users.insert(new_user("ada")).await.unwrap().id;
-    execute(&opened, "UPDATE users SET token_generation = 4294967294").await;
+    execute(&opened, "UPDATE auth_users SET token_generation = 4294967294").await;
     let revocation = |below| everywhere(id, below);
     let (user, _) = users.change_and_revoke(id, UserChange::LogoutEverywhere, &revocation).await.unwrap().unwrap();
     assert_eq!(user.generation, Generation::new(u32::MAX));
@@ -79,14 +79,14 @@ async fn a_generation_at_its_limit_is_an_error_and_changes_nothing(database: Tes
 async fn a_change_that_cannot_be_logged_is_not_made(database: TestDatabase) {
     let (opened, users, _) = open(&database).await;
     let before = users.insert(NewUser { admin: true, ..new_user("ada") }).await.unwrap();
-    execute(&opened, "ALTER TABLE blacklist RENAME TO elsewhere").await;
+    execute(&opened, "ALTER TABLE auth_blacklist RENAME TO elsewhere").await;
     for change in [UserChange::Demote, UserChange::Password(PasswordHash::new("new".to_owned()))] {
         users.change_and_revoke(before.id, change, &|below| everywhere(before.id, below)).await.unwrap_err();
     }
     let after = users.find_credentials(&before.email).await.unwrap().unwrap();
     assert_eq!(after.user, before);
     assert_eq!(after.password_hash, new_user("ada").password_hash);
-    assert_eq!(number(&opened, "SELECT position FROM blacklist_head").await, 0);
+    assert_eq!(number(&opened, "SELECT position FROM auth_blacklist_head").await, 0);
 }
 
 async fn changes_and_logouts_at_once_do_not_deadlock(database: TestDatabase) {
@@ -125,11 +125,11 @@ async fn a_row_that_is_no_user_is_corrupt(database: TestDatabase) {
         ("registered_on = 9223372036854775807", "registered_on = 0"),
         ("disabled_at = -9223372036854775807", "disabled_at = NULL"),
     ] {
-        execute(&opened, &format!("UPDATE users SET {damage}")).await;
+        execute(&opened, &format!("UPDATE auth_users SET {damage}")).await;
         assert_eq!(users.find_by_id(user.id).await.unwrap_err().kind(), StoreErrorKind::Corrupt, "{damage}");
         assert_eq!(users.find_credentials(&user.email).await.unwrap_err().kind(), StoreErrorKind::Corrupt, "{damage}");
         assert_eq!(users.list(None, 10).await.unwrap_err().kind(), StoreErrorKind::Corrupt, "{damage}");
-        execute(&opened, &format!("UPDATE users SET {repair}")).await;
+        execute(&opened, &format!("UPDATE auth_users SET {repair}")).await;
         users.find_by_id(user.id).await.unwrap().unwrap();
     }
 }
@@ -139,7 +139,7 @@ async fn a_username_that_an_earlier_release_accepted_is_read(database: TestDatab
     let user = users.insert(new_user("ada")).await.unwrap();
     for name in ["ada  lovelace", "ada\u{a0}l", "\u{2800}", "\u{e000}", "a\u{378}", "\u{301}a"] {
         assert!(Username::parse(name).is_err(), "{name:?} is refused today");
-        execute(&opened, &format!("UPDATE users SET username = '{name}'")).await;
+        execute(&opened, &format!("UPDATE auth_users SET username = '{name}'")).await;
         let read = users.find_by_id(user.id).await.unwrap().unwrap();
         assert_eq!(read.username.as_str(), name);
         assert_eq!(users.find_credentials(&user.email).await.unwrap().unwrap().user, read);

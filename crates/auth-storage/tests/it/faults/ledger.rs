@@ -121,7 +121,7 @@ impl Ledger {
             Write::OfApplication => {
                 let revocation = logout();
                 let transaction = self.database.begin_write().await?;
-                SeaRevocationLog::append_within(&transaction, &[revocation]).await?;
+                log.append_within(&transaction, &[revocation]).await?;
                 transaction.commit().await.map_err(store_error)?;
                 self.entries.push(revocation.target);
             }
@@ -170,8 +170,8 @@ impl Ledger {
         let log = SeaRevocationLog::new(reader.clone());
         let users = SeaUserStore::new(reader.clone());
         let page = log.read_after(Position(0), 1_000_000).await.unwrap();
-        let positions: HashSet<u64> = page.entries.iter().map(|(position, _)| position.0).collect();
-        let targets: HashSet<RevocationTarget> = page.entries.iter().map(|(_, entry)| entry.target).collect();
+        let positions: HashSet<u64> = page.entries.iter().map(|entry| entry.position.0).collect();
+        let targets: HashSet<RevocationTarget> = page.entries.iter().map(|entry| entry.revocation.target).collect();
         assert_eq!(targets.len(), page.entries.len(), "{when}: an entry is there twice");
         assert!(positions.iter().all(|position| (1..=page.head.0).contains(position)), "{when}: beyond the head");
         let gaps = page.head.0 - positions.len() as u64;

@@ -1,12 +1,10 @@
 //! Every migration, up and down, on every database.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use auth_migrations::{MigrateError, Status, down, is_current, status, up};
 use auth_test_db::{Kind, TestDatabase, on_every_database};
-use sea_orm_migration::sea_orm::{
-    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbErr, Statement,
-};
+use sea_orm_migration::sea_orm::{ConnectionTrait as _, Database};
+
+use crate::support::{applied, count, log_identity, open, writable};
 
 on_every_database!(
     up_makes_and_down_removes_every_table,
@@ -20,7 +18,7 @@ on_every_database!(
     keys_differ_when_their_bytes_differ,
 );
 
-const TABLES: [&str; 4] = ["users", "blacklist", "blacklist_head", "attempts"];
+const TABLES: [&str; 4] = ["auth_users", "auth_blacklist", "auth_blacklist_head", "auth_attempts"];
 
 async fn up_makes_and_down_removes_every_table(database: TestDatabase) {
     let db = open(&database).await;
@@ -31,7 +29,7 @@ async fn up_makes_and_down_removes_every_table(database: TestDatabase) {
         for table in TABLES {
             count(&db, table).await.unwrap();
         }
-        assert_eq!(count(&db, "blacklist_head").await.unwrap(), 1);
+        assert_eq!(count(&db, "auth_blacklist_head").await.unwrap(), 1);
         for step in (0..status(&db).await.unwrap().len()).rev() {
             down(&db, 1).await.unwrap();
             assert_eq!(applied(&db).await, step);
@@ -48,7 +46,7 @@ async fn up_twice_changes_nothing(database: TestDatabase) {
     let identity = log_identity(&db).await;
     up(&db).await.unwrap();
     assert_eq!(log_identity(&db).await, identity);
-    assert_eq!(count(&db, "blacklist_head").await.unwrap(), 1);
+    assert_eq!(count(&db, "auth_blacklist_head").await.unwrap(), 1);
 }
 
 async fn eight_replicas_at_once_migrate_once(database: TestDatabase) {
@@ -63,42 +61,42 @@ async fn eight_replicas_at_once_migrate_once(database: TestDatabase) {
     }
     let db = open(&database).await;
     assert!(is_current(&db).await.unwrap());
-    assert_eq!(count(&db, "blacklist_head").await.unwrap(), 1);
+    assert_eq!(count(&db, "auth_blacklist_head").await.unwrap(), 1);
 }
 
 async fn a_half_applied_migration_is_completed(database: TestDatabase) {
     let db = open(&database).await;
     up(&db).await.unwrap();
     // As if the second migration had been killed after its first statement, and the third one had not begun.
-    db.execute_unprepared("DROP TABLE blacklist_head").await.unwrap();
-    db.execute_unprepared("DELETE FROM seaql_migrations WHERE version LIKE '%blacklist%'").await.unwrap();
+    db.execute_unprepared("DROP TABLE auth_blacklist_head").await.unwrap();
+    db.execute_unprepared("DELETE FROM auth_migrations WHERE version LIKE '%blacklist%'").await.unwrap();
     // And the one of attempts.
-    let index = if database.kind() == Kind::MySql { " ON attempts" } else { "" };
-    db.execute_unprepared(&format!("DROP INDEX attempts_expires_at{index}")).await.unwrap();
-    db.execute_unprepared("DELETE FROM seaql_migrations WHERE version LIKE '%attempts'").await.unwrap();
+    let index = if database.kind() == Kind::MySql { " ON auth_attempts" } else { "" };
+    db.execute_unprepared(&format!("DROP INDEX auth_attempts_expires_at{index}")).await.unwrap();
+    db.execute_unprepared("DELETE FROM auth_migrations WHERE version LIKE '%attempts'").await.unwrap();
     assert!(!is_current(&db).await.unwrap());
 
     up(&db).await.unwrap();
 
     assert!(is_current(&db).await.unwrap());
-    assert_eq!(count(&db, "blacklist_head").await.unwrap(), 1);
+    assert_eq!(count(&db, "auth_blacklist_head").await.unwrap(), 1);
     // As if the third one had been killed between its two columns.
-    db.execute_unprepared("ALTER TABLE blacklist_head DROP COLUMN purged_users").await.unwrap();
-    db.execute_unprepared("DELETE FROM seaql_migrations WHERE version LIKE '%blacklist_purged'").await.unwrap();
+    db.execute_unprepared("ALTER TABLE auth_blacklist_head DROP COLUMN purged_users").await.unwrap();
+    db.execute_unprepared("DELETE FROM auth_migrations WHERE version LIKE '%blacklist_purged'").await.unwrap();
 
     up(&db).await.unwrap();
 
-    db.execute_unprepared("UPDATE blacklist_head SET purged_tokens = 0, purged_users = 0").await.unwrap();
+    db.execute_unprepared("UPDATE auth_blacklist_head SET purged_tokens = 0, purged_users = 0").await.unwrap();
 }
 
 async fn a_migration_that_fails_lets_go_of_the_lock(database: TestDatabase) {
     let db = open(&database).await;
-    // A table of this name with other columns stops the second migration.
-    db.execute_unprepared("CREATE TABLE blacklist_head (something INT)").await.unwrap();
-    assert!(matches!(up(&db).await, Err(MigrateError::Database(_))));
+    // A table of this name with other columns stops the migration.
+    db.execute_unprepared("CREATE TABLE auth_blacklist_head (something INT)").await.unwrap();
+    assert!(matches!(up(&db).await, Err(MigrateError::NotOurs { .. })));
     assert!(!is_current(&db).await.unwrap());
 
-    db.execute_unprepared("DROP TABLE blacklist_head").await.unwrap();
+    db.execute_unprepared("DROP TABLE auth_blacklist_head").await.unwrap();
     up(&open(&database).await).await.unwrap();
     assert!(is_current(&db).await.unwrap());
 }
@@ -135,7 +133,7 @@ async fn a_caller_who_goes_away_lets_go_of_the_lock(database: TestDatabase) {
 async fn status_writes_nothing(database: TestDatabase) {
     let db = open(&database).await;
     assert_eq!(applied(&db).await, 0);
-    assert!(count(&db, "seaql_migrations").await.is_err());
+    assert!(count(&db, "auth_migrations").await.is_err());
     up(&db).await.unwrap();
     let names: Vec<_> = status(&db).await.unwrap();
     assert_eq!(names[0], Status { name: "m20261123_000001_users".to_owned(), applied: true });
@@ -144,11 +142,12 @@ async fn status_writes_nothing(database: TestDatabase) {
 async fn a_migration_of_a_newer_program_is_an_error(database: TestDatabase) {
     let db = open(&database).await;
     up(&db).await.unwrap();
-    db.execute_unprepared("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m20991231_000001_later', 0)")
+    db.execute_unprepared("UPDATE auth_migrations SET version = 'm20991231_000001_later' WHERE version LIKE '%users'")
         .await
         .unwrap();
-    assert!(up(&db).await.is_err());
-    assert!(is_current(&db).await.is_err());
+    assert!(matches!(up(&db).await, Err(MigrateError::NewerProgram(names)) if names == ["m20991231_000001_later"]));
+    assert!(matches!(is_current(&db).await, Err(MigrateError::NewerProgram(_))));
+    assert!(matches!(down(&db, 1).await, Err(MigrateError::NewerProgram(_))));
 }
 
 async fn keys_differ_when_their_bytes_differ(database: TestDatabase) {
@@ -160,34 +159,9 @@ async fn keys_differ_when_their_bytes_differ(database: TestDatabase) {
             _ => format!("x'0000000000000000000000000000000{number}'"),
         };
         let insertion = format!(
-            "INSERT INTO users (id, email, email_key, username, username_key, password_hash, admin, token_generation, \
+            "INSERT INTO auth_users (id, email, email_key, username, username_key, password_hash, admin, token_generation, \
              registered_on) VALUES ({id}, '{key}', '{key}', '{key}', '{key}', '', FALSE, 0, 0)"
         );
         db.execute_unprepared(&insertion).await.unwrap_or_else(|error| panic!("{key}: {error}"));
     }
-}
-
-async fn open(database: &TestDatabase) -> DatabaseConnection {
-    Database::connect(writable(database)).await.unwrap()
-}
-
-fn writable(database: &TestDatabase) -> ConnectOptions {
-    let create = if database.kind() == Kind::Sqlite { "?mode=rwc" } else { "" };
-    let mut options = ConnectOptions::new(format!("{}{create}", database.url()));
-    options.max_connections(2).sqlx_logging(false);
-    options
-}
-
-async fn applied(db: &DatabaseConnection) -> usize {
-    status(db).await.unwrap().iter().filter(|migration| migration.applied).count()
-}
-
-async fn count(db: &DatabaseConnection, table: &str) -> Result<i64, DbErr> {
-    let query = Statement::from_string(db.get_database_backend(), format!("SELECT COUNT(*) AS n FROM {table}"));
-    db.query_one_raw(query).await?.unwrap().try_get("", "n")
-}
-
-async fn log_identity(db: &DatabaseConnection) -> uuid::Uuid {
-    let query = Statement::from_string(db.get_database_backend(), "SELECT log_id FROM blacklist_head".to_owned());
-    db.query_one_raw(query).await.unwrap().unwrap().try_get("", "log_id").unwrap()
 }

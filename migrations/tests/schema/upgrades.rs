@@ -1,0 +1,101 @@
+//! Databases of earlier revisions. `tests/fixtures` holds one at each state of the migrations, written by the servers of that time
+//! and dumped with each engine's own tool.
+
+use auth_migrations::{Migrations, Removed, down, is_current, status, up};
+use auth_test_db::{Kind, TestDatabase, on_every_database};
+use sea_orm_migration::sea_orm::DatabaseConnection;
+
+use crate::support::{applied, count, execute, open};
+
+on_every_database!(
+    every_earlier_state_is_upgraded_without_loss_and_taken_back,
+    a_server_of_an_earlier_revision_finds_what_it_looks_for_after_the_upgrade,
+    a_database_of_an_earlier_revision_is_found_before_it_is_migrated,
+    the_keys_of_an_earlier_revision_are_good_enough,
+);
+
+/// The tables, and how many rows the fixtures have in each.
+const TABLES: [(&str, i64); 4] = [("users", 3), ("blacklist", 2), ("blacklist_head", 1), ("attempts", 4)];
+
+/// How many of [`TABLES`] there are at each state.
+const AT_STATE: [usize; 4] = [1, 3, 3, 4];
+
+async fn every_earlier_state_is_upgraded_without_loss_and_taken_back(database: TestDatabase) {
+    let db = open(&database).await;
+    for state in 1..=4 {
+        load(&db, &fixture(database.kind(), state)).await;
+        assert_eq!(applied(&db).await, state);
+
+        let layout = up(&db).await.unwrap();
+
+        assert_eq!(layout.prefix(), "", "the tables keep their names");
+        assert!(is_current(&db).await.unwrap());
+        for (table, rows) in &TABLES[..AT_STATE[state - 1]] {
+            assert_eq!(count(&db, table).await.unwrap(), *rows, "{table} of state {state}");
+        }
+        up(&db).await.unwrap();
+        let removals = Migrations::new().removals(&db, u32::MAX).await.unwrap();
+        assert!(removals.iter().all(|removal| !matches!(removal.what, Removed::NotOurs(_))), "{removals:?}");
+        let all = applied(&db).await;
+        down(&db, 1).await.unwrap();
+        assert_eq!(applied(&db).await, all - 1);
+        down(&db, u32::MAX).await.unwrap();
+        for (table, _) in TABLES {
+            assert!(count(&db, table).await.is_err(), "{table} is still there");
+        }
+        assert_eq!(count(&db, "seaql_migrations").await.unwrap(), 0, "it may be another application's too");
+        assert_eq!(up(&db).await.unwrap().prefix(), "auth_", "a new database");
+        down(&db, u32::MAX).await.unwrap();
+        execute(&db, "DROP TABLE seaql_migrations").await;
+    }
+}
+
+async fn a_server_of_an_earlier_revision_finds_what_it_looks_for_after_the_upgrade(database: TestDatabase) {
+    let db = open(&database).await;
+    load(&db, &fixture(database.kind(), 4)).await;
+    execute(&db, "INSERT INTO seaql_migrations VALUES ('m20220101_000001_create_cake', 7)").await;
+    up(&db).await.unwrap();
+    assert_eq!(count(&db, "seaql_migrations").await.unwrap(), 5, "its rows, no newer ones, and those of others");
+    assert_eq!(count(&db, "auth_migrations").await.unwrap(), i64::try_from(status(&db).await.unwrap().len()).unwrap());
+}
+
+async fn a_database_of_an_earlier_revision_is_found_before_it_is_migrated(database: TestDatabase) {
+    let db = open(&database).await;
+    load(&db, &fixture(database.kind(), 4)).await;
+    assert!(!is_current(&db).await.unwrap());
+    assert_eq!(applied(&db).await, 4);
+    assert_eq!(Migrations::new().layout(&db).await.unwrap().table("users"), "users");
+    assert!(count(&db, "auth_migrations").await.is_err(), "looking writes nothing");
+}
+
+async fn the_keys_of_an_earlier_revision_are_good_enough(database: TestDatabase) {
+    let db = open(&database).await;
+    let (now, then) = match database.kind() {
+        Kind::Sqlite => (r#"UNIQUE ("expires_at", "token_id")"#, r#"UNIQUE ("token_id")"#),
+        Kind::Postgres => ("UNIQUE (expires_at, token_id)", "UNIQUE (token_id)"),
+        Kind::MySql => ("(`expires_at`,`token_id`)", "(`token_id`)"),
+    };
+    let current = fixture(database.kind(), 4);
+    let earlier = current.replace(now, then);
+    assert_ne!(earlier, current);
+    load(&db, &earlier).await;
+    up(&db).await.unwrap();
+    assert!(is_current(&db).await.unwrap());
+    assert_eq!(count(&db, "blacklist").await.unwrap(), 2);
+}
+
+fn fixture(kind: Kind, state: usize) -> String {
+    let folder = match kind {
+        Kind::Sqlite => "sqlite",
+        Kind::Postgres => "postgres",
+        Kind::MySql => "mysql",
+    };
+    let path = format!("{}/tests/fixtures/{folder}/{state:06}.sql", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(path).unwrap()
+}
+
+async fn load(db: &DatabaseConnection, dump: &str) {
+    for statement in dump.split(";\n").filter(|statement| !statement.trim().is_empty()) {
+        execute(db, statement).await;
+    }
+}
