@@ -13,6 +13,7 @@ pub(crate) struct Found {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each one is a fact of its own that the catalogue states")]
 pub(crate) struct FoundColumn {
     pub(crate) name: String,
     /// The name of its type in this engine.

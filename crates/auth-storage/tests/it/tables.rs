@@ -59,7 +59,7 @@ async fn stores_work(database: Database) {
     assert!(matches!(users.insert(same_address).await, Err(InsertUserError::EmailTaken)));
     let same_both = NewUser { email: ada.email.clone(), ..same_name };
     assert!(matches!(users.insert(same_both).await, Err(InsertUserError::EmailTaken)));
-    assert_eq!(users.list(None, 10).await.unwrap(), [ada.clone()]);
+    assert_eq!(users.list(None, 10).await.unwrap(), std::slice::from_ref(&ada));
     assert!(users.promote(ada.id).await.unwrap().unwrap().admin);
     let hash = users.find_credentials(&ada.email).await.unwrap().unwrap().password_hash;
     assert!(users.replace_hash(ada.id, &hash, &hash).await.unwrap());
