@@ -37,12 +37,14 @@ impl Database {
     ///
     /// [`Unavailable`](auth_core::StoreErrorKind::Unavailable), when the work did not end in time or the file of a SQLite database
     /// is not in its place. An error of the work itself is in its output.
-    pub async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
+    pub fn run<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + Send + use<T, F>
     where
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        self.read(async move { Ok(work.await) }).await
+        // On the heap from the start: what a caller awaits stays small.
+        let (database, work) = (self.clone(), Box::pin(work));
+        async move { database.read(async move { Ok(work.await) }).await }
     }
 
     /// Runs a call that only reads, or writes in one statement.
