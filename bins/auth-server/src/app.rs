@@ -23,7 +23,7 @@ use crate::readiness::{
     BlacklistIsFresh, Check, DatabaseAnswers, DatabaseTakesWrites, LogIsWhole, Readiness, SchemaIsCurrent, is_migrated,
 };
 use crate::secret_file;
-use crate::server::Application;
+use crate::server::{Application, Connections};
 use crate::tasks::{Purge, Sync};
 
 /// Where users and revocations are kept.
@@ -138,13 +138,28 @@ impl App {
     /// Everything the server answers.
     #[must_use]
     pub fn endpoint(&self) -> impl Application + use<> {
-        let routes = Routes {
+        self.routes().endpoint()
+    }
+
+    /// What a listener for health checks alone answers: `/livez`, `/readyz` and `/metrics`.
+    #[must_use]
+    pub fn health_endpoint(&self) -> impl Application + use<> {
+        self.routes().health_endpoint()
+    }
+
+    fn routes(&self) -> Routes {
+        Routes {
             state: Arc::clone(&self.state),
             clock: Arc::clone(&self.clock),
             trusted_proxies: self.trusted_proxies.clone(),
             docs: self.docs,
-        };
-        routes.endpoint()
+        }
+    }
+
+    /// Shows in the metrics from now on how many connections of clients there are.
+    pub(crate) fn watch_connections(&self, connections: Arc<Connections>) -> Result<(), AppError> {
+        let watched = self.state.metrics.watch_connections(connections);
+        watched.map_err(|error| AppError::Internal(error.into()))
     }
 
     /// The service, for what needs no HTTP.

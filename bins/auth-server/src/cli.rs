@@ -207,8 +207,9 @@ impl Cli {
                 return Ok(ExitCode::SUCCESS);
             }
             Command::Healthcheck => {
-                let address = config.listen;
-                healthcheck(address).map_err(|error| format!("{address} (AUTH_LISTEN): {error}"))?;
+                let health = config.health_listen.map(|address| (address, Setting::HealthListen));
+                let (address, setting) = health.unwrap_or((config.listen, Setting::Listen));
+                healthcheck(address).map_err(|error| format!("{address} ({}): {error}", setting.variable()))?;
                 return Ok(ExitCode::SUCCESS);
             }
             _ => {}

@@ -92,6 +92,8 @@ pub struct Config {
     pub profile: Profile,
     /// Where to listen. Port 0 takes any free port.
     pub listen: SocketAddr,
+    /// Where to listen for `/livez`, `/readyz` and `/metrics` besides, if anywhere. Port 0 takes any free port.
+    pub health_listen: Option<SocketAddr>,
     /// Where the development profile keeps its database and its secret.
     pub data_dir: PathBuf,
     /// The database.

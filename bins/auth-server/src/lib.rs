@@ -7,6 +7,7 @@ pub mod app;
 pub mod cli;
 mod clock_watch;
 pub mod config;
+mod descriptors;
 pub mod metrics;
 mod patience;
 pub mod readiness;

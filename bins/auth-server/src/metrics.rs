@@ -3,6 +3,7 @@
 //! Labels have few values: a path that no route matches is one label, an unknown method another.
 
 mod blacklist;
+mod connections;
 mod passwords;
 
 use std::sync::{Arc, OnceLock};
@@ -20,7 +21,9 @@ use prometheus::{
 };
 
 use self::blacklist::BlacklistMeters;
+use self::connections::ConnectionMeters;
 use self::passwords::PasswordMeters;
+use crate::server::Connections;
 
 /// The label of a request that no route matches.
 const UNMATCHED: &str = "unmatched";
@@ -188,6 +191,11 @@ impl Metrics {
     /// Shows from now on what the hashing threads do.
     pub(crate) fn watch_passwords(&self, pool: PasswordPool, schemes: Arc<PasswordSchemes>) -> prometheus::Result<()> {
         self.registry.register(Box::new(PasswordMeters::new(pool, schemes)?))
+    }
+
+    /// Shows from now on how many connections of clients there are.
+    pub(crate) fn watch_connections(&self, connections: Arc<Connections>) -> prometheus::Result<()> {
+        self.registry.register(Box::new(ConnectionMeters::new(connections)?))
     }
 
     /// Takes over what has become of old password hashes.

@@ -1,5 +1,8 @@
 //! Connections: accepting them, bounding their number and their patience, and letting them finish.
 //!
+//! When as many are open as may be, the oldest idle one is closed for each new one, so that clients that hold connections
+//! and ask for nothing keep nobody out.
+//!
 //! The framework's own server sets no limit on the time a request's head may take, so a client that sends a byte a
 //! minute would hold a connection for ever; and it counts no connections. Hence this loop over the same `hyper`.
 
@@ -9,11 +12,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use http_body_util::combinators::BoxBody;
-use hyper::body::{Body, Bytes, Incoming};
+use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -22,13 +23,20 @@ use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Request, Response};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
+use self::connection::{Answer, UnderWay};
+pub(crate) use self::connections::Connections;
+use self::connections::Place;
 use crate::patience::{Patient, Traffic};
 use crate::request_head::BadHead;
+use crate::telemetry::LineLimit;
+
+mod connection;
+mod connections;
 
 /// How many connections may be open. Each costs a file descriptor and some kilobytes.
-const MAX_CONNECTIONS: usize = 4_096;
+pub(crate) const MAX_CONNECTIONS: usize = 4_096;
 
 /// How long the head of a request may take, the wait for it on an idle connection included.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
@@ -63,6 +71,7 @@ pub struct Server<A> {
     listener: TcpListener,
     address: SocketAddr,
     application: Arc<A>,
+    connections: Arc<Connections>,
     idle_timeout: Duration,
 }
 
@@ -75,7 +84,20 @@ impl<A: Application + 'static> Server<A> {
     pub async fn bind(address: SocketAddr, application: A) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, application: Arc::new(application), idle_timeout: IDLE_TIMEOUT })
+        let connections = Arc::new(Connections::new(MAX_CONNECTIONS));
+        Ok(Self { listener, address, application: Arc::new(application), connections, idle_timeout: IDLE_TIMEOUT })
+    }
+
+    /// The same server with another limit on its open connections, which is 4,096 otherwise.
+    #[must_use]
+    pub fn with_max_connections(mut self, limit: usize) -> Self {
+        self.connections = Arc::new(Connections::new(limit));
+        self
+    }
+
+    /// Its connections, for those who count them.
+    pub(crate) fn connections(&self) -> Arc<Connections> {
+        Arc::clone(&self.connections)
     }
 
     /// The address it listens on, with the real port.
@@ -87,20 +109,27 @@ impl<A: Application + 'static> Server<A> {
     /// Answers until `stop` is done; then accepts no more, and gives requests that are under way `grace` to finish.
     /// Returns whether all of them did. Connections without a request are closed.
     pub async fn run(self, stop: impl Future<Output = ()>, grace: Duration) -> bool {
-        let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let graceful = GracefulShutdown::new();
         let (stopping, stopped) = watch::channel(false);
         let http = http();
+        let failures = LineLimit::default();
         let mut stop = pin!(stop);
         loop {
             let accepted = tokio::select! {
                 () = &mut stop => break,
-                accepted = accept(&self.listener, &connections) => accepted,
+                accepted = self.accept() => accepted,
             };
-            let (stream, peer, permit) = match accepted {
+            let (stream, peer, place) = match accepted {
                 Ok(accepted) => accepted,
+                // The client was gone before its connection was accepted.
+                Err(error) if is_of_the_client(&error) => continue,
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    self.connections.accept_failed();
+                    if let Some(held_back) = failures.admit() {
+                        tracing::warn!(%error, held_back, "a connection could not be accepted");
+                    }
+                    // The process or the system has run out of descriptors or memory, of which a connection holds some.
+                    self.connections.close_oldest_idle();
                     tokio::select! {
                         () = &mut stop => break,
                         () = tokio::time::sleep(ACCEPT_PAUSE) => continue,
@@ -109,8 +138,8 @@ impl<A: Application + 'static> Server<A> {
             };
             let application = Arc::clone(&self.application);
             let local = self.address;
-            let requests = Arc::new(Requests::default());
-            let (counted, idle_timeout) = (Arc::clone(&requests), self.idle_timeout);
+            let counted = Arc::clone(place.connection());
+            let idle_timeout = self.idle_timeout;
             let service = service_fn(move |mut request| {
                 let under_way = UnderWay::begin(&counted);
                 let at_once = match BadHead::find(&request) {
@@ -129,87 +158,54 @@ impl<A: Application + 'static> Server<A> {
                         Ok(response) => response,
                         Err(later) => later.await,
                     };
-                    drop(under_way);
-                    Ok::<hyper::Response<BoxBody<Bytes, io::Error>>, Infallible>(response.into())
+                    let response = hyper::Response::from(response).map(|body| Answer::new(body, under_way));
+                    Ok::<_, Infallible>(response)
                 }
             });
-            let stream = Patient::new(stream, WRITE_TIMEOUT);
-            let (traffic, io) = (stream.traffic(), TokioIo::new(stream));
+            let traffic = Arc::clone(place.connection().traffic());
+            let io = TokioIo::new(Patient::new(stream, WRITE_TIMEOUT, traffic));
             let mut stopped = stopped.clone();
             let connection = graceful.watch(http.serve_connection(io, service).into_owned());
             tokio::spawn(async move {
                 tokio::select! {
+                    // What has arrived is read and what is answered is written before the connection counts as idle.
+                    biased;
                     // An error here is the client's: it went away, was too slow, or spoke no HTTP.
                     ended = connection => if let Err(error) = ended {
                         tracing::debug!(%peer, error, "a connection ended early");
                     },
-                    () = requests.cease(&traffic, |_| 0, idle_timeout) => tracing::debug!(%peer, "an idle connection was closed"),
+                    () = place.is_wanted() => tracing::debug!(%peer, "an idle connection was closed to make room"),
+                    () = place.connection().cease(|_| 0, idle_timeout) => {
+                        tracing::debug!(%peer, "an idle connection was closed");
+                    }
                     () = async {
                         // The sender goes away only after it has said so.
                         let _ = stopped.wait_for(|stopped| *stopped).await;
-                        requests.cease(&traffic, Traffic::moves, STOPPING_IDLE_TIMEOUT).await;
+                        place.connection().cease(Traffic::moves, STOPPING_IDLE_TIMEOUT).await;
                     } => tracing::debug!(%peer, "a connection was closed that its client kept open"),
                 }
-                drop(permit);
+                drop(place);
             });
         }
         drop(self.listener);
         stopping.send_replace(true);
         tokio::time::timeout(grace, graceful.shutdown()).await.is_ok()
     }
-}
 
-/// The requests of one connection.
-#[derive(Default)]
-struct Requests {
-    begun: AtomicUsize,
-    under_way: AtomicUsize,
-}
-
-impl Requests {
-    /// Returns once there was none for so long, no answer that waits to be taken, and no change in what `moves` says of the
-    /// traffic. Looks now and then, so that a request costs no timer.
-    async fn cease(&self, traffic: &Traffic, moves: fn(&Traffic) -> usize, idle_timeout: Duration) {
-        let mut before = None;
-        loop {
-            let begun = self.begun.load(Ordering::Acquire);
-            let busy = self.under_way.load(Ordering::Acquire) > 0 || traffic.waits();
-            let idle = (!busy).then(|| (begun, moves(traffic)));
-            if idle.is_some() && idle == before {
-                return;
-            }
-            before = idle;
-            tokio::time::sleep(idle_timeout).await;
-        }
+    /// The next connection, once there is room for it. Others wait in the queue of the operating system meanwhile.
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr, Place)> {
+        let (stream, peer) = self.listener.accept().await?;
+        // It fails where the client is gone already, which shows as well when the connection is read.
+        let _ = stream.set_nodelay(true);
+        let permit = self.connections.room().await.map_err(io::Error::other)?;
+        Ok((stream, peer, self.connections.enter(permit)))
     }
 }
 
-/// One of them, until it is dropped.
-struct UnderWay(Arc<Requests>);
-
-impl UnderWay {
-    fn begin(requests: &Arc<Requests>) -> Self {
-        requests.under_way.fetch_add(1, Ordering::AcqRel);
-        requests.begun.fetch_add(1, Ordering::AcqRel);
-        Self(Arc::clone(requests))
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.under_way.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-async fn accept(
-    listener: &TcpListener,
-    connections: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    // Beyond the limit connections wait in the queue of the operating system.
-    let permit = Arc::clone(connections).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    stream.set_nodelay(true)?;
-    Ok((stream, peer, permit))
+/// Whether accepting failed because of one client, which is no reason to pause.
+fn is_of_the_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 fn http() -> auto::Builder<TokioExecutor> {
@@ -242,113 +238,4 @@ async fn by_the_routes(
 }
 
 #[cfg(test)]
-mod tests {
-    use poem::EndpointExt as _;
-    use poem::endpoint::make;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::sync::Notify;
-
-    use super::*;
-
-    const SHORT: Duration = Duration::from_millis(20);
-
-    /// The preface of HTTP/2, empty settings and the acknowledgement of the server's.
-    const HTTP_2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\0\x04\x01\0\0\0\0";
-
-    struct RoutesOnly<E>(E);
-
-    impl<E: Endpoint<Output = Response>> Endpoint for RoutesOnly<E> {
-        type Output = Response;
-
-        async fn call(&self, request: Request) -> poem::Result<Response> {
-            self.0.call(request).await
-        }
-    }
-
-    impl<E: Endpoint<Output = Response>> Application for RoutesOnly<E> {
-        fn at_once<B: Body>(&self, _: &hyper::Request<B>, _: SocketAddr) -> Option<Response> {
-            None
-        }
-    }
-
-    /// A server whose answers wait to be let go, and that has little patience with idle connections.
-    async fn start(go_on: Arc<Notify>) -> SocketAddr {
-        let endpoint = make(move |_| {
-            let go_on = Arc::clone(&go_on);
-            async move { go_on.notified().await }
-        });
-        let application = RoutesOnly(endpoint.map_to_response());
-        let mut server = Server::bind("127.0.0.1:0".parse().unwrap(), application).await.unwrap();
-        server.idle_timeout = SHORT;
-        let address = server.address();
-        tokio::spawn(server.run(std::future::pending(), SHORT));
-        address
-    }
-
-    /// Reads to the end that the server makes.
-    async fn is_closed(stream: &mut TcpStream) -> Vec<u8> {
-        let mut all = Vec::new();
-        tokio::time::timeout(HEAD_TIMEOUT / 2, stream.read_to_end(&mut all)).await.expect("it is closed").unwrap();
-        all
-    }
-
-    #[tokio::test]
-    async fn an_idle_connection_is_closed_and_one_with_a_request_under_way_is_not() {
-        let go_on = Arc::new(Notify::new());
-        let address = start(Arc::clone(&go_on)).await;
-        let mut busy = TcpStream::connect(address).await.unwrap();
-        busy.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-        for _ in 0..3 {
-            let mut idle = TcpStream::connect(address).await.unwrap();
-            idle.write_all(HTTP_2).await.unwrap();
-            is_closed(&mut idle).await;
-        }
-        go_on.notify_one();
-        assert!(is_closed(&mut busy).await.starts_with(b"HTTP/1.1 200 OK"));
-    }
-
-    #[tokio::test]
-    async fn a_client_that_does_not_hear_of_the_end_does_not_hold_it_up() {
-        let application = RoutesOnly(make(|_| async {}).map_to_response());
-        let server = Server::bind("127.0.0.1:0".parse().unwrap(), application).await.unwrap();
-        let mut deaf = TcpStream::connect(server.address()).await.unwrap();
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let running = tokio::spawn(server.run(async { stopped.await.unwrap() }, HEAD_TIMEOUT));
-        deaf.write_all(HTTP_2).await.unwrap();
-        deaf.read_exact(&mut [0; 9]).await.unwrap();
-        stop.send(()).unwrap();
-        let finished = tokio::time::timeout(HEAD_TIMEOUT / 2, running).await.expect("it stops").unwrap();
-        assert!(finished, "no request was under way");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_answer_that_waits_or_is_on_its_way_is_no_idleness() {
-        let (requests, (server, client)) = (Requests::default(), tokio::io::duplex(1));
-        let mut stream = Patient::new(server, HEAD_TIMEOUT);
-        let traffic = stream.traffic();
-        let ceases = async |moves: fn(&Traffic) -> usize| {
-            tokio::time::timeout(SHORT * 9, requests.cease(&traffic, moves, SHORT)).await.is_ok()
-        };
-        assert!(ceases(Traffic::moves).await);
-        stream.write_all(b"1").await.unwrap();
-        // Nobody takes the second byte.
-        assert!(tokio::time::timeout(SHORT, stream.write_all(b"2")).await.is_err());
-        assert!(!ceases(|_| 0).await);
-        let mut client = client;
-        let taken = tokio::spawn(async move {
-            while client.read_u8().await.is_ok() {
-                tokio::time::sleep(SHORT / 2).await;
-            }
-        });
-        let slowly = async {
-            for _ in 0..18 {
-                stream.write_all(b"3").await.unwrap();
-                tokio::time::sleep(SHORT / 2).await;
-            }
-        };
-        let (cut, ()) = tokio::join!(ceases(Traffic::moves), slowly);
-        assert!(!cut, "something was on its way");
-        assert!(ceases(Traffic::moves).await);
-        taken.abort();
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 //!
 //! A log that cannot be written never changes what the process does, see [`lost_lines`].
 
+mod line_limit;
 mod lines;
 
 use std::io::{self, IsTerminal, Write};
@@ -13,6 +14,7 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+pub(crate) use self::line_limit::LineLimit;
 use self::lines::{Lines, Panicked};
 use crate::config::{Config, LogFormat};
 

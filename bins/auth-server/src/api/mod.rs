@@ -131,11 +131,22 @@ pub(crate) struct Routes {
 impl Routes {
     /// Everything the server answers, as one endpoint that never fails.
     pub(crate) fn endpoint(self) -> impl Application + use<> {
-        let mut table: RouteTable = HashMap::new();
+        let mut table = RouteTable::new();
         api().add_routes(&mut table);
         if self.docs {
             add_docs(&mut table);
         }
+        self.serve(table)
+    }
+
+    /// The operations for operators that need no token, and nothing else.
+    pub(crate) fn health_endpoint(self) -> impl Application + use<> {
+        let mut table = RouteTable::new();
+        health::HealthApi.add_routes(&mut table);
+        health::HealthOnly(self.serve(table))
+    }
+
+    fn serve(self, table: RouteTable) -> impl Application + use<> {
         let document = serde_json::from_str(&openapi_json()).unwrap_or_default();
         let routes = table.into_iter().fold(Route::new(), |route, (pattern, methods)| {
             let answers = Arc::new(Answers::new(&self.state.metrics, &document, &pattern, methods));

@@ -38,6 +38,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
         text.parse().map_err(|_| "must be an IP address and a port, as in 127.0.0.1:5000 or [::1]:5000")
     });
     reader.warn_of_a_public_address(profile, listen);
+    let health_listen = reader.health_listen(listen);
     let data_dir = reader.data_dir();
     let (database_url, database_in_data_dir) = reader.database(profile, &data_dir);
     let tables = reader.tables(&database_url);
@@ -90,6 +91,7 @@ pub(super) fn config(sources: Sources) -> Result<Config, Problems> {
     problems.into_result(|warnings| Config {
         profile,
         listen,
+        health_listen,
         data_dir,
         database_url,
         tables,
@@ -188,6 +190,19 @@ impl Reader {
                  defaults are for trying it out; set {env}=prod"
             ));
         }
+    }
+
+    fn health_listen(&mut self, listen: SocketAddr) -> Option<SocketAddr> {
+        let setting = Setting::HealthListen;
+        let show = |address: &Option<SocketAddr>| address.map_or_else(|| "off".to_owned(), |it| it.to_string());
+        let address = self.take_shown(setting, None, show, |text| match text {
+            "off" => Ok(None),
+            _ => text.parse().map(Some).map_err(|_| "must be off, or an IP address and a port, as in 127.0.0.1:5001"),
+        });
+        if address == Some(listen) && listen.port() != 0 {
+            self.problem(setting, format!("must be another address than {}", Setting::Listen.variable()));
+        }
+        address
     }
 
     /// A bound that a poll which is a little late exceeds would send every check to the database.

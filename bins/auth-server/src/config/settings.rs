@@ -7,6 +7,8 @@ pub enum Setting {
     Env,
     /// Where to listen.
     Listen,
+    /// Where to listen for health checks besides.
+    HealthListen,
     /// Where the development profile keeps its database and its secret.
     DataDir,
     /// The database.
@@ -89,9 +91,10 @@ pub enum Setting {
 
 impl Setting {
     /// All settings, in the order in which they are explained.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::Env,
         Self::Listen,
+        Self::HealthListen,
         Self::DataDir,
         Self::DatabaseUrl,
         Self::DatabaseTablePrefix,
@@ -143,6 +146,7 @@ impl Setting {
         match self {
             Self::Env => "AUTH_ENV",
             Self::Listen => "AUTH_LISTEN",
+            Self::HealthListen => "AUTH_HEALTH_LISTEN",
             Self::DataDir => "AUTH_DATA_DIR",
             Self::DatabaseUrl => "AUTH_DATABASE_URL",
             Self::DatabaseTablePrefix => "AUTH_DATABASE_TABLE_PREFIX",

@@ -4,6 +4,8 @@
 
 #[cfg(target_os = "linux")]
 mod broken_log;
+#[cfg(target_os = "linux")]
+mod descriptors;
 mod envelope;
 #[cfg(target_os = "linux")]
 mod full_disk;

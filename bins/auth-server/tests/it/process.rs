@@ -14,7 +14,17 @@ pub(crate) const STRONG_SECRET: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b
 
 /// The binary with nothing in its environment but a data folder of its own and a free port.
 pub(crate) fn command(folder: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_auth-server"));
+    prepared(Command::new(env!("CARGO_BIN_EXE_auth-server")), folder)
+}
+
+/// The same, started by a shell after `first`.
+pub(crate) fn command_after(first: &str, folder: &TempDir) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", &format!("{first} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_auth-server")]);
+    prepared(shell, folder)
+}
+
+fn prepared(mut command: Command, folder: &TempDir) -> Command {
     command
         .env_clear()
         .env("AUTH_DATA_DIR", folder.path().join("data"))
@@ -42,7 +52,12 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(folder: &TempDir, settings: &[(&str, &str)]) -> Self {
-        let mut process = command(folder)
+        Self::spawn(command(folder), settings)
+    }
+
+    /// Starts `command` with `settings` and waits until it listens.
+    pub(crate) fn spawn(mut command: Command, settings: &[(&str, &str)]) -> Self {
+        let mut process = command
             .env("AUTH_BCRYPT_COST", "4")
             .envs(settings.iter().copied())
             .arg("serve")

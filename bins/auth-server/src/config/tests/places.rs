@@ -79,3 +79,15 @@ fn a_weak_profile_on_a_public_address_is_a_warning() {
         assert!(load(&[("AUTH_LISTEN", listen)]).unwrap().warnings.is_empty(), "{listen}");
     }
 }
+
+#[test]
+fn the_health_listener_is_off_or_an_address_of_its_own() {
+    assert_eq!(load(&[]).unwrap().health_listen, None);
+    assert_eq!(load(&[("AUTH_HEALTH_LISTEN", "off")]).unwrap().health_listen, None);
+    let config = load(&[("AUTH_HEALTH_LISTEN", "127.0.0.1:5001")]).unwrap();
+    assert_eq!(config.health_listen, Some("127.0.0.1:5001".parse().unwrap()));
+    for wrong in ["zzz-wrong", "127.0.0.1:5000"] {
+        let problems = load(&[("AUTH_HEALTH_LISTEN", wrong)]).unwrap_err();
+        assert!(problems.iter().all(|problem| problem.variable == "AUTH_HEALTH_LISTEN"), "{problems}");
+    }
+}
