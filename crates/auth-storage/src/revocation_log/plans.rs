@@ -1,12 +1,13 @@
 //! What the databases say they would do: every statement on the log goes through an index, however long the log is.
 
-use auth_core::blacklist::RevocationReason;
+use auth_core::blacklist::{RevocationReason, RevocationTarget};
 use auth_core::{Generation, TokenId, UserId};
 use auth_test_db::{Kind, TestDatabase, on_every_database};
 use sea_orm::{DbBackend, QueryResult, Statement};
 use time::Duration;
 use time::macros::datetime;
 
+use super::turn::targets;
 use super::*;
 use crate::connect::{ConnectOptions, connect};
 

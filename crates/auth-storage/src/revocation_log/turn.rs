@@ -1,0 +1,142 @@
+//! Appending to the log, one transaction after the other.
+
+use std::collections::{BTreeMap, HashSet};
+
+use auth_core::blacklist::{Mark, RevocationTarget};
+use auth_core::{Revocation, StoreError, StoreErrorKind};
+use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::{ColumnTrait as _, Condition, QueryFilter as _};
+use uuid::Uuid;
+
+use super::{CHUNK, HeadIsMissing, head_query};
+use crate::connect::WriteTransaction;
+use crate::entity::{blacklist, blacklist_head};
+use crate::error::Trouble;
+use crate::instant;
+use crate::tables::Tables;
+
+/// The exclusive right to append, from the update of the head to the end of the transaction.
+pub(crate) struct Turn<'t> {
+    transaction: &'t WriteTransaction,
+    tables: &'t Tables,
+    /// The head before the turn.
+    head: i64,
+    reserved: i64,
+}
+
+impl<'t> Turn<'t> {
+    /// Waits for the turn. This must be the first statement of the transaction: one that takes other locks before this one may
+    /// deadlock with one that takes them after.
+    pub(crate) async fn take(
+        transaction: &'t WriteTransaction,
+        tables: &'t Tables,
+        entries: usize,
+    ) -> Result<Self, Trouble> {
+        let reserved = i64::try_from(entries).unwrap_or(i64::MAX);
+        move_head(transaction, tables, reserved).await?;
+        let head = head_query(tables).one(transaction).await?;
+        let head = head.ok_or_else(|| StoreError::corrupt(HeadIsMissing))?.position;
+        Ok(Self { transaction, tables, head: head - reserved, reserved })
+    }
+
+    /// Appends what is not in the log yet. Returns how many that was.
+    pub(crate) async fn write(self, batch: &[Revocation]) -> Result<u64, Trouble> {
+        let mut known = self.known(batch).await?;
+        let mut new = Vec::with_capacity(batch.len());
+        for revocation in batch {
+            if known.insert(known_by(revocation)?) {
+                new.push(revocation);
+            }
+        }
+        let mark = Mark::generate().map_err(|error| StoreError::new(StoreErrorKind::Internal, error))?;
+        let rows = new
+            .into_iter()
+            .zip(self.head + 1..)
+            .map(|(revocation, position)| blacklist::Model::of_revocation(position, mark, revocation))
+            .collect::<Result<Vec<_>, _>>()?;
+        let appended = rows.len();
+        for chunk in rows.chunks(CHUNK) {
+            let chunk = chunk.iter().cloned().map(blacklist::Model::into_active);
+            let insertion = self.tables.insert_many::<blacklist::Entity>(chunk);
+            let insertion = insertion.exec_without_returning(self.transaction).await;
+            insertion.map_err(Trouble::of_log_insertion)?;
+        }
+        let unused = self.reserved - i64::try_from(appended).unwrap_or(i64::MAX);
+        if unused != 0 {
+            move_head(self.transaction, self.tables, -unused).await?;
+        }
+        Ok(appended as u64)
+    }
+
+    /// Whether the log holds exactly this revocation.
+    pub(crate) async fn holds(&self, revocation: &Revocation) -> Result<bool, Trouble> {
+        for of_kind in targets(&[*revocation])?.into_iter().filter(|any| !any.is_empty()) {
+            for row in self.tables.find::<blacklist::Entity>().filter(of_kind).all(self.transaction).await? {
+                if blacklist::Model::of_revocation(row.position, Mark(row.mark.cast_unsigned()), revocation)? == row {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    async fn known(&self, batch: &[Revocation]) -> Result<HashSet<(RevocationTarget, i64)>, Trouble> {
+        let mut known = HashSet::with_capacity(batch.len());
+        for chunk in batch.chunks(CHUNK) {
+            for of_kind in targets(chunk)?.into_iter().filter(|any| !any.is_empty()) {
+                let rows = self.tables.find::<blacklist::Entity>().filter(of_kind).all(self.transaction).await?;
+                for row in rows {
+                    known.insert(known_by(&row.into_revocation()?)?);
+                }
+            }
+        }
+        Ok(known)
+    }
+}
+
+/// Returns the key by which the log knows an entry: a token with its expiry, or a user with a generation.
+fn known_by(revocation: &Revocation) -> Result<(RevocationTarget, i64), StoreError> {
+    let expires_at = match revocation.target {
+        RevocationTarget::Token(_) => instant::to_micros_rounded_up(revocation.expires_at)?,
+        _ => 0,
+    };
+    Ok((revocation.target, expires_at))
+}
+
+async fn move_head(transaction: &WriteTransaction, tables: &Tables, by: i64) -> Result<(), Trouble> {
+    let moved = tables
+        .update_many::<blacklist_head::Entity>()
+        .col_expr(blacklist_head::Column::Position, Expr::col(blacklist_head::Column::Position).add(by))
+        .filter(blacklist_head::Column::Id.eq(blacklist_head::ID))
+        .exec(transaction)
+        .await?;
+    match moved.rows_affected {
+        1 => Ok(()),
+        _ => Err(StoreError::corrupt(HeadIsMissing).into()),
+    }
+}
+
+/// Returns the conditions for the entries with one of these targets: first those of tokens, by expiry and id, then those of
+/// users. They are two statements so that each uses one index: MySQL would read the whole log rather than merge two indexes.
+pub(super) fn targets(batch: &[Revocation]) -> Result<[Condition; 2], StoreError> {
+    use blacklist::Column;
+    let mut tokens = BTreeMap::<i64, Vec<Uuid>>::new();
+    let mut of_users = Condition::any();
+    for revocation in batch {
+        match revocation.target {
+            RevocationTarget::Token(id) => {
+                let expires_at = instant::to_micros_rounded_up(revocation.expires_at)?;
+                tokens.entry(expires_at).or_default().push(id.as_uuid());
+            }
+            RevocationTarget::User { id, below } => {
+                let generation = Column::Generation.eq(i64::from(below.number()));
+                of_users = of_users.add(Column::UserId.eq(id.as_uuid()).and(generation));
+            }
+            _ => return Err(blacklist::unknown_target()),
+        }
+    }
+    let of_tokens = tokens.into_iter().fold(Condition::any(), |any, (expires_at, ids)| {
+        any.add(Column::ExpiresAt.eq(expires_at).and(Column::TokenId.is_in(ids)))
+    });
+    Ok([of_tokens, of_users])
+}
