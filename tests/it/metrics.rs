@@ -18,10 +18,10 @@ const UNITS: &[&str] = &[
     "jobs",
     "rounds",
 ];
-const STATES: &[&str] = &["in_flight", "queued", "running"];
+const STATES: &[&str] = &["in_flight", "queued", "running", "limit"];
 
 /// Gauges that are 0 or 1.
-const FLAGS: &[&str] = &["fresh"];
+const FLAGS: &[&str] = &["fresh", "unacknowledged"];
 
 #[tokio::test]
 async fn every_metric_has_one_unit_in_its_name_and_one_type() {
