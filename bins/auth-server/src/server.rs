@@ -62,7 +62,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub trait Application: Endpoint<Output = Response> {
     /// The answer to `request`, which came from `peer`, where it can be given without waiting and is asked for so often
     /// that the framework's part in it would be felt. Where there is none, the routes answer. The head of `request` was
-    /// checked; a request with a [`BadHead`] comes to the routes, with that in its extensions.
+    /// checked; a request with a `BadHead` comes to the routes, with that in its extensions.
     fn at_once<B: Body>(&self, request: &hyper::Request<B>, peer: SocketAddr) -> Option<Response>;
 }
 

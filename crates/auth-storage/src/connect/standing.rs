@@ -42,7 +42,7 @@ const STANDBY: i64 = 1;
 const READ_ONLY: i64 = 2;
 
 impl Standing {
-    /// An SQL expression that [`check`](Self::check) understands.
+    /// Returns the SQL expression whose value [`check`] reads: zero if the server may be read from, else the reason.
     ///
     /// The values of `read_only` are 0 and 1, and words since MariaDB 12. Replicas of Aurora say so in `innodb_read_only`.
     pub(crate) fn expression(self) -> &'static str {
