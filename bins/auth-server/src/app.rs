@@ -141,7 +141,7 @@ impl App {
         self.routes().endpoint()
     }
 
-    /// What a listener for health checks alone answers: `/livez`, `/readyz` and `/metrics`.
+    /// Returns the endpoint of a listener for health checks alone: `/livez`, `/readyz` and `/metrics`.
     #[must_use]
     pub fn health_endpoint(&self) -> impl Application + use<> {
         self.routes().health_endpoint()
@@ -195,7 +195,7 @@ impl App {
         }
     }
 
-    /// What compares the clocks.
+    /// Returns the task that compares this clock with that of the database.
     pub(crate) fn clock_watch(&self) -> ClockWatch {
         ClockWatch {
             log: Arc::clone(&self.log),

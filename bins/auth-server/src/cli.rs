@@ -37,10 +37,10 @@ use crate::{api, telemetry};
 /// `EX_CONFIG` of sysexits: the configuration cannot be used.
 const EXIT_CONFIG: u8 = 78;
 
-/// How long a command that does not hear a signal, as one that waits for a password to be typed, may go on after it.
+/// Time after a signal until a command that cannot react to it is ended, such as one at a password prompt.
 const INTERRUPTED_PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long the end of the process waits for threads that do blocking work, such as looking a host name up.
+/// Time that the exit of the process waits for threads with blocking work, such as the lookup of a host name.
 const BLOCKING_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long the health check waits for an answer.

@@ -24,7 +24,7 @@ const OURS: &str = "auth_";
 /// The database libraries. At finer levels they write statements with their values.
 const DATABASE: [&str; 2] = ["sqlx", "sea_orm"];
 
-/// How long the end of the process waits for the last lines to be written.
+/// Time that the exit of the process waits for the last lines to be written.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The lines of this process.

@@ -3,7 +3,7 @@
 
 use poem_openapi::{OpenApi, OpenApiService};
 
-/// What the framework's page has before and after its style and script.
+/// Text of the framework's page right before its style and script, and right after.
 const BEFORE_ASSETS: &str = "<title>Swagger UI</title>";
 const AFTER_ASSETS: &str = "</head>\n<body>";
 

@@ -27,7 +27,7 @@ pub(super) fn declared_as_json(headers: &HeaderMap) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether this is `application/json`, or a type with the suffix `+json` (RFC 6839 §3.1), in UTF-8.
+/// Returns whether the media type is `application/json`, or a type with the suffix `+json` (RFC 6839 §3.1), in UTF-8.
 pub(super) fn is_json(content_type: &str) -> bool {
     let Ok(parsed) = MediaType::parse(content_type) else { return false };
     let is_json = parsed.ty == APPLICATION && parsed.suffix.unwrap_or(parsed.subty) == JSON;

@@ -60,7 +60,7 @@ pub struct State {
     pub database: Option<Database>,
     /// The checks behind `GET /readyz`.
     pub readiness: Readiness,
-    /// How far this clock is from that of the database.
+    /// Offset of this clock from that of the database.
     pub(crate) clock_offset: Arc<ClockOffset>,
 }
 

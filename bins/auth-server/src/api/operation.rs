@@ -27,7 +27,7 @@ pub(super) const BAD_BODY: Refusal = (
     "Fields are missing or wrong, or the query has a parameter that the operation does not know (`validation_failed`); or \
      the body is no JSON (`malformed_request`)",
 );
-/// How every other operation refuses a query.
+/// The refusal of a query by every other operation.
 const BAD_QUERY: Refusal = (Code::ValidationFailed, "The query has a parameter that the operation does not know");
 /// A body past the limit.
 pub(super) const BODY_TOO_LARGE: Refusal = (Code::PayloadTooLarge, "The body has more than 16 KiB");
@@ -38,7 +38,7 @@ pub(super) const TOO_MANY: Refusal = (Code::TooManyAttempts, "Too many attempts;
 /// How an operation that hashes a password refuses for now.
 pub(super) const BUSY: Refusal =
     (Code::Overloaded, "Too much work is waiting (`overloaded`), or the database is unavailable (`unavailable`)");
-/// How an operation that needs a token refuses a request without a good one.
+/// The refusal of a request without a good token.
 pub(super) const NO_GOOD_TOKEN: Refusal = (
     Code::TokenInvalid,
     "No token was sent (`token_missing`), or it is invalid (`token_invalid`), expired (`token_expired`) or revoked \

@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::error::{Failure, FieldErrors};
 
-/// How many wrong parameters an answer names.
+/// Upper bound on the wrong parameters that an answer names.
 const MAX_NAMED: usize = 8;
 
-/// How many characters of the name of a wrong parameter an answer repeats.
+/// Upper bound on the characters of a wrong parameter that an answer repeats.
 const MAX_NAME: usize = 64;
 
 /// The parameters of a request's query, decoded, in their order.
@@ -19,7 +19,7 @@ pub(super) fn parameters(request: &Request) -> Vec<(String, String)> {
     request.params().unwrap_or_default()
 }
 
-/// What the document says of one operation.
+/// The query parameters that the document has for one operation.
 #[derive(Debug, Default)]
 pub(super) struct Documented {
     parameters: Vec<String>,
@@ -83,7 +83,7 @@ impl Documented {
     }
 }
 
-/// What is wrong with the query of a request whose token is still to be looked at.
+/// The error of a query, kept until the token of the request is checked: a missing or bad token is answered first.
 #[derive(Clone)]
 struct WrongParameters(FieldErrors);
 
