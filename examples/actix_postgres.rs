@@ -9,11 +9,10 @@ use actix_web::error::{ErrorServiceUnavailable, ErrorUnauthorized};
 use actix_web::web::{self, Data, Json, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use auth_actix::{Admin, Auth, Authenticated};
-use auth_core::blacklist::{SyncOptions, SyncedBlacklist};
-use auth_core::{
-    AuthService, BcryptHasher, Credentials, Email, JwtCodec, LoginError, Password, PasswordPool, PoolOptions,
-    SigningKey, SystemClock,
-};
+use auth_blacklist::{SyncOptions, SyncedBlacklist};
+use auth_core::{AuthService, Credentials, Email, LoginError, Password, SystemClock};
+use auth_jwt::{JwtCodec, SigningKey};
+use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 use auth_storage::{ConnectOptions, SeaRevocationLog, SeaUserStore, Tables, connect};
 use serde::Deserialize;
 

@@ -4,11 +4,10 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::blacklist::{SyncOptions, SyncedBlacklist};
-use auth_core::{
-    AuthService, BcryptHasher, Credentials, Email, JwtCodec, NewAccount, Password, PasswordPool, PoolOptions,
-    SigningKey, SystemClock, Username,
-};
+use auth_blacklist::{SyncOptions, SyncedBlacklist};
+use auth_core::{AuthService, Credentials, Email, NewAccount, Password, SystemClock, Username};
+use auth_jwt::{JwtCodec, SigningKey};
+use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 use auth_storage::{ConnectOptions, SeaRevocationLog, SeaUserStore, Tables, connect};
 use auth_tower::AuthLayer;
 use auth_tower::axum::Authenticated;

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
 use auth_core::{
-    AuthService, BcryptHasher, Credentials, Email, HashError, JwtCodec, NewAccount, Password, PasswordHash,
-    PasswordHasher, PasswordPool, PoolOptions, SigningKey, Username, Verdict,
+    AuthService, Credentials, Email, HashError, NewAccount, Password, PasswordHash, PasswordHasher, Username, Verdict,
 };
+use auth_jwt::{JwtCodec, SigningKey};
+use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};

@@ -7,10 +7,9 @@ use std::sync::Arc;
 
 use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
-use auth_core::{
-    AuthService, BcryptHasher, Email, JwtCodec, NewAccount, Password, PasswordPool, PoolOptions, Principal, SigningKey,
-    Username,
-};
+use auth_core::{AuthService, Email, NewAccount, Password, Principal, Username};
+use auth_jwt::{JwtCodec, SigningKey};
+use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 use auth_tower::AuthLayer;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};

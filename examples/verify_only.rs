@@ -6,8 +6,9 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::blacklist::{SyncOptions, SyncedBlacklist};
-use auth_core::{JwtCodec, SystemClock, TokenVerifier, VerifyingKey};
+use auth_blacklist::{SyncOptions, SyncedBlacklist};
+use auth_core::{SystemClock, TokenVerifier};
+use auth_jwt::{JwtCodec, VerifyingKey};
 use auth_storage::{ConnectOptions, SeaRevocationLog, connect};
 use auth_tower::AuthLayer;
 use auth_tower::axum::Authenticated;

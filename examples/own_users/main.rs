@@ -6,10 +6,10 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use auth_core::blacklist::UnsyncedBlacklist;
-use auth_core::{
-    AuthService, BcryptHasher, Credentials, Email, JwtCodec, Password, PasswordPool, PoolOptions, SigningKey,
-};
+use auth_core::{AuthService, Credentials, Email, Password};
+use auth_jwt::{JwtCodec, SigningKey};
 use auth_migrations::{Migrations, Part};
+use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 use auth_storage::{ConnectOptions, Database, connect};
 use sea_orm::ConnectionTrait as _;
 

@@ -7,13 +7,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth_core::blacklist::{LogPage, Position, RevocationReason, RevocationTarget, SyncOptions, SyncedBlacklist};
+use auth_blacklist::{SyncOptions, SyncedBlacklist};
+use auth_core::blacklist::{LogPage, Position, RevocationReason, RevocationTarget};
 use auth_core::memory::MemoryStore;
 use auth_core::{
-    AuthService, BcryptHasher, Claims, Clock as _, Email, Generation, JwtCodec, ManualClock, NewAccount, Password,
-    PasswordPolicy, PasswordPool, PoolOptions, Principal, Revocation, RevocationLog, SigningKey, StoreError,
-    TokenCodec as _, TokenId, UserId, Username,
+    AuthService, Claims, Clock as _, Email, Generation, ManualClock, NewAccount, Password, PasswordPolicy, Principal,
+    Revocation, RevocationLog, StoreError, TokenCodec as _, TokenId, UserId, Username,
 };
+use auth_jwt::{JwtCodec, SigningKey};
+use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 use auth_server::config::{Config, Sources};
 use auth_tests::{Forge, respellings};
 use time::OffsetDateTime;

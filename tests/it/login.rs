@@ -1,10 +1,10 @@
 //! Logging in.
 
-use auth_test_db::TestDatabase;
+use auth_testing::databases::TestDatabase;
 use auth_tests::App;
 use serde_json::json;
 
-auth_test_db::on_every_database!(
+auth_testing::on_every_database!(
     a_registered_user_logs_in,
     an_unknown_user_and_a_wrong_password_get_one_answer,
     two_logins_in_one_second_are_two_tokens,

@@ -1,10 +1,10 @@
 //! Logging out, and staying so.
 
-use auth_test_db::TestDatabase;
+use auth_testing::databases::TestDatabase;
 use auth_tests::App;
 use serde_json::json;
 
-auth_test_db::on_every_database!(
+auth_testing::on_every_database!(
     a_token_is_refused_from_its_logout_on,
     a_logout_survives_a_restart,
     a_logout_on_one_node_is_seen_by_another,

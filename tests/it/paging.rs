@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use auth_test_db::TestDatabase;
+use auth_testing::databases::TestDatabase;
 use auth_tests::App;
 use serde_json::Value;
 
 /// What an id tells apart.
 const TICK: Duration = Duration::from_millis(1);
 
-auth_test_db::on_every_database!(
+auth_testing::on_every_database!(
     pages_hold_every_user_once_in_order_of_registration,
     who_registers_meanwhile_comes_last_and_nobody_is_missed,
 );

@@ -1,10 +1,10 @@
 //! Changing a password.
 
-use auth_test_db::TestDatabase;
+use auth_testing::databases::TestDatabase;
 use auth_tests::{App, Response};
 use serde_json::json;
 
-auth_test_db::on_every_database!(
+auth_testing::on_every_database!(
     a_user_changes_the_password_and_only_the_new_token_is_good,
     a_wrong_current_password_changes_nothing,
     of_two_changes_at_once_one_wins,

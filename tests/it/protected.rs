@@ -1,12 +1,12 @@
 //! Routes that ask who is there.
 
-use auth_test_db::TestDatabase;
+use auth_testing::databases::TestDatabase;
 use auth_tests::App;
 use serde_json::json;
 
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
 
-auth_test_db::on_every_database!(
+auth_testing::on_every_database!(
     a_user_reads_themself_and_nobody_else,
     an_admin_reads_everybody,
     listing_needs_an_admin,

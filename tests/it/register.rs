@@ -1,10 +1,10 @@
 //! Registering.
 
-use auth_test_db::TestDatabase;
+use auth_testing::databases::TestDatabase;
 use auth_tests::App;
 use serde_json::{Value, json};
 
-auth_test_db::on_every_database!(
+auth_testing::on_every_database!(
     a_visitor_registers_and_holds_a_token,
     the_names_of_the_first_clients_work_too,
     an_email_address_registers_once_however_it_is_spelt,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
 use auth_core::{
-    AccessToken, AuthService, BcryptHasher, Credentials, Email, JwtCodec, NewAccount, NewUser, Password, PasswordHash,
-    PasswordPolicy, PasswordPool, PoolOptions, SigningKey, StoredCredentials, UserChange, UserId, Username,
-    VerifyingKey,
+    AccessToken, AuthService, Credentials, Email, NewAccount, NewUser, Password, PasswordHash, PasswordPolicy,
+    StoredCredentials, UserChange, UserId, Username,
 };
+use auth_jwt::{JwtCodec, SigningKey, VerifyingKey};
+use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 use auth_tests::App;
 use time::OffsetDateTime;
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use auth_test_db::TestDatabase;
+use auth_testing::databases::TestDatabase;
 use auth_tests::{App, Response};
 use serde_json::json;
 
-auth_test_db::on_every_database!(
+auth_testing::on_every_database!(
     who_guesses_too_often_waits_and_is_told_how_long,
     an_unknown_address_gets_the_same_answers,
     waits_are_shared_by_nodes_and_outlive_a_restart,

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use auth_storage::{ConnectOptions, connect};
-use auth_test_db::{Kind, TestDatabase};
+use auth_testing::databases::{Kind, TestDatabase};
 use auth_tests::App;
 use sea_orm::ConnectionTrait as _;
 
-auth_test_db::on_every_database!(
+auth_testing::on_every_database!(
     users_before_there_was_a_blacklist,
     a_blacklist_before_it_knew_what_was_purged,
     a_blacklist_before_there_were_attempts,

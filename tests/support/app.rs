@@ -9,7 +9,7 @@ use auth_core::{Clock, Email, ManualClock, User};
 use auth_server::app::App as ServerApp;
 use auth_server::config::{Config, Sources};
 use auth_server::server::Server;
-use auth_test_db::TestDatabase;
+use auth_testing::databases::TestDatabase;
 use serde_json::json;
 use time::macros::datetime;
 use tokio::sync::oneshot;

@@ -1,13 +1,13 @@
 //! A node that is killed, again and again, while people register and log out.
 
-use auth_test_db::TestDatabase;
+use auth_testing::databases::TestDatabase;
 
 use crate::ledger::Ledger;
 use crate::load::Load;
 use crate::node::Node;
 use crate::{random, rounds};
 
-auth_test_db::on_every_database!(whatever_was_acknowledged_before_a_kill_is_so_after_it);
+auth_testing::on_every_database!(whatever_was_acknowledged_before_a_kill_is_so_after_it);
 
 async fn whatever_was_acknowledged_before_a_kill_is_so_after_it(database: TestDatabase) {
     let mut ledgers = Vec::new();

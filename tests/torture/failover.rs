@@ -1,6 +1,6 @@
 //! A database that fails over, and nodes that are led to a server which is not the primary.
 
-use auth_test_db::{Kind, OwnServer, Proxy};
+use auth_testing::databases::{Kind, OwnServer, Proxy};
 use tokio::time::Instant;
 
 use crate::ledger::{Fate, Ledger, refuses};

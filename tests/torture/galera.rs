@@ -10,7 +10,7 @@ use std::time::Duration;
 use auth_core::blacklist::{Position, RevocationReason, RevocationTarget};
 use auth_core::{Revocation, RevocationLog as _, TokenId};
 use auth_storage::{ConnectOptions, SeaRevocationLog, connect};
-use auth_test_db::{OwnGalera, TestDatabase};
+use auth_testing::databases::{OwnGalera, TestDatabase};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection};
 use time::OffsetDateTime;
 use time::macros::datetime;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use auth_core::blacklist::{LogEntry, Position, RevocationTarget};
 use auth_core::{RevocationLog as _, TokenId};
 use auth_storage::{ConnectOptions, SeaRevocationLog, connect};
-use auth_test_db::{Kind, TestDatabase};
+use auth_testing::databases::{Kind, TestDatabase};
 use auth_tests::Forge;
 use sea_orm::{ConnectionTrait as _, Statement};
 use tokio::time::Instant;

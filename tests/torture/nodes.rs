@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth_test_db::{PgBouncer, TestDatabase};
+use auth_testing::databases::{PgBouncer, TestDatabase};
 use tokio::time::Instant;
 
 use crate::ledger::{Fate, refuses};
@@ -10,10 +10,10 @@ use crate::node::{BOUND, Node, revoked};
 use crate::rounds;
 use crate::witness::Witness;
 
-auth_test_db::on_every_database!(two_nodes_refuse_within_the_bound, three_nodes_refuse_within_the_bound);
+auth_testing::on_every_database!(two_nodes_refuse_within_the_bound, three_nodes_refuse_within_the_bound);
 
 mod pgbouncer {
-    auth_test_db::on_database!(Postgres: two_nodes_behind_a_pooler_refuse_within_the_bound);
+    auth_testing::on_database!(Postgres: two_nodes_behind_a_pooler_refuse_within_the_bound);
 }
 
 async fn two_nodes_behind_a_pooler_refuse_within_the_bound(database: TestDatabase) {

@@ -1,6 +1,6 @@
 //! A database that crashes, or is stopped, and comes back.
 
-use auth_test_db::{Kind, OwnServer};
+use auth_testing::databases::{Kind, OwnServer};
 use tokio::time::Instant;
 
 use crate::ledger::{Fate, Ledger, refuses};

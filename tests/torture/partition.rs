@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth_test_db::{Line, Proxy, TestDatabase};
+use auth_testing::databases::{Line, Proxy, TestDatabase};
 use tokio::time::Instant;
 
 use crate::ledger::Fate;
@@ -11,10 +11,10 @@ use crate::rounds;
 use crate::witness::Witness;
 
 mod postgres {
-    auth_test_db::on_database!(Postgres: a_node_that_is_cut_off_accepts_nothing_past_the_bound);
+    auth_testing::on_database!(Postgres: a_node_that_is_cut_off_accepts_nothing_past_the_bound);
 }
 mod mysql {
-    auth_test_db::on_database!(MySql: a_node_that_is_cut_off_accepts_nothing_past_the_bound);
+    auth_testing::on_database!(MySql: a_node_that_is_cut_off_accepts_nothing_past_the_bound);
 }
 
 const LINES: [Line; 6] = [

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use auth_core::RevocationLog as _;
 use auth_storage::{ConnectOptions, Database, SeaRevocationLog, connect};
-use auth_test_db::{Kind, TestDatabase};
+use auth_testing::databases::{Kind, TestDatabase};
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 use tokio::time::Instant;
 
@@ -13,13 +13,13 @@ use crate::ledger::{Fate, Ledger, refuses};
 use crate::node::{BOUND, Door, Node, verdict};
 use crate::{random, rounds};
 
-auth_test_db::on_every_database!(
+auth_testing::on_every_database!(
     a_backup_that_is_restored_is_noticed_and_what_comes_after_it_holds,
     a_database_that_is_made_anew_is_noticed_and_what_comes_after_it_holds,
 );
 
 mod file {
-    auth_test_db::on_database!(
+    auth_testing::on_database!(
         Sqlite: a_copy_in_the_place_of_the_file_ends_all_answers_but_refusals,
         a_new_file_in_the_place_of_the_old_one_ends_all_answers_but_refusals
     );

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::blacklist::{PURGE_MARGIN, SyncOptions, SyncedBlacklist};
+use auth_blacklist::{SyncOptions, SyncedBlacklist};
+use auth_core::blacklist::PURGE_MARGIN;
 use auth_core::{
-    AuthService, AuthenticateError, BcryptHasher, Clock, Credentials, Email, JwtCodec, LEEWAY, MAX_TOKEN_LIFE,
-    ManualClock, NewAccount, Password, PasswordPolicy, PasswordPool, PoolOptions, RevocationLog as _, Session,
-    SigningKey, Username,
+    AuthService, AuthenticateError, Clock, Credentials, Email, LEEWAY, MAX_TOKEN_LIFE, ManualClock, NewAccount,
+    Password, PasswordPolicy, RevocationLog as _, Session, Username,
 };
+use auth_jwt::{JwtCodec, SigningKey};
+use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 use auth_storage::{ConnectOptions, Database, SeaRevocationLog, SeaUserStore, connect};
-use auth_test_db::TestDatabase;
+use auth_testing::databases::TestDatabase;
 use time::macros::datetime;
 use time::{Duration as Span, OffsetDateTime};
 
@@ -19,7 +21,7 @@ const HOUR: Span = Span::HOUR;
 const SKEWS: [Span; 3] = [Span::hours(-1), Span::ZERO, HOUR];
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-auth_test_db::on_every_database!(
+auth_testing::on_every_database!(
     logouts_and_generations_do_not_depend_on_clocks,
     a_purge_by_the_fastest_clock_revives_nothing_on_the_slowest,
 );

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use auth_core::blacklist::{Index, RevocationTarget, Standing, SyncOptions, SyncedBlacklist};
+use auth_blacklist::{Index, SyncOptions, SyncedBlacklist};
+use auth_core::blacklist::{RevocationTarget, Standing};
 use auth_core::{Claims, Clock as _, Generation, Revocation, SystemClock, UserId};
-use auth_test_db::Kind;
+use auth_testing::databases::Kind;
 use time::OffsetDateTime;
 use uuid::Uuid;
 

@@ -4,13 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::blacklist::{RevocationReason, RevocationTarget};
-use auth_core::blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::memory::MemoryStore;
 use auth_core::{
-    AuthService, BcryptHasher, Blacklist as _, Claims, Clock as _, Generation, JwtCodec, PasswordPool, PoolOptions,
-    Revocation, SigningKey, SystemClock, TokenCodec as _, TokenId, UserId,
+    AuthService, Blacklist as _, Claims, Clock as _, Generation, Revocation, SystemClock, TokenCodec as _, TokenId,
+    UserId,
 };
+use auth_jwt::{JwtCodec, SigningKey};
+use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -31,7 +33,7 @@ const AUDIENCE: &str = "auth-api";
 /// A key that the tests of `auth-core` use.
 macro_rules! key {
     ($name:literal) => {
-        include_str!(concat!("../../../crates/auth-core/tests/keys/", $name))
+        include_str!(concat!("../../../crates/auth-jwt/tests/keys/", $name))
     };
 }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use auth_core::blacklist::{SyncOptions, SyncedBlacklist};
+use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::{Blacklist as _, Clock as _, Revocation, SystemClock};
-use auth_test_db::Kind;
+use auth_testing::databases::Kind;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;

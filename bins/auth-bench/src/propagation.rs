@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth_test_db::Kind;
+use auth_testing::databases::Kind;
 use tokio::time::{Instant, sleep};
 
 use crate::Failure;

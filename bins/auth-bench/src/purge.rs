@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use auth_core::blacklist::purge_expired;
 use auth_core::{Clock as _, SystemClock};
-use auth_test_db::Kind;
+use auth_testing::databases::Kind;
 
 use crate::Failure;
 use crate::blacklist::fill;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auth_core::Email;
-use auth_test_db::Kind;
+use auth_testing::databases::Kind;
 use tokio::time::Instant;
 
 use crate::Failure;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth_core::{RevocationLog, UserStore};
 use auth_storage::{ConnectOptions, Database, SeaRevocationLog, SeaUserStore};
-use auth_test_db::{Kind, TestDatabase};
+use auth_testing::databases::{Kind, TestDatabase};
 use sea_orm::ConnectionTrait as _;
 
 use crate::Failure;
@@ -62,5 +62,5 @@ pub(crate) async fn with<T>(
         },
     };
     let run = async |database: TestDatabase| bench(Stores::open(&database).await?).await;
-    auth_test_db::run_on(kind, &server, run).await.map(Some)
+    auth_testing::databases::run_on(kind, &server, run).await.map(Some)
 }

@@ -5,14 +5,13 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auth_core::blacklist::{SyncOptions, SyncedBlacklist};
-use auth_core::password::PriorityOutcome;
+use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::service::BuildError;
-use auth_core::{
-    Argon2Hasher, AttemptStore, AuthService, BcryptHasher, BoxError, Clock, JwtCodec, PasswordPolicy, PasswordPool,
-    PasswordSchemes, PoolOptions, RevocationLog, SigningKey, Throttle, UserStore,
-};
+use auth_core::{AttemptStore, AuthService, BoxError, Clock, PasswordPolicy, RevocationLog, Throttle, UserStore};
+use auth_jwt::{JwtCodec, SigningKey};
 use auth_migrations::{MigrateError, Migrations};
+use auth_password::PriorityOutcome;
+use auth_password::{Argon2Hasher, BcryptHasher, PasswordPool, PasswordSchemes, PoolOptions};
 use auth_storage::{ConnectError, ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore, Tables};
 
 use crate::api::{Routes, State};

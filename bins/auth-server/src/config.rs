@@ -18,7 +18,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use auth_core::{SigningKey, ThrottleLimits, VerifyingKey};
+use auth_core::ThrottleLimits;
+use auth_jwt::{SigningKey, VerifyingKey};
 use auth_migrations::Migrations;
 use auth_storage::DatabaseUrl;
 use ipnet::IpNet;

@@ -9,11 +9,11 @@ mod passwords;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use auth_core::blacklist::SyncStats;
+use auth_blacklist::SyncStats;
 use auth_core::service::UpgradeStats;
 use auth_core::throttle::ThrottleStats;
-use auth_core::token::CacheStats;
-use auth_core::{PasswordPool, PasswordSchemes};
+use auth_jwt::CacheStats;
+use auth_password::{PasswordPool, PasswordSchemes};
 use poem::http::{Method, StatusCode};
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,

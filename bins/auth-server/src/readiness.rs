@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth_core::blacklist::SyncedBlacklist;
+use auth_blacklist::SyncedBlacklist;
 use auth_core::{BoxError, Clock, LEEWAY, MAX_CLOCK_SKEW};
 use auth_migrations::Migrations;
 use auth_storage::Database;

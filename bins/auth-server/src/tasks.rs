@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::blacklist::{SyncedBlacklist, purge_expired};
+use auth_blacklist::SyncedBlacklist;
+use auth_core::blacklist::purge_expired;
 use auth_core::throttle::purge_counters;
 use auth_core::{AttemptStore, Clock, RevocationLog, StoreError};
 use time::OffsetDateTime;

@@ -5,7 +5,7 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use auth_core::Principal;
-use auth_core::gate::{self, Refusal, RefusalKind};
+use auth_http::{Refusal, RefusalKind};
 
 use crate::Anonymous;
 use crate::rejection::Rejection;
@@ -38,7 +38,7 @@ impl FromRequest for Admin {
     type Future = Ready<Result<Self, Rejection>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let admin = principal(request).and_then(|principal| Ok(gate::admin(principal)?));
+        let admin = principal(request).and_then(|principal| Ok(auth_http::admin(principal)?));
         ready(admin.map(Self))
     }
 }

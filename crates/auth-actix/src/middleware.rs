@@ -9,8 +9,8 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::{Error, HttpMessage as _};
-use auth_core::gate::{Gate, Passage, Refusal};
 use auth_core::{Principal, TokenVerifier};
+use auth_http::{Gate, Passage, Refusal};
 use pin_project_lite::pin_project;
 
 use crate::Anonymous;

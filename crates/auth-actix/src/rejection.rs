@@ -6,7 +6,7 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
-use auth_core::gate::{Refusal, RefusalKind};
+use auth_http::{Refusal, RefusalKind};
 
 /// A refused request, as actix-web says it. `Display` is what the client is told; the cause, where there is one, is in
 /// [`source`](Error::source) and belongs into a log.

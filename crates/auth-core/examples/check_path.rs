@@ -11,12 +11,11 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::blacklist::{SyncOptions, SyncedBlacklist};
+use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::memory::MemoryStore;
-use auth_core::{
-    AuthService, BcryptHasher, Claims, Clock, Generation, JwtCodec, ManualClock, PasswordPool, PoolOptions, SigningKey,
-    TokenCodec as _, TokenId, UserId,
-};
+use auth_core::{AuthService, Claims, Clock, Generation, ManualClock, TokenCodec as _, TokenId, UserId};
+use auth_jwt::{JwtCodec, SigningKey};
+use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 use futures_util::FutureExt as _;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use time::OffsetDateTime;

@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
-use auth_core::{
-    AuthService, AuthenticateError, BcryptHasher, Credentials, Email, JwtCodec, NewAccount, Password, PasswordPool,
-    PoolOptions, SigningKey, Username,
-};
+use auth_core::{AuthService, AuthenticateError, Credentials, Email, NewAccount, Password, Username};
+use auth_jwt::{JwtCodec, SigningKey};
+use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {

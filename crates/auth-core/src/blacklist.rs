@@ -7,24 +7,19 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::error::{NoRandomness, StoreError, random_bytes};
-use crate::token::{Claims, TokenId};
-use crate::user::{Generation, UserId};
+use crate::error::StoreError;
+use crate::ids::{Generation, TokenId, UserId};
+use crate::random::{NoRandomness, random_bytes};
+use crate::token::Claims;
 
-mod group;
-mod index;
-mod reader;
-mod synced;
-mod tail;
 mod unsynced;
 
-pub use index::{Index, IndexStats};
-pub use synced::{SyncOptions, SyncStats, SyncStep, SyncedBlacklist};
 pub use unsynced::UnsyncedBlacklist;
 
-/// What a revocation is aimed at.
+/// Target of a revocation: the tokens that it ends.
+///
+/// The enum is exhaustive, because a blacklist that ignores a kind of target would accept revoked tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum RevocationTarget {
     /// One token, by its `jti`, which expires at the [`expires_at`](Revocation::expires_at) of the entry.
     Token(TokenId),
@@ -250,7 +245,7 @@ impl Purged {
 /// - **Idempotent**: a target that is in the log already is not appended again. For one target there is one entry (a token
 ///   with another expiry would be another target).
 /// - **Durable**: what [`append`](RevocationLog::append) acknowledged survives a crash, and every node reads it at once. A
-///   database that breaks this, as a failover to a replica that lags does, is noticed by [`SyncedBlacklist`], which
+///   database that breaks this, as a failover to a replica that lags does, is noticed by `SyncedBlacklist` of `auth-blacklist`, which
 ///   appends again what it remembers and reports the loss with [`mark_loss`](RevocationLog::mark_loss).
 /// - **Whole**: a batch of any size is written as a whole or not at all, also when the future is dropped half-way.
 /// - A database that cannot be reached is [`Unavailable`](crate::StoreErrorKind::Unavailable), never "not revoked".

@@ -12,10 +12,12 @@ use crate::blacklist::{
     LogEntry, LogIdentity, LogPage, Mark, Position, Purged, Revocation, RevocationLog, RevocationTarget,
 };
 use crate::email::Email;
-use crate::error::{NoRandomness, StoreError, StoreErrorKind, random_bytes};
+use crate::error::{StoreError, StoreErrorKind};
+use crate::ids::{Generation, UserId};
 use crate::password::PasswordHash;
+use crate::random::{NoRandomness, random_bytes};
 use crate::token::Claims;
-use crate::user::{Generation, InsertUserError, NewUser, StoredCredentials, User, UserChange, UserId, UserStore};
+use crate::user::{InsertUserError, NewUser, StoredCredentials, User, UserChange, UserStore};
 
 /// Users and the log of revocations, in memory. One value is both, because a change that ends a user's tokens writes
 /// to both in one step.

@@ -5,24 +5,16 @@ use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::error::BoxError;
-
-#[cfg(feature = "argon2")]
-pub mod argon2;
 mod batch;
-pub mod bcrypt;
-mod common;
+mod common_passwords;
+mod hasher;
+mod hashing;
 pub mod policy;
-pub mod pool;
-mod schemes;
 
-#[cfg(feature = "argon2")]
-pub use self::argon2::{Argon2Hasher, Argon2Params};
 pub use self::batch::{Batch, BatchKey, BatchResults, Pause};
-pub use self::bcrypt::BcryptHasher;
+pub use self::hasher::{HashError, PasswordHasher, Verdict};
+pub use self::hashing::{AsyncPasswordHasher, HashingError};
 pub use self::policy::PasswordPolicy;
-pub use self::pool::{PasswordPool, PoolError, PoolOptions, PoolStats, PriorityOutcome, ThreadPriority, WaitStats};
-pub use self::schemes::{PasswordSchemes, Scheme, Work};
 
 /// The most characters that a password may have before it is looked at any further.
 pub const MAX_PASSWORD_CHARS: usize = 256;
@@ -68,9 +60,10 @@ impl Password {
         Ok(Self(normalised.as_str().to_owned()))
     }
 
-    /// What is hashed where only the work counts.
-    fn stand_in() -> Self {
-        Self("stand-in".to_owned())
+    /// A fixed password, to be hashed where only the work counts.
+    #[must_use]
+    pub fn dummy() -> Self {
+        Self("dummy".to_owned())
     }
 
     /// The normalised text, for a hasher.
@@ -144,79 +137,4 @@ impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PasswordHash(<redacted>)")
     }
-}
-
-/// What came of comparing a password with a hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is the password.
-    Match,
-    /// It is the password, and the hash should be made anew: its scheme or cost is not the configured one.
-    MatchRehash,
-    /// It is not the password.
-    Mismatch,
-}
-
-/// Why a hasher could not do its work.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum HashError {
-    /// The stored hash is of no scheme we know, is malformed, or asks for more work than we allow.
-    #[error("the stored password hash cannot be used: {0}")]
-    UnusableHash(&'static str),
-    /// The hash function failed.
-    #[error("the password hash function failed")]
-    Failed(#[source] BoxError),
-}
-
-/// Hashes and verifies passwords. Both take long on purpose; call them on a [`PasswordPool`].
-pub trait PasswordHasher: fmt::Debug + Send + Sync {
-    /// The most bytes of password that the scheme can take.
-    fn max_bytes(&self) -> usize;
-
-    /// Hashes a password of at most [`max_bytes`](PasswordHasher::max_bytes) with a new random salt.
-    ///
-    /// # Errors
-    ///
-    /// When the password is too long for the scheme, or there is no randomness.
-    fn hash(&self, password: &Password) -> Result<PasswordHash, HashError>;
-
-    /// Compares in constant time. A password too long for the scheme of `hash` is a [`Verdict::Mismatch`].
-    ///
-    /// # Errors
-    ///
-    /// When the hash is unusable.
-    fn verify(&self, password: &Password, hash: &PasswordHash) -> Result<Verdict, HashError>;
-
-    /// A well-formed hash with the configured parameters that no known password has, made without hashing. Verifying
-    /// against it costs what verifying a real user costs.
-    ///
-    /// # Errors
-    ///
-    /// When there is no randomness.
-    fn decoy(&self) -> Result<PasswordHash, HashError>;
-
-    /// With which other jobs the comparison with `stored`, or the making of a new hash when it is `None`, can be
-    /// computed together. `None`, the default, when it is computed alone.
-    fn batch_key(&self, stored: Option<&PasswordHash>) -> Option<BatchKey> {
-        let _ = stored;
-        None
-    }
-
-    /// Does one job, or several of one [`BatchKey`]. Each has the result that [`hash`](PasswordHasher::hash) or
-    /// [`verify`](PasswordHasher::verify) would have given it, whatever the others are; one that fails takes no other
-    /// with it. The default does one after the other.
-    fn run_batch(&self, jobs: Batch<'_>) -> BatchResults {
-        BatchResults {
-            hashes: jobs.hash.iter().map(|password| self.hash(password)).collect(),
-            verdicts: jobs.verify.iter().map(|(password, hash)| self.verify(password, hash)).collect(),
-        }
-    }
-}
-
-/// Random bytes from the operating system.
-fn random<const N: usize>() -> Result<[u8; N], HashError> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| HashError::Failed(error.into()))?;
-    Ok(bytes)
 }

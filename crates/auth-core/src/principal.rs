@@ -2,8 +2,8 @@
 
 use time::OffsetDateTime;
 
-use crate::token::{Claims, TokenId};
-use crate::user::UserId;
+use crate::ids::{TokenId, UserId};
+use crate::token::Claims;
 
 /// Somebody whose token was found good: signed by us, not expired, not revoked.
 ///

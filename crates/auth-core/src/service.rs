@@ -1,6 +1,7 @@
 //! The whole story on one page: register, log in, check a token, log out.
 
 mod builder;
+mod error;
 mod passwords;
 mod throttled;
 mod upgrade;
@@ -15,16 +16,18 @@ use self::upgrade::Upgrades;
 use crate::blacklist::{Blacklist, Revocation, RevocationReason, RevocationTarget};
 use crate::clock::Clock;
 use crate::email::Email;
-use crate::error::{AccountError, AuthenticateError, BoxError, LoginError, RegisterError, StoreError};
+use crate::error::{BoxError, StoreError};
+use crate::ids::{Generation, TokenId, UserId};
 use crate::password::policy::Owner;
-use crate::password::{PasswordHash, PasswordPolicy, PasswordPool, Verdict};
+use crate::password::{AsyncPasswordHasher, PasswordHash, PasswordPolicy, Verdict};
 use crate::principal::Principal;
 use crate::throttle::{ClientNetwork, Throttle};
-use crate::token::{AccessToken, Claims, MAX_CLOCK_SKEW, MAX_TOKEN_LIFE, TokenCodec, TokenId};
-use crate::user::{Credentials, Generation, InsertUserError, NewAccount, NewUser, User, UserChange, UserId, UserStore};
-use crate::verifier::TokenVerifier;
+use crate::token::{AccessToken, Claims, MAX_CLOCK_SKEW, MAX_TOKEN_LIFE, TokenCodec};
+use crate::user::{Credentials, InsertUserError, NewAccount, NewUser, User, UserChange, UserStore};
+use crate::verifier::{AuthenticateError, TokenVerifier};
 
 pub use self::builder::{AuthServiceBuilder, BuildError, DEFAULT_TOKEN_LIFE};
+pub use self::error::{AccountError, ChangePasswordError, LoginError, RegisterError};
 pub use self::upgrade::UpgradeStats;
 
 /// Registers users, logs them in, checks their tokens and revokes them. Cheap to clone; clones share everything.
@@ -41,7 +44,7 @@ struct Parts {
     codec: Arc<dyn TokenCodec>,
     clock: Arc<dyn Clock>,
     verifier: TokenVerifier,
-    passwords: PasswordPool,
+    passwords: Arc<dyn AsyncPasswordHasher>,
     policy: PasswordPolicy,
     token_life: Duration,
     /// What the password of an unknown user is compared with, so that it costs what a known user's costs.
@@ -276,6 +279,18 @@ impl AuthService {
 
     fn now(&self) -> OffsetDateTime {
         self.parts.clock.now()
+    }
+}
+
+impl From<&AuthService> for TokenVerifier {
+    fn from(service: &AuthService) -> Self {
+        service.verifier().clone()
+    }
+}
+
+impl From<AuthService> for TokenVerifier {
+    fn from(service: AuthService) -> Self {
+        Self::from(&service)
     }
 }
 

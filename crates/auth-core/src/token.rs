@@ -1,23 +1,13 @@
 //! Access tokens: what they say, and the trait of what signs and reads them.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use time::OffsetDateTime;
-use uuid::Uuid;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::error::{BoxError, NoRandomness, random_bytes};
-use crate::user::{Generation, UserId};
-
-#[cfg(feature = "jwt")]
-mod cache;
-#[cfg(feature = "jwt")]
-pub mod jwt;
-
-#[cfg(feature = "jwt")]
-pub use cache::{CacheStats, MAX_ENTRIES as MAX_CACHED_TOKENS};
+use crate::error::BoxError;
+use crate::ids::{Generation, TokenId, UserId};
 
 /// How long after its `exp` a token is still accepted, because the clocks of two nodes never quite agree
 /// (RFC 7519 §4.1.4). The one such constant: the check and the life of a blacklist entry both use it.
@@ -34,47 +24,6 @@ pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// The longest text that is looked at as a token, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 4096;
-
-/// The id of one token: the `jti` claim (RFC 7519 §4.1.7), 122 random bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TokenId(Uuid);
-
-impl TokenId {
-    /// A new random id.
-    ///
-    /// # Errors
-    ///
-    /// When the operating system has no randomness to give.
-    pub fn generate() -> Result<Self, NoRandomness> {
-        Ok(Self(uuid::Builder::from_random_bytes(random_bytes()?).into_uuid()))
-    }
-
-    /// The id as a UUID.
-    #[must_use]
-    pub fn as_uuid(self) -> Uuid {
-        self.0
-    }
-}
-
-impl From<Uuid> for TokenId {
-    fn from(id: Uuid) -> Self {
-        Self(id)
-    }
-}
-
-impl FromStr for TokenId {
-    type Err = uuid::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
-}
-
-impl fmt::Display for TokenId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// What a token says, after its signature was found good. Whether it is still good is another question, which
 /// [`AuthService::authenticate`](crate::AuthService::authenticate) answers.

@@ -1,85 +1,16 @@
 //! Users: who they are, what is stored of them and the trait of what stores them.
 
 use std::fmt;
-use std::str::FromStr;
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use crate::blacklist::Revocation;
 use crate::email::Email;
-use crate::error::{NoRandomness, StoreError, random_bytes};
+use crate::error::StoreError;
+use crate::ids::{Generation, UserId};
 use crate::password::{Password, PasswordHash};
 use crate::username::Username;
-
-/// The public id of a user: a `UUIDv7` (RFC 9562 §5.7), so ids sort by time of registration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UserId(Uuid);
-
-impl UserId {
-    /// A new id for a user who registers at `at`.
-    ///
-    /// # Errors
-    ///
-    /// When the operating system has no randomness to give.
-    pub fn generate(at: OffsetDateTime) -> Result<Self, NoRandomness> {
-        let random = random_bytes::<10>()?;
-        let millis = u64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or_default();
-        Ok(Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()))
-    }
-
-    /// The id as a UUID.
-    #[must_use]
-    pub fn as_uuid(self) -> Uuid {
-        self.0
-    }
-}
-
-impl From<Uuid> for UserId {
-    fn from(id: Uuid) -> Self {
-        Self(id)
-    }
-}
-
-impl FromStr for UserId {
-    type Err = uuid::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
-}
-
-impl fmt::Display for UserId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// How often all tokens of a user were revoked. A token carries the generation of its login and is refused once the
-/// user's generation is higher: no clock is compared, so a login after "log out everywhere" is good at once.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Generation(u32);
-
-impl Generation {
-    /// The generation with this number.
-    #[must_use]
-    pub fn new(number: u32) -> Self {
-        Self(number)
-    }
-
-    /// The generation as a number.
-    #[must_use]
-    pub fn number(self) -> u32 {
-        self.0
-    }
-
-    /// The generation after this one.
-    #[must_use]
-    pub fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
-}
 
 /// A registered user, as far as anybody may see. It never holds a password hash.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,28 +7,32 @@ use time::OffsetDateTime;
 
 use crate::blacklist::{Blacklist, Standing};
 use crate::clock::Clock;
-use crate::error::AuthenticateError;
+use crate::error::StoreError;
 use crate::principal::Principal;
-use crate::service::AuthService;
 use crate::token::{Claims, TokenCodec};
+
+/// Reason that a token was refused.
+///
+/// The enum is exhaustive, so that code that maps it to an answer has to decide about each case.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthenticateError {
+    /// Not a token of ours: shape, algorithm, key, signature, type, issuer or audience is wrong.
+    #[error("the token is invalid")]
+    Invalid,
+    /// A token of ours, past its expiry (RFC 7519 §4.1.4).
+    #[error("the token has expired")]
+    Expired,
+    /// A token of ours that was revoked.
+    #[error("the token was revoked")]
+    Revoked,
+    /// Nobody can tell right now whether the token was revoked, so it is refused without a verdict. The client keeps
+    /// the token and tries again.
+    #[error("the blacklist cannot be asked right now")]
+    Unknown(#[source] StoreError),
+}
 
 /// Checks tokens and knows no users: what a service needs that protects its routes and issues nothing. An
 /// [`AuthService`] holds one and checks with it. Cheap to clone; clones share everything.
-///
-/// # Examples
-///
-/// A service that holds the public key only, and the blacklist that the issuer writes:
-///
-/// ```
-/// use std::sync::Arc;
-/// use auth_core::{Blacklist, JwtCodec, SystemClock, TokenVerifier, VerifyingKey, token::jwt::KeyError};
-///
-/// fn verifier(public_key: &[u8], blacklist: Arc<dyn Blacklist>) -> Result<TokenVerifier, KeyError> {
-///     let codec = JwtCodec::verify_only("https://auth.example", "api")
-///         .with_verifying_key(VerifyingKey::from_pem(public_key)?);
-///     Ok(TokenVerifier::new(Arc::new(codec), blacklist, Arc::new(SystemClock)))
-/// }
-/// ```
 #[derive(Clone)]
 pub struct TokenVerifier {
     parts: Arc<Parts>,
@@ -90,18 +94,6 @@ impl fmt::Debug for TokenVerifier {
             .field("codec", &self.parts.codec)
             .field("blacklist", &self.parts.blacklist)
             .finish_non_exhaustive()
-    }
-}
-
-impl From<&AuthService> for TokenVerifier {
-    fn from(service: &AuthService) -> Self {
-        service.verifier().clone()
-    }
-}
-
-impl From<AuthService> for TokenVerifier {
-    fn from(service: AuthService) -> Self {
-        Self::from(&service)
     }
 }
 

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use allocation_counter::measure;
-use auth_core::blacklist::{SyncOptions, SyncedBlacklist};
+use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::memory::MemoryStore;
-use auth_core::{
-    AuthService, BcryptHasher, Claims, Clock as _, Generation, JwtCodec, PasswordPool, PoolOptions, SigningKey,
-    SystemClock, TokenCodec as _, TokenId, UserId,
-};
+use auth_core::{AuthService, Claims, Clock as _, Generation, SystemClock, TokenCodec as _, TokenId, UserId};
+use auth_jwt::{JwtCodec, SigningKey};
+use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 use futures_util::FutureExt as _;
 
 /// Allocations of the first check of a token and of the next.

@@ -9,11 +9,12 @@ use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
 use auth_core::service::BuildError;
 use auth_core::{
-    AccountError, AuthService, AuthServiceBuilder, AuthenticateError, BcryptHasher, Clock, Credentials, Email,
-    HashError, JwtCodec, LEEWAY, LoginError, MAX_CLOCK_SKEW, MAX_TOKEN_LIFE, ManualClock, NewAccount, Password,
-    PasswordError, PasswordHash, PasswordHasher, PasswordPolicy, PasswordPool, PoolOptions, RegisterError, Session,
-    SigningKey, UserStore, Username, Verdict,
+    AccountError, AuthService, AuthServiceBuilder, AuthenticateError, Clock, Credentials, Email, HashError, LEEWAY,
+    LoginError, MAX_CLOCK_SKEW, MAX_TOKEN_LIFE, ManualClock, NewAccount, Password, PasswordError, PasswordHash,
+    PasswordHasher, PasswordPolicy, RegisterError, Session, UserStore, Username, Verdict,
 };
+use auth_jwt::{JwtCodec, SigningKey};
+use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 use time::OffsetDateTime;
 
 /// Counts the hashes computed, by what was done.

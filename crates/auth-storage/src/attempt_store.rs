@@ -4,8 +4,9 @@ use std::cmp;
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use auth_core::AttemptStore;
 use auth_core::StoreError;
-use auth_core::throttle::{AttemptKey, AttemptStore, Change, Counter};
+use auth_core::throttle::{AttemptKey, Change, Counter};
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, DeleteMany, InsertMany, QueryFilter as _, QueryOrder as _, QuerySelect as _,

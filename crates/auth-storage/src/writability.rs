@@ -31,7 +31,7 @@ impl Database {
     ///
     /// The answer is at most 5 s old, and never older than the last failed write of a store. To find it out, rows of the table
     /// `attempts` that have expired already are written, committed, and removed by the next
-    /// [`purge`](auth_core::throttle::AttemptStore::purge) at the latest.
+    /// [`purge`](auth_core::AttemptStore::purge) at the latest.
     ///
     /// # Errors
     ///

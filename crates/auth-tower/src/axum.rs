@@ -18,7 +18,7 @@
 //! ```
 
 use auth_core::Principal;
-use auth_core::gate::{self, Refusal, RefusalKind};
+use auth_http::{Refusal, RefusalKind};
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
@@ -61,7 +61,7 @@ impl<S: Sync> FromRequestParts<S> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let Authenticated(principal) = <Authenticated as FromRequestParts<S>>::from_request_parts(parts, state).await?;
-        Ok(Self(gate::admin(principal)?))
+        Ok(Self(auth_http::admin(principal)?))
     }
 }
 

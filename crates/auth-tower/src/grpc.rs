@@ -1,6 +1,6 @@
 //! A refusal as a gRPC status.
 
-use auth_core::gate::{Refusal, RefusalKind};
+use auth_http::{Refusal, RefusalKind};
 use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response};
 

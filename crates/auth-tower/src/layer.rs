@@ -1,7 +1,7 @@
 //! The layer: which gate, and how it answers those it refuses.
 
 use auth_core::TokenVerifier;
-use auth_core::gate::Gate;
+use auth_http::Gate;
 use tower_layer::Layer;
 
 use crate::grpc::GrpcRefusal;

@@ -1,6 +1,6 @@
 //! A middleware for poem.
 
-use auth_core::gate::Passage;
+use auth_http::Passage;
 use poem::{Body, Endpoint, IntoResponse, Middleware, Request, Response, ResponseParts, Result};
 
 use crate::layer::AuthLayer;

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use auth_core::gate::{Refusal, RefusalKind};
+use auth_http::{Refusal, RefusalKind};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use auth_core::Principal;
-use auth_core::gate::{Passage, Refusal};
+use auth_http::{Passage, Refusal};
 use http::header::AUTHORIZATION;
 use http::{Extensions, HeaderMap, HeaderValue, Request};
 use pin_project_lite::pin_project;

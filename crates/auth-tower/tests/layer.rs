@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_core::blacklist::{Standing, UnsyncedBlacklist};
-use auth_core::gate::{Refusal, RefusalKind};
 use auth_core::memory::MemoryStore;
 use auth_core::{
-    Blacklist, Claims, Clock as _, Generation, JwtCodec, Principal, Revocation, SigningKey, StoreError, SystemClock,
-    TokenCodec as _, TokenId, TokenVerifier, UserId,
+    Blacklist, Claims, Clock as _, Generation, Principal, Revocation, StoreError, SystemClock, TokenCodec as _,
+    TokenId, TokenVerifier, UserId,
 };
+use auth_http::{Refusal, RefusalKind};
+use auth_jwt::{JwtCodec, SigningKey};
 use auth_tower::{AuthLayer, Rejection};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Request, Response};

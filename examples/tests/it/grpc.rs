@@ -1,6 +1,6 @@
 //! The tonic example, asked by a tonic client: every refusal and its gRPC status.
 
-use auth_core::gate::RefusalKind;
+use auth_http::RefusalKind;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint};

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use auth_core::conformance::{Backend, Check, Stores, Task};
+use auth_conformance::{Backend, Check, Stores, Task};
 use auth_core::memory::MemoryStore;
-use auth_core::{BcryptHasher, Credentials, Email, LoginError, Password, UserStore as _};
+use auth_core::{Credentials, Email, LoginError, Password, UserStore as _};
+use auth_password::BcryptHasher;
 use auth_storage::{ConnectOptions, connect};
-use auth_test_db::{Kind, TestDatabase};
+use auth_testing::databases::{Kind, TestDatabase};
 use sea_orm::ConnectionTrait as _;
 
 use crate::custom_hasher::PepperedHasher;
@@ -22,12 +23,12 @@ async fn adopted(url: &str) -> Members {
 
 /// The contract of every store, over the old table.
 mod old_table {
-    auth_core::conformance_tests!(super::try_with_old_table);
+    auth_conformance::conformance_tests!(super::try_with_old_table);
 }
 
 fn try_with_old_table(check: Check) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(auth_test_db::run(Kind::Sqlite, |database| async move {
+    runtime.block_on(auth_testing::databases::run(Kind::Sqlite, |database| async move {
         drop(adopted(database.url()).await);
         // The contract begins with an empty table.
         let connection = connect(database.url(), ConnectOptions::default()).await.unwrap();

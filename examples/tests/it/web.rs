@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use auth_test_db::TestDatabase;
+use auth_testing::databases::TestDatabase;
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -12,11 +12,11 @@ use crate::{PASSWORD, actix_postgres, axum_sqlite, poem_memory, register, verify
 const SECRET: [u8; 32] = [7; 32];
 
 mod sqlite {
-    auth_test_db::on_database!(Sqlite: axum_with_sqlite, a_service_that_only_verifies);
+    auth_testing::on_database!(Sqlite: axum_with_sqlite, a_service_that_only_verifies);
 }
 
 mod postgres {
-    auth_test_db::on_database!(Postgres: actix_web_with_postgres);
+    auth_testing::on_database!(Postgres: actix_web_with_postgres);
 }
 
 async fn serve(app: axum::Router) -> SocketAddr {
@@ -97,8 +97,10 @@ async fn poem_with_users_in_memory() {
 async fn a_service_that_only_verifies(database: TestDatabase) {
     use std::sync::Arc;
 
+    use auth_core::AuthService;
     use auth_core::blacklist::UnsyncedBlacklist;
-    use auth_core::{AuthService, BcryptHasher, JwtCodec, PasswordPool, PoolOptions, SigningKey};
+    use auth_jwt::{JwtCodec, SigningKey};
+    use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
     use auth_storage::{ConnectOptions, SeaRevocationLog, SeaUserStore, connect};
 
     const PRIVATE_KEY: &[u8] = include_bytes!("keys/ed.pem");

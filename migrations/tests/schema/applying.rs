@@ -1,7 +1,8 @@
 //! Every migration, up and down, on every database.
 
 use auth_migrations::{MigrateError, Status, down, is_current, status, up};
-use auth_test_db::{Kind, TestDatabase, on_every_database};
+use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::on_every_database;
 use sea_orm_migration::sea_orm::{ConnectionTrait as _, Database};
 
 use crate::support::{applied, count, log_identity, open, writable};

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use auth_migrations::{MigrateError, Migrations, Part, Prefix, Schema, down, is_current, status, up};
-use auth_test_db::{Kind, TestDatabase, on_every_database};
+use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::on_every_database;
 use sea_orm_migration::sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
 
 use crate::support::{count, execute, open};
@@ -17,7 +18,7 @@ on_every_database!(
 );
 
 mod postgres_only {
-    auth_test_db::on_database!(
+    auth_testing::on_database!(
         Postgres: a_schema_is_made_and_needs_no_search_path,
         a_schema_that_is_there_is_used_and_never_dropped,
         tables_are_found_wherever_the_search_path_leads
@@ -25,7 +26,7 @@ mod postgres_only {
 }
 
 mod without_schemas {
-    auth_test_db::on_database!(Sqlite: a_schema_is_refused_where_there_are_none);
+    auth_testing::on_database!(Sqlite: a_schema_is_refused_where_there_are_none);
 }
 
 fn prefix(text: &str) -> Migrations {

@@ -1,7 +1,8 @@
 //! Tables of other applications: never adopted, never dropped.
 
 use auth_migrations::{MigrateError, Migrations, Removed, down, is_current, up};
-use auth_test_db::{Kind, TestDatabase, on_every_database};
+use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::on_every_database;
 
 use crate::support::{count, execute, open};
 

@@ -1,7 +1,7 @@
 //! An open database, and questions to it.
 
 use auth_migrations::status;
-use auth_test_db::{Kind, TestDatabase};
+use auth_testing::databases::{Kind, TestDatabase};
 use sea_orm_migration::sea_orm::{
     ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbErr, Statement,
 };

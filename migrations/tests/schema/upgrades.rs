@@ -2,7 +2,8 @@
 //! and dumped with each engine's own tool.
 
 use auth_migrations::{Migrations, Removed, down, is_current, status, up};
-use auth_test_db::{Kind, TestDatabase, on_every_database};
+use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::on_every_database;
 use sea_orm_migration::sea_orm::DatabaseConnection;
 
 use crate::support::{applied, count, execute, open};

@@ -6,11 +6,11 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use auth_core::gate::{Refusal as TokenRefusal, RefusalKind, UNAVAILABLE_RETRY};
 use auth_core::{
     AccountError, AuthenticateError, BoxError, ChangePasswordError, LoginError, RegisterError, StoreError,
     StoreErrorKind,
 };
+use auth_http::{Refusal as TokenRefusal, RefusalKind, UNAVAILABLE_RETRY};
 use poem::error::{MethodNotAllowedError, NotFoundError, ParsePathError, ReadBodyError, ResponseError};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};

@@ -22,8 +22,9 @@ mod written;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use auth_core::blacklist::SyncedBlacklist;
-use auth_core::{AuthService, Clock, JwtCodec, Throttle};
+use auth_blacklist::SyncedBlacklist;
+use auth_core::{AuthService, Clock, Throttle};
+use auth_jwt::JwtCodec;
 use auth_storage::Database;
 use hyper::body::Bytes;
 use ipnet::IpNet;

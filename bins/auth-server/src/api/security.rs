@@ -3,7 +3,8 @@
 //! The header is read by hand. The framework's own security schemes answer a missing header before any code of ours
 //! runs, in plain text and with another status than ours.
 
-use auth_core::{Check, Principal, gate};
+use auth_core::{Check, Principal};
+
 use poem::http::{HeaderMap, HeaderValue, header};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
@@ -51,7 +52,7 @@ impl Bearer {
 
 fn check(state: &State, headers: &HeaderMap) -> Result<Check, Failure> {
     let values = headers.get_all(header::AUTHORIZATION).iter();
-    let unverified_token = gate::unverified_token(values.map(HeaderValue::as_bytes));
+    let unverified_token = auth_http::unverified_token(values.map(HeaderValue::as_bytes));
     let unverified_token = unverified_token.map_err(|kind| Failure::new(kind.into()))?;
     Ok(state.service.verifier().check(unverified_token)?)
 }
@@ -62,7 +63,7 @@ fn count(state: &State, checked: &Result<Principal, Failure>) {
 
 impl AdminBearer {
     async fn of(request: &Request) -> Result<Principal, Failure> {
-        Ok(gate::admin(Bearer::of(request).await?)?)
+        Ok(auth_http::admin(Bearer::of(request).await?)?)
     }
 }
 

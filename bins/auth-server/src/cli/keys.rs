@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use auth_core::{BoxError, Clock as _, SigningKey, SystemClock};
+use auth_core::{BoxError, Clock as _, SystemClock};
+use auth_jwt::SigningKey;
 use clap::Subcommand;
 
 use crate::config::{Config, Setting, SigningSource};

@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use auth_core::password::{PoolOptions, ThreadPriority, pool::MAX_WIDTH};
+use auth_password::pool::MAX_WIDTH;
+use auth_password::{PoolOptions, ThreadPriority};
 
 use super::parse::Reader;
 use super::{Setting, duration};

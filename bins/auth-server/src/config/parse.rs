@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use auth_core::MAX_TOKEN_LIFE;
-use auth_core::token::MAX_CACHED_TOKENS;
-use auth_core::token::jwt::DEFAULT_CACHED_TOKENS;
+use auth_jwt::DEFAULT_CACHED_TOKENS;
+use auth_jwt::MAX_CACHED_TOKENS;
 use ipnet::{IpNet, Ipv4Net};
 use tracing_subscriber::EnvFilter;
 

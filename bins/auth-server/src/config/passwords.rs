@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use auth_core::password::bcrypt::{MAX_COST, MAX_VERIFIED_COST, MIN_COST};
-use auth_core::{Argon2Params, Work};
+use auth_password::bcrypt::{MAX_COST, MAX_VERIFIED_COST, MIN_COST};
+use auth_password::{Argon2Params, HashWork};
 
 use super::parse::{Reader, items, on_off, switch};
 use super::{Profile, Setting};
@@ -54,7 +54,7 @@ pub struct PasswordSettings {
     /// The parameters of new Argon2id hashes.
     pub argon2: Argon2Params,
     /// What other kinds of hashes are stored.
-    pub legacy: Vec<Work>,
+    pub legacy: Vec<HashWork>,
     /// The fewest characters of a new password.
     pub min_length: usize,
     /// Whether commonly used passwords are refused.
@@ -90,7 +90,7 @@ impl Reader {
         let passes = self.take(Setting::Argon2Passes, passes, number);
         let lanes = self.take(Setting::Argon2Lanes, 1, number);
         let params = Argon2Params::new(memory, passes, lanes).unwrap_or_else(|bound| {
-            use auth_core::password::argon2::Argon2ParamsError::{Lanes, Memory, Passes};
+            use auth_password::argon2::Argon2ParamsError::{Lanes, Memory, Passes};
             let setting = match bound {
                 Memory => Setting::Argon2MemoryKib,
                 Passes => Setting::Argon2Passes,
@@ -138,7 +138,7 @@ impl Reader {
 }
 
 /// A kind of hash as it is written in the setting: `bcrypt:10`, `argon2id:65536:3:4`.
-fn legacy(text: &str) -> Result<Work, String> {
+fn legacy(text: &str) -> Result<HashWork, String> {
     let rule = || {
         format!(
             "must be a list of kinds such as bcrypt:10 (a cost from {MIN_COST} to {MAX_VERIFIED_COST}) and \
@@ -148,18 +148,18 @@ fn legacy(text: &str) -> Result<Work, String> {
     let (scheme, numbers) = text.split_once(':').ok_or_else(rule)?;
     let numbers: Vec<u32> = numbers.split(':').map(str::parse).collect::<Result<_, _>>().map_err(|_| rule())?;
     match (scheme, &numbers[..]) {
-        ("bcrypt", &[cost]) if (MIN_COST..=MAX_VERIFIED_COST).contains(&cost) => Ok(Work::Bcrypt { cost }),
+        ("bcrypt", &[cost]) if (MIN_COST..=MAX_VERIFIED_COST).contains(&cost) => Ok(HashWork::Bcrypt { cost }),
         ("argon2id", &[memory_kib, passes, lanes]) if Argon2Params::new(memory_kib, passes, lanes).is_ok() => {
-            Ok(Work::Argon2 { memory_kib, passes, lanes })
+            Ok(HashWork::Argon2 { memory_kib, passes, lanes })
         }
         _ => Err(rule()),
     }
 }
 
 /// The kind of hash that takes this much work, as it is written in the setting.
-pub(crate) fn shown_work(work: Work) -> String {
+pub(crate) fn shown_work(work: HashWork) -> String {
     match work {
-        Work::Bcrypt { cost } => format!("bcrypt:{cost}"),
-        Work::Argon2 { memory_kib, passes, lanes } => format!("argon2id:{memory_kib}:{passes}:{lanes}"),
+        HashWork::Bcrypt { cost } => format!("bcrypt:{cost}"),
+        HashWork::Argon2 { memory_kib, passes, lanes } => format!("argon2id:{memory_kib}:{passes}:{lanes}"),
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use auth_core::token::jwt::KeyForm;
+use auth_jwt::KeyForm;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A secret of the configuration. Not shown by `Debug`, erased when dropped.

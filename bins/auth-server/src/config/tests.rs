@@ -93,7 +93,7 @@ fn the_prod_profile_refuses_weak_values() {
 
 #[test]
 fn hashes_are_bounded_and_strong_in_production() {
-    use auth_core::{Argon2Params, Work};
+    use auth_password::{Argon2Params, HashWork};
 
     let passwords = load(&[]).unwrap().passwords;
     assert_eq!((passwords.scheme, passwords.argon2), (PasswordScheme::Bcrypt, Argon2Params::RECOMMENDED));
@@ -108,7 +108,7 @@ fn hashes_are_bounded_and_strong_in_production() {
     .passwords;
     assert_eq!(passwords.scheme, PasswordScheme::Argon2id);
     assert_eq!(passwords.argon2, Argon2Params::new(65_536, 3, 4).unwrap());
-    let legacy = [Work::Bcrypt { cost: 10 }, Work::Argon2 { memory_kib: 4_096, passes: 3, lanes: 1 }];
+    let legacy = [HashWork::Bcrypt { cost: 10 }, HashWork::Argon2 { memory_kib: 4_096, passes: 3, lanes: 1 }];
     assert_eq!(passwords.legacy, legacy);
     for (variable, wrong) in [
         ("AUTH_PASSWORD_SCHEME", "scrypt"),
@@ -333,7 +333,7 @@ fn the_hashing_settings_are_bounded() {
     .unwrap();
     let Hashing { threads, width, queue, max_wait, priority } = config.hashing;
     assert_eq!((threads.get(), width.get(), queue), (1_024, 1, 100_000));
-    assert_eq!((max_wait, priority), (Duration::from_millis(100), auth_core::password::ThreadPriority::Lowest));
+    assert_eq!((max_wait, priority), (Duration::from_millis(100), auth_password::ThreadPriority::Lowest));
 }
 
 #[test]

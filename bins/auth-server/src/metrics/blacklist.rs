@@ -1,6 +1,6 @@
 //! Meters of the blacklist: what is in memory, how old that is, and how it is kept in step with the log.
 
-use auth_core::blacklist::SyncStats;
+use auth_blacklist::SyncStats;
 use prometheus::{Gauge, IntCounter, IntGauge, Registry};
 
 use super::{raise_one, set};

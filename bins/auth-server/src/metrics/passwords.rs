@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use auth_core::password::{PoolStats, WaitStats};
-use auth_core::{PasswordPool, PasswordSchemes, Work};
+use auth_password::{HashWork, PasswordPool, PasswordSchemes};
+use auth_password::{PoolStats, WaitStats};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 
@@ -66,7 +66,7 @@ impl Collector for PasswordMeters {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "the text format has no other numbers")]
-fn families(stats: &PoolStats, levels: &[Work]) -> Vec<MetricFamily> {
+fn families(stats: &PoolStats, levels: &[HashWork]) -> Vec<MetricFamily> {
     let gauge = |label: Option<(&str, &str)>, value: u64| {
         let mut gauge = Gauge::default();
         gauge.set_value(value as f64);
@@ -88,8 +88,8 @@ fn families(stats: &PoolStats, levels: &[Work]) -> Vec<MetricFamily> {
     let (mut rounds, mut bytes) = (Vec::new(), Vec::new());
     for level in levels {
         let (metrics, unit) = match level {
-            Work::Bcrypt { .. } => (&mut rounds, 1),
-            Work::Argon2 { .. } => (&mut bytes, 1024),
+            HashWork::Bcrypt { .. } => (&mut rounds, 1),
+            HashWork::Argon2 { .. } => (&mut bytes, 1024),
         };
         metrics.push(gauge(Some(("level", &shown_work(*level))), level.units() * unit));
     }
@@ -160,7 +160,7 @@ mod tests {
         stats.waits.counts[WaitStats::BOUNDS.len()] = 1;
         stats.waits.sum = Duration::from_millis(7_500);
         let mut text = Vec::new();
-        let levels = [Work::Bcrypt { cost: 12 }, Work::Argon2 { memory_kib: 19_456, passes: 2, lanes: 1 }];
+        let levels = [HashWork::Bcrypt { cost: 12 }, HashWork::Argon2 { memory_kib: 19_456, passes: 2, lanes: 1 }];
         TextEncoder::new().encode(&families(&stats, &levels), &mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
         for line in [

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use auth_test_db::{Kind, TestDatabase};
+use auth_testing::databases::{Kind, TestDatabase};
 use tempfile::TempDir;
 
 use crate::process::{PASSWORD, STRONG_SECRET, Server, member, operate};
@@ -70,7 +70,7 @@ fn a_database_that_cannot_be_used_gives_no_password_away() {
     }
 }
 
-auth_test_db::on_every_database!(a_server_at_work_writes_no_secret);
+auth_testing::on_every_database!(a_server_at_work_writes_no_secret);
 
 async fn a_server_at_work_writes_no_secret(database: TestDatabase) {
     let folder = TempDir::new().unwrap();

@@ -68,7 +68,7 @@ fn a_production_configuration_of_full_strength_passes() {
 fn a_public_key_is_never_a_secret() {
     let folder = TempDir::new().unwrap();
     let url = format!("sqlite://{}?mode=rwc", folder.path().join("auth.db").display());
-    let commented = format!("# key 2026\n{}", include_str!("../../../../crates/auth-core/tests/keys/rsa.pub"));
+    let commented = format!("# key 2026\n{}", include_str!("../../../../crates/auth-jwt/tests/keys/rsa.pub"));
     let key = folder.path().join("k").display().to_string();
     std::fs::write(&key, &commented).unwrap();
     let given = [("AUTH_ENV", "prod"), ("AUTH_DATABASE_URL", &url), ("AUTH_TOKEN_SECRET", STRONG_SECRET)];

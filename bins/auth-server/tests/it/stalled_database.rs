@@ -2,13 +2,13 @@
 
 use std::thread;
 
-use auth_test_db::{Line, Proxy, TestDatabase};
+use auth_testing::databases::{Line, Proxy, TestDatabase};
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
 use crate::process::{PASSWORD, Server, call};
 
-auth_test_db::on_every_database!(polling_a_server_whose_database_stalls_drops_no_statement);
+auth_testing::on_every_database!(polling_a_server_whose_database_stalls_drops_no_statement);
 
 /// The deadline of `/readyz` passes while statements are under way. Dropping them would leave connections between two
 /// answers of the server, and the driver of MySQL panics on those.

@@ -10,7 +10,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::yield_now;
 use std::time::Duration;
 
-use auth_core::{BcryptHasher, Email, Password, PasswordHash, PasswordHasher as _, User, UserStore as _, Verdict};
+use auth_core::{Email, Password, PasswordHash, PasswordHasher as _, User, UserStore as _, Verdict};
+use auth_password::BcryptHasher;
 use auth_storage::{ConnectOptions, SeaUserStore, connect};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};

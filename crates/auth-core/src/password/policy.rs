@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-use super::common::is_common;
+use super::common_passwords::is_common;
 use super::{Password, PasswordError};
 use crate::email::{Email, folded};
 use crate::error::BoxError;

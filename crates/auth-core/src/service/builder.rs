@@ -9,7 +9,7 @@ use super::{AuthService, Parts};
 use crate::blacklist::Blacklist;
 use crate::clock::{Clock, SystemClock};
 use crate::error::BoxError;
-use crate::password::{PasswordPolicy, PasswordPool};
+use crate::password::{AsyncPasswordHasher, PasswordPolicy};
 use crate::throttle::Throttle;
 use crate::token::{MAX_TOKEN_LIFE, TokenCodec};
 use crate::user::UserStore;
@@ -22,7 +22,7 @@ pub struct AuthServiceBuilder {
     users: Option<Arc<dyn UserStore>>,
     blacklist: Option<Arc<dyn Blacklist>>,
     codec: Option<Arc<dyn TokenCodec>>,
-    passwords: Option<PasswordPool>,
+    passwords: Option<Arc<dyn AsyncPasswordHasher>>,
     clock: Option<Arc<dyn Clock>>,
     policy: PasswordPolicy,
     token_life: Option<Duration>,
@@ -53,8 +53,8 @@ impl AuthServiceBuilder {
     }
 
     /// The threads that hash passwords.
-    pub fn passwords(mut self, passwords: PasswordPool) -> Self {
-        self.passwords = Some(passwords);
+    pub fn passwords(mut self, passwords: impl AsyncPasswordHasher + 'static) -> Self {
+        self.passwords = Some(Arc::new(passwords));
         self
     }
 

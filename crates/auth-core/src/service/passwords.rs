@@ -1,13 +1,14 @@
 //! Proving a password, and setting another one.
 
+use super::error::{ChangePasswordError, LoginError};
 use super::{AuthService, Session};
 use crate::blacklist::RevocationReason;
 use crate::email::Email;
-use crate::error::{ChangePasswordError, LoginError};
+use crate::ids::UserId;
 use crate::password::policy::Owner;
-use crate::password::{HashError, Password, PasswordHash, PasswordPolicy, PoolError, Verdict};
+use crate::password::{HashError, HashingError, Password, PasswordHash, PasswordPolicy, Verdict};
 use crate::principal::Principal;
-use crate::user::{StoredCredentials, User, UserChange, UserId};
+use crate::user::{StoredCredentials, User, UserChange};
 
 impl AuthService {
     /// Changes the password of the principal's user, who gives the current one too. Every token of the user is dead from
@@ -93,7 +94,7 @@ impl AuthService {
         let hash = stored.as_ref().map_or(&self.parts.decoy, |stored| &stored.password_hash).clone();
         let verdict = match self.parts.passwords.verify(password, hash).await {
             Ok(verdict) => verdict,
-            Err(PoolError::Hash(source @ HashError::UnusableHash(_))) => {
+            Err(HashingError::Hash(source @ HashError::UnusableHash(_))) => {
                 let user = stored.ok_or(LoginError::InvalidCredentials)?.user.id;
                 return Err(LoginError::UnusableHash { user, source });
             }

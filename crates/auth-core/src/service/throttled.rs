@@ -4,8 +4,8 @@ use std::future::Future;
 use std::net::IpAddr;
 
 use super::AuthService;
+use super::error::{LoginError, RegisterError};
 use crate::email::Email;
-use crate::error::{LoginError, RegisterError};
 use crate::throttle::{ClientNetwork, Refused};
 
 impl AuthService {

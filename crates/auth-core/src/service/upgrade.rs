@@ -1,21 +1,22 @@
 //! Upgrading a stored hash after a login: best effort, after the answer, with what the hashing threads have left.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
-use futures_util::future::BoxFuture;
 
 use super::AuthService;
 use crate::password::Password;
 use crate::user::StoredCredentials;
 
+type BackgroundTask = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Runs a task to its end, some time.
 #[derive(Clone)]
-pub(super) struct Background(Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>);
+pub(super) struct Background(Arc<dyn Fn(BackgroundTask) + Send + Sync>);
 
 impl Background {
-    pub(super) fn new(spawn: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static) -> Self {
+    pub(super) fn new(spawn: impl Fn(BackgroundTask) + Send + Sync + 'static) -> Self {
         Self(Arc::new(spawn))
     }
 }
@@ -68,7 +69,7 @@ struct Turn(AuthService);
 
 impl Turn {
     fn take(service: &AuthService) -> Option<Self> {
-        let idle = service.parts.passwords.stats().queued() == 0;
+        let idle = service.parts.passwords.is_idle();
         (idle && !service.parts.upgrades.busy.swap(true, Ordering::AcqRel)).then(|| Self(service.clone()))
     }
 

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
 use auth_core::{
-    AuthService, AuthenticateError, BcryptHasher, ChangePasswordError, Credentials, HashError, JwtCodec, LoginError,
-    NewAccount, Password, PasswordHash, PasswordHasher, PasswordPolicy, PasswordPool, PoolOptions, Session, SigningKey,
-    UserStore as _, Username, Verdict,
+    AuthService, AuthenticateError, ChangePasswordError, Credentials, HashError, LoginError, NewAccount, Password,
+    PasswordHash, PasswordHasher, PasswordPolicy, Session, UserStore as _, Username, Verdict,
 };
+use auth_jwt::{JwtCodec, SigningKey};
+use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 use time::OffsetDateTime;
 
 use crate::tally::{bcrypt, password};

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use auth_core::{LoginError, PasswordHasher as _, PasswordSchemes, Work};
+use auth_core::{LoginError, PasswordHasher as _};
+use auth_password::{HashWork, PasswordSchemes};
 
 use crate::tally::{Counts, argon2, bcrypt, password, totals};
 use crate::world::{World, email, one_of_each};
 
 #[tokio::test]
 async fn every_login_costs_the_same_whatever_is_stored() {
-    let legacy = [Work::Bcrypt { cost: 7 }, Work::Argon2 { memory_kib: 96, passes: 3, lanes: 1 }];
+    let legacy = [HashWork::Bcrypt { cost: 7 }, HashWork::Argon2 { memory_kib: 96, passes: 3, lanes: 1 }];
     let world = World::new(&legacy);
     let names = one_of_each(&world).await;
     let long = "x".repeat(100);
@@ -37,7 +38,11 @@ async fn with_one_scheme_and_one_cost_a_login_is_one_hash() {
     let world = World::new(&[]);
     world.import("ada", bcrypt(6).hash(&password("right password")).unwrap()).await;
     for name in ["ada", "nobody"] {
-        assert_eq!(world.cost(name, "wrong password").await, Counts::from([(Work::Bcrypt { cost: 6 }, 1)]), "{name}");
+        assert_eq!(
+            world.cost(name, "wrong password").await,
+            Counts::from([(HashWork::Bcrypt { cost: 6 }, 1)]),
+            "{name}"
+        );
     }
 }
 
@@ -56,11 +61,11 @@ async fn what_is_met_raises_the_price_of_every_login_after_it() {
 
 #[test]
 fn each_new_level_is_told_of_once() {
-    let told = Arc::<Mutex<Vec<Work>>>::default();
+    let told = Arc::<Mutex<Vec<HashWork>>>::default();
     let teller = Arc::clone(&told);
     let schemes = PasswordSchemes::new(bcrypt(6))
         .reading(argon2(64, 2))
-        .with_level(Work::Bcrypt { cost: 7 })
+        .with_level(HashWork::Bcrypt { cost: 7 })
         .on_new_level(move |level| teller.lock().unwrap().push(level));
     let (dearer, other, more) = (bcrypt(8).decoy(), argon2(64, 2).decoy(), argon2(64, 3).decoy());
     let met = [bcrypt(6).decoy(), bcrypt(7).decoy(), dearer, other, more];
@@ -68,8 +73,8 @@ fn each_new_level_is_told_of_once() {
     for hash in met.iter().chain(&met) {
         schemes.verify(&password("wrong password"), hash).unwrap();
     }
-    let argon2 = |passes| Work::Argon2 { memory_kib: 64, passes, lanes: 1 };
-    assert_eq!(*told.lock().unwrap(), [Work::Bcrypt { cost: 8 }, argon2(2), argon2(3)]);
+    let argon2 = |passes| HashWork::Argon2 { memory_kib: 64, passes, lanes: 1 };
+    assert_eq!(*told.lock().unwrap(), [HashWork::Bcrypt { cost: 8 }, argon2(2), argon2(3)]);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Schemes, given anything.
 
-use auth_core::{HashError, PasswordHash, PasswordHasher as _, PasswordSchemes, Scheme as _, Verdict};
+use auth_core::{HashError, PasswordHash, PasswordHasher as _, Verdict};
+use auth_password::{PasswordSchemes, Scheme as _};
 use proptest::prelude::*;
 
 use crate::tally::{Counting, Tally, argon2, bcrypt, password, totals};

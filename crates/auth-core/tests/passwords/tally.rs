@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use auth_core::{
-    Argon2Hasher, Argon2Params, Batch, BatchKey, BatchResults, BcryptHasher, HashError, Password, PasswordHash,
-    PasswordHasher, Scheme, Verdict, Work,
-};
+use auth_core::{Batch, BatchKey, BatchResults, HashError, Password, PasswordHash, PasswordHasher, Verdict};
+use auth_password::{Argon2Hasher, Argon2Params, BcryptHasher, HashWork, Scheme};
 
 /// What was computed since it was last asked: how often each work.
-pub(crate) type Counts = BTreeMap<Work, usize>;
+pub(crate) type Counts = BTreeMap<HashWork, usize>;
 pub(crate) type Tally = Arc<Mutex<Counts>>;
 
 /// Counts every hash that a scheme computes, by its work.
@@ -20,7 +18,7 @@ pub(crate) struct Counting<S> {
 }
 
 impl<S: Scheme> Counting<S> {
-    fn count(&self, work: Work) {
+    fn count(&self, work: HashWork) {
         *self.tally.lock().unwrap().entry(work).or_default() += 1;
     }
 }
@@ -53,13 +51,13 @@ impl<S: Scheme> PasswordHasher for Counting<S> {
 }
 
 impl<S: Scheme> Scheme for Counting<S> {
-    fn configured(&self) -> Work {
+    fn configured(&self) -> HashWork {
         self.inner.configured()
     }
-    fn work(&self, hash: &PasswordHash) -> Option<Result<Work, HashError>> {
+    fn work(&self, hash: &PasswordHash) -> Option<Result<HashWork, HashError>> {
         self.inner.work(hash)
     }
-    fn decoy_of(&self, work: Work) -> Option<Result<PasswordHash, HashError>> {
+    fn decoy_of(&self, work: HashWork) -> Option<Result<PasswordHash, HashError>> {
         self.inner.decoy_of(work)
     }
 }
@@ -76,10 +74,10 @@ pub(crate) fn password(text: &str) -> Password {
     Password::parse(text).unwrap()
 }
 
-/// Work in all, by hash function.
+/// HashWork in all, by hash function.
 pub(crate) fn totals(counts: &Counts) -> (u64, u64) {
     let sum = |bcrypt: bool| {
-        let of_function = counts.iter().filter(|(work, _)| matches!(work, Work::Bcrypt { .. }) == bcrypt);
+        let of_function = counts.iter().filter(|(work, _)| matches!(work, HashWork::Bcrypt { .. }) == bcrypt);
         of_function.map(|(work, times)| work.units() * *times as u64).sum()
     };
     (sum(true), sum(false))

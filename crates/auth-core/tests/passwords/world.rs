@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex};
 use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
 use auth_core::{
-    AuthService, Credentials, Email, JwtCodec, LoginError, NewUser, PasswordHash, PasswordHasher as _, PasswordPolicy,
-    PasswordPool, PasswordSchemes, PoolOptions, Session, SigningKey, UserId, UserStore as _, Username, Work,
+    AuthService, Credentials, Email, LoginError, NewUser, PasswordHash, PasswordHasher as _, PasswordPolicy, Session,
+    UserId, UserStore as _, Username,
 };
+use auth_jwt::{JwtCodec, SigningKey};
+use auth_password::{HashWork, PasswordPool, PasswordSchemes, PoolOptions};
 use futures_util::future::BoxFuture;
 use time::OffsetDateTime;
 
@@ -22,7 +24,7 @@ pub(crate) struct World {
 
 impl World {
     /// A service that writes bcrypt of cost 6 and reads Argon2 too.
-    pub(crate) fn new(levels: &[Work]) -> Self {
+    pub(crate) fn new(levels: &[HashWork]) -> Self {
         let tally = Tally::default();
         let schemes = PasswordSchemes::new(Counting { inner: bcrypt(6), tally: tally.clone() })
             .reading(Counting { inner: argon2(64, 2), tally: tally.clone() });

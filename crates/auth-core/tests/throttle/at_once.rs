@@ -6,9 +6,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use auth_core::AttemptStore;
 use auth_core::memory::MemoryStore;
-use auth_core::throttle::{AttemptKey, AttemptStore, Change, Counter, MemoryAttempts};
-use auth_core::{ManualClock, PoolOptions, StoreError};
+use auth_core::throttle::{AttemptKey, Change, Counter, MemoryAttempts};
+use auth_core::{ManualClock, StoreError};
+use auth_password::PoolOptions;
 use futures_util::future::join_all;
 use time::OffsetDateTime;
 

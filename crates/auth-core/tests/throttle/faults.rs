@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use auth_core::AttemptStore;
 use auth_core::memory::MemoryStore;
-use auth_core::throttle::{AttemptKey, AttemptStore, Change, Counter, MemoryAttempts};
-use auth_core::{Clock, PoolOptions, RegisterError, StoreError};
+use auth_core::throttle::{AttemptKey, Change, Counter, MemoryAttempts};
+use auth_core::{Clock, RegisterError, StoreError};
+use auth_password::PoolOptions;
 use time::OffsetDateTime;
 
 use crate::world::{Answer, HOME, HOUR, RIGHT, World, elsewhere, login, node};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::ManualClock;
-use auth_core::throttle::{MemoryAttempts, Throttle, ThrottleLimits};
+use auth_core::throttle::MemoryAttempts;
+use auth_core::{Throttle, ThrottleLimits};
 use time::OffsetDateTime;
 
 use crate::world::HOUR;

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
-use auth_core::throttle::{AttemptStore, MemoryAttempts, Throttle, ThrottleLimits};
+use auth_core::throttle::MemoryAttempts;
+use auth_core::{AttemptStore, Throttle, ThrottleLimits};
 use auth_core::{
-    AuthService, Clock, Credentials, Email, HashError, JwtCodec, LoginError, ManualClock, NewAccount, Password,
-    PasswordHash, PasswordHasher, PasswordPolicy, PasswordPool, PoolOptions, RegisterError, SigningKey, Username,
-    Verdict,
+    AuthService, Clock, Credentials, Email, HashError, LoginError, ManualClock, NewAccount, Password, PasswordHash,
+    PasswordHasher, PasswordPolicy, RegisterError, Username, Verdict,
 };
+use auth_jwt::{JwtCodec, SigningKey};
+use auth_password::{PasswordPool, PoolOptions};
 use time::OffsetDateTime;
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3_600);

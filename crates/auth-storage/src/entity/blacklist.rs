@@ -1,7 +1,7 @@
 //! A row of `blacklist`: one entry of the log.
 
 use auth_core::blacklist::{Mark, RevocationReason, RevocationTarget};
-use auth_core::{Generation, Revocation, StoreError, StoreErrorKind, TokenId, UserId};
+use auth_core::{Generation, Revocation, StoreError, TokenId, UserId};
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 
@@ -33,7 +33,6 @@ impl Model {
         let (token_id, user_id, generation) = match revocation.target {
             RevocationTarget::Token(id) => (Some(id.as_uuid()), None, None),
             RevocationTarget::User { id, below } => (None, Some(id.as_uuid()), Some(below.number().into())),
-            _ => return Err(unknown_target()),
         };
         Ok(Self {
             position,
@@ -78,11 +77,6 @@ impl Model {
             reason: RevocationReason::from_word(&self.reason).ok_or_else(|| corrupt("reason"))?,
         })
     }
-}
-
-/// A kind of target that was added to `auth-core` after this store was written.
-pub(crate) fn unknown_target() -> StoreError {
-    StoreError::new(StoreErrorKind::Internal, "a target that this store does not know")
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,8 @@
 
 use auth_core::blacklist::{RevocationReason, RevocationTarget};
 use auth_core::{Generation, TokenId, UserId};
-use auth_test_db::{Kind, TestDatabase, on_every_database};
+use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::on_every_database;
 use sea_orm::{DbBackend, QueryResult, Statement};
 use time::Duration;
 use time::macros::datetime;

@@ -132,7 +132,6 @@ pub(super) fn targets(batch: &[Revocation]) -> Result<[Condition; 2], StoreError
                 let generation = Column::Generation.eq(i64::from(below.number()));
                 of_users = of_users.add(Column::UserId.eq(id.as_uuid()).and(generation));
             }
-            _ => return Err(blacklist::unknown_target()),
         }
     }
     let of_tokens = tokens.into_iter().fold(Condition::any(), |any, (expires_at, ids)| {

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use auth_core::conformance::{Backend, Check, Disturbance, Row, Stores, Task};
-use auth_core::throttle::AttemptStore;
+use auth_conformance::{Backend, Check, Disturbance, Row, Stores, Task};
+use auth_core::AttemptStore;
 use auth_storage::{Database, SeaAttemptStore};
-use auth_test_db::{Kind, PgBouncer, TestDatabase};
+use auth_testing::databases::{Kind, PgBouncer, TestDatabase};
 use uuid::Uuid;
 
 use crate::retries::{conflicts, heal, inject};
@@ -106,7 +106,7 @@ impl Backend for Sea {
 
 fn run(kind: Kind, check: Check) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(auth_test_db::run(kind, |database| async move {
+    runtime.block_on(auth_testing::databases::run(kind, |database| async move {
         check.assert(&Sea { database, opened: Mutex::default() }).await;
     }));
 }
@@ -114,24 +114,24 @@ fn run(kind: Kind, check: Check) {
 /// Behind a PgBouncer in transaction mode.
 fn run_behind_a_pooler(check: Check) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(auth_test_db::run(Kind::Postgres, |database| async move {
+    runtime.block_on(auth_testing::databases::run(Kind::Postgres, |database| async move {
         let Some(pooler) = PgBouncer::before(&database, "transaction").await else { return };
         check.assert(&Sea { database: pooler.database(&database), opened: Mutex::default() }).await;
     }));
 }
 
 mod sqlite {
-    auth_core::conformance_tests!(|check| super::run(auth_test_db::Kind::Sqlite, check));
+    auth_conformance::conformance_tests!(|check| super::run(auth_testing::databases::Kind::Sqlite, check));
 }
 
 mod postgres {
-    auth_core::conformance_tests!(|check| super::run(auth_test_db::Kind::Postgres, check));
+    auth_conformance::conformance_tests!(|check| super::run(auth_testing::databases::Kind::Postgres, check));
 }
 
 mod pgbouncer {
-    auth_core::conformance_tests!(super::run_behind_a_pooler);
+    auth_conformance::conformance_tests!(super::run_behind_a_pooler);
 }
 
 mod mysql {
-    auth_core::conformance_tests!(|check| super::run(auth_test_db::Kind::MySql, check));
+    auth_conformance::conformance_tests!(|check| super::run(auth_testing::databases::Kind::MySql, check));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use auth_core::blacklist::Position;
 use auth_core::{RevocationLog, StoreErrorKind, UserStore};
 use auth_storage::{ConnectError, ConnectOptions, DatabaseKind, SeaRevocationLog, SeaUserStore, connect};
-use auth_test_db::{Kind, Line, Proxy, TestDatabase};
+use auth_testing::databases::{Kind, Line, Proxy, TestDatabase};
 use sea_orm::ConnectionTrait as _;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
@@ -106,7 +106,7 @@ async fn memory_is_one_database_for_all_callers() {
     }
 }
 
-auth_test_db::on_every_database!(
+auth_testing::on_every_database!(
     sessions_are_what_we_rely_on,
     an_open_database_tells_its_kind_and_no_secret,
     a_closed_database_is_unavailable,
@@ -115,7 +115,7 @@ auth_test_db::on_every_database!(
 );
 
 mod encodings {
-    auth_test_db::on_database!(Postgres: a_database_that_is_not_utf8_is_refused_at_once);
+    auth_testing::on_database!(Postgres: a_database_that_is_not_utf8_is_refused_at_once);
 }
 
 async fn a_database_that_is_not_utf8_is_refused_at_once(database: TestDatabase) {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use auth_core::blacklist::{LogEntry, Position, RevocationTarget};
 use auth_core::{Generation, Revocation, RevocationLog, StoreErrorKind, UserId, UserStore};
 use auth_storage::ConnectOptions;
-use auth_test_db::{Kind, TestDatabase, on_every_database};
+use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::on_every_database;
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 use tokio::time::timeout;
 
@@ -234,12 +235,12 @@ mod servers {
     use super::{a_log_by_auto_increment_loses_an_entry_to_its_reader, the_same_interleaving_loses_nothing_here};
 
     mod postgres {
-        auth_test_db::on_database!(
+        auth_testing::on_database!(
             Postgres: a_log_by_auto_increment_loses_an_entry_to_its_reader, the_same_interleaving_loses_nothing_here
         );
     }
     mod mysql {
-        auth_test_db::on_database!(
+        auth_testing::on_database!(
             MySql: a_log_by_auto_increment_loses_an_entry_to_its_reader, the_same_interleaving_loses_nothing_here
         );
     }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use auth_core::blacklist::{Position, SyncOptions, SyncedBlacklist};
+use auth_blacklist::{SyncOptions, SyncedBlacklist};
+use auth_core::blacklist::Position;
 use auth_core::{
     Blacklist as _, Claims, Clock as _, Revocation, RevocationLog as _, SystemClock, UserChange, UserStore as _,
 };
 use auth_storage::Database;
-use auth_test_db::{Kind, TestDatabase, on_every_database};
+use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::on_every_database;
 use time::Duration;
 
 use crate::support::{claims, everywhere, execute, logout, new_user, open};

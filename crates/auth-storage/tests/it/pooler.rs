@@ -3,12 +3,12 @@
 use auth_core::blacklist::Position;
 use auth_core::{RevocationLog as _, UserStore as _};
 use auth_storage::{ConnectError, ConnectOptions, connect};
-use auth_test_db::{PgBouncer, TestDatabase};
+use auth_testing::databases::{PgBouncer, TestDatabase};
 
 use crate::support::{claims, logout, new_user, number, open};
 
 mod postgres {
-    auth_test_db::on_database!(Postgres:
+    auth_testing::on_database!(Postgres:
         the_stores_work_in_session_mode,
         the_stores_work_in_transaction_mode,
         statement_mode_is_refused,

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use auth_core::blacklist::Position;
 use auth_core::{RevocationLog as _, StoreErrorKind, UserStore as _};
 use auth_storage::{Database, SeaRevocationLog, SeaUserStore};
-use auth_test_db::TestDatabase;
+use auth_testing::databases::TestDatabase;
 
 use crate::support::{claims, execute, logout, new_user, number, open};
 
 mod sqlite {
-    auth_test_db::on_database!(
+    auth_testing::on_database!(
         Sqlite: nothing_is_read_or_written_while_the_file_is_away,
         a_file_that_was_replaced_is_not_read_and_its_successor_not_written
     );

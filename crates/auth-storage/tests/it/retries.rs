@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
+use auth_core::AttemptStore;
 use auth_core::blacklist::{LogEntry, Position};
-use auth_core::throttle::{AttemptKey, AttemptStore, Change, Counter};
+use auth_core::throttle::{AttemptKey, Change, Counter};
 use auth_core::{
     Generation, InsertUserError, PasswordHash, RevocationLog, StoreErrorKind, UserChange, UserId, UserStore,
 };
 use auth_storage::{ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore, connect};
-use auth_test_db::{Kind, Line, Proxy, TestDatabase};
+use auth_testing::databases::{Kind, Line, Proxy, TestDatabase};
 use sea_orm::sqlx::Executor as _;
 use tokio::task::JoinSet;
 
 use crate::support::{everywhere, execute, logout, new_user, number, open, open_with, query};
 
 mod postgres {
-    auth_test_db::on_database!(
+    auth_testing::on_database!(
         Postgres: what_the_database_gives_up_is_made_once_in_the_end,
         what_it_never_stops_giving_up_is_unavailable,
         what_was_committed_without_an_answer_is_not_made_again,
@@ -23,7 +24,7 @@ mod postgres {
     );
 }
 mod mysql {
-    auth_test_db::on_database!(
+    auth_testing::on_database!(
         MySql: what_the_database_gives_up_is_made_once_in_the_end,
         what_it_never_stops_giving_up_is_unavailable,
         what_was_committed_without_an_answer_is_not_made_again,

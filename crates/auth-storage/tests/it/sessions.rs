@@ -1,15 +1,16 @@
 //! Databases whose defaults would change what our statements mean.
 
+use auth_core::AttemptStore as _;
 use auth_core::blacklist::Position;
-use auth_core::throttle::{AttemptKey, AttemptStore as _};
+use auth_core::throttle::AttemptKey;
 use auth_core::{InsertUserError, RevocationLog as _, UserStore as _};
 use auth_storage::{ConnectOptions, SeaAttemptStore, connect};
-use auth_test_db::{Kind, OwnServer, TestDatabase};
+use auth_testing::databases::{Kind, OwnServer, TestDatabase};
 
 use crate::support::{execute, logout, new_user, number, open, query};
 
 mod postgres {
-    auth_test_db::on_database!(Postgres: a_database_with_hostile_defaults_keeps_what_was_acknowledged);
+    auth_testing::on_database!(Postgres: a_database_with_hostile_defaults_keeps_what_was_acknowledged);
 }
 
 async fn a_database_with_hostile_defaults_keeps_what_was_acknowledged(database: TestDatabase) {

@@ -3,7 +3,7 @@
 use auth_core::blacklist::Position;
 use auth_core::{RevocationLog as _, StoreError, StoreErrorKind, UserStore as _};
 use auth_storage::{ConnectError, ConnectOptions, Database, NotPrimary, SeaRevocationLog, SeaUserStore, connect};
-use auth_test_db::{Kind, OwnServer, PgBouncer, Proxy};
+use auth_testing::databases::{Kind, OwnServer, PgBouncer, Proxy};
 use tokio::time::Instant;
 
 use crate::support::{claims, heals, logout, new_user, open};

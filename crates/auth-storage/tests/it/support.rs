@@ -3,7 +3,7 @@
 use auth_core::blacklist::{RevocationReason, RevocationTarget};
 use auth_core::{Claims, Email, Generation, NewUser, PasswordHash, Revocation, StoreError, TokenId, UserId, Username};
 use auth_storage::{ConnectOptions, Database, SeaRevocationLog, SeaUserStore, connect};
-use auth_test_db::{Kind, TestDatabase};
+use auth_testing::databases::{Kind, TestDatabase};
 use sea_orm::{ConnectionTrait as _, QueryResult, Statement};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use auth_core::AttemptStore as _;
 use auth_core::blacklist::Position;
-use auth_core::throttle::{AttemptKey, AttemptStore as _, Change, Counter};
+use auth_core::throttle::{AttemptKey, Change, Counter};
 use auth_core::{Claims, InsertUserError, NewUser, RevocationLog as _, UserChange, UserStore as _};
 use auth_migrations::{Migrations, Prefix, Schema};
 use auth_storage::{ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore, Tables, connect};
-use auth_test_db::{TestDatabase, on_every_database};
+use auth_testing::databases::TestDatabase;
+use auth_testing::on_every_database;
 use time::Duration;
 
 use crate::support::{NOW, claims, everywhere, execute, logout, new_user};
@@ -15,7 +17,7 @@ use crate::support::{NOW, claims, everywhere, execute, logout, new_user};
 on_every_database!(the_stores_work_with_any_prefix, a_database_of_an_earlier_revision_has_none);
 
 mod postgres_only {
-    auth_test_db::on_database!(Postgres: the_stores_work_in_any_schema_whatever_the_search_path);
+    auth_testing::on_database!(Postgres: the_stores_work_in_any_schema_whatever_the_search_path);
 }
 
 async fn the_stores_work_with_any_prefix(database: TestDatabase) {

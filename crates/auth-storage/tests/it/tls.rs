@@ -1,7 +1,7 @@
 //! What the options of a URL make of a connection with TLS.
 
 use auth_storage::{ConnectError, ConnectOptions, connect};
-use auth_test_db::{Certificate, Kind, OwnServer};
+use auth_testing::databases::{Certificate, Kind, OwnServer};
 
 /// Whether a connection comes about with these options.
 async fn connects(address: &str, options: &str) -> bool {

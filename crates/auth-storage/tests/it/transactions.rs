@@ -5,14 +5,14 @@ use std::time::Duration;
 use auth_core::RevocationLog as _;
 use auth_core::blacklist::Position;
 use auth_storage::{ConnectOptions, connect};
-use auth_test_db::{Kind, Line, Proxy, TestDatabase};
+use auth_testing::databases::{Kind, Line, Proxy, TestDatabase};
 use futures_util::FutureExt as _;
 use sea_orm::{ConnectionTrait as _, Statement};
 use tokio::time::timeout;
 
 use crate::support::{execute, logout, number, open};
 
-auth_test_db::on_every_database!(
+auth_testing::on_every_database!(
     a_transaction_with_a_failed_statement_cannot_be_committed,
     a_transaction_with_an_abandoned_statement_cannot_be_committed,
     a_transaction_that_is_committed_rolled_back_or_dropped,

@@ -5,7 +5,8 @@ use auth_core::{
     Email, Generation, InsertUserError, NewUser, PasswordHash, RevocationLog, StoreErrorKind, UserChange, UserStore,
     Username,
 };
-use auth_test_db::{TestDatabase, on_every_database};
+use auth_testing::databases::TestDatabase;
+use auth_testing::on_every_database;
 use time::Duration;
 
 use crate::support::{NOW, everywhere, execute, logout, new_user, number, open};

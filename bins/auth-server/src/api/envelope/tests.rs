@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use auth_core::Session;
 use auth_core::memory::MemoryStore;
-use auth_core::service::Session;
 use auth_core::throttle::MemoryAttempts;
 use auth_core::{Credentials, Email, ManualClock, NewAccount, Password, Username};
 use http_body_util::{Empty, Full};

@@ -1,6 +1,6 @@
 //! The words and statuses of refusals.
 
-use auth_core::gate::RefusalKind;
+use auth_http::RefusalKind;
 use poem::http::StatusCode;
 
 /// The stable word for a kind of refusal.

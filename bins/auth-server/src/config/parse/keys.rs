@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use auth_core::token::jwt::KeyError;
-use auth_core::{SigningKey, VerifyingKey};
+use auth_jwt::KeyError;
+use auth_jwt::{SigningKey, VerifyingKey};
 
 use super::super::secret::{self, Secret};
 use super::super::sources::bytes_of;

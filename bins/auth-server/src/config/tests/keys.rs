@@ -7,10 +7,10 @@ use tempfile::TempDir;
 use super::*;
 use crate::secret_file;
 
-#[path = "../../../../../crates/auth-core/tests/keys/forms.rs"]
+#[path = "../../../../../crates/auth-jwt/tests/keys/forms.rs"]
 mod forms;
 
-const PUBLIC_KEY: &str = include_str!("../../../../../crates/auth-core/tests/keys/rsa.pub");
+const PUBLIC_KEY: &str = include_str!("../../../../../crates/auth-jwt/tests/keys/rsa.pub");
 
 const PROD: [(&str, &str); 2] = [("AUTH_ENV", "prod"), ("AUTH_DATABASE_URL", "sqlite://a.db")];
 
@@ -127,7 +127,7 @@ fn a_path_or_a_placeholder_given_as_the_secret_is_named() {
 
 #[test]
 fn a_secret_given_in_place_of_a_path_is_not_repeated() {
-    let private_key = include_str!("../../../../../crates/auth-core/tests/keys/p256.pem");
+    let private_key = include_str!("../../../../../crates/auth-jwt/tests/keys/p256.pem");
     for variable in [
         "AUTH_TOKEN_SECRET_FILE",
         "AUTH_TOKEN_PRIVATE_KEY_FILE",
@@ -147,8 +147,8 @@ fn a_secret_given_in_place_of_a_path_is_not_repeated() {
 fn private_keys_in_the_older_forms_sign() {
     let folder = TempDir::new().unwrap();
     for (key, algorithm) in [
-        (include_str!("../../../../../crates/auth-core/tests/keys/forms/p256-sec1-with-parameters.pem"), "ES256"),
-        (include_str!("../../../../../crates/auth-core/tests/keys/forms/rsa-pkcs1-private.pem"), "RS256"),
+        (include_str!("../../../../../crates/auth-jwt/tests/keys/forms/p256-sec1-with-parameters.pem"), "ES256"),
+        (include_str!("../../../../../crates/auth-jwt/tests/keys/forms/rsa-pkcs1-private.pem"), "RS256"),
     ] {
         let file = written(&folder, "key", key.as_bytes());
         let config = load(&[("AUTH_TOKEN_PRIVATE_KEY_FILE", &file)]).unwrap();

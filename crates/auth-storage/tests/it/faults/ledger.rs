@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use auth_core::AttemptStore as _;
 use auth_core::blacklist::{Position, RevocationTarget};
-use auth_core::throttle::{AttemptKey, AttemptStore as _, Counter};
+use auth_core::throttle::{AttemptKey, Counter};
 use auth_core::{
     Generation, InsertUserError, PasswordHash, Revocation, RevocationLog as _, StoreError, User, UserChange, UserId,
     UserStore as _,
 };
 use auth_storage::{ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore, connect, store_error};
-use auth_test_db::TestDatabase;
+use auth_testing::databases::TestDatabase;
 use time::Duration;
 
 use crate::support::{NOW, everywhere, logout, new_user, open_with};

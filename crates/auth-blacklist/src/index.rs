@@ -1,0 +1,315 @@
+//! The set of what is revoked, in memory.
+//!
+//! A token carries its own expiry, so the set is partitioned by it: a look-up goes to one partition, and forgetting
+//! expired tokens is dropping a partition. Partitions stand in a ring by the hour of the expiry, so their number is
+//! bounded whatever the expiries are; two hours that meet in the ring share a partition, which lives as long as the
+//! later of them. A partition is a table that is read without a lock while one thread writes to it: no look-up ever waits
+//! for a writer, not even for one that makes a table larger.
+
+use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use time::{OffsetDateTime, UtcOffset};
+
+use self::tokens::Tokens;
+use self::users::Users;
+use auth_core::Revocation;
+use auth_core::blacklist::{PURGE_MARGIN, Purged, RevocationTarget, Standing};
+use auth_core::{Claims, LEEWAY};
+
+mod table;
+mod tokens;
+mod users;
+
+/// What an index holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IndexStats {
+    /// Revoked tokens.
+    pub tokens: usize,
+    /// Users with a user-wide revocation.
+    pub users: usize,
+    /// Partitions.
+    pub partitions: usize,
+    /// Bytes of memory that the token ids take, spare room included.
+    pub bytes: usize,
+}
+
+/// A set of revocations that answers in memory.
+pub struct Index {
+    tokens: Tokens,
+    users: Users,
+    /// Expiries in hours below this one were forgotten: for them the index cannot vouch.
+    forgotten_below: AtomicI64,
+    /// [`Purged`], in whole seconds since 1970. A token that expires within the second counts as purged.
+    purged_tokens: AtomicI64,
+    purged_users: AtomicI64,
+    /// The latest hour that any of these has to do with.
+    doubtful: AtomicI64,
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self {
+            tokens: Tokens::default(),
+            users: Users::default(),
+            forgotten_below: AtomicI64::new(i64::MIN),
+            purged_tokens: AtomicI64::new(i64::MIN),
+            purged_users: AtomicI64::new(i64::MIN),
+            doubtful: AtomicI64::new(i64::MIN),
+        }
+    }
+}
+
+impl Index {
+    /// Adds a revocation. Repeating it changes nothing.
+    pub fn insert(&self, revocation: &Revocation) {
+        let hour = hour_of(revocation.expires_at);
+        match revocation.target {
+            RevocationTarget::Token(id) => self.tokens.insert(id, hour),
+            RevocationTarget::User { id, below } => self.users.insert(id, below, hour),
+        }
+    }
+
+    /// Whether it holds this revocation, or one that covers at least as much.
+    pub(super) fn holds(&self, revocation: &Revocation) -> bool {
+        match revocation.target {
+            RevocationTarget::Token(id) => self.tokens.contains(id, hour_of(revocation.expires_at)),
+            RevocationTarget::User { id, below } => self.users.hold(id, below),
+        }
+    }
+
+    /// Takes note of how far the log may have been purged. It never takes that back.
+    pub fn note_purged(&self, purged: Purged) {
+        self.purged_tokens.fetch_max(purged.tokens.unix_timestamp(), Ordering::AcqRel);
+        self.purged_users.fetch_max(purged.users.unix_timestamp(), Ordering::AcqRel);
+        self.doubtful.fetch_max(hour_of(purged.tokens.max(purged.users)), Ordering::AcqRel);
+    }
+
+    /// What the index can say of a token: revoked (or purged, which is refused alike), good as far as it knows, or that
+    /// it cannot tell: it has forgotten the hour in which the token expires, or a user-wide entry that may have covered
+    /// the token was purged. Either happens when a clock was set forward and back again.
+    #[must_use]
+    pub fn standing(&self, claims: &Claims) -> Standing {
+        if !claims.expires_at.offset().is_utc() {
+            return self.standing(&Claims { expires_at: in_utc(claims.expires_at), ..*claims });
+        }
+        let hour = hour_of_utc(claims.expires_at);
+        if self.tokens.contains(claims.token_id, hour) || self.users.cover(claims) {
+            return Standing::Revoked;
+        }
+        // Asked after the look-up: what is forgotten is said to be so before it is dropped.
+        if hour > self.doubtful.load(Ordering::Acquire) {
+            return Standing::Good;
+        }
+        self.standing_in_doubt(claims, hour)
+    }
+
+    /// That of a token which no entry covers, but an entry may have covered.
+    #[cold]
+    fn standing_in_doubt(&self, claims: &Claims, hour: i64) -> Standing {
+        let expiry = claims.expires_at.unix_timestamp();
+        if expiry <= self.purged_tokens.load(Ordering::Acquire) {
+            return Standing::Revoked;
+        }
+        let forgotten = hour < self.forgotten_below.load(Ordering::Acquire);
+        if forgotten || expiry <= self.purged_users.load(Ordering::Acquire) {
+            Standing::AskTheLog
+        } else {
+            Standing::Good
+        }
+    }
+
+    /// Drops what no token can need at `now`, [`LEEWAY`] and [`PURGE_MARGIN`] included. No entry is looked at for it.
+    pub fn forget(&self, now: OffsetDateTime) {
+        let first_kept = hour_of(now - LEEWAY - PURGE_MARGIN);
+        // First say that the hours cannot be vouched for, then drop them: a look-up in between asks the log.
+        if self.forgotten_below.fetch_max(first_kept, Ordering::AcqRel) >= first_kept {
+            return;
+        }
+        self.doubtful.fetch_max(first_kept - 1, Ordering::AcqRel);
+        self.tokens.forget(first_kept);
+        self.users.forget(first_kept);
+    }
+
+    /// What the index holds. Walks over the tables, not over the entries.
+    #[must_use]
+    pub fn stats(&self) -> IndexStats {
+        let mut stats = IndexStats { users: self.users.len(), ..IndexStats::default() };
+        self.tokens.count(&mut stats);
+        stats
+    }
+}
+
+impl fmt::Debug for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.stats().fmt(f)
+    }
+}
+
+/// A number for the hour of an instant, larger for later hours. It leaves out a day after years of 365: a look-up has no use
+/// for the calendar, which would cost as much as all the rest of it.
+fn hour_of(instant: OffsetDateTime) -> i64 {
+    hour_of_utc(in_utc(instant))
+}
+
+fn hour_of_utc(instant: OffsetDateTime) -> i64 {
+    let (year, day) = instant.to_ordinal_date();
+    (i64::from(year) * 366 + i64::from(day)) * 24 + i64::from(instant.hour())
+}
+
+#[inline(never)]
+fn in_utc(instant: OffsetDateTime) -> OffsetDateTime {
+    instant.checked_to_offset(UtcOffset::UTC).unwrap_or(instant.replace_offset(UtcOffset::UTC))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::tokens::RING;
+    use super::*;
+    use auth_core::TokenId;
+    use auth_core::blacklist::RevocationReason;
+    use auth_core::{Generation, UserId};
+
+    fn at(hours: u64) -> OffsetDateTime {
+        OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + hours * 3600)
+    }
+
+    fn claims(expires_at: OffsetDateTime) -> Claims {
+        Claims {
+            user_id: UserId::generate(at(0)).unwrap(),
+            token_id: TokenId::generate().unwrap(),
+            issued_at: at(0),
+            expires_at,
+            generation: Generation::new(3),
+            admin: false,
+        }
+    }
+
+    fn revocation(target: RevocationTarget, expires_at: OffsetDateTime) -> Revocation {
+        Revocation { target, expires_at, revoked_at: at(0), reason: RevocationReason::Logout }
+    }
+
+    #[test]
+    fn hours_are_numbered_in_their_order_wherever_the_clock_hangs() {
+        let instants = (0..40_000).map(|hours| at(0) + Duration::from_secs(hours * 3600 * 5 / 2 + 1799));
+        let numbers: Vec<_> = instants.clone().map(hour_of).collect();
+        assert!(numbers.is_sorted());
+        for (instant, number) in instants.zip(numbers) {
+            let there = instant.to_offset(UtcOffset::from_hms(5, 30, 0).unwrap());
+            assert_eq!(hour_of(there), number);
+            let of_its_hour = |minutes: i64| hour_of(instant + time::Duration::minutes(minutes)) == number;
+            let minute = i64::from(instant.minute());
+            assert!(
+                of_its_hour(-minute)
+                    && of_its_hour(59 - minute)
+                    && !of_its_hour(60 - minute)
+                    && !of_its_hour(-minute - 1)
+            );
+        }
+    }
+
+    #[test]
+    fn a_revoked_token_is_revoked_until_its_hour_is_forgotten_and_then_not_vouched_for() {
+        let index = Index::default();
+        let (revoked, other) = (claims(at(5)), claims(at(5)));
+        index.insert(&revocation(RevocationTarget::Token(revoked.token_id), revoked.expires_at));
+        assert_eq!((index.standing(&revoked), index.standing(&other)), (Standing::Revoked, Standing::Good));
+        let expires_at = revoked.expires_at.to_offset(UtcOffset::from_hms(-7, 0, 0).unwrap());
+        assert_eq!(index.standing(&Claims { expires_at, ..revoked }), Standing::Revoked, "by another clock");
+        index.forget(revoked.expires_at + LEEWAY);
+        assert_eq!(index.standing(&revoked), Standing::Revoked, "needed until the leeway is over");
+        index.forget(at(9));
+        assert_eq!(index.stats(), IndexStats::default());
+        // The clock was wrong and is set back: the index must not say "good" of what it has forgotten.
+        index.forget(at(0));
+        assert_eq!((index.standing(&revoked), index.standing(&other)), (Standing::AskTheLog, Standing::AskTheLog));
+        assert_eq!(index.standing(&claims(at(9))), Standing::Good);
+    }
+
+    #[test]
+    fn hours_that_meet_in_the_ring_live_as_long_as_the_later_one() {
+        let index = Index::default();
+        let (early, late) = (claims(at(1)), claims(at(1 + u64::from(RING))));
+        for claims in [&late, &early] {
+            index.insert(&revocation(RevocationTarget::Token(claims.token_id), claims.expires_at));
+        }
+        assert_eq!(index.stats().partitions, 1);
+        index.forget(at(100));
+        assert_eq!(index.standing(&late), Standing::Revoked);
+        index.forget(at(10 + u64::from(RING)));
+        assert_eq!(index.stats(), IndexStats::default());
+    }
+
+    #[test]
+    fn a_user_wide_revocation_covers_lower_generations_and_the_later_expiry_counts() {
+        let index = Index::default();
+        let token = claims(at(2));
+        let (id, below) = (token.user_id, Generation::new(3));
+        index.insert(&revocation(RevocationTarget::User { id, below }, at(50)));
+        assert_eq!(index.standing(&token), Standing::Good, "its generation is not below 3");
+        index.insert(&revocation(RevocationTarget::User { id, below: below.next() }, at(4)));
+        assert_eq!(index.standing(&token), Standing::Revoked);
+        index.forget(at(10));
+        assert_eq!(index.standing(&token), Standing::Revoked, "the entry lives until hour 50");
+        index.forget(at(60));
+        assert_eq!((index.standing(&token), index.stats().users), (Standing::AskTheLog, 0));
+    }
+
+    #[test]
+    fn what_may_have_been_purged_is_refused_or_asked_for() {
+        let index = Index::default();
+        let token = |seconds: u64| claims(at(5) + Duration::from_secs(seconds));
+        index.note_purged(Purged { tokens: at(5) + Duration::from_millis(500), users: at(5) + Duration::from_secs(1) });
+        index.note_purged(Purged::default());
+        let standings = [0, 1, 2].map(|seconds| index.standing(&token(seconds)));
+        assert_eq!(standings, [Standing::Revoked, Standing::AskTheLog, Standing::Good]);
+    }
+
+    #[test]
+    fn a_million_tokens_take_at_most_24_bytes_each() {
+        let index = Index::default();
+        let expires_at = at(5);
+        for number in 0..1_000_000_u64 {
+            // A fixed mix of the number, as evenly spread as random ids are.
+            let mixed = u128::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835).rotate_left(64);
+            let id = uuid::Uuid::from_u128(mixed.wrapping_mul(0x2545_F491_4F6C_DD1D_2545_F491_4F6C_DD1D)).into();
+            index.insert(&revocation(RevocationTarget::Token(id), expires_at));
+        }
+        let stats = index.stats();
+        assert_eq!(stats.tokens, 1_000_000);
+        assert!(stats.bytes <= 24 * stats.tokens, "{} bytes a token", stats.bytes / stats.tokens);
+    }
+
+    #[test]
+    fn writers_and_readers_on_many_threads_lose_nothing() {
+        let index = Index::default();
+        let tokens: Vec<_> = (0..4000).map(|number| claims(at(number % 7))).collect();
+        let before: Vec<_> = (0..1000).map(|number| claims(at(3 + number % 4))).collect();
+        for token in &before {
+            index.insert(&revocation(RevocationTarget::Token(token.token_id), token.expires_at));
+        }
+        std::thread::scope(|scope| {
+            for part in tokens.chunks(1000) {
+                let index = &index;
+                scope.spawn(move || {
+                    for token in part {
+                        index.insert(&revocation(RevocationTarget::Token(token.token_id), token.expires_at));
+                        assert_eq!(index.standing(token), Standing::Revoked);
+                    }
+                });
+            }
+            scope.spawn(|| index.forget(at(2)));
+            // What was there before stays to be seen while its table is moved to a larger one.
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    assert!(before.iter().all(|token| index.standing(token) == Standing::Revoked));
+                }
+            });
+        });
+        assert!(tokens.iter().all(|token| index.standing(token) == Standing::Revoked));
+        assert_eq!(index.stats().tokens, 5000);
+    }
+}

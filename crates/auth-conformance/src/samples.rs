@@ -1,0 +1,119 @@
+//! Values to put into stores.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::Finding;
+use auth_core::Email;
+use auth_core::PasswordHash;
+use auth_core::Username;
+use auth_core::blacklist::{Position, RevocationReason, RevocationTarget};
+use auth_core::{Claims, TokenId};
+use auth_core::{Generation, InsertUserError, NewUser, User, UserId, UserStore};
+use auth_core::{Revocation, RevocationLog};
+
+/// An error that the check did not expect, chain and all.
+pub(super) fn unexpected(error: impl std::error::Error) -> Finding {
+    let mut text = format!("an error: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    Finding::Broken(text)
+}
+
+/// An instant that every database can store exactly.
+pub(super) fn instant() -> OffsetDateTime {
+    OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+pub(super) fn email(text: &str) -> Result<Email, Finding> {
+    Email::parse(text).map_err(unexpected)
+}
+
+pub(super) fn username(text: &str) -> Result<Username, Finding> {
+    Username::parse(text).map_err(unexpected)
+}
+
+pub(super) fn some_id() -> Result<UserId, Finding> {
+    UserId::generate(instant()).map_err(unexpected)
+}
+
+pub(super) fn new_user(name: &str) -> Result<NewUser, Finding> {
+    Ok(NewUser {
+        id: some_id()?,
+        email: email(&format!("{name}@Example.org"))?,
+        username: username(name)?,
+        password_hash: PasswordHash::new(format!("hash of {name}")),
+        admin: false,
+        registered_on: instant(),
+    })
+}
+
+pub(super) async fn insert(users: &dyn UserStore, name: &str) -> Result<User, Finding> {
+    users.insert(new_user(name)?).await.map_err(unexpected)
+}
+
+pub(super) fn claims_of(user: UserId, generation: Generation) -> Result<Claims, Finding> {
+    Ok(Claims {
+        user_id: user,
+        token_id: TokenId::generate().map_err(unexpected)?,
+        issued_at: instant(),
+        expires_at: instant() + Duration::from_secs(3600),
+        generation,
+        admin: false,
+    })
+}
+
+pub(super) fn some_claims() -> Result<Claims, Finding> {
+    claims_of(some_id()?, Generation::default())
+}
+
+pub(super) fn logout_of(claims: &Claims) -> Revocation {
+    Revocation {
+        target: RevocationTarget::Token(claims.token_id),
+        expires_at: claims.expires_at,
+        revoked_at: instant(),
+        reason: RevocationReason::Logout,
+    }
+}
+
+/// Logouts of `count` tokens that nobody else has.
+pub(super) fn logouts(count: usize) -> Result<Vec<Revocation>, Finding> {
+    (0..count).map(|_| some_claims().map(|claims| logout_of(&claims))).collect()
+}
+
+pub(super) fn everywhere(id: UserId, below: Generation) -> Revocation {
+    Revocation {
+        target: RevocationTarget::User { id, below },
+        expires_at: instant() + Duration::from_secs(3600),
+        revoked_at: instant(),
+        reason: RevocationReason::LogoutEverywhere,
+    }
+}
+
+/// What [`UserStore::change_and_revoke`] is given to make the revocation of.
+pub(super) fn revoke_all(id: UserId) -> impl Fn(Generation) -> Revocation + Send + Sync {
+    move |below| everywhere(id, below)
+}
+
+/// Which field a refused insertion was told to be taken.
+pub(super) fn taken(result: &Result<User, InsertUserError>) -> Option<&'static str> {
+    match result {
+        Err(InsertUserError::EmailTaken) => Some("email"),
+        Err(InsertUserError::UsernameTaken) => Some("username"),
+        _ => None,
+    }
+}
+
+/// The whole log: its head and its entries.
+pub(super) async fn whole(log: &dyn RevocationLog) -> Result<(Position, Vec<(Position, Revocation)>), Finding> {
+    let page = log.read_after(Position(0), 10_000).await.map_err(unexpected)?;
+    Ok((page.head, page.entries.into_iter().map(|entry| (entry.position, entry.revocation)).collect()))
+}
+
+pub(super) async fn covers(log: &dyn RevocationLog, claims: &Claims) -> Result<bool, Finding> {
+    log.covers(claims).await.map_err(unexpected)
+}

@@ -1,0 +1,262 @@
+//! The kit is tested on stores that are broken on purpose: each of them must be caught by the checks that its row names.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use auth_conformance::{Backend, Disturbance, Finding, Row, Stores, Task, block_on, check, checks};
+use auth_core::AttemptStore;
+use auth_core::blacklist::UnsyncedBlacklist;
+use auth_core::{Blacklist, Clock};
+
+mod attempts;
+mod blacklist;
+mod conflicts;
+mod log;
+mod store;
+
+use attempts::Attempts;
+use blacklist::BrokenBlacklist;
+use store::{Database, Store};
+
+/// Makes [`Fault`] and the table of mutants: the fault, what it is, and the checks that must catch it.
+macro_rules! mutants {
+    ($($fault:ident: $what:literal, [$($check:ident),+];)+) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        enum Fault {
+            None,
+            $($fault),+
+        }
+
+        const MUTANTS: &[(Fault, &str, &[&str])] = &[$((Fault::$fault, $what, &[$(stringify!($check)),+])),+];
+    };
+}
+
+mutants! {
+    CutsTheFraction: "cuts the fraction of a second off a time", [returns_what_was_inserted];
+    CutsLongHashes: "cuts a hash at 60 characters", [keeps_the_longest];
+    NobodyIsAnError: "takes an empty result for an error", [absence_is_none];
+    CaseSensitive: "compares e-mail addresses as they were typed", [finds_by_key];
+    LaxCollation: "takes `é` for `e` and `ß` for `ss`", [keys_that_differ_differ];
+    TellsTheWrongField: "reports every conflict as one of the address", [conflict_names_the_field, losers_of_a_name_are_told];
+    Upserts: "overwrites the user whose id is taken", [taken_id_overwrites_nobody];
+    ChecksThenInserts: "looks whether a key is free, then inserts without a constraint", [one_winner_of_an_address, losers_of_a_name_are_told];
+    ListsTheCursor: "begins a page with the user the last one ended with", [pages_by_id];
+    PromotesBySwitch: "promotes by turning the flag over", [promotion_is_kept];
+    ChangesWithoutEntry: "changes a user and appends nothing", [change_is_made_and_appended];
+    ChangesEverybody: "forgets the `WHERE` of a change", [change_spares_the_rest];
+    DisablesSinceTheLast: "overwrites since when an account is disabled", [disabled_since_the_first_time];
+    LosesGenerations: "reads the generation, adds one and writes it back", [no_generation_is_lost];
+    ReadsAgainAfterTheCommit: "answers with what it reads once the change is committed", [no_generation_is_lost];
+    ChangesFromAnyHash: "changes a password without comparing the hash it was checked against", [changes_a_password_only_from_the_current_hash];
+    ReplacesAnyHash: "replaces a hash without comparing it", [replaces_only_the_current_hash];
+    LagsByOne: "reads from a replica that lags by one entry", [reads_your_writes];
+    ForgetsTheReason: "stores every reason as a logout", [keeps_every_field];
+    AppendsAgain: "appends a target that is in the log already", [appending_is_idempotent, revoking_twice_is_revoking_once];
+    CursorOffByOne: "begins a page with the entry that was asked to be skipped", [positions_are_consecutive];
+    KeepsAThousand: "drops what a statement has no room for", [large_batches_are_kept_whole];
+    PositionBeforeCommit: "takes a position before the transaction commits, as auto-increment does", [gapless_under_concurrency];
+    ChangesOutOfTurn: "does so for changes of users only", [changes_take_their_turn];
+    ChecksThenAppends: "looks whether a target is known, then appends without a constraint", [races_append_once];
+    OneEntryPerUser: "keeps the first user-wide entry of a user only", [generations_have_entries_of_their_own];
+    CoversTheNewGeneration: "covers the generation that an entry begins with", [generations_have_entries_of_their_own, spares_new_logins];
+    AppendsWithoutTheGeneration: "appends an entry for a user and leaves the user as it is", [entry_raises_the_generation];
+    KeepsTheFirstLoss: "keeps the loss that was recorded first", [losses_are_recorded];
+    TrustsTheClockOfALoss: "records a loss at the instant that it is given", [losses_are_recorded];
+    NeverForgetsALoss: "goes on to tell of a loss that was acknowledged", [losses_are_recorded];
+    ClockOfTheNode: "tells the time by the clock of each node", [clock_is_shared];
+    PurgesAtTheBound: "purges what expires at the given moment too", [purge_is_bounded_and_exact];
+    PurgesWithoutLimit: "purges everything at once", [purge_is_bounded_and_exact];
+    PurgesByPosition: "purges everything up to the last entry that has expired", [purge_never_resurrects];
+    HeadIsTheLastRow: "takes the last row that is left for the head", [purge_keeps_the_head];
+    PurgesWithoutTrace: "leaves no trace of what it has purged", [purge_leaves_a_trace];
+    CoversWhatIsThere: "covers only what has not been purged", [purged_is_not_forgotten];
+    NeverReadsItsOwn: "writes revocations down and never reads them", [refuses_what_it_revoked];
+    FailsTheSecondTime: "reports the second revocation of a token as an error", [revoking_twice_is_revoking_once];
+    AnswersBeforeWriting: "answers first and means to write later", [revocation_is_durable, blacklist_in_an_outage_fails_closed];
+    ForgetsAtTheExpiry: "forgets a token at its expiry, without the leeway", [refuses_until_the_leeway_is_over];
+    EvictsForSpace: "keeps the last 256 revocations", [never_forgets_for_space];
+    IgnoresNotes: "takes no note of what others made durable", [notes_what_is_durable];
+    RefusesTheUser: "refuses every token of a user who logged out everywhere", [spares_new_logins];
+    LooksUpInMemory: "looks up in its own memory", [sees_other_nodes];
+    LosesTheBatch: "answers for a batch whose writer may go away", [writes_all_that_come_at_once];
+    RemembersTheList: "answers a list from a cache", [users_are_seen_by_other_nodes];
+    CoversItsOwnOnly: "covers what this node has appended", [entries_are_seen_by_other_nodes];
+    ForgetsOnReopen: "keeps nothing when it is closed", [users_survive_a_restart, entries_survive_a_restart];
+    NewIdentityAtStart: "gives the log a new identity at every start", [entries_survive_a_restart, entries_are_seen_by_other_nodes];
+    CountsTheRowsAtStart: "finds its head at a start by looking at the last row", [positions_go_on_after_a_restart];
+    ChangesThenAppends: "changes a user and appends in two transactions", [abandoned_change_is_whole_or_nothing];
+    ReservesThenInserts: "reserves the address and inserts the user later", [abandoned_insertion_is_whole_or_nothing];
+    AppendsOneByOne: "appends a batch entry by entry", [abandoned_append_is_whole_or_nothing];
+    OutageIsNobody: "finds nobody while the database is away", [users_in_an_outage_are_unknown];
+    OutageIsInternal: "reports an outage as an internal error", [users_in_an_outage_are_unknown, revocations_in_an_outage_are_unknown, attempts_in_an_outage_are_unknown];
+    OutageIsGood: "covers nothing while the database is away", [revocations_in_an_outage_are_unknown, blacklist_in_an_outage_fails_closed];
+    FailsOpen: "accepts what it cannot look up", [blacklist_in_an_outage_fails_closed];
+    SkipsDamagedUsers: "skips rows that make no user", [damaged_user_is_an_error];
+    SkipsDamagedEntries: "skips entries that make no revocation", [damaged_entry_is_an_error];
+    ConflictIsInternal: "reports a conflict as an internal error", [conflicts_are_tried_again];
+    InsertsAgain: "inserts again when the answer was lost, and believes the unique key", [lost_answers_are_looked_up];
+    ChangesAgain: "makes a change again when the answer was lost", [lost_answers_are_looked_up];
+    CountsAgain: "counts again when the answer was lost", [lost_answers_are_counted_once];
+    ReadsBehind: "reads from a node without waiting for what the others wrote", [reads_wait_for_other_nodes];
+    KeepsHalfOfARefusedChange: "keeps half of a change whose entry was refused", [refused_write_leaves_nothing];
+    WritesAfterTheEnd: "writes into a transaction that the database has ended", [writes_after_a_refusal_are_durable];
+    NoCounterIsAnError: "takes a counter that is not there for an error", [counters_begin_at_nothing];
+    CutsTheInstants: "keeps an instant of a counter in whole seconds", [counters_are_kept_exactly];
+    AnswersInTheOrderOfTheTable: "answers counters in the order of the table, not of the keys", [counters_are_kept_exactly];
+    ReturnsWhatIsAfter: "returns the counters as they are after an update", [updates_return_what_was_before];
+    KeepsLockedRows: "keeps the rows that it made only to lock them", [idle_updates_leave_nothing_behind];
+    ReadsThenWrites: "reads counters, changes them and writes them back", [no_attempt_is_lost];
+    UpdatesOneByOne: "updates one counter after another", [no_attempt_is_lost, abandoned_update_is_whole_or_nothing];
+    LocksInTheOrderAskedFor: "locks counters in the order in which it is asked for them", [overlapping_updates_end];
+    RemembersCounters: "answers with the counters that this node has read before", [counters_are_seen_by_other_nodes];
+    PurgesCountersAtTheBound: "purges counters that expire at the given moment too", [purges_expired_counters_only];
+    PurgesByTheQuota: "purges a counter whose quota has flowed back, whatever else it says", [purges_expired_counters_only];
+    PurgesAllCounters: "purges all expired counters at once", [purges_as_many_counters_as_asked];
+    PurgesWhatItFound: "looks which counters have expired, then removes them", [renewed_counters_are_not_purged];
+    OutageIsNoAttempt: "has counted nothing while the database is away", [attempts_in_an_outage_are_unknown];
+    TakesNonsenseForNothing: "takes a row that makes no counter for none", [damaged_counter_is_an_error];
+}
+
+impl Fault {
+    /// Whether the fault is one of a blacklist.
+    fn is_of_blacklist(self) -> bool {
+        use Fault as F;
+        matches!(
+            self,
+            F::NeverReadsItsOwn
+                | F::FailsTheSecondTime
+                | F::AnswersBeforeWriting
+                | F::ForgetsAtTheExpiry
+                | F::EvictsForSpace
+                | F::IgnoresNotes
+                | F::RefusesTheUser
+                | F::LooksUpInMemory
+                | F::LosesTheBatch
+                | F::FailsOpen
+        )
+    }
+
+    /// Whether it shows only to a reader that runs in parallel.
+    fn needs_threads(self) -> bool {
+        matches!(self, Self::PositionBeforeCommit | Self::ChangesOutOfTurn)
+    }
+}
+
+struct Broken {
+    fault: Fault,
+    database: Mutex<Arc<Database>>,
+    opened: AtomicU64,
+}
+
+impl Broken {
+    fn new(fault: Fault) -> Self {
+        Self { fault, database: Mutex::new(Database::new(fault)), opened: AtomicU64::new(0) }
+    }
+}
+
+#[async_trait]
+impl Backend for Broken {
+    async fn open(&self) -> Stores {
+        let number = self.opened.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut database = self.database.lock().unwrap();
+        if self.fault == Fault::ForgetsOnReopen {
+            *database = Database::new(self.fault);
+        }
+        database.log.restart();
+        let store = Arc::new(Store::new(database.clone(), number.into()));
+        Stores::new(store.clone(), store)
+    }
+
+    async fn blacklist(&self, stores: &Stores, clock: Arc<dyn Clock>) -> Arc<dyn Blacklist> {
+        if !self.fault.is_of_blacklist() {
+            return Arc::new(UnsyncedBlacklist::new(stores.log.clone()));
+        }
+        Arc::new(BrokenBlacklist {
+            fault: self.fault,
+            log: stores.log.clone(),
+            clock,
+            memory: Mutex::default(),
+            waiting: Mutex::default(),
+        })
+    }
+
+    async fn attempts(&self) -> Option<Arc<dyn AttemptStore>> {
+        Some(Arc::new(Attempts::new(self.database.lock().unwrap().clone())))
+    }
+
+    /// One after the other, so that what a check sees is always the same; those in one task still take turns.
+    fn spawn(&self, task: Task) {
+        if self.fault.needs_threads() {
+            std::thread::spawn(move || block_on(task));
+        } else {
+            block_on(task);
+        }
+    }
+
+    async fn cut_off(&self) -> bool {
+        self.database.lock().unwrap().cut.store(true, Ordering::SeqCst);
+        true
+    }
+
+    async fn refuse_entries(&self, refuse: bool) -> bool {
+        self.database.lock().unwrap().refusing.store(refuse, Ordering::SeqCst);
+        true
+    }
+
+    async fn damage(&self, row: Row) -> bool {
+        self.database.lock().unwrap().damaged.lock().unwrap().push(row);
+        true
+    }
+
+    async fn disturb(&self, disturbance: Disturbance) -> bool {
+        self.database.lock().unwrap().disturbed.by(disturbance);
+        true
+    }
+}
+
+#[test]
+fn without_a_fault_every_check_passes() {
+    for check in checks() {
+        assert_eq!(block_on(check.run(&Broken::new(Fault::None))), Ok(()), "{}", check.id);
+    }
+}
+
+#[test]
+fn every_mutant_is_caught_by_the_checks_that_are_named() {
+    let mut survivors = Vec::new();
+    for (fault, _, catchers) in MUTANTS {
+        for id in *catchers {
+            let found = block_on(check(id).unwrap().run(&Broken::new(*fault)));
+            if !matches!(found, Err(Finding::Broken(_))) {
+                survivors.push(format!("{fault:?} survives {id}: {found:?}"));
+            }
+        }
+    }
+    assert!(survivors.is_empty(), "{survivors:#?}");
+}
+
+#[test]
+fn every_check_catches_a_mutant() {
+    let catching: BTreeSet<_> = MUTANTS.iter().flat_map(|mutant| mutant.2.iter().copied()).collect();
+    let idle: Vec<_> = checks().into_iter().filter(|check| !catching.contains(check.id)).collect();
+    assert!(idle.is_empty(), "nothing shows that these can fail: {idle:?}");
+}
+
+#[test]
+fn the_documentation_lists_every_check_and_every_mutant() {
+    let documentation = include_str!("../../README.md");
+    let documented: BTreeSet<_> =
+        documentation.lines().filter(|line| line.starts_with("| ")).map(str::to_owned).collect();
+    let mut expected: BTreeSet<_> =
+        ["| check | rule | without it |", "| a store that | is caught by |"].map(str::to_owned).into();
+    expected.extend(checks().iter().map(|check| format!("| `{}` | {} | {} |", check.id, check.rule, check.why)));
+    expected.extend(MUTANTS.iter().map(|(_, what, catchers)| {
+        format!("| {what} | {} |", catchers.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", "))
+    }));
+    let missing: Vec<_> = expected.difference(&documented).collect();
+    let superfluous: Vec<_> = documented.difference(&expected).collect();
+    assert!(missing.is_empty() && superfluous.is_empty(), "missing: {missing:#?}\nsuperfluous: {superfluous:#?}");
+}

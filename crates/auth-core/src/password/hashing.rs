@@ -1,0 +1,54 @@
+//! The trait of what computes password hashes for the service.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::hasher::{HashError, PasswordHasher, Verdict};
+use super::{Password, PasswordHash};
+
+/// Computes password hashes outside of the task that asks for them.
+///
+/// A hash takes a quarter of a second of a core. An implementation runs its [`PasswordHasher`] on threads of its own and
+/// bounds how much work waits, as the pool of `auth-password` does.
+#[async_trait]
+pub trait AsyncPasswordHasher: fmt::Debug + Send + Sync {
+    /// Returns the hash function that is computed.
+    fn hasher(&self) -> &dyn PasswordHasher;
+
+    /// Whether no work is waiting, so that work that can be left out may be done.
+    fn is_idle(&self) -> bool;
+
+    /// Hashes a password with a new random salt.
+    ///
+    /// # Errors
+    ///
+    /// When too much work is waiting, or the hash function failed.
+    async fn hash(&self, password: Password) -> Result<PasswordHash, HashingError>;
+
+    /// Compares a password with a stored hash.
+    ///
+    /// # Errors
+    ///
+    /// When too much work is waiting, or the stored hash cannot be used.
+    async fn verify(&self, password: Password, hash: PasswordHash) -> Result<Verdict, HashingError>;
+}
+
+/// Why an [`AsyncPasswordHasher`] did not do its work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HashingError {
+    /// More work is waiting than can be finished in time.
+    #[error("too many password hashes are waiting")]
+    Overloaded {
+        /// Time until the present backlog is done, by the measured pace; at least one second.
+        retry_after: Duration,
+    },
+    /// The hash function failed.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// The thread that had the work gave no answer: the hash function panicked.
+    #[error("the hashing thread gave no answer")]
+    Lost,
+}

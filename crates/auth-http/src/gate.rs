@@ -1,0 +1,119 @@
+//! The decision whether a request may pass.
+
+use crate::header::unverified_token;
+use crate::refusal::{Refusal, RefusalKind};
+
+use auth_core::Principal;
+use auth_core::{Check, TokenVerifier, UnsettledCheck};
+
+/// Lets requests pass or refuses them, by their `Authorization` header. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    verifier: TokenVerifier,
+    demand: Demand,
+}
+
+/// What a gate asks of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Demand {
+    Token,
+    NoBadToken,
+    AdminToken,
+}
+
+/// What a gate says, without waiting, of a request that it does not refuse.
+#[derive(Debug)]
+#[must_use]
+pub enum Passage {
+    /// The request carries a good token, of whom the gate lets pass.
+    Admitted(Principal),
+    /// The request carries no token, and the gate asks for none.
+    Anonymous,
+    /// Memory cannot tell whether the token was revoked; the log must be asked.
+    AskTheLog(UnsettledPassage),
+}
+
+impl Gate {
+    /// A gate for holders of a good token.
+    pub fn required(verifier: impl Into<TokenVerifier>) -> Self {
+        Self { verifier: verifier.into(), demand: Demand::Token }
+    }
+
+    /// A gate for everybody. Who sends a token must send a good one all the same: a token that has expired, or that nobody
+    /// can judge right now, does not turn its holder into a guest.
+    pub fn optional(verifier: impl Into<TokenVerifier>) -> Self {
+        Self { verifier: verifier.into(), demand: Demand::NoBadToken }
+    }
+
+    /// A gate for admins.
+    pub fn admin(verifier: impl Into<TokenVerifier>) -> Self {
+        Self { verifier: verifier.into(), demand: Demand::AdminToken }
+    }
+
+    /// Judges a request by the values of its `Authorization` headers, as far as that is possible without waiting.
+    ///
+    /// # Errors
+    ///
+    /// When the request must not pass.
+    pub fn check<'h>(&self, authorization: impl IntoIterator<Item = &'h [u8]>) -> Result<Passage, Refusal> {
+        let unverified_token = match unverified_token(authorization) {
+            Err(RefusalKind::TokenMissing) if self.demand == Demand::NoBadToken => return Ok(Passage::Anonymous),
+            token => token?,
+        };
+        match self.verifier.check(unverified_token)? {
+            Check::Good(principal) => self.demand.of(principal).map(Passage::Admitted),
+            Check::AskTheLog(check) => Ok(Passage::AskTheLog(UnsettledPassage { check, demand: self.demand })),
+        }
+    }
+
+    /// Judges a request by the values of its `Authorization` headers. `None` is somebody without a token, whom only an
+    /// [`optional`](Self::optional) gate lets pass.
+    ///
+    /// # Errors
+    ///
+    /// When the request must not pass.
+    pub async fn admit<'h>(
+        &self,
+        authorization: impl IntoIterator<Item = &'h [u8]>,
+    ) -> Result<Option<Principal>, Refusal> {
+        match self.check(authorization)? {
+            Passage::Admitted(principal) => Ok(Some(principal)),
+            Passage::Anonymous => Ok(None),
+            Passage::AskTheLog(unsettled) => unsettled.settle().await.map(Some),
+        }
+    }
+}
+
+impl Demand {
+    fn of(self, principal: Principal) -> Result<Principal, Refusal> {
+        if self == Self::AdminToken { admin(principal) } else { Ok(principal) }
+    }
+}
+
+/// The principal, if they are an admin.
+///
+/// # Errors
+///
+/// [`RefusalKind::AdminRequired`] if they are not.
+pub fn admin(principal: Principal) -> Result<Principal, Refusal> {
+    if principal.is_admin() { Ok(principal) } else { Err(RefusalKind::AdminRequired.into()) }
+}
+
+/// A request whose token is good unless it was revoked.
+#[derive(Debug)]
+#[must_use]
+pub struct UnsettledPassage {
+    check: UnsettledCheck,
+    demand: Demand,
+}
+
+impl UnsettledPassage {
+    /// Asks the log.
+    ///
+    /// # Errors
+    ///
+    /// When the request must not pass.
+    pub async fn settle(self) -> Result<Principal, Refusal> {
+        self.demand.of(self.check.settle().await?)
+    }
+}

@@ -1,0 +1,229 @@
+//! What those are told who may not pass: every status and every word is chosen in this file.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_core::AuthenticateError;
+
+/// When to try again what is [`RefusalKind::Unavailable`].
+pub const UNAVAILABLE_RETRY: Duration = Duration::from_secs(2);
+
+/// Why a request may not pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefusalKind {
+    /// No token was sent.
+    TokenMissing,
+    /// What was sent is no token of ours.
+    TokenInvalid,
+    /// The token has expired.
+    TokenExpired,
+    /// The token was revoked.
+    TokenRevoked,
+    /// The token is good, and not an admin's.
+    AdminRequired,
+    /// Nobody can tell right now whether the token was revoked. It may be good: keep it and try again.
+    Unavailable,
+    /// A mistake of the application.
+    Internal,
+}
+
+/// How one kind of refusal looks over HTTP.
+struct Row {
+    status: u16,
+    code: &'static str,
+    message: &'static str,
+    challenge: Option<&'static str>,
+    json: &'static str,
+}
+
+/// A row with the parts of its challenge after the realm (RFC 6750 §3), if it has one.
+macro_rules! row {
+    ($status:literal, $code:literal, $message:literal $(, $challenge:literal)?) => {
+        &const {
+            #[allow(unused_mut, unused_assignments, reason = "a row may have no challenge")]
+            let mut challenge = None;
+            $(challenge = Some(concat!("Bearer realm=\"auth\"", $challenge));)?
+            let json = concat!("{\"status\":\"fail\",\"message\":\"", $message, "\",\"code\":\"", $code, "\"}");
+            Row { status: $status, code: $code, message: $message, challenge, json }
+        }
+    };
+}
+
+impl RefusalKind {
+    /// All kinds.
+    pub const ALL: [Self; 7] = [
+        Self::TokenMissing,
+        Self::TokenInvalid,
+        Self::TokenExpired,
+        Self::TokenRevoked,
+        Self::AdminRequired,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
+    fn row(self) -> &'static Row {
+        match self {
+            // Without a token no error is named (RFC 6750 §3.1).
+            Self::TokenMissing => row!(401, "token_missing", "Provide a valid auth token.", ""),
+            Self::TokenInvalid => row!(
+                401,
+                "token_invalid",
+                "Invalid token. Please log in again.",
+                ", error=\"invalid_token\", error_description=\"The token is invalid\""
+            ),
+            Self::TokenExpired => row!(
+                401,
+                "token_expired",
+                "Signature expired. Please log in again.",
+                ", error=\"invalid_token\", error_description=\"The token has expired\""
+            ),
+            Self::TokenRevoked => row!(
+                401,
+                "token_revoked",
+                "Token blacklisted. Please log in again.",
+                ", error=\"invalid_token\", error_description=\"The token was revoked\""
+            ),
+            Self::AdminRequired => {
+                row!(403, "admin_required", "admin token required", ", error=\"insufficient_scope\"")
+            }
+            Self::Unavailable => {
+                row!(503, "unavailable", "The service is unavailable. Please try again in a moment.")
+            }
+            Self::Internal => row!(500, "internal", "Something went wrong on our side."),
+        }
+    }
+
+    /// The HTTP status (RFC 9110 §15). A token that is missing or not good is a 401, a good one that does not suffice a 403.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        self.row().status
+    }
+
+    /// The stable word for programs.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        self.row().code
+    }
+
+    /// The sentence for people.
+    #[must_use]
+    pub fn message(self) -> &'static str {
+        self.row().message
+    }
+
+    /// The value of the `WWW-Authenticate` header (RFC 6750 §3), if one is due.
+    #[must_use]
+    pub fn challenge(self) -> Option<&'static str> {
+        self.row().challenge
+    }
+
+    /// The value of the `Retry-After` header (RFC 9110 §10.2.3), if one is due.
+    #[must_use]
+    pub fn retry_after(self) -> Option<Duration> {
+        (self == Self::Unavailable).then_some(UNAVAILABLE_RETRY)
+    }
+
+    /// The whole refusal as a JSON object: `status` (always `fail`), `message`, `code`.
+    #[must_use]
+    pub fn json(self) -> &'static str {
+        self.row().json
+    }
+}
+
+impl From<&AuthenticateError> for RefusalKind {
+    fn from(error: &AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::Invalid => Self::TokenInvalid,
+            AuthenticateError::Expired => Self::TokenExpired,
+            AuthenticateError::Revoked => Self::TokenRevoked,
+            AuthenticateError::Unknown(_) => Self::Unavailable,
+        }
+    }
+}
+
+/// A refused request: the kind, and for the log the cause. `Display` is what the client is told; the cause is in
+/// [`source`](Error::source).
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    kind: RefusalKind,
+    cause: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl Refusal {
+    /// A mistake of the application, with what is to be said of it in the log.
+    pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { kind: RefusalKind::Internal, cause: Some(cause.into().into()) }
+    }
+
+    /// Why the request may not pass.
+    #[must_use]
+    pub fn kind(&self) -> RefusalKind {
+        self.kind
+    }
+}
+
+impl From<RefusalKind> for Refusal {
+    fn from(kind: RefusalKind) -> Self {
+        Self { kind, cause: None }
+    }
+}
+
+impl From<AuthenticateError> for Refusal {
+    fn from(error: AuthenticateError) -> Self {
+        let kind = RefusalKind::from(&error);
+        let cause: Option<Arc<dyn Error + Send + Sync>> = match error {
+            AuthenticateError::Unknown(_) => Some(Arc::new(error)),
+            AuthenticateError::Invalid | AuthenticateError::Expired | AuthenticateError::Revoked => None,
+        };
+        Self { kind, cause }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.message())
+    }
+}
+
+impl Error for Refusal {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use auth_core::StoreError;
+
+    #[test]
+    fn the_json_says_what_the_other_words_say() {
+        for kind in RefusalKind::ALL {
+            let json: serde_json::Value = serde_json::from_str(kind.json()).unwrap();
+            let expected = serde_json::json!({ "status": "fail", "message": kind.message(), "code": kind.code() });
+            assert_eq!(json, expected);
+        }
+    }
+
+    #[test]
+    fn a_challenge_comes_with_every_401_and_403_and_a_wait_with_every_503() {
+        for kind in RefusalKind::ALL {
+            assert_eq!(kind.challenge().is_some(), matches!(kind.status(), 401 | 403), "{kind:?}");
+            assert_eq!(kind.retry_after().is_some(), kind.status() == 503, "{kind:?}");
+        }
+        assert_eq!(RefusalKind::TokenMissing.challenge(), Some("Bearer realm=\"auth\""));
+    }
+
+    #[test]
+    fn the_cause_is_kept_for_the_log_and_not_shown() {
+        let refusal = Refusal::from(AuthenticateError::Unknown(StoreError::unavailable("host db7 is down")));
+        assert_eq!(refusal.kind(), RefusalKind::Unavailable);
+        assert!(!refusal.to_string().contains("db7"));
+        let store = refusal.source().and_then(Error::source).unwrap();
+        assert_eq!(store.source().unwrap().to_string(), "host db7 is down");
+        assert!(Refusal::from(AuthenticateError::Revoked).source().is_none());
+    }
+}

@@ -1,0 +1,211 @@
+//! Keys: an HMAC secret, or one half of a key pair in PEM.
+
+mod pem;
+
+use std::fmt;
+
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, ThumbprintHash};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
+
+use crate::key_form::KeyForm;
+use crate::wire::TOKEN_TYPE;
+
+/// The shortest HMAC secret, in bytes (RFC 7518 §3.2: at least the size of the hash output).
+pub const MIN_SECRET_BYTES: usize = 32;
+
+/// The shortest RSA modulus, in bits (RFC 7518 §3.3).
+pub const MIN_RSA_BITS: usize = 2048;
+
+/// Characters of the RFC 7638 thumbprint that serve as `kid`: 96 bits.
+const KEY_ID_CHARS: usize = 16;
+
+/// Why a key cannot be used. Never shows any of the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// An HMAC secret shorter than [`MIN_SECRET_BYTES`].
+    #[error("the secret must have at least {MIN_SECRET_BYTES} bytes")]
+    SecretTooShort,
+    /// A key or a document given as an HMAC secret. If it were a public key, everybody could sign tokens with it.
+    #[error(
+        "the secret looks like {0}; a key belongs into a key file, and a secret is made with: openssl rand -base64 48"
+    )]
+    SecretIsKey(KeyForm),
+    /// Not a PEM key of a kind we use.
+    #[error("the key is no PEM file with an Ed25519, a P-256 or an RSA {0} key (RSA of at least {MIN_RSA_BITS} bits)")]
+    UnsupportedPem(&'static str),
+    /// A key in another form than PEM.
+    #[error("the key is no PEM file; it looks like {0}{remedy}", remedy = .0.remedy())]
+    NotPem(KeyForm),
+    /// A private key where a public key is expected.
+    #[error("the key is a private key; write its public half with: openssl pkey -in FILE -pubout -out FILE.pub")]
+    PrivateKey,
+    /// A public key where a private key is expected.
+    #[error("the key is a public key; the private key signs")]
+    PublicKey,
+    /// A private key that is encrypted with a passphrase.
+    #[error("the key is encrypted; write it without a passphrase with: openssl pkey -in FILE -out FILE.plain")]
+    Encrypted,
+    /// More than one key in one file.
+    #[error("there is more than one key in the file; give each a file of its own")]
+    SeveralKeys,
+    /// An RSA key that is too small.
+    #[error("the RSA key must have at least {MIN_RSA_BITS} bits")]
+    RsaTooSmall,
+}
+
+/// The key that signs: an HMAC secret, or a private key.
+#[derive(Clone)]
+pub struct SigningKey {
+    pub(super) key: EncodingKey,
+    pub(super) header: Header,
+    pub(super) verifying: VerifyingKey,
+}
+
+impl SigningKey {
+    /// HS256 with a random secret (RFC 8725 §3.5).
+    ///
+    /// # Errors
+    ///
+    /// When the secret is too short, or is, contains or decodes to a key (see [`KeyForm::recognize`]).
+    pub fn from_secret(secret: &[u8]) -> Result<Self, KeyError> {
+        let verifying = VerifyingKey::from_secret(secret)?;
+        Ok(Self::new(EncodingKey::from_secret(secret), verifying))
+    }
+
+    /// `EdDSA` (Ed25519), ES256 (P-256) or RS256, whichever the one private key in `pem` is for: PKCS#8, PKCS#1 or
+    /// SEC 1, unencrypted. Text around it is ignored.
+    ///
+    /// # Errors
+    ///
+    /// When it is no private key of these kinds, there is more than one, or an RSA key is too small.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
+        const UNSUPPORTED: KeyError = KeyError::UnsupportedPem("private");
+        let block = pem::private_key(pem)?;
+        let (algorithm, key) = if block.tag() == "EC PRIVATE KEY" {
+            (Algorithm::ES256, EncodingKey::from_ec_der(&pem::pkcs8_of_p256(block.contents())))
+        } else {
+            let pem = pem::text(&block);
+            None.or_else(|| EncodingKey::from_ed_pem(&pem).ok().map(|key| (Algorithm::EdDSA, key)))
+                .or_else(|| EncodingKey::from_ec_pem(&pem).ok().map(|key| (Algorithm::ES256, key)))
+                .or_else(|| EncodingKey::from_rsa_pem(&pem).ok().map(|key| (Algorithm::RS256, key)))
+                .ok_or(UNSUPPORTED)?
+        };
+        let jwk = Jwk::from_encoding_key(&key, algorithm).map_err(|_| UNSUPPORTED)?;
+        let decoding = DecodingKey::from_jwk(&jwk).map_err(|_| UNSUPPORTED)?;
+        let verifying = VerifyingKey::from_jwk(&jwk, algorithm, decoding, UNSUPPORTED)?;
+        let signing = Self::new(key, verifying);
+        // Signing once finds a key that parses but cannot sign, here and not at the first login.
+        jsonwebtoken::encode(&signing.header, &(), &signing.key).map_err(|_| UNSUPPORTED)?;
+        Ok(signing)
+    }
+
+    fn new(key: EncodingKey, verifying: VerifyingKey) -> Self {
+        Self { key, header: verifying.header(), verifying }
+    }
+
+    /// The `kid` that tokens signed with this key carry.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.verifying.id
+    }
+
+    /// The JWS name of the algorithm (RFC 7518 §3.1).
+    #[must_use]
+    pub fn algorithm(&self) -> &'static str {
+        self.verifying.algorithm()
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({} {}, <redacted>)", self.algorithm(), self.id())
+    }
+}
+
+/// A key that verifies. Its algorithm is pinned: the header of a token chooses a key, never an algorithm (RFC 8725 §3.1).
+#[derive(Clone)]
+pub struct VerifyingKey {
+    pub(super) id: String,
+    pub(super) algorithm: Algorithm,
+    pub(super) key: DecodingKey,
+}
+
+impl VerifyingKey {
+    /// HS256 with a secret that signed before.
+    ///
+    /// # Errors
+    ///
+    /// As [`SigningKey::from_secret`].
+    pub fn from_secret(secret: &[u8]) -> Result<Self, KeyError> {
+        if let Some(form) = KeyForm::recognize(secret) {
+            return Err(KeyError::SecretIsKey(form));
+        }
+        if secret.len() < MIN_SECRET_BYTES {
+            return Err(KeyError::SecretTooShort);
+        }
+        let key = DecodingKey::from_secret(secret);
+        let jwk = Jwk::from_decoding_key(&key, Some(Algorithm::HS256)).map_err(|_| KeyError::SecretTooShort)?;
+        Self::from_jwk(&jwk, Algorithm::HS256, key, KeyError::SecretTooShort)
+    }
+
+    /// `EdDSA` (Ed25519), ES256 (P-256) or RS256, whichever the one public key in `pem` is for: SPKI or PKCS#1, or the
+    /// key of a certificate, whose dates and signatures are not looked at. Text around it is ignored.
+    ///
+    /// # Errors
+    ///
+    /// When it is no public key of these kinds, there is more than one, or an RSA key is too small.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
+        const UNSUPPORTED: KeyError = KeyError::UnsupportedPem("public");
+        let pem = pem::text(&pem::public_key(pem)?);
+        let (algorithm, key) = None
+            .or_else(|| DecodingKey::from_ed_pem(&pem).ok().map(|key| (Algorithm::EdDSA, key)))
+            .or_else(|| DecodingKey::from_ec_pem(&pem).ok().map(|key| (Algorithm::ES256, key)))
+            .or_else(|| DecodingKey::from_rsa_pem(&pem).ok().map(|key| (Algorithm::RS256, key)))
+            .ok_or(UNSUPPORTED)?;
+        let jwk = Jwk::from_decoding_key(&key, Some(algorithm)).map_err(|_| UNSUPPORTED)?;
+        Self::from_jwk(&jwk, algorithm, key, UNSUPPORTED)
+    }
+
+    fn from_jwk(jwk: &Jwk, algorithm: Algorithm, key: DecodingKey, unsupported: KeyError) -> Result<Self, KeyError> {
+        match &jwk.algorithm {
+            AlgorithmParameters::RSA(rsa) if rsa.n.len() * 6 < MIN_RSA_BITS => return Err(KeyError::RsaTooSmall),
+            AlgorithmParameters::EllipticCurve(ec) if ec.curve != EllipticCurve::P256 => return Err(unsupported),
+            _ => {}
+        }
+        let mut id = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| unsupported)?;
+        id.truncate(KEY_ID_CHARS);
+        Ok(Self { id, algorithm, key })
+    }
+
+    /// The header of the tokens that this key verifies, as we write it.
+    pub(super) fn header(&self) -> Header {
+        let mut header = Header::new(self.algorithm);
+        header.typ = Some(TOKEN_TYPE.to_owned());
+        header.kid = Some(self.id.clone());
+        header
+    }
+
+    /// The `kid` of the tokens that this key verifies.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The JWS name of the algorithm (RFC 7518 §3.1).
+    #[must_use]
+    pub fn algorithm(&self) -> &'static str {
+        match self.algorithm {
+            Algorithm::EdDSA => "EdDSA",
+            Algorithm::ES256 => "ES256",
+            Algorithm::RS256 => "RS256",
+            _ => "HS256",
+        }
+    }
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VerifyingKey({} {}, <redacted>)", self.algorithm(), self.id)
+    }
+}

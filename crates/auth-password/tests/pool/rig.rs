@@ -1,0 +1,196 @@
+//! A pool over a hasher that says what it starts and goes on when it is told to.
+
+use std::future::Future;
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+use auth_core::AsyncPasswordHasher as _;
+use auth_core::{
+    Batch, BatchKey, BatchResults, HashError, HashingError, ManualClock, Password, PasswordHash, PasswordHasher,
+    Verdict,
+};
+use auth_password::ThreadPriority;
+use auth_password::{PasswordPool, PoolOptions};
+use time::OffsetDateTime;
+
+/// Stored hashes that can be computed together have one text; this one is computed with new passwords too.
+pub(crate) const COMMON: &str = "common";
+
+/// A stored hash that is computed alone.
+pub(crate) const ALONE: &str = "alone";
+
+/// What the hasher does when it is told to go on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Go {
+    /// Gives every job its result.
+    On,
+    /// Panics.
+    Panic,
+    /// Gives one result too few.
+    Short,
+}
+
+#[derive(Debug)]
+pub(crate) struct GatedHasher {
+    started: Sender<Vec<String>>,
+    gate: Mutex<Receiver<Go>>,
+}
+
+impl GatedHasher {
+    /// Says the names of the passwords, then waits. When the gate is gone it goes on.
+    fn turn(&self, passwords: &[&Password]) -> Go {
+        let names = passwords.iter().map(|password| password.expose_secret().to_owned()).collect();
+        // The test may be over.
+        let _ = self.started.send(names);
+        let go = self.gate.lock().unwrap_or_else(std::sync::PoisonError::into_inner).recv().unwrap_or(Go::On);
+        assert!(!matches!(go, Go::Panic), "told to panic");
+        go
+    }
+}
+
+impl PasswordHasher for GatedHasher {
+    fn max_bytes(&self) -> usize {
+        72
+    }
+    fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
+        self.turn(&[password]);
+        Ok(hash_of(password))
+    }
+    fn verify(&self, password: &Password, _hash: &PasswordHash) -> Result<Verdict, HashError> {
+        self.turn(&[password]);
+        Ok(verdict_of(password))
+    }
+    fn decoy(&self) -> Result<PasswordHash, HashError> {
+        Ok(PasswordHash::new(COMMON.to_owned()))
+    }
+    fn batch_key(&self, stored: Option<&PasswordHash>) -> Option<BatchKey> {
+        let text = stored.map_or(COMMON, PasswordHash::expose_hash);
+        let parameters = u64::try_from(text.len()).unwrap();
+        (text != ALONE).then_some(BatchKey { scheme: "gated", parameters })
+    }
+    fn run_batch(&self, jobs: Batch<'_>) -> BatchResults {
+        let verified = jobs.verify.iter().map(|(password, _)| *password);
+        let passwords: Vec<_> = jobs.hash.iter().copied().chain(verified).collect();
+        let go = self.turn(&passwords);
+        let mut results = BatchResults {
+            hashes: jobs.hash.iter().map(|password| Ok(hash_of(password))).collect(),
+            verdicts: jobs.verify.iter().map(|(password, _)| Ok(verdict_of(password))).collect(),
+        };
+        if matches!(go, Go::Short) {
+            results.verdicts.pop();
+        }
+        results
+    }
+}
+
+fn hash_of(password: &Password) -> PasswordHash {
+    PasswordHash::new(format!("hash of {}", password.expose_secret()))
+}
+
+/// What begins with a `w` is wrong.
+fn verdict_of(password: &Password) -> Verdict {
+    if password.expose_secret().starts_with('w') { Verdict::Mismatch } else { Verdict::Match }
+}
+
+/// A job that is in the pool. Dropping it is hanging up.
+pub(crate) type Submitted<T> = Pin<Box<dyn Future<Output = Result<T, HashingError>>>>;
+
+pub(crate) struct Rig {
+    /// Goes before the pool, so that nothing holds a thread when the pool waits for its threads.
+    gate: Sender<Go>,
+    pub(crate) pool: PasswordPool,
+    pub(crate) hasher: Arc<GatedHasher>,
+    pub(crate) clock: Arc<ManualClock>,
+    started: Receiver<Vec<String>>,
+}
+
+pub(crate) struct Layout {
+    pub(crate) threads: usize,
+    pub(crate) width: usize,
+    pub(crate) queue: usize,
+}
+
+impl Rig {
+    /// A wait of 5 seconds is the limit.
+    pub(crate) fn new(layout: &Layout) -> Self {
+        let (started_in, started) = channel();
+        let (gate, gate_out) = channel();
+        let hasher = Arc::new(GatedHasher { started: started_in, gate: Mutex::new(gate_out) });
+        let clock = Arc::new(ManualClock::new(OffsetDateTime::UNIX_EPOCH));
+        let mut options = PoolOptions::default();
+        options.threads = NonZeroUsize::new(layout.threads).unwrap();
+        options.width = NonZeroUsize::new(layout.width).unwrap();
+        options.queue = layout.queue;
+        options.max_wait = Duration::from_secs(5);
+        options.priority = ThreadPriority::Normal;
+        options.clock = clock.clone();
+        let pool = PasswordPool::new(hasher.clone(), options).unwrap();
+        let rig = Self { gate, pool, hasher, clock, started };
+        // Only a thread that waits already can be counted on.
+        rig.until(|rig| rig.pool.stats().idle == layout.threads);
+        rig
+    }
+
+    /// Puts in a new password.
+    pub(crate) fn hash(&self, name: &str) -> Submitted<PasswordHash> {
+        let (pool, password) = (self.pool.clone(), Password::parse(name).unwrap());
+        submitted(async move { pool.hash(password).await })
+    }
+
+    /// Puts in a password to compare with a hash of the common kind.
+    pub(crate) fn verify(&self, name: &str) -> Submitted<Verdict> {
+        self.verify_with(name, COMMON)
+    }
+
+    /// Puts in a password to compare with this hash.
+    pub(crate) fn verify_with(&self, name: &str, stored: &str) -> Submitted<Verdict> {
+        let (pool, password) = (self.pool.clone(), Password::parse(name).unwrap());
+        let stored = PasswordHash::new(stored.to_owned());
+        submitted(async move { pool.verify(password, stored).await })
+    }
+
+    /// Puts in a password that keeps one thread busy until it is told to go on.
+    pub(crate) fn busy(&self) -> Submitted<Verdict> {
+        let job = self.verify("busy");
+        assert_eq!(self.started(), ["busy"]);
+        job
+    }
+
+    /// Waits for the next batch to start; the names in it, new passwords first.
+    pub(crate) fn started(&self) -> Vec<String> {
+        self.started.recv().unwrap()
+    }
+
+    pub(crate) fn go(&self, go: Go) {
+        self.gate.send(go).unwrap();
+    }
+
+    /// Lets what runs end, and says what starts next.
+    pub(crate) fn next(&self) -> Vec<String> {
+        self.go(Go::On);
+        self.started()
+    }
+
+    pub(crate) fn until(&self, reached: impl Fn(&Self) -> bool) {
+        while !reached(self) {
+            thread::yield_now();
+        }
+    }
+}
+
+/// Polled once, a job is in the queue or refused.
+fn submitted<T>(job: impl Future<Output = Result<T, HashingError>> + 'static) -> Submitted<T>
+where
+    T: 'static,
+{
+    let mut job: Submitted<T> = Box::pin(job);
+    match job.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Pending => job,
+        Poll::Ready(result) => Box::pin(std::future::ready(result)),
+    }
+}
