@@ -4,16 +4,20 @@
 //! |---|---|
 //! | `cargo xtask arrows` | a crate depends on something that `docs/ARCHITECTURE.md` forbids it |
 //! | `cargo xtask circles` | modules of one crate use each other in a circle |
+//! | `cargo xtask pages` | a page names a file, a heading or a test that does not exist |
 //!
 //! Each check has tests that break a rule and expect the check to find it.
 
 mod arrows;
 mod circles;
 mod metadata;
+mod pages;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use metadata::Metadata;
+use pages::Repository;
 
 type BoxError = Box<dyn std::error::Error>;
 
@@ -22,7 +26,8 @@ fn main() -> ExitCode {
     let outcome = match command.as_str() {
         "arrows" => Metadata::read().map(|metadata| report("arrows", &arrows::broken(&metadata))),
         "circles" => Metadata::read().and_then(|metadata| Ok(report("circles", &circles::found(&metadata)?))),
-        _ => Err("usage: cargo xtask arrows | circles".into()),
+        "pages" => Repository::read(&root()).map(|repository| report("pages", &repository.problems())),
+        _ => Err("usage: cargo xtask arrows | circles | pages".into()),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -32,6 +37,11 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// The folder of the workspace.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
 }
 
 /// Prints one line for each problem. Returns whether there is none.
