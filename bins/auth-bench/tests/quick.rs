@@ -12,7 +12,7 @@ fn a_quick_bench_prints_a_table_and_its_goals_and_writes_its_figures_and_its_plo
         .unwrap();
     let said = String::from_utf8(done.stdout).unwrap();
     assert!(done.status.success(), "{said}\n{}", String::from_utf8_lossy(&done.stderr));
-    for part in ["## check", "| RS256, next sight, 1000 revoked |", "| goal |", "HS256: first sight"] {
+    for part in ["## check", "| RS256, cache hit, 1000 revoked |", "| goal |", "HS256: cache miss"] {
         assert!(said.contains(part), "no {part:?} in\n{said}");
     }
     let figures: serde_json::Value =
