@@ -1,4 +1,4 @@
-//! The composition root: the one place where parts meet. Everything else is given what it needs.
+//! The composition root: builds every part from the configuration and connects them.
 
 use std::fmt;
 use std::io;
@@ -14,9 +14,10 @@ use auth_password::PriorityOutcome;
 use auth_password::{Argon2Hasher, BcryptHasher, PasswordPool, PasswordSchemes, PoolOptions};
 use auth_storage::{ConnectError, ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore, Tables};
 
-use crate::api::{Routes, State};
+use crate::api::Routes;
 use crate::clock_watch::ClockWatch;
 use crate::config::{Config, PasswordScheme, PasswordSettings, Setting, SigningSource, shown_work};
+use crate::http::state::State;
 use crate::metrics::Metrics;
 use crate::readiness::{
     BlacklistIsFresh, Check, DatabaseAnswers, DatabaseTakesWrites, LogIsWhole, Readiness, SchemaIsCurrent, is_migrated,
@@ -24,6 +25,7 @@ use crate::readiness::{
 use crate::secret_file;
 use crate::server::{Application, Connections};
 use crate::tasks::{Purge, Sync};
+use crate::verify_fast_path::VerifyFastPath;
 
 /// Where users and revocations are kept.
 #[derive(Debug, Clone)]
@@ -110,14 +112,14 @@ impl App {
         let service = service.build()?;
         let metrics = Metrics::new().map_err(|error| AppError::Internal(error.into()))?;
         metrics.watch_passwords(passwords, schemes).map_err(|error| AppError::Internal(error.into()))?;
-        let checks_at_once = !config.blacklist_max_staleness.is_zero();
+        let checks_in_memory = !config.blacklist_max_staleness.is_zero();
         let state = State {
             service,
             metrics,
             throttle,
             codec,
             blacklist,
-            checks_at_once,
+            checks_in_memory,
             database: opened.as_ref().map(|(database, _)| database.clone()),
             readiness,
             clock_offset: Arc::default(),
@@ -137,7 +139,7 @@ impl App {
     /// Everything the server answers.
     #[must_use]
     pub fn endpoint(&self) -> impl Application + use<> {
-        self.routes().endpoint()
+        VerifyFastPath::before(self.routes().endpoint(), Arc::clone(&self.state))
     }
 
     /// Returns the endpoint of a listener for health checks alone: `/livez`, `/readyz` and `/metrics`.

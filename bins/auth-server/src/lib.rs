@@ -1,6 +1,8 @@
-//! Revocable authentication as an HTTP server: how it speaks, how it is configured and how it runs.
+//! Revocable authentication as an HTTP server.
 //!
-//! What authentication means is in `auth-core`, how rows are kept in `auth-storage`; [`app`] is where they meet.
+//! `auth-core` decides who may log in, the crates around it hash passwords, sign tokens and store rows, and [`app`] puts them
+//! together. [`api`] has the operations, `http` what all of them share, [`server`] the connections, [`config`] the settings and
+//! [`cli`] the commands.
 
 pub mod api;
 pub mod app;
@@ -8,14 +10,14 @@ pub mod cli;
 mod clock_watch;
 pub mod config;
 mod descriptors;
-pub mod metrics;
-mod patience;
-pub mod readiness;
-mod request_head;
+mod http;
+mod metrics;
+mod readiness;
 pub mod secret_file;
 pub mod server;
 pub mod signals;
 mod tasks;
 pub mod telemetry;
+mod verify_fast_path;
 
 pub use app::{App, AppError, Stores};

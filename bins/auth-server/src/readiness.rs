@@ -37,7 +37,7 @@ pub(crate) trait Check: Send + Sync {
 }
 
 /// The checks of one server. It is ready when every one of them holds, and always ready without any.
-pub struct Readiness {
+pub(crate) struct Readiness {
     checks: Arc<[Box<dyn Check>]>,
     /// The round that was started last.
     round: Mutex<Option<watch::Receiver<Round>>>,
@@ -53,7 +53,7 @@ impl Readiness {
     /// # Errors
     ///
     /// The first check that failed, or the check that did not end within 2 s.
-    pub async fn check(&self) -> Result<(), NotReady> {
+    pub(crate) async fn check(&self) -> Result<(), NotReady> {
         let mut round = self.join_round();
         // Either it ended, or its task or our patience did.
         let _ = timeout(DEADLINE, round.wait_for(|round| matches!(round, Round::Ended(_)))).await;
@@ -108,7 +108,7 @@ enum Round {
 /// Why the server is not ready.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotReady {
+pub(crate) enum NotReady {
     /// A check failed.
     #[error("the readiness check `{check}` failed")]
     Failed {

@@ -28,12 +28,14 @@ use tokio::sync::watch;
 use self::connection::{Answer, UnderWay};
 pub(crate) use self::connections::Connections;
 use self::connections::Place;
-use crate::patience::{Patient, Traffic};
-use crate::request_head::BadHead;
+use self::io_timeout::{Patient, Traffic};
+pub(crate) use self::request_head::BadHead;
 use crate::telemetry::LineLimit;
 
 mod connection;
 mod connections;
+mod io_timeout;
+mod request_head;
 
 /// How many connections may be open. Each costs a file descriptor and some kilobytes.
 pub(crate) const MAX_CONNECTIONS: usize = 4_096;
@@ -58,12 +60,16 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long to wait after the operating system refused to accept a connection, as it does when descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// What a server answers with: routes, and before them what needs none.
+/// The endpoint that a server answers with.
+///
+/// A request whose head is invalid carries a `BadHead` in its extensions. The endpoint refuses it.
 pub trait Application: Endpoint<Output = Response> {
-    /// The answer to `request`, which came from `peer`, where it can be given without waiting and is asked for so often
-    /// that the framework's part in it would be felt. Where there is none, the routes answer. The head of `request` was
-    /// checked; a request with a `BadHead` comes to the routes, with that in its extensions.
-    fn at_once<B: Body>(&self, request: &hyper::Request<B>, peer: SocketAddr) -> Option<Response>;
+    /// Answers a request from `peer` at once and without the framework, or returns `None`, which leaves it to the endpoint. The
+    /// head of `request` is valid.
+    fn answer_without_routing<B: Body>(&self, request: &hyper::Request<B>, peer: SocketAddr) -> Option<Response> {
+        let _ = (request, peer);
+        None
+    }
 }
 
 /// A socket that listens, and what answers on it.
@@ -143,7 +149,7 @@ impl<A: Application + 'static> Server<A> {
             let service = service_fn(move |mut request| {
                 let under_way = UnderWay::begin(&counted);
                 let at_once = match BadHead::find(&request) {
-                    None => application.at_once(&request, peer),
+                    None => application.answer_without_routing(&request, peer),
                     Some(fault) => {
                         // The application refuses it, in the form and with the log line of every other refusal.
                         request.extensions_mut().insert(fault);

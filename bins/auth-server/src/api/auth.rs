@@ -1,27 +1,32 @@
-//! Logging in, checking a token, logging out.
+//! Registering, logging in, checking a token, logging out.
+
+mod dto;
 
 use std::sync::Arc;
 
 use auth_core::{Credentials, NewAccount, Principal};
-use poem::http::HeaderMap;
 use poem::web::Data;
-use poem::{IntoResponse as _, Response};
 use poem_openapi::{ApiResponse, OpenApi};
 
-use super::client::Caller;
-use super::dto::{Done, TokenClaims, TokenGranted};
-use super::error::Code;
-use super::json::Json;
-use super::operation::{
-    BAD_BODY, BODY_TOO_LARGE, BUSY, INTERNAL, NO_GOOD_TOKEN, NO_JSON, Operation, Refused, TOO_MANY,
+pub(crate) use self::dto::{TokenClaims, TokenGranted};
+use super::Tag;
+use crate::http::bearer::{Bearer, LogoutBearer};
+use crate::http::body::Done;
+use crate::http::client::Caller;
+use crate::http::code::Code;
+use crate::http::json::Json;
+use crate::http::operation::{
+    BAD_BODY, BODY_TOO_LARGE, BUSY, DocumentedError, INTERNAL, NO_GOOD_TOKEN, NO_JSON, Operation, OperationError,
+    TOO_MANY,
 };
-use super::payload::Body;
-use super::security::{Bearer, LeavingBearer};
-use super::written::Written;
-use super::{State, Tag};
+use crate::http::request_body::JsonBody;
+use crate::http::state::State;
+
+/// Path of the operation that checks a token.
+pub(crate) const VERIFY: &str = "/auth/verify";
 
 /// The operations on tokens.
-pub struct AuthApi;
+pub(crate) struct AuthApi;
 
 #[expect(clippy::unused_async, reason = "the framework takes async functions only")]
 #[OpenApi(tag = "Tag::Auth")]
@@ -30,7 +35,11 @@ impl AuthApi {
     ///
     /// Creates a user and logs them in. `POST /user/` is the same operation.
     #[oai(path = "/auth/register", method = "post", operation_id = "register")]
-    async fn register(&self, caller: Caller, account: Body<NewAccount>) -> Result<Registered, Refused<Registration>> {
+    async fn register(
+        &self,
+        caller: Caller,
+        account: JsonBody<NewAccount>,
+    ) -> Result<Registered, OperationError<Registration>> {
         Registered::by(caller, account.0).await
     }
 
@@ -38,7 +47,11 @@ impl AuthApi {
     ///
     /// Answers with a token. An unknown e-mail address and a wrong password get the same answer at the same cost.
     #[oai(path = "/auth/login", method = "post", operation_id = "login")]
-    async fn login(&self, caller: Caller, credentials: Body<Credentials>) -> Result<LoggedIn, Refused<Login>> {
+    async fn login(
+        &self,
+        caller: Caller,
+        credentials: JsonBody<Credentials>,
+    ) -> Result<LoggedIn, OperationError<Login>> {
         let session = caller.0.login(credentials.0).await?;
         Ok(LoggedIn::Ok(Json(TokenGranted::new("Successfully logged in.", &session))))
     }
@@ -47,7 +60,11 @@ impl AuthApi {
     ///
     /// Revokes the token that the request came with. Once this has answered 200 the token is refused.
     #[oai(path = "/auth/logout", method = "post", operation_id = "logout")]
-    async fn logout(&self, state: Data<&Arc<State>>, bearer: LeavingBearer) -> Result<LoggedOut, Refused<Logout>> {
+    async fn logout(
+        &self,
+        state: Data<&Arc<State>>,
+        bearer: LogoutBearer,
+    ) -> Result<LoggedOut, OperationError<Logout>> {
         state.service.logout(&bearer.0).await?;
         Ok(LoggedOut::Ok(Json(Done::new("Successfully logged out."))))
     }
@@ -60,7 +77,7 @@ impl AuthApi {
         &self,
         state: Data<&Arc<State>>,
         bearer: Bearer,
-    ) -> Result<LoggedOut, Refused<EveryTokenUse>> {
+    ) -> Result<LoggedOut, OperationError<LogoutEverywhere>> {
         state.service.logout_everywhere(bearer.0.user_id()).await?;
         Ok(LoggedOut::Ok(Json(Done::new("Successfully logged out everywhere."))))
     }
@@ -70,38 +87,30 @@ impl AuthApi {
     /// Is this token good? Made to stand behind nginx `auth_request`, Traefik `forwardAuth` or Envoy `ext_authz`: the
     /// answer carries who it is in headers too. No user is read.
     #[oai(path = "/auth/verify", method = "get", operation_id = "verifyToken")]
-    async fn verify(&self, bearer: Bearer) -> Result<Verified, Refused<TokenUse>> {
+    async fn verify(&self, bearer: Bearer) -> Result<Verified, OperationError<VerifyToken>> {
         Ok(Verified::of(&bearer.0))
     }
 }
 
-/// What `verifyToken` answers to a request with these headers, where memory alone can tell.
-pub(super) fn verify_at_once(state: &State, headers: &HeaderMap) -> Option<Response> {
-    Bearer::at_once(state, headers).map(|checked| match checked {
-        Ok(principal) => Verified::of(&principal).into_response(),
-        Err(failure) => failure.into_response(),
-    })
-}
-
-/// The answer to a registration.
+/// The response to a registration.
 #[derive(ApiResponse)]
-pub enum Registered {
+pub(crate) enum Registered {
     /// The user was created and is logged in.
     #[oai(status = 201)]
     Created(Json<TokenGranted>),
 }
 
 impl Registered {
-    /// Registers somebody, under whichever path they asked for it.
-    pub(super) async fn by(caller: Caller, account: NewAccount) -> Result<Self, Refused<Registration>> {
+    /// Registers a user. Two paths lead here.
+    pub(crate) async fn by(caller: Caller, account: NewAccount) -> Result<Self, OperationError<Registration>> {
         let session = caller.0.register(account).await?;
         Ok(Self::Created(Json(TokenGranted::new("Successfully registered.", &session))))
     }
 }
 
-/// The answer to whoever has just proved who they are.
+/// The response to a user who has just proved their password.
 #[derive(ApiResponse)]
-pub enum LoggedIn {
+pub(crate) enum LoggedIn {
     /// The user is logged in.
     #[oai(status = 200)]
     Ok(Json<TokenGranted>),
@@ -119,7 +128,7 @@ enum Verified {
     /// The token is good.
     #[oai(status = 200)]
     Ok(
-        Written<TokenClaims>,
+        Json<TokenClaims>,
         /// Whose token it is
         #[oai(header = "X-Auth-User-Id")]
         String,
@@ -131,15 +140,15 @@ enum Verified {
 
 impl Verified {
     fn of(principal: &Principal) -> Self {
-        Self::Ok(Written(principal.into()), principal.user_id().to_string(), principal.is_admin())
+        Self::Ok(Json(principal.into()), principal.user_id().to_string(), principal.is_admin())
     }
 }
 
-/// How registering refuses.
-pub struct Registration;
+/// The operation `register`, which is also `createUser`.
+pub(crate) struct Registration;
 
 impl Operation for Registration {
-    const REFUSALS: &'static [(Code, &'static str)] = &[
+    const ERRORS: &'static [DocumentedError] = &[
         BAD_BODY,
         (Code::UserExists, "The e-mail address (`user_exists`) or the username (`username_taken`) is taken"),
         BODY_TOO_LARGE,
@@ -153,7 +162,7 @@ impl Operation for Registration {
 struct Login;
 
 impl Operation for Login {
-    const REFUSALS: &'static [(Code, &'static str)] = &[
+    const ERRORS: &'static [DocumentedError] = &[
         BAD_BODY,
         (Code::InvalidCredentials, "Unknown e-mail address or wrong password"),
         BODY_TOO_LARGE,
@@ -167,7 +176,7 @@ impl Operation for Login {
 struct Logout;
 
 impl Operation for Logout {
-    const REFUSALS: &'static [(Code, &'static str)] = &[
+    const ERRORS: &'static [DocumentedError] = &[
         (
             Code::TokenInvalid,
             "The token is invalid (`token_invalid`), expired (`token_expired`) or revoked (`token_revoked`)",
@@ -178,10 +187,10 @@ impl Operation for Logout {
     ];
 }
 
-struct EveryTokenUse;
+struct LogoutEverywhere;
 
-impl Operation for EveryTokenUse {
-    const REFUSALS: &'static [(Code, &'static str)] = &[
+impl Operation for LogoutEverywhere {
+    const ERRORS: &'static [DocumentedError] = &[
         NO_GOOD_TOKEN,
         (Code::UserNotFound, "The user is gone"),
         (Code::Unavailable, "Nothing could be written; try again"),
@@ -189,9 +198,9 @@ impl Operation for EveryTokenUse {
     ];
 }
 
-struct TokenUse;
+struct VerifyToken;
 
-impl Operation for TokenUse {
-    const REFUSALS: &'static [(Code, &'static str)] =
+impl Operation for VerifyToken {
+    const ERRORS: &'static [DocumentedError] =
         &[NO_GOOD_TOKEN, (Code::Unavailable, "Nobody can tell right now; keep the token and try again"), INTERNAL];
 }

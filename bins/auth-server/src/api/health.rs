@@ -1,23 +1,21 @@
-//! For those who run the server: is it alive, is it ready, what is it doing.
+//! Liveness, readiness and metrics.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hyper::body::Body;
 use poem::web::Data;
-use poem::{Endpoint, Request, Response, Result as PoemResult};
 use poem_openapi::payload::PlainText;
 use poem_openapi::{ApiResponse, OpenApi};
 
-use super::dto::Done;
-use super::error::{Code, Failure};
-use super::json::Json;
-use super::operation::{INTERNAL, Operation, Refused};
-use super::{State, Tag};
-use crate::server::Application;
+use super::Tag;
+use crate::http::body::Done;
+use crate::http::code::Code;
+use crate::http::error::ApiError;
+use crate::http::json::Json;
+use crate::http::operation::{DocumentedError, INTERNAL, Operation, OperationError};
+use crate::http::state::State;
 
 /// The operations for operators.
-pub struct HealthApi;
+pub(crate) struct HealthApi;
 
 #[expect(clippy::unused_async, reason = "the framework takes async functions only")]
 #[OpenApi(tag = "Tag::Operations")]
@@ -26,7 +24,7 @@ impl HealthApi {
     ///
     /// Looks at nothing but the process itself.
     #[oai(path = "/livez", method = "get", operation_id = "live")]
-    async fn live(&self) -> Result<Healthy, Refused<Live>> {
+    async fn live(&self) -> Result<Healthy, OperationError<Live>> {
         Ok(Healthy::Ok(Json(Done::new("alive"))))
     }
 
@@ -34,8 +32,8 @@ impl HealthApi {
     ///
     /// The database answers and has the schema this server needs; the log of revocations is read, fresh and whole.
     #[oai(path = "/readyz", method = "get", operation_id = "ready")]
-    async fn ready(&self, state: Data<&Arc<State>>) -> Result<Healthy, Refused<Ready>> {
-        state.readiness.check().await.map_err(Failure::unavailable)?;
+    async fn ready(&self, state: Data<&Arc<State>>) -> Result<Healthy, OperationError<Ready>> {
+        state.readiness.check().await.map_err(ApiError::unavailable)?;
         let message = state.clock_offset.warning().map_or("ready".to_owned(), |warning| format!("ready; {warning}"));
         Ok(Healthy::Ok(Json(Done::new(&message))))
     }
@@ -44,8 +42,8 @@ impl HealthApi {
     ///
     /// In the text format of Prometheus.
     #[oai(path = "/metrics", method = "get", operation_id = "metrics")]
-    async fn metrics(&self, state: Data<&Arc<State>>) -> Result<PlainText<String>, Refused<Scrape>> {
-        state.metrics_text().map(PlainText).map_err(|error| Failure::internal(error).into())
+    async fn metrics(&self, state: Data<&Arc<State>>) -> Result<PlainText<String>, OperationError<Scrape>> {
+        state.metrics_text().map(PlainText).map_err(|error| ApiError::internal(error).into())
     }
 }
 
@@ -56,37 +54,20 @@ enum Healthy {
     Ok(Json<Done>),
 }
 
-/// Answers by the routes alone: a listener for health checks checks no tokens.
-pub(super) struct HealthOnly<E>(pub(super) E);
-
-impl<E: Endpoint<Output = Response>> Endpoint for HealthOnly<E> {
-    type Output = Response;
-
-    async fn call(&self, request: Request) -> PoemResult<Response> {
-        self.0.call(request).await
-    }
-}
-
-impl<E: Endpoint<Output = Response>> Application for HealthOnly<E> {
-    fn at_once<B: Body>(&self, _: &hyper::Request<B>, _: SocketAddr) -> Option<Response> {
-        None
-    }
-}
-
 struct Live;
 
 impl Operation for Live {
-    const REFUSALS: &'static [(Code, &'static str)] = &[INTERNAL];
+    const ERRORS: &'static [DocumentedError] = &[INTERNAL];
 }
 
 struct Ready;
 
 impl Operation for Ready {
-    const REFUSALS: &'static [(Code, &'static str)] = &[(Code::Unavailable, "Not now"), INTERNAL];
+    const ERRORS: &'static [DocumentedError] = &[(Code::Unavailable, "Not now"), INTERNAL];
 }
 
 struct Scrape;
 
 impl Operation for Scrape {
-    const REFUSALS: &'static [(Code, &'static str)] = &[INTERNAL];
+    const ERRORS: &'static [DocumentedError] = &[INTERNAL];
 }

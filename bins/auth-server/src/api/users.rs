@@ -1,4 +1,7 @@
-//! Users: creating, listing, looking up.
+//! Creating, listing and looking up users, and changing one's password.
+
+mod dto;
+mod public_id;
 
 use std::sync::Arc;
 
@@ -7,22 +10,25 @@ use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, OpenApi};
 
-use super::auth::{LoggedIn, Registered, Registration};
-use super::client::Caller;
-use super::dto::{TokenGranted, UserPage, UserView};
-use super::error::{Code, Failure};
-use super::json::Json;
-use super::operation::{
-    BAD_BODY, BODY_TOO_LARGE, BUSY, INTERNAL, NO_GOOD_TOKEN, NO_JSON, Operation, Refused, TOO_MANY,
+use self::dto::{PasswordChange, UserPage, UserView};
+use self::public_id::PublicId;
+use super::Tag;
+use super::auth::{LoggedIn, Registered, Registration, TokenGranted};
+use crate::http::bearer::{AdminBearer, Bearer};
+use crate::http::client::Caller;
+use crate::http::code::Code;
+use crate::http::error::ApiError;
+use crate::http::json::Json;
+use crate::http::operation::{
+    BAD_BODY, BODY_TOO_LARGE, BUSY, DocumentedError, INTERNAL, NO_GOOD_TOKEN, NO_JSON, Operation, OperationError,
+    TOO_MANY,
 };
-use super::page::{After, Limit, page};
-use super::payload::{Body, PasswordChange};
-use super::public_id::PublicId;
-use super::security::{AdminBearer, Bearer};
-use super::{State, Tag};
+use crate::http::paging::{After, Limit, page};
+use crate::http::request_body::JsonBody;
+use crate::http::state::State;
 
 /// The operations on users.
-pub struct UsersApi;
+pub(crate) struct UsersApi;
 
 #[OpenApi(prefix_path = "/user/", tag = "Tag::User")]
 impl UsersApi {
@@ -30,7 +36,11 @@ impl UsersApi {
     ///
     /// The same operation as `POST /auth/register`.
     #[oai(path = "/", method = "post", operation_id = "createUser")]
-    async fn create(&self, caller: Caller, account: Body<NewAccount>) -> Result<Registered, Refused<Registration>> {
+    async fn create(
+        &self,
+        caller: Caller,
+        account: JsonBody<NewAccount>,
+    ) -> Result<Registered, OperationError<Registration>> {
         Registered::by(caller, account.0).await
     }
 
@@ -47,9 +57,9 @@ impl UsersApi {
         limit: Limit,
         /// The `next` of the page before
         after: After,
-    ) -> Result<Listed, Refused<Listing>> {
+    ) -> Result<Listed, OperationError<ListUsers>> {
         let (limit, after) = page(limit, after)?;
-        // One more than asked for tells whether there is a next page.
+        // One user more than the page shows whether there is a next page.
         let users = state.service.list_users(after, limit + 1).await?;
         Ok(Listed::Ok(Json(UserPage::new(users, limit as usize))))
     }
@@ -58,7 +68,7 @@ impl UsersApi {
     ///
     /// The user whose token it is.
     #[oai(path = "/me", method = "get", operation_id = "getCurrentUser")]
-    async fn me(&self, state: Data<&Arc<State>>, bearer: Bearer) -> Result<Found, Refused<OwnLookUp>> {
+    async fn me(&self, state: Data<&Arc<State>>, bearer: Bearer) -> Result<Found, OperationError<GetCurrentUser>> {
         Ok(Found::Ok(Json(state.service.current_user(&bearer.0).await?.into())))
     }
 
@@ -70,8 +80,8 @@ impl UsersApi {
         &self,
         caller: Caller,
         bearer: Bearer,
-        change: Body<PasswordChange>,
-    ) -> Result<LoggedIn, Refused<PasswordSetting>> {
+        change: JsonBody<PasswordChange>,
+    ) -> Result<LoggedIn, OperationError<ChangePassword>> {
         let PasswordChange { current, new } = change.0;
         let current = current.ok_or(LoginError::InvalidCredentials)?;
         let session = caller.0.change_password(&bearer.0, current, new).await?;
@@ -88,11 +98,11 @@ impl UsersApi {
         bearer: Bearer,
         /// The id of the user
         public_id: Path<PublicId>,
-    ) -> Result<Found, Refused<LookUp>> {
+    ) -> Result<Found, OperationError<GetUser>> {
         let id = public_id.0.user_id()?;
         if id != bearer.0.user_id() && !bearer.0.is_admin() {
-            // Whether such a user exists is none of their business either.
-            return Err(Failure::new(Code::AdminRequired).into());
+            // The same error whether or not the user exists.
+            return Err(ApiError::new(Code::AdminRequired).into());
         }
         Ok(Found::Ok(Json(state.service.find_user(id).await?.into())))
     }
@@ -112,10 +122,10 @@ enum Found {
     Ok(Json<UserView>),
 }
 
-struct Listing;
+struct ListUsers;
 
-impl Operation for Listing {
-    const REFUSALS: &'static [(Code, &'static str)] = &[
+impl Operation for ListUsers {
+    const ERRORS: &'static [DocumentedError] = &[
         (Code::ValidationFailed, "`limit` or `after` is wrong, or there is another parameter"),
         NO_GOOD_TOKEN,
         (Code::AdminRequired, "The token is not an admin's"),
@@ -124,10 +134,10 @@ impl Operation for Listing {
     ];
 }
 
-struct PasswordSetting;
+struct ChangePassword;
 
-impl Operation for PasswordSetting {
-    const REFUSALS: &'static [(Code, &'static str)] = &[
+impl Operation for ChangePassword {
+    const ERRORS: &'static [DocumentedError] = &[
         BAD_BODY,
         (
             Code::InvalidCredentials,
@@ -143,10 +153,10 @@ impl Operation for PasswordSetting {
     ];
 }
 
-struct OwnLookUp;
+struct GetCurrentUser;
 
-impl Operation for OwnLookUp {
-    const REFUSALS: &'static [(Code, &'static str)] = &[
+impl Operation for GetCurrentUser {
+    const ERRORS: &'static [DocumentedError] = &[
         NO_GOOD_TOKEN,
         (Code::UserNotFound, "The user is gone"),
         (Code::Unavailable, "The database is unavailable"),
@@ -154,10 +164,10 @@ impl Operation for OwnLookUp {
     ];
 }
 
-struct LookUp;
+struct GetUser;
 
-impl Operation for LookUp {
-    const REFUSALS: &'static [(Code, &'static str)] = &[
+impl Operation for GetUser {
+    const ERRORS: &'static [DocumentedError] = &[
         NO_GOOD_TOKEN,
         (Code::AdminRequired, "It is another user and the token is not an admin's"),
         (Code::UserNotFound, "There is no such user"),

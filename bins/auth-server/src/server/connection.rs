@@ -11,7 +11,7 @@ use http_body_util::combinators::BoxBody;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::sync::Notify;
 
-use crate::patience::Traffic;
+use super::io_timeout::Traffic;
 
 /// What is known of one connection. A request costs it a few atomic operations and no lock.
 pub(super) struct Connection {
@@ -144,8 +144,8 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::time::Instant;
 
+    use super::super::io_timeout::Patient;
     use super::*;
-    use crate::patience::Patient;
 
     const SHORT: Duration = Duration::from_millis(20);
 

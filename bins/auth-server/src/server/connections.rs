@@ -9,7 +9,7 @@ use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::connection::Connection;
-use crate::patience::{Traffic, micros_since};
+use super::io_timeout::{Traffic, micros_since};
 use crate::telemetry::LineLimit;
 
 /// How long a client may take to make its first request before its connection is the first to be closed for a new one.

@@ -20,11 +20,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for RoutesOnly<E> {
     }
 }
 
-impl<E: Endpoint<Output = Response>> Application for RoutesOnly<E> {
-    fn at_once<B: Body>(&self, _: &hyper::Request<B>, _: SocketAddr) -> Option<Response> {
-        None
-    }
-}
+impl<E: Endpoint<Output = Response>> Application for RoutesOnly<E> {}
 
 /// A server whose answers wait to be let go, and that has little patience with idle connections.
 async fn start(go_on: Arc<Notify>) -> SocketAddr {

@@ -1,13 +1,15 @@
-//! The body of an answer. The framework's own JSON payload adds a `charset` that `application/json` does not have
-//! (RFC 8259 §11), and a document whose answers then have two media types.
+//! JSON response bodies.
+//!
+//! The framework's own JSON payload adds a `charset` parameter, which `application/json` does not define (RFC 8259 §11). The
+//! OpenAPI document would then list two media types for one response.
 
 use poem::{IntoResponse, Response};
 use poem_openapi::payload::Payload;
 use poem_openapi::registry::{MetaSchemaRef, Registry};
 use poem_openapi::types::{ToJSON, Type};
 
-/// `T` as `application/json`.
-pub struct Json<T>(pub T);
+/// A response body: `T` as `application/json`.
+pub(crate) struct Json<T>(pub(crate) T);
 
 impl<T: Type> Payload for Json<T> {
     const CONTENT_TYPE: &'static str = "application/json";

@@ -1,5 +1,6 @@
-//! The id of a user in a path. What is no id is nobody's: it is answered like the id of nobody, and only after the token
-//! was looked at.
+//! The id of a user in a path.
+//!
+//! A malformed id gets the same 404 as an unknown one, after the token was checked.
 
 use std::borrow::Cow;
 
@@ -7,19 +8,20 @@ use auth_core::UserId;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::{ParseFromParameter, ParseResult, Type};
 
-use super::error::{Code, Failure};
+use crate::http::code::Code;
+use crate::http::error::ApiError;
 
-/// The `public_id` of the path, if it is one.
+/// The `public_id` of a path; `None` if it is malformed.
 pub(super) struct PublicId(Option<UserId>);
 
 impl PublicId {
-    /// The id.
+    /// Returns the id.
     ///
     /// # Errors
     ///
-    /// [`Code::UserNotFound`] when the path has something else in its place.
-    pub(super) fn user_id(&self) -> Result<UserId, Failure> {
-        self.0.ok_or_else(|| Failure::new(Code::UserNotFound))
+    /// [`Code::UserNotFound`] if it is malformed.
+    pub(super) fn user_id(&self) -> Result<UserId, ApiError> {
+        self.0.ok_or_else(|| ApiError::new(Code::UserNotFound))
     }
 }
 

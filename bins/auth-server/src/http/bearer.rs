@@ -1,83 +1,78 @@
-//! Who is asking: the bearer token of a request becomes a [`Principal`].
+//! Extractors that check the bearer token of a request.
 //!
-//! The header is read by hand. The framework's own security schemes answer a missing header before any code of ours
-//! runs, in plain text and with another status than ours.
+//! They read the `Authorization` field themselves. The framework's own security schemes would answer a missing field in plain
+//! text and with another status.
 
 use auth_core::{Check, Principal};
-
 use poem::http::{HeaderMap, HeaderValue, header};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
-use super::State;
-use super::error::{Code, Failure};
+use super::code::Code;
+use super::error::ApiError;
 use super::query::refuse_wrong_parameters;
+use super::state::State;
 
-/// The name of the scheme in the document.
+/// Name of the security scheme in the OpenAPI document.
 const SCHEME: &str = "bearer";
 
-/// The holder of a good token.
-pub struct Bearer(pub Principal);
+/// The holder of a valid token.
+pub(crate) struct Bearer(pub(crate) Principal);
 
-/// The holder of a good token that says they are an admin.
-pub struct AdminBearer(pub Principal);
+/// Evidence that the request has a valid token of an admin.
+pub(crate) struct AdminBearer;
 
-/// The holder of a good token who logs out. Refuses like [`Bearer`], except that a missing token is a 403.
-pub struct LeavingBearer(pub Principal);
+/// The holder of a valid token who logs out. Fails like [`Bearer`], except that a missing token is a 403.
+pub(crate) struct LogoutBearer(pub(crate) Principal);
 
 impl Bearer {
-    async fn of(request: &Request) -> Result<Principal, Failure> {
+    async fn of(request: &Request) -> Result<Principal, ApiError> {
         let state = State::of(request)?;
         let checked = match check(state, request.headers()) {
             Ok(Check::Good(principal)) => Ok(principal),
-            Ok(Check::AskTheLog(unsettled)) => unsettled.settle().await.map_err(Failure::from),
-            Err(failure) => Err(failure),
+            Ok(Check::AskTheLog(unsettled)) => unsettled.settle().await.map_err(ApiError::from),
+            Err(error) => Err(error),
         };
         count(state, &checked);
         checked
     }
-
-    /// Who sent these headers, where memory alone can tell.
-    pub(super) fn at_once(state: &State, headers: &HeaderMap) -> Option<Result<Principal, Failure>> {
-        let checked = match check(state, headers) {
-            Ok(Check::Good(principal)) => Ok(principal),
-            Ok(Check::AskTheLog(_)) => return None,
-            Err(failure) => Err(failure),
-        };
-        count(state, &checked);
-        Some(checked)
-    }
 }
 
-fn check(state: &State, headers: &HeaderMap) -> Result<Check, Failure> {
+/// Checks the token of a request as far as that is possible in memory.
+///
+/// # Errors
+///
+/// The token is missing or not valid.
+pub(crate) fn check(state: &State, headers: &HeaderMap) -> Result<Check, ApiError> {
     let values = headers.get_all(header::AUTHORIZATION).iter();
     let unverified_token = auth_http::unverified_token(values.map(HeaderValue::as_bytes));
-    let unverified_token = unverified_token.map_err(|kind| Failure::new(kind.into()))?;
+    let unverified_token = unverified_token.map_err(|kind| ApiError::new(kind.into()))?;
     Ok(state.service.verifier().check(unverified_token)?)
 }
 
-fn count(state: &State, checked: &Result<Principal, Failure>) {
-    state.metrics.token_checked(checked.as_ref().map_or_else(|failure| failure.code.as_str(), |_| "ok"));
+/// Counts the outcome of a check in the metrics.
+pub(crate) fn count(state: &State, checked: &Result<Principal, ApiError>) {
+    state.metrics.token_checked(checked.as_ref().map_or_else(|error| error.code.as_str(), |_| "ok"));
 }
 
 impl AdminBearer {
-    async fn of(request: &Request) -> Result<Principal, Failure> {
+    async fn of(request: &Request) -> Result<Principal, ApiError> {
         Ok(auth_http::admin(Bearer::of(request).await?)?)
     }
 }
 
-impl LeavingBearer {
-    async fn of(request: &Request) -> Result<Principal, Failure> {
-        Bearer::of(request).await.map_err(|failure| match failure.code {
-            Code::TokenMissing => Failure::new(Code::TokenMissingAtLogout),
-            _ => failure,
+impl LogoutBearer {
+    async fn of(request: &Request) -> Result<Principal, ApiError> {
+        Bearer::of(request).await.map_err(|error| match error.code {
+            Code::TokenMissing => ApiError::new(Code::TokenMissingAtLogout),
+            _ => error,
         })
     }
 }
 
 macro_rules! security_extractor {
-    ($extractor:ident) => {
+    ($extractor:ident, $from_principal:expr) => {
         impl<'a> ApiExtractor<'a> for $extractor {
             const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
 
@@ -114,12 +109,12 @@ macro_rules! security_extractor {
             ) -> Result<Self> {
                 let principal = $extractor::of(request).await?;
                 refuse_wrong_parameters(request)?;
-                Ok(Self(principal))
+                Ok($from_principal(principal))
             }
         }
     };
 }
 
-security_extractor!(Bearer);
-security_extractor!(AdminBearer);
-security_extractor!(LeavingBearer);
+security_extractor!(Bearer, Bearer);
+security_extractor!(AdminBearer, |_| AdminBearer);
+security_extractor!(LogoutBearer, LogoutBearer);

@@ -1,4 +1,6 @@
-//! The two parameters of a list that is read a page at a time. Both are checked before either is refused.
+//! The query parameters `limit` and `after` of a list that is read page by page.
+//!
+//! Extraction never fails. [`page`] checks both, so that one response names both errors.
 
 use auth_core::UserId;
 use poem::{Request, RequestBody, Result};
@@ -6,23 +8,27 @@ use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::Value;
 
-use super::error::{Failure, FieldErrors};
+use super::error::{ApiError, FieldErrors};
 use super::query::parameters;
 
-/// How many users a page has unless the request says so.
+/// Number of entries of a page if the request has no `limit`.
 const DEFAULT_LIMIT: u32 = 50;
 
-/// How many it has at most.
+/// Largest `limit` that is accepted.
 const MAX_LIMIT: u32 = 200;
 
-/// The `limit` parameter, as it was given.
-pub(super) struct Limit(Option<String>);
+/// The unchecked `limit` parameter.
+pub(crate) struct Limit(Option<String>);
 
-/// The `after` parameter, as it was given.
-pub(super) struct After(Option<String>);
+/// The unchecked `after` parameter.
+pub(crate) struct After(Option<String>);
 
-/// What the two parameters say.
-pub(super) fn page(limit: Limit, after: After) -> Result<(u32, Option<UserId>), Failure> {
+/// Checks the two parameters. Returns the largest number of entries and the id after which they begin.
+///
+/// # Errors
+///
+/// [`Code::ValidationFailed`](super::code::Code::ValidationFailed) with the name of each parameter that is wrong.
+pub(crate) fn page(limit: Limit, after: After) -> Result<(u32, Option<UserId>), ApiError> {
     let mut errors = FieldErrors::new();
     let limit = match limit.0.map(|text| text.parse()) {
         None => Some(DEFAULT_LIMIT),
@@ -42,7 +48,7 @@ pub(super) fn page(limit: Limit, after: After) -> Result<(u32, Option<UserId>), 
     };
     match (limit, after) {
         (Some(limit), Some(after)) => Ok((limit, after)),
-        _ => Err(Failure::validation(errors)),
+        _ => Err(ApiError::validation(errors)),
     }
 }
 
@@ -94,7 +100,7 @@ mod tests {
 
     fn read(limit: Option<&str>, after: Option<&str>) -> Result<(u32, Option<UserId>), Vec<String>> {
         page(Limit(limit.map(str::to_owned)), After(after.map(str::to_owned)))
-            .map_err(|failure| failure.field_errors().unwrap().keys().cloned().collect())
+            .map_err(|error| error.field_errors().unwrap().keys().cloned().collect())
     }
 
     #[test]

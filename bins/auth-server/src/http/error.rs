@@ -1,9 +1,13 @@
-//! What went wrong, as a client sees it. Every status and every word of a refusal is chosen in this file.
+//! The error of a request, and the response that it becomes.
+//!
+//! Every error of the libraries and of the framework is turned into an [`ApiError`] here. Its [`Code`] decides the status, the
+//! code on the wire and the message.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::{
@@ -17,24 +21,19 @@ use poem::{IntoResponse, Response};
 use poem_openapi::error::ContentTypeError;
 use poem_openapi::types::ToJSON;
 
-use super::dto::ErrorBody;
-use super::envelope::Refusal;
-use super::word::Fail;
+use super::body::ErrorBody;
+use super::code::Code;
 
-mod code;
+/// Messages about wrong fields, by the name of the field.
+pub(crate) type FieldErrors = BTreeMap<String, String>;
 
-pub use self::code::Code;
-
-/// What is wrong with which field.
-pub type FieldErrors = BTreeMap<String, String>;
-
-/// A refusal on its way to the client.
+/// An error that a request is answered with.
 #[derive(Debug)]
-pub struct Failure {
-    /// The kind.
-    pub code: Code,
+pub(crate) struct ApiError {
+    /// The reason, which decides the status.
+    pub(crate) code: Code,
     detail: Detail,
-    /// For the log only.
+    /// The cause, which is logged and not sent.
     cause: Option<BoxError>,
 }
 
@@ -43,69 +42,68 @@ enum Detail {
     None,
     Fields(FieldErrors),
     Message(Cow<'static, str>),
-    TooSlow,
     ContentCoding,
     RetryAfter(Duration),
     Allow(HeaderValue),
 }
 
-impl Failure {
-    /// A refusal with this code and nothing more to say.
+/// Code and cause of an [`ApiError`], left in its response for the log line of the request.
+#[derive(Debug, Clone)]
+pub(crate) struct ErrorRecord {
+    pub(crate) code: Code,
+    pub(crate) cause: Option<Arc<str>>,
+}
+
+impl ApiError {
+    /// Creates an error with this code, its usual message and no cause.
     #[must_use]
-    pub fn new(code: Code) -> Self {
+    pub(crate) fn new(code: Code) -> Self {
         Self { code, detail: Detail::None, cause: None }
     }
 
-    /// These fields are wrong.
+    /// Creates a [`Code::ValidationFailed`] that names the wrong fields.
     #[must_use]
-    pub fn validation(errors: FieldErrors) -> Self {
+    pub(crate) fn validation(errors: FieldErrors) -> Self {
         Self { detail: Detail::Fields(errors), ..Self::new(Code::ValidationFailed) }
     }
 
-    /// This one field breaks a rule.
     fn field(name: &str, rule: impl fmt::Display) -> Self {
         Self::validation(FieldErrors::from([(name.to_owned(), format!("'{name}' {rule}"))]))
     }
 
-    /// The request cannot be understood, and this is why. The text is sent: it must not quote the request.
+    /// Creates a [`Code::MalformedRequest`] with another message. The message is sent, so it must not quote the request.
     #[must_use]
-    pub fn malformed(message: &'static str) -> Self {
+    pub(crate) fn malformed(message: &'static str) -> Self {
         Self { detail: Detail::Message(message.into()), ..Self::new(Code::MalformedRequest) }
     }
 
-    /// The request did not arrive in time.
+    /// Creates a [`Code::UnsupportedMediaType`] for a body with a content coding (RFC 9110 §8.4).
     #[must_use]
-    pub fn too_slow() -> Self {
-        Self { detail: Detail::TooSlow, ..Self::new(Code::MalformedRequest) }
-    }
-
-    /// The body is compressed, or coded in another way (RFC 9110 §8.4).
-    #[must_use]
-    pub fn content_coding() -> Self {
+    pub(crate) fn content_coding() -> Self {
         Self { detail: Detail::ContentCoding, ..Self::new(Code::UnsupportedMediaType) }
     }
 
-    /// The path answers only the methods in `allow`.
+    /// Creates a [`Code::MethodNotAllowed`] for a path that answers the methods in `allow`.
     #[must_use]
-    pub fn method_not_allowed(allow: HeaderValue) -> Self {
+    pub(crate) fn method_not_allowed(allow: HeaderValue) -> Self {
         Self { detail: Detail::Allow(allow), ..Self::new(Code::MethodNotAllowed) }
     }
 
-    /// A part cannot be reached.
+    /// Creates a [`Code::Unavailable`] with its cause.
     #[must_use]
-    pub fn unavailable(cause: impl Into<BoxError>) -> Self {
+    pub(crate) fn unavailable(cause: impl Into<BoxError>) -> Self {
         Self { cause: Some(cause.into()), ..Self::new(Code::Unavailable) }
     }
 
-    /// A bug, or something a human has to look at.
+    /// Creates a [`Code::Internal`] with its cause.
     #[must_use]
-    pub fn internal(cause: impl Into<BoxError>) -> Self {
+    pub(crate) fn internal(cause: impl Into<BoxError>) -> Self {
         Self { cause: Some(cause.into()), ..Self::new(Code::Internal) }
     }
 
-    /// The same refusal, with a cause for the log.
+    /// Adds a cause for the log.
     #[must_use]
-    pub fn caused_by(self, cause: impl Into<BoxError>) -> Self {
+    pub(crate) fn caused_by(self, cause: impl Into<BoxError>) -> Self {
         Self { cause: Some(cause.into()), ..self }
     }
 
@@ -113,9 +111,9 @@ impl Failure {
         Self { detail: Detail::RetryAfter(retry_after), ..Self::new(code) }
     }
 
-    /// What is to be logged and not sent: the whole chain of causes on one line.
+    /// Returns the cause and the causes of that, on one line. It is for the log and must not be sent.
     #[must_use]
-    pub fn cause_chain(&self) -> Option<String> {
+    pub(crate) fn cause_chain(&self) -> Option<String> {
         let cause = self.cause.as_deref()?;
         let mut chain = cause.to_string();
         let mut next = cause.source();
@@ -127,19 +125,12 @@ impl Failure {
         Some(chain)
     }
 
-    /// What is wrong with which field.
+    /// Returns the wrong fields of a [`Code::ValidationFailed`].
     #[must_use]
-    pub fn field_errors(&self) -> Option<&FieldErrors> {
+    pub(crate) fn field_errors(&self) -> Option<&FieldErrors> {
         match &self.detail {
             Detail::Fields(errors) => Some(errors),
             _ => None,
-        }
-    }
-
-    fn http_status(&self) -> StatusCode {
-        match self.detail {
-            Detail::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            _ => self.code.status(),
         }
     }
 
@@ -151,7 +142,7 @@ impl Failure {
         }
     }
 
-    /// The challenge of RFC 6750 §3. Where no token was sent it names no error.
+    /// Returns the challenge of RFC 6750 §3. It has no error code where no token was sent.
     fn challenge(&self) -> Option<HeaderValue> {
         let kind = match self.code {
             Code::InvalidCredentials | Code::TokenMissing | Code::TokenMissingAtLogout => RefusalKind::TokenMissing,
@@ -167,38 +158,36 @@ impl Failure {
     fn body(&self) -> ErrorBody {
         let message = match &self.detail {
             Detail::Message(message) => message.clone(),
-            Detail::TooSlow => "The request took too long to arrive.".into(),
             Detail::ContentCoding => "The body must be sent without a Content-Encoding.".into(),
             _ => self.code.message().into(),
         };
-        let errors = self.field_errors().cloned();
-        ErrorBody { status: Fail::FAIL, message: message.into_owned(), code: self.code.into(), errors }
+        ErrorBody::new(self.code, message.into_owned(), self.field_errors().cloned())
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code.message())
     }
 }
 
-impl StdError for Failure {
+impl StdError for ApiError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.cause.as_deref().map(|cause| cause as _)
     }
 }
 
-impl ResponseError for Failure {
+impl ResponseError for ApiError {
     fn status(&self) -> StatusCode {
-        self.http_status()
+        self.code.status()
     }
 
     fn as_response(&self) -> Response {
         let mut response = Response::builder()
-            .status(self.http_status())
+            .status(self.code.status())
             .content_type("application/json")
             .body(self.body().to_json_string());
-        response.set_data(Refusal { code: self.code, cause: self.cause_chain().map(Into::into) });
+        response.set_data(ErrorRecord { code: self.code, cause: self.cause_chain().map(Into::into) });
         let headers = response.headers_mut();
         if let Some(challenge) = self.challenge() {
             headers.insert(header::WWW_AUTHENTICATE, challenge);
@@ -211,7 +200,7 @@ impl ResponseError for Failure {
             Detail::Allow(allow) => {
                 headers.insert(header::ALLOW, allow.clone());
             }
-            // RFC 9110 §12.5.3: which codings the request could have had.
+            // A response to a refused content coding lists the accepted ones (RFC 9110 §12.5.3).
             Detail::ContentCoding => {
                 headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             }
@@ -221,13 +210,13 @@ impl ResponseError for Failure {
     }
 }
 
-impl IntoResponse for Failure {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         self.as_response()
     }
 }
 
-impl From<RegisterError> for Failure {
+impl From<RegisterError> for ApiError {
     fn from(error: RegisterError) -> Self {
         match error {
             RegisterError::Password(rule) => Self::field("password", rule),
@@ -243,11 +232,11 @@ impl From<RegisterError> for Failure {
     }
 }
 
-impl From<LoginError> for Failure {
+impl From<LoginError> for ApiError {
     fn from(error: LoginError) -> Self {
         match error {
             LoginError::InvalidCredentials => Self::new(Code::InvalidCredentials),
-            // That there is an account is nobody's business; the log says what is wrong with it.
+            // The response does not reveal that the account exists; the log says what is wrong with its hash.
             LoginError::UnusableHash { .. } => Self::new(Code::InvalidCredentials).caused_by(error),
             LoginError::TooManyAttempts { retry_after } => Self::later(Code::TooManyAttempts, retry_after),
             LoginError::Uncounted(_) => Self::unavailable(error),
@@ -259,7 +248,7 @@ impl From<LoginError> for Failure {
     }
 }
 
-impl From<ChangePasswordError> for Failure {
+impl From<ChangePasswordError> for ApiError {
     fn from(error: ChangePasswordError) -> Self {
         match error {
             ChangePasswordError::NewPassword(rule) => Self::field("new_password", rule),
@@ -271,20 +260,20 @@ impl From<ChangePasswordError> for Failure {
     }
 }
 
-impl From<AuthenticateError> for Failure {
+impl From<AuthenticateError> for ApiError {
     fn from(error: AuthenticateError) -> Self {
         TokenRefusal::from(error).into()
     }
 }
 
-impl From<TokenRefusal> for Failure {
+impl From<TokenRefusal> for ApiError {
     fn from(refusal: TokenRefusal) -> Self {
-        let failure = Self::new(refusal.kind().into());
-        if refusal.source().is_some() { failure.caused_by(refusal) } else { failure }
+        let error = Self::new(refusal.kind().into());
+        if refusal.source().is_some() { error.caused_by(refusal) } else { error }
     }
 }
 
-impl From<AccountError> for Failure {
+impl From<AccountError> for ApiError {
     fn from(error: AccountError) -> Self {
         match error {
             AccountError::UserNotFound => Self::new(Code::UserNotFound),
@@ -294,7 +283,7 @@ impl From<AccountError> for Failure {
     }
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error.kind() {
             StoreErrorKind::Unavailable => Self::unavailable(error),
@@ -303,11 +292,11 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// What the framework refuses on its own account. Its texts are not sent.
-impl From<poem::Error> for Failure {
+/// Converts an error of the framework. Its text is not sent.
+impl From<poem::Error> for ApiError {
     fn from(error: poem::Error) -> Self {
         let error = match error.downcast::<Self>() {
-            Ok(failure) => return failure,
+            Ok(error) => return error,
             Err(error) => error,
         };
         if error.is::<NotFoundError>() || error.is::<ParsePathError>() {
@@ -340,17 +329,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_refused_as_the_gate_of_the_library_refuses_it() {
+    fn a_token_is_refused_as_the_library_refuses_it() {
         for kind in RefusalKind::ALL {
-            let failure = Failure::from(TokenRefusal::from(kind));
-            assert_eq!(failure.code.as_str(), kind.code());
-            assert_eq!(failure.http_status().as_u16(), kind.status());
-            assert_eq!(
-                failure.challenge().map(|value| value.to_str().unwrap().to_owned()).as_deref(),
-                kind.challenge()
-            );
-            assert_eq!(failure.retry_after(), kind.retry_after());
-            assert_eq!(failure.body().to_json_string(), kind.json());
+            let error = ApiError::from(TokenRefusal::from(kind));
+            assert_eq!(error.code.as_str(), kind.code());
+            assert_eq!(error.status().as_u16(), kind.status());
+            assert_eq!(error.challenge().map(|value| value.to_str().unwrap().to_owned()).as_deref(), kind.challenge());
+            assert_eq!(error.retry_after(), kind.retry_after());
+            assert_eq!(error.body().to_json_string(), kind.json());
         }
     }
 }

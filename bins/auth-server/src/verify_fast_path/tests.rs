@@ -1,6 +1,7 @@
-//! What is answered at once is what the route answers.
+//! The fast path answers as the route does, and leaves everything else to it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use auth_core::Session;
 use auth_core::memory::MemoryStore;
@@ -8,6 +9,7 @@ use auth_core::throttle::MemoryAttempts;
 use auth_core::{Credentials, Email, ManualClock, NewAccount, Password, Username};
 use http_body_util::{Empty, Full};
 use hyper::body::Bytes;
+use poem_openapi::types::{Example as _, ToJSON as _};
 use time::macros::datetime;
 
 use super::*;
@@ -16,7 +18,7 @@ use crate::{App, Stores};
 
 const PEER: &str = "127.0.0.1:9";
 
-/// A server over stores in memory whose blacklist is loaded, so that memory can tell.
+/// A server over stores in memory whose blacklist is loaded.
 async fn app(max_staleness: &str) -> (App, Arc<ManualClock>) {
     let env = [("AUTH_ENV", "test"), ("AUTH_BLACKLIST_MAX_STALENESS", max_staleness)];
     let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
@@ -58,7 +60,7 @@ async fn parts(mut response: Response) -> (u16, BTreeMap<String, String>, String
 }
 
 #[tokio::test]
-async fn it_is_what_the_route_answers_and_is_counted_alike() {
+async fn the_fast_path_answers_and_counts_as_the_route_does() {
     let (app, clock) = app("2s").await;
     let good = token_of(&app, "ada").await;
     token_of(&app, "root").await;
@@ -74,15 +76,15 @@ async fn it_is_what_the_route_answers_and_is_counted_alike() {
         let id = ("x-request-id", "find-me");
         let headers: Vec<_> = authorization.map(|value| ("authorization", value)).into_iter().chain([id]).collect();
         let request = head(Method::GET, "/auth/verify", &headers).body(Empty::<Bytes>::new()).unwrap();
-        let at_once = application.at_once(&request, PEER.parse().unwrap()).expect("an answer at once");
+        let fast = application.answer_without_routing(&request, PEER.parse().unwrap()).expect("the fast path answers");
         let routed = headers
             .iter()
             .fold(Request::builder().uri_str("/auth/verify"), |head, (name, value)| head.header(*name, *value));
         let routed = application.call(routed.finish());
         async move {
-            let (at_once, routed) = (parts(at_once).await, parts(routed.await.unwrap()).await);
-            assert_eq!(at_once, routed);
-            at_once
+            let (fast, routed) = (parts(fast).await, parts(routed.await.unwrap()).await);
+            assert_eq!(fast, routed);
+            fast
         }
     };
     assert_eq!(asked(Some(&good)).await.1["x-auth-admin"], "false");
@@ -115,7 +117,7 @@ async fn it_is_what_the_route_answers_and_is_counted_alike() {
 }
 
 #[tokio::test]
-async fn all_else_is_the_routes() {
+async fn every_other_request_is_left_to_the_routes() {
     let (app, clock) = app("2s").await;
     let bearer = token_of(&app, "ada").await;
     let application = app.endpoint();
@@ -131,24 +133,32 @@ async fn all_else_is_the_routes() {
         (Method::GET, "/user/me"),
     ] {
         let request = head(method.clone(), path, &headers).body(Empty::<Bytes>::new()).unwrap();
-        assert!(application.at_once(&request, peer).is_none(), "{method} {path}");
+        assert!(application.answer_without_routing(&request, peer).is_none(), "{method} {path}");
     }
     let with_a_body = head(Method::GET, "/auth/verify", &headers).body(Full::<Bytes>::from("{}")).unwrap();
-    assert!(application.at_once(&with_a_body, peer).is_none());
+    assert!(application.answer_without_routing(&with_a_body, peer).is_none());
 
     let request = head(Method::GET, "/auth/verify", &headers).body(Empty::<Bytes>::new()).unwrap();
-    assert!(application.at_once(&request, peer).is_some());
-    // Memory is too old to tell.
+    assert!(application.answer_without_routing(&request, peer).is_some());
+    // The last read of the log is too old.
     clock.advance(Duration::from_secs(3));
-    assert!(application.at_once(&request, peer).is_none());
+    assert!(application.answer_without_routing(&request, peer).is_none());
 }
 
 #[tokio::test]
-async fn nothing_is_answered_at_once_where_every_check_asks_the_log() {
+async fn every_request_is_left_to_the_routes_if_each_check_reads_the_log() {
     let (app, _) = app("0s").await;
     let bearer = token_of(&app, "ada").await;
     for headers in [&[("authorization", &*bearer)][..], &[]] {
         let request = head(Method::GET, "/auth/verify", headers).body(Empty::<Bytes>::new()).unwrap();
-        assert!(app.endpoint().at_once(&request, PEER.parse().unwrap()).is_none(), "{headers:?}");
+        assert!(app.endpoint().answer_without_routing(&request, PEER.parse().unwrap()).is_none(), "{headers:?}");
+    }
+}
+
+#[test]
+fn the_claims_are_written_as_the_framework_writes_them() {
+    for admin in [false, true] {
+        let claims = || TokenClaims { admin, ..TokenClaims::example() };
+        assert_eq!(String::from_utf8(json(&claims())), Ok(claims().to_json_string()));
     }
 }

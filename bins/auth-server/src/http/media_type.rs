@@ -1,34 +1,35 @@
-//! What a request says of its body: the media type and the content coding (RFC 9110 §8.3, §8.4).
+//! Media type and content coding of a request body (RFC 9110 §8.3, §8.4).
 
 use mediatype::names::{APPLICATION, CHARSET, JSON};
 use mediatype::{MediaType, Value};
 use poem::http::{HeaderMap, HeaderValue, header};
 
-use super::error::{Code, Failure};
+use super::code::Code;
+use super::error::ApiError;
 
 /// Checks that the body is declared as JSON in UTF-8 (RFC 8259 §8.1) without a content coding.
 ///
 /// # Errors
 ///
-/// [`Code::MalformedRequest`] when there are several `Content-Type` fields, of which a proxy may have read another one;
-/// [`Code::UnsupportedMediaType`] when the body is something else, or compressed.
-pub(super) fn declared_as_json(headers: &HeaderMap) -> Result<(), Failure> {
+/// [`Code::MalformedRequest`] if there are several `Content-Type` fields, because a proxy may read another one than this
+/// server; [`Code::UnsupportedMediaType`] if the body has another type or is compressed.
+pub(crate) fn declared_as_json(headers: &HeaderMap) -> Result<(), ApiError> {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let content_type = match (types.next(), types.next()) {
-        (Some(_), Some(_)) => return Err(Failure::malformed("The request has more than one Content-Type header.")),
+        (Some(_), Some(_)) => return Err(ApiError::malformed("The request has more than one Content-Type header.")),
         (content_type, _) => content_type.and_then(|value| value.to_str().ok()),
     };
     if !content_type.is_some_and(is_json) {
-        return Err(Failure::new(Code::UnsupportedMediaType));
+        return Err(ApiError::new(Code::UnsupportedMediaType));
     }
     if !headers.get_all(header::CONTENT_ENCODING).iter().all(is_identity) {
-        return Err(Failure::content_coding());
+        return Err(ApiError::content_coding());
     }
     Ok(())
 }
 
 /// Returns whether the media type is `application/json`, or a type with the suffix `+json` (RFC 6839 §3.1), in UTF-8.
-pub(super) fn is_json(content_type: &str) -> bool {
+pub(crate) fn is_json(content_type: &str) -> bool {
     let Ok(parsed) = MediaType::parse(content_type) else { return false };
     let is_json = parsed.ty == APPLICATION && parsed.suffix.unwrap_or(parsed.subty) == JSON;
     let mut charsets = parsed.params.iter().filter(|(name, _)| *name == CHARSET).map(|(_, charset)| charset);
@@ -39,7 +40,7 @@ fn is_utf_8(charset: &Value<'_>) -> bool {
     charset.unquoted_str().eq_ignore_ascii_case("utf-8")
 }
 
-/// `identity` is no coding; it is not to be sent (RFC 9110 §8.4.1), and harmless.
+/// Accepts `identity`, which means no coding, although clients should not send it (RFC 9110 §8.4.1).
 fn is_identity(coding: &HeaderValue) -> bool {
     coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity")
 }
@@ -51,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_and_its_relatives_are_told_from_other_types() {
+    fn json_and_types_with_the_suffix_json_are_accepted_and_others_are_not() {
         for good in [
             "application/json",
             "application/json; charset=utf-8",
@@ -97,7 +98,7 @@ mod tests {
         for (name, value) in fields {
             headers.append(*name, value.parse().unwrap());
         }
-        declared_as_json(&headers).err().map(|failure| failure.code)
+        declared_as_json(&headers).err().map(|error| error.code)
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Texts of which there are only a few. The document lists them (`enum`), so that generated clients know them.
+//! String types with a fixed set of values, which the OpenAPI document lists as `enum`.
 
 use std::borrow::Cow;
 
@@ -6,13 +6,13 @@ use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
 use serde_json::Value;
 
-use super::error::Code;
+use super::code::Code;
 
-/// Declares a text that is one of `$words`.
-macro_rules! word {
-    ($(#[$doc:meta])* $name:ident, $words:expr) => {
+/// Declares a string type whose values are `$values`.
+macro_rules! string_enum {
+    ($(#[$doc:meta])* $name:ident, $values:expr) => {
         $(#[$doc])*
-        pub(super) struct $name(&'static str);
+        pub(crate) struct $name(&'static str);
 
         impl Type for $name {
             const IS_REQUIRED: bool = true;
@@ -25,7 +25,7 @@ macro_rules! word {
             }
 
             fn schema_ref() -> MetaSchemaRef {
-                let enum_items = $words.into_iter().map(Value::from).collect();
+                let enum_items = $values.into_iter().map(Value::from).collect();
                 MetaSchemaRef::Inline(Box::new(MetaSchema { enum_items, ..MetaSchema::new("string") }))
             }
 
@@ -46,47 +46,47 @@ macro_rules! word {
 
         impl ParseFromJSON for $name {
             fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
-                let word = $words.into_iter().find(|word| value.as_ref().is_some_and(|value| value == word));
-                word.map(Self).ok_or_else(|| ParseError::custom("is none of the known words"))
+                let known = $values.into_iter().find(|known| value.as_ref().is_some_and(|value| value == known));
+                known.map(Self).ok_or_else(|| ParseError::custom("is none of the known words"))
             }
         }
     };
 }
 
-word!(
-    /// The status of a success.
+string_enum!(
+    /// The `status` of a success.
     Success,
     ["success"]
 );
-word!(
-    /// The status of a refusal.
+string_enum!(
+    /// The `status` of an error.
     Fail,
     ["fail"]
 );
-word!(
-    /// The kind of a token (RFC 6750).
+string_enum!(
+    /// The `token_type` of a token (RFC 6750 §4).
     TokenType,
     ["Bearer"]
 );
-word!(
-    /// The code of a refusal.
-    CodeWord,
-    Code::words()
+string_enum!(
+    /// The `code` of an error.
+    CodeName,
+    Code::wire_names()
 );
 
 impl Success {
-    pub(super) const SUCCESS: Self = Self("success");
+    pub(crate) const SUCCESS: Self = Self("success");
 }
 
 impl Fail {
-    pub(super) const FAIL: Self = Self("fail");
+    pub(crate) const FAIL: Self = Self("fail");
 }
 
 impl TokenType {
-    pub(super) const BEARER: Self = Self("Bearer");
+    pub(crate) const BEARER: Self = Self("Bearer");
 }
 
-impl From<Code> for CodeWord {
+impl From<Code> for CodeName {
     fn from(code: Code) -> Self {
         Self(code.as_str())
     }

@@ -1,18 +1,20 @@
-//! The page that shows the document and lets a reader try it: the framework's Swagger UI in a frame of our own. The
-//! framework's frame has no doctype, viewport, title or icon, and knows nothing of a path that a proxy has put before it.
+//! The HTML page that shows the OpenAPI document: the framework's Swagger UI in a page of our own.
+//!
+//! The framework's page has no doctype, viewport, title or icon, and does not work below a path that a proxy adds.
 
 use poem_openapi::{OpenApi, OpenApiService};
 
-/// Text of the framework's page right before its style and script, and right after.
+/// Text of the framework's page before its style and script.
 const BEFORE_ASSETS: &str = "<title>Swagger UI</title>";
+/// Text of the framework's page after its style and script.
 const AFTER_ASSETS: &str = "</head>\n<body>";
 
-/// A key, as a picture that needs no request.
+/// The icon, a key, as a data URL.
 const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cg fill='none' \
                     stroke='%23286' stroke-width='2'%3E%3Ccircle cx='5' cy='8' r='3'/%3E%3Cpath d='M8 8h7M13 8v3'/%3E%3C/g%3E%3C/svg%3E";
 
-/// Makes the page on the first call of the browser: the operations are beside the page, below whichever path a proxy serves
-/// both. `Bearer ` before a token is dropped where the reader types it into *Authorize* although the page adds it.
+/// Starts Swagger UI. The operations have the same base path as the page, which may be below a path of a proxy. A `Bearer ` that
+/// the reader types before the token in *Authorize* is dropped, because the page adds it.
 const SCRIPT: &str = r##"
 const base = location.pathname.replace(/\/docs\/?$/, "");
 if (base) {
@@ -32,12 +34,12 @@ SwaggerUIBundle({
 });
 "##;
 
-/// The page for the document of this service.
+/// Returns the page. `document` is the OpenAPI document of `service` as JSON.
 pub(super) fn page<A: OpenApi>(service: &OpenApiService<A, ()>, document: &str) -> String {
     let theirs = service.swagger_ui_html();
     let assets = theirs.split_once(BEFORE_ASSETS).and_then(|(_, rest)| rest.split_once(AFTER_ASSETS));
     let (assets, _) = assets.unwrap_or_default();
-    // A script ends at the first `</script`, in a text too.
+    // `</script` would end the script even inside a string.
     let document = document.replace('<', "\\u003c");
     format!(
         r#"<!DOCTYPE html>
@@ -64,8 +66,8 @@ const document_of_the_api = {document};
 
 #[cfg(test)]
 mod tests {
-    use super::super::{document, openapi_json};
     use super::*;
+    use crate::api::{document, openapi_json};
 
     #[test]
     fn the_page_holds_the_script_and_the_style_of_the_framework_once() {

@@ -1,50 +1,56 @@
-//! The words and statuses of refusals.
+//! Status, code and message of every error that the server answers with.
+//!
+//! No other file chooses the status of an error. Those of tokens are the ones of the library (`RefusalKind`), so that the
+//! server and the adapters of web frameworks answer alike. Statuses of success stand on the responses of
+//! [`api`](crate::api).
 
 use auth_http::RefusalKind;
 use poem::http::StatusCode;
 
-/// The stable word for a kind of refusal.
+/// The reason of an error, as a program reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Code {
+pub(crate) enum Code {
     /// Fields are missing, of a wrong type or against a rule.
     ValidationFailed,
-    /// The request cannot be understood.
+    /// The request is not valid HTTP or its body is not valid JSON.
     MalformedRequest,
-    /// Unknown e-mail address or wrong password.
+    /// The request did not arrive in time. On the wire it is [`Code::MalformedRequest`], with another status.
+    RequestTimeout,
+    /// The e-mail address is unknown or the password is wrong.
     InvalidCredentials,
     /// No token was sent.
     TokenMissing,
     /// No token was sent to the logout, which answers 403 as the tutorial system did. On the wire it is [`Code::TokenMissing`].
     TokenMissingAtLogout,
-    /// What was sent is no token of ours.
+    /// The token was not issued by this system.
     TokenInvalid,
     /// The token has expired.
     TokenExpired,
     /// The token was revoked.
     TokenRevoked,
-    /// The token is not an admin's.
+    /// The token does not belong to an admin.
     AdminRequired,
     /// The e-mail address is taken.
     UserExists,
     /// The username is taken.
     UsernameTaken,
-    /// There is no such user.
+    /// No user has this id.
     UserNotFound,
-    /// There is no such path.
+    /// No route has this path.
     NotFound,
-    /// The path does not answer this method.
+    /// The route does not answer this method.
     MethodNotAllowed,
-    /// The body is not declared as JSON.
+    /// The body is not declared as JSON, or is compressed.
     UnsupportedMediaType,
     /// The body is too large.
     PayloadTooLarge,
-    /// Too many attempts.
+    /// A rate limit is exceeded.
     TooManyAttempts,
-    /// More work is waiting than can be done in time.
+    /// The queue of password hashes is full.
     Overloaded,
-    /// A part that is needed cannot be reached.
+    /// The database cannot be reached, or did not answer in time.
     Unavailable,
-    /// A bug, or something a human has to look at.
+    /// A bug, or stored data that a human has to look at.
     Internal,
 }
 
@@ -53,6 +59,7 @@ impl Code {
     const ALL: [Self; Self::Internal as usize + 1] = [
         Self::ValidationFailed,
         Self::MalformedRequest,
+        Self::RequestTimeout,
         Self::InvalidCredentials,
         Self::TokenMissing,
         Self::TokenMissingAtLogout,
@@ -73,19 +80,20 @@ impl Code {
         Self::Internal,
     ];
 
-    /// Every word, once.
-    pub(crate) fn words() -> Vec<&'static str> {
-        let mut words: Vec<_> = Self::ALL.into_iter().map(Self::as_str).collect();
-        words.dedup();
-        words
+    /// Every distinct code as it is written on the wire.
+    pub(crate) fn wire_names() -> Vec<&'static str> {
+        let mut names: Vec<_> = Self::ALL.into_iter().map(Self::as_str).collect();
+        // Codes with the same name stand beside each other.
+        names.dedup();
+        names
     }
 
-    /// The word on the wire.
+    /// Returns the code as it is written on the wire. It never changes.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::ValidationFailed => "validation_failed",
-            Self::MalformedRequest => "malformed_request",
+            Self::MalformedRequest | Self::RequestTimeout => "malformed_request",
             Self::InvalidCredentials => "invalid_credentials",
             Self::TokenMissing | Self::TokenMissingAtLogout => RefusalKind::TokenMissing.code(),
             Self::TokenInvalid => RefusalKind::TokenInvalid.code(),
@@ -106,11 +114,12 @@ impl Code {
         }
     }
 
-    /// The status it is answered with, but for a request that came too slowly, which is a 408.
+    /// Returns the HTTP status of an error with this code.
     #[must_use]
-    pub fn status(self) -> StatusCode {
+    pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::ValidationFailed | Self::MalformedRequest => StatusCode::BAD_REQUEST,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::InvalidCredentials
             | Self::TokenMissing
             | Self::TokenInvalid
@@ -128,12 +137,13 @@ impl Code {
         }
     }
 
-    /// The sentence for people.
+    /// Returns the sentence for people.
     #[must_use]
-    pub fn message(self) -> &'static str {
+    pub(crate) fn message(self) -> &'static str {
         match self {
             Self::ValidationFailed => "Input payload validation failed",
             Self::MalformedRequest => "The request cannot be understood.",
+            Self::RequestTimeout => "The request took too long to arrive.",
             Self::InvalidCredentials => "email or password does not match.",
             Self::TokenMissing | Self::TokenMissingAtLogout => RefusalKind::TokenMissing.message(),
             Self::TokenInvalid => RefusalKind::TokenInvalid.message(),

@@ -1,4 +1,4 @@
-//! The query of a request: each operation knows its parameters, and refuses every other one by name.
+//! Query parameters: an operation accepts those that the OpenAPI document lists for it, each once, and no others.
 
 use std::collections::BTreeSet;
 
@@ -6,33 +6,34 @@ use poem::Request;
 use poem::http::Method;
 use serde_json::Value;
 
-use super::error::{Failure, FieldErrors};
+use super::error::{ApiError, FieldErrors};
 
-/// Upper bound on the wrong parameters that an answer names.
+/// Largest number of wrong parameters that a response names.
 const MAX_NAMED: usize = 8;
 
-/// Upper bound on the characters of a wrong parameter that an answer repeats.
+/// Largest number of characters of a wrong parameter's name that a response repeats.
 const MAX_NAME: usize = 64;
 
-/// The parameters of a request's query, decoded, in their order.
-pub(super) fn parameters(request: &Request) -> Vec<(String, String)> {
+/// Returns the decoded parameters of the query in their order.
+pub(crate) fn parameters(request: &Request) -> Vec<(String, String)> {
     request.params().unwrap_or_default()
 }
 
-/// The query parameters that the document has for one operation.
+/// The query parameters that one operation accepts.
 #[derive(Debug, Default)]
-pub(super) struct Documented {
-    parameters: Vec<String>,
+pub(crate) struct AcceptedParameters {
+    names: Vec<String>,
     needs_token: bool,
 }
 
-impl Documented {
-    /// Looks up the operation with this method at this path. One that is not in the document has no parameters.
-    pub(super) fn find(document: &Value, path: &str, method: &Method) -> Self {
+impl AcceptedParameters {
+    /// Reads the parameters of the operation with this method and path from the OpenAPI document. An operation that is not in
+    /// the document accepts none.
+    pub(crate) fn find(document: &Value, path: &str, method: &Method) -> Self {
         let operation = &document["paths"][path][method.as_str().to_ascii_lowercase()];
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         Self {
-            parameters: parameters
+            names: parameters
                 .filter(|parameter| parameter["in"] == "query")
                 .filter_map(|parameter| parameter["name"].as_str().map(str::to_owned))
                 .collect(),
@@ -40,14 +41,14 @@ impl Documented {
         }
     }
 
-    /// Checks that the operation has every parameter of the query, and that none is repeated: whoever stands in front may
-    /// have read another one of them. An operation that needs a token refuses after it has seen one
-    /// ([`refuse_wrong_parameters`]), so that a request without a token is told of that first.
+    /// Checks that every parameter of the query is accepted and that none is repeated, because a proxy may read another one of
+    /// two. For an operation that needs a token the error is kept in the request and returned by
+    /// [`refuse_wrong_parameters`] after the token was checked, so that a missing token is reported first.
     ///
     /// # Errors
     ///
-    /// [`Code::ValidationFailed`](super::error::Code::ValidationFailed) with the names.
-    pub(super) fn check(&self, request: &mut Request) -> Result<(), Failure> {
+    /// [`Code::ValidationFailed`](super::code::Code::ValidationFailed) with the name of each wrong parameter.
+    pub(crate) fn check(&self, request: &mut Request) -> Result<(), ApiError> {
         if request.uri().query().is_none_or(str::is_empty) {
             return Ok(());
         }
@@ -58,7 +59,7 @@ impl Documented {
             request.set_data(WrongParameters(errors));
             Ok(())
         } else {
-            Err(Failure::validation(errors))
+            Err(ApiError::validation(errors))
         }
     }
 
@@ -66,7 +67,7 @@ impl Documented {
         let mut errors = FieldErrors::new();
         let mut seen = BTreeSet::new();
         for (name, _) in parameters {
-            let rule = if !self.parameters.contains(name) {
+            let rule = if !self.names.contains(name) {
                 "is not a parameter of this operation"
             } else if !seen.insert(name) {
                 "is given more than once"
@@ -83,18 +84,18 @@ impl Documented {
     }
 }
 
-/// The error of a query, kept until the token of the request is checked: a missing or bad token is answered first.
+/// The errors of a query, kept in the request until its token was checked.
 #[derive(Clone)]
 struct WrongParameters(FieldErrors);
 
-/// Refuses a request with a good token for the parameters that [`Documented::check`] found wrong.
+/// Returns the error that [`AcceptedParameters::check`] kept in the request. Called after the token was checked.
 ///
 /// # Errors
 ///
-/// As [`Documented::check`].
-pub(super) fn refuse_wrong_parameters(request: &Request) -> Result<(), Failure> {
+/// [`Code::ValidationFailed`](super::code::Code::ValidationFailed) if the query is wrong.
+pub(crate) fn refuse_wrong_parameters(request: &Request) -> Result<(), ApiError> {
     match request.data::<WrongParameters>() {
-        Some(WrongParameters(errors)) => Err(Failure::validation(errors.clone())),
+        Some(WrongParameters(errors)) => Err(ApiError::validation(errors.clone())),
         None => Ok(()),
     }
 }
@@ -104,10 +105,10 @@ mod tests {
     use super::*;
 
     fn wrong(query: &str) -> Vec<String> {
-        let operation = Documented { parameters: vec!["limit".into(), "after".into()], needs_token: false };
+        let operation = AcceptedParameters { names: vec!["limit".into(), "after".into()], needs_token: false };
         let mut request = Request::builder().uri_str(format!("/user/?{query}")).finish();
-        let failure = operation.check(&mut request).err();
-        failure.map_or_else(Vec::new, |failure| failure.field_errors().unwrap().values().cloned().collect())
+        let error = operation.check(&mut request).err();
+        error.map_or_else(Vec::new, |error| error.field_errors().unwrap().values().cloned().collect())
     }
 
     #[test]
@@ -130,13 +131,13 @@ mod tests {
     }
 
     #[test]
-    fn what_the_document_says_is_what_is_allowed() {
-        let document: Value = serde_json::from_str(&super::super::openapi_json()).unwrap();
-        let list = Documented::find(&document, "/user/", &Method::GET);
-        assert_eq!((list.parameters.len(), list.needs_token), (2, true));
-        let login = Documented::find(&document, "/auth/login", &Method::POST);
-        assert_eq!((login.parameters.len(), login.needs_token), (0, false));
-        let one = Documented::find(&document, "/user/{public_id}", &Method::GET);
-        assert_eq!((one.parameters.len(), one.needs_token), (0, true));
+    fn the_accepted_parameters_are_those_of_the_document() {
+        let document: Value = serde_json::from_str(&crate::api::openapi_json()).unwrap();
+        let list = AcceptedParameters::find(&document, "/user/", &Method::GET);
+        assert_eq!((list.names.len(), list.needs_token), (2, true));
+        let login = AcceptedParameters::find(&document, "/auth/login", &Method::POST);
+        assert_eq!((login.names.len(), login.needs_token), (0, false));
+        let one = AcceptedParameters::find(&document, "/user/{public_id}", &Method::GET);
+        assert_eq!((one.names.len(), one.needs_token), (0, true));
     }
 }

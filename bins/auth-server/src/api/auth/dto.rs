@@ -1,0 +1,258 @@
+//! Bodies of the operations on tokens. None of them implements `Debug`, because they hold passwords and tokens.
+//!
+//! A request type describes its body in the OpenAPI document and is never deserialized: [`FromFields`] reads the body.
+
+use auth_core::password::policy::Owner;
+use auth_core::{
+    Credentials, Email as EmailAddress, NewAccount, Password as PasswordText, PasswordPolicy, Principal, Session,
+    Username,
+};
+use poem_openapi::Object;
+use poem_openapi::types::{Any, Email, Example, Password};
+use serde_json::Value;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::api::example;
+use crate::http::code::Code;
+use crate::http::error::ApiError;
+use crate::http::request_body::{Fields, FromFields};
+use crate::http::string_enum::{Success, TokenType};
+
+/// A person who registers.
+#[derive(Object)]
+#[oai(example)]
+pub(crate) struct RegisterRequest {
+    /// The e-mail address. It is unique without regard to case.
+    #[oai(validator(max_length = 254))]
+    email: Email,
+    /// The name. It is unique without regard to case. White space around it is dropped; inside, words are separated by single
+    /// spaces. Invisible, unassigned and private-use characters are refused.
+    #[oai(validator(min_length = 1, max_length = 50))]
+    username: String,
+    /// The password: at least as many characters as the server asks for, and no more bytes in UTF-8 than its hash
+    /// function can take (72 for bcrypt). Where the server says so, none of the commonly used ones. Never the e-mail
+    /// address or the username.
+    password: Password,
+    /// Accepted and ignored, whatever it is: the server makes the id.
+    #[oai(skip_serializing_if_is_none)]
+    public_id: Option<Any<Value>>,
+}
+
+impl Example for RegisterRequest {
+    fn example() -> Self {
+        Self {
+            email: Email(example::EMAIL.into()),
+            username: example::NAME.into(),
+            password: Password("correct horse battery staple".into()),
+            public_id: None,
+        }
+    }
+}
+
+impl FromFields for NewAccount {
+    type Document = RegisterRequest;
+
+    fn from_fields(mut fields: Fields, policy: &PasswordPolicy) -> Result<Self, ApiError> {
+        let email = fields.parsed("email", EmailAddress::parse);
+        let username = fields.parsed("username", Username::parse);
+        let owner = Owner { email: email.as_ref(), username: username.as_ref() };
+        let password = fields.parsed("password", |text| {
+            let password = PasswordText::parse(text)?;
+            policy.check(&password, owner).map(|()| password)
+        });
+        match (email, username, password) {
+            (Some(email), Some(username), Some(password)) => Ok(Self { email, username, password }),
+            _ => Err(fields.into_error()),
+        }
+    }
+}
+
+/// A person who logs in.
+#[derive(Object)]
+#[oai(example)]
+pub(crate) struct LoginRequest {
+    /// The e-mail address.
+    email: Email,
+    /// The password.
+    password: Password,
+}
+
+impl Example for LoginRequest {
+    fn example() -> Self {
+        Self { email: Email(example::EMAIL.into()), password: Password("correct horse battery staple".into()) }
+    }
+}
+
+impl FromFields for Credentials {
+    type Document = LoginRequest;
+
+    /// Text that cannot be an e-mail address or a password gets the same error as wrong credentials, because no account has
+    /// it.
+    fn from_fields(mut fields: Fields, _: &PasswordPolicy) -> Result<Self, ApiError> {
+        let email = fields.parsed("email", |text| Ok::<_, &str>(EmailAddress::parse(text).ok()));
+        let password = fields.parsed("password", |text| Ok::<_, &str>(PasswordText::parse(text).ok()));
+        match (email, password) {
+            (Some(Some(email)), Some(Some(password))) => Ok(Self { email, password }),
+            (Some(_), Some(_)) => Err(ApiError::new(Code::InvalidCredentials)),
+            _ => Err(fields.into_error()),
+        }
+    }
+}
+
+/// A fresh token.
+#[derive(Object)]
+#[oai(example)]
+pub(crate) struct TokenGranted {
+    /// Always `success`.
+    status: Success,
+    /// A sentence for people.
+    message: String,
+    /// The token itself, without the word `Bearer`.
+    #[oai(rename = "Authorization")]
+    authorization: String,
+    /// Always `Bearer`: send the token as `Authorization: Bearer <token>`.
+    token_type: TokenType,
+    /// How many seconds the token is good.
+    expires_in: u64,
+    /// The id of the user.
+    public_id: Uuid,
+}
+
+impl TokenGranted {
+    pub(crate) fn new(message: &str, session: &Session) -> Self {
+        Self {
+            status: Success::SUCCESS,
+            message: message.into(),
+            authorization: session.token.expose_token().into(),
+            token_type: TokenType::BEARER,
+            expires_in: session.expires_in.as_secs(),
+            public_id: session.user.id.as_uuid(),
+        }
+    }
+}
+
+impl Example for TokenGranted {
+    fn example() -> Self {
+        Self {
+            status: Success::SUCCESS,
+            message: "Successfully logged in.".into(),
+            authorization: "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJIUzI1NiIsImtpZCI6Ii4uLiJ9.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl"
+                .into(),
+            token_type: TokenType::BEARER,
+            expires_in: 86_400,
+            public_id: example::ID,
+        }
+    }
+}
+
+/// What a good token says.
+#[derive(Object)]
+#[oai(example)]
+pub(crate) struct TokenClaims {
+    /// Whose token it is.
+    pub(crate) user_id: Uuid,
+    /// Which token it is (`jti`).
+    pub(crate) token_id: Uuid,
+    /// Whether the user was an admin at login.
+    pub(crate) admin: bool,
+    /// When it was issued.
+    pub(crate) issued_at: OffsetDateTime,
+    /// When it expires.
+    pub(crate) expires_at: OffsetDateTime,
+}
+
+impl From<&Principal> for TokenClaims {
+    fn from(principal: &Principal) -> Self {
+        Self {
+            user_id: principal.user_id().as_uuid(),
+            token_id: principal.token_id().as_uuid(),
+            admin: principal.is_admin(),
+            issued_at: principal.issued_at(),
+            expires_at: principal.expires_at(),
+        }
+    }
+}
+
+impl Example for TokenClaims {
+    fn example() -> Self {
+        Self {
+            user_id: example::ID,
+            token_id: Uuid::from_u128(0x6f1c_0a3e_52d7_4b8e_9c1d_2e3f_4a5b_6c7d),
+            admin: false,
+            issued_at: example::TIME,
+            expires_at: example::TIME + time::Duration::DAY,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::http::error::FieldErrors;
+
+    fn read<T: FromFields>(json: &[u8]) -> Result<T, ApiError> {
+        Fields::from_json(json).and_then(|fields| T::from_fields(fields, &PasswordPolicy::new(6)))
+    }
+
+    fn errors(json: &str) -> FieldErrors {
+        let error = read::<NewAccount>(json.as_bytes()).err().unwrap();
+        assert_eq!(error.code, Code::ValidationFailed);
+        error.field_errors().cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn every_wrong_field_is_named_at_once() {
+        let found = errors(r#"{"email": "no at sign", "username": 7}"#);
+        assert_eq!(found["email"], "'email' is not a valid e-mail address");
+        assert_eq!(found["username"], "'username' is not of type 'string'");
+        assert_eq!(found["password"], "'password' is a required property");
+        assert_eq!(found.len(), 3);
+        let found = errors(r#"{"email": "no at sign", "username": "ada", "password": "12345"}"#);
+        assert_eq!(found["password"], "'password' must have at least 6 characters");
+        assert_eq!(found.len(), 2);
+        let found = errors(r#"{"email": "no at sign", "username": "countess", "password": "Countess"}"#);
+        assert_eq!(found["password"], "'password' must not be your e-mail address or username");
+    }
+
+    #[test]
+    fn a_field_that_is_given_twice_is_refused_and_an_unknown_one_ignored() {
+        let body = r#"{"email":"a@b.example","email":"c@d.example","username":"a","password":"123456","x":1,"x":2}"#;
+        assert_eq!(errors(body), FieldErrors::from([("email".into(), "'email' is given more than once".into())]));
+        let body = br#"{"email":"a@b.example","password":"x","password":"x"}"#;
+        let error = read::<Credentials>(body).err().unwrap();
+        assert_eq!(error.code, Code::ValidationFailed);
+    }
+
+    #[test]
+    fn a_wrong_value_is_never_repeated() {
+        let found = format!(
+            "{:?}",
+            errors(r#"{"email": ["hunter2"], "username": "\u0007hunter2", "password": "hunter2\u0000"}"#)
+        );
+        assert!(!found.contains("hunter2"), "{found}");
+    }
+
+    #[test]
+    fn unknown_fields_and_the_public_id_are_ignored() {
+        let body = br#"{"email":"a@b.example","username":"a","password":"123456","public_id":5,"admin":true}"#;
+        assert!(read::<NewAccount>(body).is_ok());
+    }
+
+    #[test]
+    fn text_that_cannot_be_credentials_is_answered_like_wrong_ones() {
+        for body in [r#"{"email":"nobody","password":"x"}"#, r#"{"email":"a@b.example","password":""}"#] {
+            let error = read::<Credentials>(body.as_bytes()).err().unwrap();
+            assert_eq!(error.code, Code::InvalidCredentials);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_the_reader_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read::<NewAccount>(&body);
+        }
+    }
+}

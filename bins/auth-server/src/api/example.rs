@@ -1,0 +1,10 @@
+//! Values of the examples in the OpenAPI document.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// Not the address that the tour of the README registers, so that the examples work after the tour.
+pub(crate) const EMAIL: &str = "grace@example.org";
+pub(crate) const NAME: &str = "grace";
+pub(crate) const ID: Uuid = Uuid::from_u128(0x0193_5a1e_8c00_7def_8123_4567_89ab_cdef);
+pub(crate) const TIME: OffsetDateTime = OffsetDateTime::UNIX_EPOCH.saturating_add(time::Duration::days(20_000));

@@ -1,0 +1,136 @@
+//! Bodies of the operations on users.
+
+use auth_core::password::policy::Owner;
+use auth_core::{Password as PasswordText, PasswordPolicy, User};
+use poem_openapi::Object;
+use poem_openapi::types::{Email, Example, Password};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::api::example;
+use crate::http::error::ApiError;
+use crate::http::request_body::{Fields, FromFields};
+
+/// A user who changes their password.
+#[derive(Object)]
+#[oai(example)]
+pub(crate) struct ChangePasswordRequest {
+    /// The password that the user has.
+    current_password: Password,
+    /// The password that the user wants. The rules are those of a registration.
+    new_password: Password,
+}
+
+impl Example for ChangePasswordRequest {
+    fn example() -> Self {
+        Self {
+            current_password: Password("correct horse battery staple".into()),
+            new_password: Password("a staple for every horse".into()),
+        }
+    }
+}
+
+/// The current password of a user and the new one.
+pub(crate) struct PasswordChange {
+    /// The current password; `None` if the text cannot be the password of any account.
+    pub(crate) current: Option<PasswordText>,
+    /// The new password.
+    pub(crate) new: PasswordText,
+}
+
+impl FromFields for PasswordChange {
+    type Document = ChangePasswordRequest;
+
+    fn from_fields(mut fields: Fields, policy: &PasswordPolicy) -> Result<Self, ApiError> {
+        let current = fields.parsed("current_password", |text| Ok::<_, &str>(PasswordText::parse(text).ok()));
+        let new = fields.parsed("new_password", |text| {
+            let password = PasswordText::parse(text)?;
+            // The service compares the password with the names of the user once it has read the user.
+            policy.check(&password, Owner::default()).map(|()| password)
+        });
+        match (current, new) {
+            (Some(current), Some(new)) => Ok(Self { current, new }),
+            _ => Err(fields.into_error()),
+        }
+    }
+}
+
+/// A user, as far as anybody may see.
+#[derive(Object)]
+#[oai(example)]
+pub(crate) struct UserView {
+    /// The e-mail address.
+    email: Email,
+    /// The name.
+    username: String,
+    /// The id.
+    public_id: Uuid,
+    /// When the user registered.
+    registered_on: OffsetDateTime,
+    /// Whether the user is an admin.
+    admin: bool,
+}
+
+impl From<User> for UserView {
+    fn from(user: User) -> Self {
+        Self {
+            email: Email(user.email.as_str().into()),
+            username: user.username.as_str().into(),
+            public_id: user.id.as_uuid(),
+            registered_on: user.registered_on,
+            admin: user.admin,
+        }
+    }
+}
+
+impl Example for UserView {
+    fn example() -> Self {
+        Self {
+            email: Email(example::EMAIL.into()),
+            username: example::NAME.into(),
+            public_id: example::ID,
+            registered_on: example::TIME,
+            admin: false,
+        }
+    }
+}
+
+/// A page of users, in order of registration.
+#[derive(Object)]
+pub(crate) struct UserPage {
+    /// The users.
+    data: Vec<UserView>,
+    /// What to give as `after` for the next page; null on the last.
+    #[oai(nullable)]
+    next: Option<Uuid>,
+}
+
+impl UserPage {
+    /// Creates a page from `users`, which has one user more than `limit` if there is a next page.
+    pub(crate) fn new(mut users: Vec<User>, limit: usize) -> Self {
+        let more = users.len() > limit;
+        users.truncate(limit);
+        let next = users.last().filter(|_| more).map(|user| user.id.as_uuid());
+        Self { data: users.into_iter().map(UserView::from).collect(), next }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &[u8]) -> Result<PasswordChange, ApiError> {
+        let fields = Fields::from_json(json)?;
+        PasswordChange::from_fields(fields, &PasswordPolicy::new(6))
+    }
+
+    #[test]
+    fn both_passwords_of_a_change_are_checked() {
+        let error = read(br#"{"new_password":"12345"}"#).err().unwrap();
+        let found = error.field_errors().unwrap();
+        assert_eq!(found["current_password"], "'current_password' is a required property");
+        assert_eq!(found["new_password"], "'new_password' must have at least 6 characters");
+        let change = read(br#"{"current_password":"","new_password":"123456"}"#).ok().unwrap();
+        assert!(change.current.is_none());
+    }
+}

@@ -1,0 +1,107 @@
+//! One route: its methods, the parameters that they accept, and its metrics.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use poem::endpoint::BoxEndpoint;
+use poem::http::{HeaderValue, Method};
+use poem::{Endpoint, Request, Response, Result, RouteMethod};
+use serde_json::Value;
+
+use super::error::ApiError;
+use super::query::AcceptedParameters;
+use crate::metrics::{Metrics, RouteMeters};
+
+/// The endpoints of all routes, by the pattern of their path and by method.
+pub(crate) type RouteTable = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
+
+/// The meters of the route that answers a request. The envelope puts it into the request and the route fills it.
+#[derive(Clone, Default)]
+pub(crate) struct MatchedRoute(Arc<OnceLock<Arc<RouteMeters>>>);
+
+impl MatchedRoute {
+    fn set(&self, meters: Arc<RouteMeters>) {
+        // If routes are nested, the outermost is the one that counts.
+        let _ = self.0.set(meters);
+    }
+
+    /// Returns the meters, unless no route matched.
+    pub(crate) fn get(&self) -> Option<&RouteMeters> {
+        self.0.get().map(Arc::as_ref)
+    }
+}
+
+/// The methods of one path. Notes in the request that this route matched, and lists the methods in a 405.
+pub(crate) struct RouteEndpoint {
+    meters: Arc<RouteMeters>,
+    allow: HeaderValue,
+    /// The methods that it answers, with the parameters that each accepts.
+    accepted: Vec<(Method, AcceptedParameters)>,
+    methods: RouteMethod,
+}
+
+impl RouteEndpoint {
+    /// `document` is the OpenAPI document, which says what parameters each method accepts.
+    pub(crate) fn new(
+        metrics: &Metrics,
+        document: &Value,
+        pattern: &str,
+        methods: HashMap<Method, BoxEndpoint<'static>>,
+    ) -> Self {
+        let path = documented_path(pattern);
+        let find = |method: &Method| AcceptedParameters::find(document, &path, method);
+        let mut accepted: Vec<_> = methods.keys().map(|method| (method.clone(), find(method))).collect();
+        if methods.contains_key(&Method::GET) {
+            accepted.push((Method::HEAD, find(&Method::GET)));
+        }
+        accepted.sort_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
+        let names: Vec<&str> = accepted.iter().map(|(method, _)| method.as_str()).collect();
+        Self {
+            meters: Arc::new(metrics.route(&path)),
+            allow: HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static("")),
+            methods: methods
+                .into_iter()
+                .fold(RouteMethod::new(), |route, (method, endpoint)| route.method(method, endpoint)),
+            accepted,
+        }
+    }
+
+    fn note_match(&self, request: &Request) {
+        if let Some(route) = request.data::<MatchedRoute>() {
+            route.set(Arc::clone(&self.meters));
+        }
+    }
+}
+
+impl Endpoint for RouteEndpoint {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        self.note_match(&request);
+        let accepted = self.accepted.iter().find(|(method, _)| method == request.method());
+        let (_, parameters) = accepted.ok_or_else(|| ApiError::method_not_allowed(self.allow.clone()))?;
+        parameters.check(&mut request)?;
+        self.methods.call(request).await
+    }
+}
+
+/// Answers every request as `GET` of the route, whatever its method and query.
+///
+/// A gateway that asks about a request may keep the method, and append the path and the query, of the request that it asks
+/// about, as Envoy's `ext_authz` does.
+pub(crate) struct AsGet(pub(crate) Arc<RouteEndpoint>);
+
+impl Endpoint for AsGet {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        request.set_method(Method::GET);
+        self.0.note_match(&request);
+        self.0.methods.call(request).await
+    }
+}
+
+/// Returns the pattern as the OpenAPI document writes it, with the name of its parameter in place of the router's.
+fn documented_path(pattern: &str) -> String {
+    pattern.replace(":param0", "{public_id}")
+}

@@ -1,0 +1,61 @@
+//! What the handlers work with.
+
+use std::sync::Arc;
+
+use auth_blacklist::SyncedBlacklist;
+use auth_core::{AuthService, Throttle};
+use auth_jwt::JwtCodec;
+use auth_storage::Database;
+use poem::Request;
+
+use super::error::ApiError;
+use crate::clock_watch::ClockOffset;
+use crate::metrics::Metrics;
+use crate::readiness::Readiness;
+use crate::telemetry;
+
+/// The parts of one server that its handlers use. Every request carries it.
+pub(crate) struct State {
+    /// Registers, logs in, checks tokens and logs out.
+    pub(crate) service: AuthService,
+    pub(crate) metrics: Metrics,
+    /// The rate limits of guesses and registrations, if they are on.
+    pub(crate) throttle: Option<Arc<Throttle>>,
+    /// Signs and reads tokens.
+    pub(crate) codec: Arc<JwtCodec>,
+    pub(crate) blacklist: Arc<SyncedBlacklist>,
+    /// Whether a token may be accepted without reading the log; false if every check reads it.
+    pub(crate) checks_in_memory: bool,
+    /// The database, unless the stores are elsewhere.
+    pub(crate) database: Option<Database>,
+    /// The checks of `GET /readyz`.
+    pub(crate) readiness: Readiness,
+    /// Offset of this machine's clock from that of the database.
+    pub(crate) clock_offset: Arc<ClockOffset>,
+}
+
+impl State {
+    /// Returns the state that the request carries.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Internal`](super::code::Code::Internal) if the request did not pass through the envelope.
+    pub(crate) fn of(request: &Request) -> Result<&Arc<Self>, ApiError> {
+        request.data().ok_or_else(|| ApiError::internal("the request carries no state"))
+    }
+
+    /// Returns all metrics in the text format of Prometheus.
+    pub(crate) fn metrics_text(&self) -> Result<String, prometheus::Error> {
+        self.metrics.observe_upgrades(self.service.upgrade_stats());
+        self.metrics.observe_tokens(self.codec.cache_stats());
+        self.metrics.observe_blacklist(self.blacklist.stats());
+        if let Some(throttle) = &self.throttle {
+            self.metrics.observe_throttle(throttle.stats());
+        }
+        if let Some(database) = &self.database {
+            self.metrics.observe_database(database.pool_stats());
+        }
+        self.metrics.observe_log(telemetry::lost_lines());
+        self.metrics.render()
+    }
+}
