@@ -15,11 +15,11 @@ use uuid::Uuid;
 
 use crate::Failure;
 use crate::check::revocation;
+use crate::databases::{self, BenchDatabase};
 use crate::figure::{Figure, count, millis, timed};
 use crate::options::Options;
 use crate::plot::Plot;
 use crate::report::Report;
-use crate::stores::{self, Stores};
 
 /// Look-ups that one thread makes in a round.
 const LOOK_UPS: usize = 200_000;
@@ -89,7 +89,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         for kind in [Kind::Sqlite, Kind::Postgres] {
             let entries = options.pick(1_000_000, 1_000);
-            let loaded = stores::with(options, kind, async |stores| load(&stores, entries).await).await?;
+            let loaded = databases::with(options, kind, async |database| load(&database, entries).await).await?;
             if let Some((database, took)) = loaded {
                 if kind == Kind::Sqlite {
                     let seconds = Figure::once(took.as_secs_f64(), "s");
@@ -187,24 +187,24 @@ fn claims(revocation: &Revocation) -> Claims {
 }
 
 /// How long a node takes to read so many entries at its start.
-async fn load(stores: &Stores, entries: u64) -> Result<(&'static str, Duration), Failure> {
-    fill(stores, entries).await?;
-    let blacklist = SyncedBlacklist::new(stores.log.clone(), Arc::new(SystemClock), SyncOptions::default());
+async fn load(database: &BenchDatabase, entries: u64) -> Result<(&'static str, Duration), Failure> {
+    fill(database, entries).await?;
+    let blacklist = SyncedBlacklist::new(database.log.clone(), Arc::new(SystemClock), SyncOptions::default());
     let began = tokio::time::Instant::now();
     while !blacklist.sync_step().await?.complete {}
     let took = began.elapsed();
     if count(blacklist.stats().index.tokens) < count(usize::try_from(entries)?) {
         return Err("an entry was not loaded".into());
     }
-    Ok((stores.name(), took))
+    Ok((database.name(), took))
 }
 
 /// Appends so many live entries.
-pub(crate) async fn fill(stores: &Stores, entries: u64) -> Result<(), Failure> {
+pub(crate) async fn fill(database: &BenchDatabase, entries: u64) -> Result<(), Failure> {
     let now = SystemClock.now().replace_nanosecond(0)?;
     for begin in (0..entries).step_by(1_000) {
         let batch = (begin..entries.min(begin + 1_000)).map(|number| revocation(now, number));
-        stores.log.append(&batch.collect::<Result<Vec<_>, _>>()?).await?;
+        database.log.append(&batch.collect::<Result<Vec<_>, _>>()?).await?;
     }
     Ok(())
 }

@@ -13,11 +13,11 @@ use tokio::time::Instant;
 
 use crate::Failure;
 use crate::check::revocation;
+use crate::databases::{self, BenchDatabase};
 use crate::figure::{Figure, count};
 use crate::options::Options;
 use crate::plot::Plot;
 use crate::report::Report;
-use crate::stores::{self, Stores};
 
 const CLIENTS: [usize; 3] = [1, 8, 64];
 
@@ -26,7 +26,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let mut bars = Vec::new();
         for kind in [Kind::Sqlite, Kind::Postgres] {
-            let measured = stores::with(options, kind, async |stores| measure(options, &stores).await).await?;
+            let measured = databases::with(options, kind, async |database| measure(options, &database).await).await?;
             let Some(measured) = measured else {
                 report.note("PostgreSQL was left out: no server was named.");
                 continue;
@@ -65,10 +65,10 @@ struct Measured {
     shared: Vec<f64>,
 }
 
-async fn measure(options: &Options, stores: &Stores) -> Result<Vec<Measured>, Failure> {
+async fn measure(options: &Options, database: &BenchDatabase) -> Result<Vec<Measured>, Failure> {
     let lasting = options.pick(Duration::from_millis(1_500), Duration::from_millis(50));
-    let blacklist = Arc::new(SyncedBlacklist::new(stores.log.clone(), Arc::new(SystemClock), SyncOptions::default()));
-    let log = stores.log.clone();
+    let blacklist = Arc::new(SyncedBlacklist::new(database.log.clone(), Arc::new(SystemClock), SyncOptions::default()));
+    let log = database.log.clone();
     let each_alone: Logout = Arc::new(move |revocation| {
         let log = log.clone();
         async move { log.append(&[revocation]).await.is_ok() }.boxed()
@@ -84,7 +84,7 @@ async fn measure(options: &Options, stores: &Stores) -> Result<Vec<Measured>, Fa
             each.push(rate(clients, lasting, &each_alone).await?);
             shared.push(rate(clients, lasting, &together).await?);
         }
-        all.push(Measured { database: stores.name(), clients, each, shared });
+        all.push(Measured { database: database.name(), clients, each, shared });
     }
     Ok(all)
 }

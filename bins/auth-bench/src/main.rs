@@ -6,6 +6,7 @@
 
 mod blacklist;
 mod check;
+mod databases;
 mod enumeration;
 mod figure;
 mod flood;
@@ -21,7 +22,7 @@ mod purge;
 mod report;
 mod scale;
 mod server;
-mod stores;
+mod store;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -54,6 +55,8 @@ enum Bench {
     Login(Peer),
     /// Latency of checks while logins flood; or any server with --url, --login-url and --body
     Flood(Peer),
+    /// A call of the stores beside bare sqlx with the same statement, and the processor time of `GET /user/me`
+    Store,
     /// Durable logouts per second beside one transaction each
     Logout,
     /// The index: memory, look-ups, loading, forgetting
@@ -94,6 +97,7 @@ fn run(bench: Bench, options: &Options) -> Result<(), Failure> {
         Bench::Http(peer) => one(http::run(options, &peer)),
         Bench::Login(peer) => one(login::run(options, &peer)),
         Bench::Flood(peer) => one(flood::run(options, &peer)),
+        Bench::Store => one(store::run(options)),
         Bench::Logout => one(logout::run(options)),
         Bench::Blacklist => one(blacklist::run(options)),
         Bench::Purge => one(purge::run(options)),
@@ -105,7 +109,8 @@ fn run(bench: Bench, options: &Options) -> Result<(), Failure> {
             for bench in [Bench::Check, Bench::Http(ours()), Bench::Login(ours()), Bench::Flood(ours())] {
                 run(bench, options)?;
             }
-            for bench in [Bench::Logout, Bench::Blacklist, Bench::Purge, Bench::Propagation, Bench::Scale] {
+            for bench in [Bench::Store, Bench::Logout, Bench::Blacklist, Bench::Purge, Bench::Propagation, Bench::Scale]
+            {
                 run(bench, options)?;
             }
             run(Bench::Enumeration, options)

@@ -6,13 +6,13 @@ use auth_testing::databases::Kind;
 use tokio::time::{Instant, sleep};
 
 use crate::Failure;
+use crate::databases;
 use crate::figure::{Figure, millis, quantile, sorted};
 use crate::load::{Connection, ask};
 use crate::options::Options;
 use crate::plot::{Plot, distribution};
 use crate::report::Report;
 use crate::server::Server;
-use crate::stores;
 
 /// How often a node reads the log: the default.
 const POLL: Duration = Duration::from_millis(250);
@@ -22,10 +22,10 @@ const MARGIN: Duration = Duration::from_millis(50);
 
 pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     let mut report = Report::new("propagation", options);
-    let measured = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(stores::with(
+    let measured = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(databases::with(
         options,
         Kind::Postgres,
-        async |stores| measure(options, &stores.url).await,
+        async |database| measure(options, &database.url).await,
     ))?;
     let Some(delays) = measured else {
         report.note("Left out: no PostgreSQL server was named.");

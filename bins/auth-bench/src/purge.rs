@@ -9,11 +9,11 @@ use auth_testing::databases::Kind;
 use crate::Failure;
 use crate::blacklist::fill;
 use crate::check::revocation;
+use crate::databases::{self, BenchDatabase};
 use crate::figure::{Figure, count, millis};
 use crate::options::Options;
 use crate::plot::Plot;
 use crate::report::Report;
-use crate::stores::{self, Stores};
 
 /// How many are removed in one transaction, as the server does.
 const BATCH: u32 = 1_000;
@@ -24,7 +24,8 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     let mut curves = Vec::new();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         for kind in [Kind::Sqlite, Kind::Postgres] {
-            let measured = stores::with(options, kind, async |stores| measure(options, &stores, live).await).await?;
+            let measured =
+                databases::with(options, kind, async |database| measure(options, &database, live).await).await?;
             let Some((database, samples)) = measured else { continue };
             for (live, samples) in live.iter().zip(&samples) {
                 let what = format!("{database}, beside {live} live entries");
@@ -51,14 +52,14 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
 /// Milliseconds a purge, by number of live entries.
 async fn measure(
     options: &Options,
-    stores: &Stores,
+    database: &BenchDatabase,
     live: [usize; 3],
 ) -> Result<(&'static str, Vec<Vec<f64>>), Failure> {
     let expired = options.pick(10_000_u64, 100);
     let mut all = Vec::new();
     let mut filled = 0;
     for entries in live {
-        fill(stores, u64::try_from(entries - filled)?).await?;
+        fill(database, u64::try_from(entries - filled)?).await?;
         filled = entries;
         let mut samples = Vec::new();
         for _ in 0..options.pick(5, 1) {
@@ -66,10 +67,10 @@ async fn measure(
             let long_ago = now - Duration::from_secs(3 * 86_400);
             for begin in (0..expired).step_by(1_000) {
                 let batch = (begin..expired.min(begin + 1_000)).map(|number| revocation(long_ago, number));
-                stores.log.append(&batch.collect::<Result<Vec<_>, _>>()?).await?;
+                database.log.append(&batch.collect::<Result<Vec<_>, _>>()?).await?;
             }
             let began = tokio::time::Instant::now();
-            let removed = purge_expired(stores.log.as_ref(), now, BATCH, async |_| ()).await?;
+            let removed = purge_expired(database.log.as_ref(), now, BATCH, async |_| ()).await?;
             samples.push(millis(began.elapsed()));
             if removed != expired {
                 return Err(format!("{removed} of {expired} expired entries were removed").into());
@@ -77,5 +78,5 @@ async fn measure(
         }
         all.push(samples);
     }
-    Ok((stores.name(), all))
+    Ok((database.name(), all))
 }

@@ -8,18 +8,19 @@ use tokio::time::Instant;
 
 use crate::Failure;
 use crate::blacklist::fill;
+use crate::databases::{self, BenchDatabase};
 use crate::figure::{Figure, count};
 use crate::options::Options;
 use crate::plot::Plot;
 use crate::report::Report;
 use crate::server::Server;
-use crate::stores::{self, Stores};
 
 pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     let mut report = Report::new("scale", options);
     let users = options.pick([10_000, 1_000_000, 5_000_000], [10, 100, 1_000]);
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let reads = stores::with(options, Kind::Postgres, async |stores| reads(options, &stores, users).await).await?;
+        let reads =
+            databases::with(options, Kind::Postgres, async |database| reads(options, &database, users).await).await?;
         let Some(reads) = reads else {
             report.note("Left out: no PostgreSQL server was named.");
             return Ok(report);
@@ -41,7 +42,8 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
             curves: vec![("find by e-mail address".to_owned(), points)],
         });
         for revoked in options.pick(vec![0, 1_000_000], vec![0, 1_000]) {
-            let started = stores::with(options, Kind::Postgres, async |stores| start(options, &stores, revoked).await);
+            let started =
+                databases::with(options, Kind::Postgres, async |database| start(options, &database, revoked).await);
             let Some((ready_after, memory)) = started.await? else { continue };
             let mut figures = vec![("ready after", Figure::once(ready_after.as_secs_f64() * 1e3, "ms"))];
             if let Some((now, most)) = memory {
@@ -54,14 +56,14 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
 }
 
 /// Microseconds of the read that a login makes, by number of users.
-async fn reads(options: &Options, stores: &Stores, users: [usize; 3]) -> Result<Vec<Vec<f64>>, Failure> {
+async fn reads(options: &Options, database: &BenchDatabase, users: [usize; 3]) -> Result<Vec<Vec<f64>>, Failure> {
     let mut all = Vec::new();
     let mut there = 0;
     for many in users {
         // No more at once than the server lets a statement take time for.
         for begin in (there..many).step_by(50_000) {
             let end = many.min(begin + 50_000);
-            stores
+            database
                 .execute(&format!(
                     "INSERT INTO auth_users (id, email, email_key, username, username_key, password_hash, admin, \
                      token_generation, disabled_at, registered_on) \
@@ -71,13 +73,13 @@ async fn reads(options: &Options, stores: &Stores, users: [usize; 3]) -> Result<
                 ))
                 .await?;
         }
-        stores.execute("ANALYZE auth_users").await?;
+        database.execute("ANALYZE auth_users").await?;
         there = many;
         let mut samples = Vec::new();
         for number in 0..options.pick(4_000_usize, 20) {
             let email = Email::parse(&format!("{}@example.org", number * 7_919 % many))?;
             let began = Instant::now();
-            let found = stores.users.find_credentials(&email).await?;
+            let found = database.users.find_credentials(&email).await?;
             if number >= options.pick(1_000, 0) {
                 samples.push(began.elapsed().as_secs_f64() * 1e6);
             }
@@ -89,8 +91,12 @@ async fn reads(options: &Options, stores: &Stores, users: [usize; 3]) -> Result<
 }
 
 /// How long a server takes until it is ready, and its memory in mebibytes.
-async fn start(options: &Options, stores: &Stores, revoked: u64) -> Result<(Duration, Option<(f64, f64)>), Failure> {
-    fill(stores, revoked).await?;
-    let server = Server::start(options, &[("AUTH_DATABASE_URL", &stores.url), ("AUTH_BCRYPT_COST", "4")]).await?;
+async fn start(
+    options: &Options,
+    database: &BenchDatabase,
+    revoked: u64,
+) -> Result<(Duration, Option<(f64, f64)>), Failure> {
+    fill(database, revoked).await?;
+    let server = Server::start(options, &[("AUTH_DATABASE_URL", &database.url), ("AUTH_BCRYPT_COST", "4")]).await?;
     Ok((server.ready_after, server.memory()))
 }

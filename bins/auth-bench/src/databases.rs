@@ -11,7 +11,7 @@ use crate::Failure;
 use crate::options::Options;
 
 /// An empty database with the schema.
-pub(crate) struct Stores {
+pub(crate) struct BenchDatabase {
     pub(crate) kind: Kind,
     pub(crate) url: String,
     pub(crate) users: Arc<dyn UserStore>,
@@ -19,7 +19,7 @@ pub(crate) struct Stores {
     database: Database,
 }
 
-impl Stores {
+impl BenchDatabase {
     async fn open(database: &TestDatabase) -> Result<Self, Failure> {
         let connected = auth_storage::connect(database.url(), ConnectOptions::default()).await?;
         auth_migrations::up(connected.connection()).await?;
@@ -52,7 +52,7 @@ impl Stores {
 pub(crate) async fn with<T>(
     options: &Options,
     kind: Kind,
-    bench: impl AsyncFnOnce(Stores) -> Result<T, Failure>,
+    bench: impl AsyncFnOnce(BenchDatabase) -> Result<T, Failure>,
 ) -> Result<Option<T>, Failure> {
     let server = match kind {
         Kind::Sqlite => String::new(),
@@ -61,6 +61,6 @@ pub(crate) async fn with<T>(
             None => return Ok(None),
         },
     };
-    let run = async |database: TestDatabase| bench(Stores::open(&database).await?).await;
+    let run = async |database: TestDatabase| bench(BenchDatabase::open(&database).await?).await;
     auth_testing::databases::run_on(kind, &server, run).await.map(Some)
 }
