@@ -16,7 +16,9 @@ use auth_storage::{ConnectError, ConnectOptions, Database, SeaAttemptStore, SeaR
 
 use crate::api::Routes;
 use crate::clock_watch::ClockWatch;
-use crate::config::{Config, PasswordScheme, PasswordSettings, Setting, SigningSource, shown_work};
+use crate::config::{
+    Config, HASH_PRIORITY, PASSWORD_LEGACY, PasswordScheme, PasswordSettings, SigningSource, work_label,
+};
 use crate::http::state::State;
 use crate::metrics::Metrics;
 use crate::readiness::{
@@ -278,7 +280,7 @@ fn password_pool(
     options.clock = Arc::clone(clock);
     let pool = PasswordPool::new(schemes.clone(), options).map_err(|error| AppError::Internal(error.into()))?;
     if pool.priority() != PriorityOutcome::Set {
-        let setting = Setting::HashPriority.variable();
+        let setting = HASH_PRIORITY.variable();
         tracing::warn!(
             setting,
             outcome = ?pool.priority(),
@@ -298,7 +300,7 @@ fn password_schemes(settings: &PasswordSettings) -> Result<PasswordSchemes, AppE
     };
     let schemes = settings.legacy.iter().copied().fold(schemes, PasswordSchemes::with_level);
     Ok(schemes.on_new_level(|level| {
-        let (level, setting) = (shown_work(level), Setting::PasswordLegacy.variable());
+        let (level, setting) = (work_label(level), PASSWORD_LEGACY.variable());
         tracing::warn!(
             level,
             setting,

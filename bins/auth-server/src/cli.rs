@@ -1,25 +1,27 @@
-//! The command line: what can be asked of the program, and which exit code says what.
+//! The command line, one module a command, and the exit codes.
 //!
 //! | code | meaning |
 //! |---|---|
-//! | 0 | it was done; for the server also: a signal stopped it in order, even before it served |
-//! | 1 | it failed while running, or its output could not be written |
-//! | 2 | the command line makes no sense |
+//! | 0 | success; for the server also: a signal stopped it in order, even before it served |
+//! | 1 | failure while running, or standard output could not be written |
+//! | 2 | the command line is not valid |
 //! | 78 | the configuration cannot be used (`EX_CONFIG` of sysexits) |
-//! | 130, 143 | SIGINT or SIGTERM ended it before it was done |
+//! | 130, 143 | SIGINT or SIGTERM ended the command before it was done |
 //!
-//! That nothing can be written to standard error changes no exit code.
+//! Failure to write to standard error changes no exit code.
 
-mod keys;
+mod config;
+mod healthcheck;
+mod key;
 mod migrate;
+mod output;
+mod password;
 mod serve;
-mod tokens;
-mod users;
+mod token;
+mod user;
 
 use std::collections::BTreeMap;
-use std::error::Error as StdError;
-use std::io::{self, BufRead, IsTerminal, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,24 +29,26 @@ use std::time::Duration;
 
 use auth_core::{BoxError, SystemClock};
 use clap::{Args, Parser, Subcommand};
-use zeroize::Zeroizing;
 
+use self::config::ConfigCommand;
+use self::key::KeyCommand;
+use self::migrate::MigrateCommand;
+use self::output::{Output, chain};
+use self::token::TokenCommand;
+use self::user::UserCommand;
 use crate::app::App;
-use crate::config::{Config, Problems, Setting, Sources};
+use crate::config::{Config, DATA_DIR, DOCS, ENV, LISTEN, LOG, LOG_FORMAT, MIGRATE, Problems, Sources};
 use crate::signals::{Signals, Stop};
 use crate::{api, telemetry};
 
 /// `EX_CONFIG` of sysexits: the configuration cannot be used.
 const EXIT_CONFIG: u8 = 78;
 
-/// Time after a signal until a command that cannot react to it is ended, such as one at a password prompt.
-const INTERRUPTED_PATIENCE: Duration = Duration::from_secs(2);
+/// Time after a signal until a command that does not react to it is ended, such as one at a password prompt.
+const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Time that the exit of the process waits for threads with blocking work, such as the lookup of a host name.
-const BLOCKING_PATIENCE: Duration = Duration::from_secs(1);
-
-/// How long the health check waits for an answer.
-const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(3);
+const BLOCKING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Authentication whose logout means it.
 ///
@@ -92,16 +96,16 @@ enum Command {
     Serve,
     /// Make, take back or look at the tables
     #[command(subcommand)]
-    Migrate(migrate::MigrateCommand),
+    Migrate(MigrateCommand),
     /// Manage users
     #[command(subcommand)]
-    User(users::UserCommand),
+    User(UserCommand),
     /// Manage the blacklist of tokens
     #[command(subcommand)]
-    Token(tokens::TokenCommand),
+    Token(TokenCommand),
     /// Manage the key that signs tokens
     #[command(subcommand)]
-    Key(keys::KeyCommand),
+    Key(KeyCommand),
     /// Print the `OpenAPI` document
     Openapi,
     /// Look at the configuration
@@ -111,32 +115,24 @@ enum Command {
     Healthcheck,
 }
 
-#[derive(Debug, Subcommand)]
-enum ConfigCommand {
-    /// Report everything that is wrong
-    Check,
-    /// Print the effective settings; secrets are redacted
-    Show,
-}
-
 impl SettingFlags {
     fn sources(&self) -> Sources {
         let given = [
-            (Setting::Env, &self.env),
-            (Setting::Listen, &self.listen),
-            (Setting::DataDir, &self.data_dir),
-            (Setting::Docs, &self.docs),
-            (Setting::Migrate, &self.migrate),
-            (Setting::Log, &self.log),
-            (Setting::LogFormat, &self.log_format),
+            (ENV.variable(), &self.env),
+            (LISTEN.variable(), &self.listen),
+            (DATA_DIR.variable, &self.data_dir),
+            (DOCS.variable(), &self.docs),
+            (MIGRATE.variable(), &self.migrate),
+            (LOG.variable(), &self.log),
+            (LOG_FORMAT.variable(), &self.log_format),
         ];
-        let flags: BTreeMap<Setting, String> =
-            given.into_iter().filter_map(|(setting, value)| Some((setting, value.clone()?))).collect();
+        let flags: BTreeMap<&'static str, String> =
+            given.into_iter().filter_map(|(variable, value)| Some((variable, value.clone()?))).collect();
         Sources::from_process(flags, self.config.clone())
     }
 }
 
-/// Does what the command line of the process asks for.
+/// Runs the command of the process's command line.
 #[must_use]
 pub fn run() -> ExitCode {
     let _flush = telemetry::FlushAtEnd;
@@ -152,7 +148,7 @@ pub fn run() -> ExitCode {
         Err(error) => {
             let interrupted = |error: &io::Error| error.kind() == io::ErrorKind::Interrupted;
             if error.downcast_ref().is_some_and(interrupted) {
-                // Ctrl-C at the prompt for a password.
+                // Ctrl-C was pressed at the prompt for a password.
                 return Stop::Interrupt.into();
             }
             let code = if error.is::<Problems>() { EXIT_CONFIG } else { 1 };
@@ -162,7 +158,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Shows what is wrong with the command line, or the help or the version that it asks for.
+/// Shows the error of the command line, or the help or the version that it asks for.
 fn show_usage(error: &clap::Error, out: &mut dyn Write) -> Result<ExitCode, BoxError> {
     if error.use_stderr() {
         telemetry::say(error.render().to_string().trim_end());
@@ -172,33 +168,20 @@ fn show_usage(error: &clap::Error, out: &mut dyn Write) -> Result<ExitCode, BoxE
     Ok(ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1)))
 }
 
-/// Standard output, whose errors say what they are about.
-struct Output<W>(W);
-
-impl<W: Write> Write for Output<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes).map_err(about_output)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush().map_err(about_output)
-    }
-}
-
-fn about_output(error: io::Error) -> io::Error {
-    match error.kind() {
-        // What repeats the call must go on to see it.
-        io::ErrorKind::Interrupted => error,
-        kind => io::Error::new(kind, format!("cannot write to standard output: {error}")),
-    }
-}
-
 impl Cli {
     fn run(self, signals: &Signals, out: &mut dyn Write) -> Result<ExitCode, BoxError> {
         let command = self.command.unwrap_or(Command::Serve);
-        if let Command::Openapi = command {
-            writeln!(out, "{}", api::openapi_json())?;
-            return Ok(ExitCode::SUCCESS);
+        // These commands work without a configuration, and with one that has errors.
+        match command {
+            Command::Openapi => {
+                writeln!(out, "{}", api::openapi_json())?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            Command::Config(ConfigCommand::Docs) => {
+                config::docs(out)?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            _ => {}
         }
         let config = Config::load(self.settings.sources())?;
         match command {
@@ -207,9 +190,7 @@ impl Cli {
                 return Ok(ExitCode::SUCCESS);
             }
             Command::Healthcheck => {
-                let health = config.health_listen.map(|address| (address, Setting::HealthListen));
-                let (address, setting) = health.unwrap_or((config.listen, Setting::Listen));
-                healthcheck(address).map_err(|error| format!("{address} ({}): {error}", setting.variable()))?;
+                healthcheck::run(&config)?;
                 return Ok(ExitCode::SUCCESS);
             }
             _ => {}
@@ -224,17 +205,17 @@ impl Cli {
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let outcome = runtime.block_on(command.run(&config, signals, out));
-        runtime.shutdown_timeout(BLOCKING_PATIENCE);
+        runtime.shutdown_timeout(BLOCKING_TIMEOUT);
         outcome
     }
 }
 
 impl Command {
-    /// Does what needs a database.
+    /// Runs a command that needs a database.
     async fn run(self, config: &Config, signals: &Signals, out: &mut dyn Write) -> Result<ExitCode, BoxError> {
         let serves = matches!(self, Self::Serve);
         if !serves {
-            signals.take_charge(INTERRUPTED_PATIENCE, None);
+            signals.take_charge(INTERRUPT_TIMEOUT, None);
         }
         let work = async {
             match self {
@@ -252,77 +233,13 @@ impl Command {
         tokio::select! {
             biased;
             outcome = work => outcome,
-            // With its connection ends what a command has not committed, and the lock of migrations.
+            // Closing the connection undoes what the command has not committed and releases the lock of migrations.
             stop = signals.stopped(), if !serves => {
                 telemetry::say(&format!("interrupted by {stop}; what was not committed is undone"));
                 Ok(stop.into())
             }
         }
     }
-}
-
-impl ConfigCommand {
-    fn run(&self, config: &Config, out: &mut dyn Write) -> io::Result<()> {
-        for warning in &config.warnings {
-            writeln!(out, "warning: {warning}")?;
-        }
-        match self {
-            Self::Check => writeln!(out, "the configuration of the {} profile is good", config.profile),
-            Self::Show => config.shown().iter().try_for_each(|shown| {
-                writeln!(out, "{} = {}  # {}", shown.setting.variable(), shown.value, shown.origin)
-            }),
-        }
-    }
-}
-
-/// Asks the server that listens on `address` whether it is ready, with as little as that takes.
-fn healthcheck(address: SocketAddr) -> Result<(), BoxError> {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(ip, address.port()), HEALTHCHECK_TIMEOUT)?;
-    stream.set_read_timeout(Some(HEALTHCHECK_TIMEOUT))?;
-    stream.set_write_timeout(Some(HEALTHCHECK_TIMEOUT))?;
-    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-    let mut status = Vec::new();
-    stream.take(64).read_to_end(&mut status)?;
-    if status.starts_with(b"HTTP/1.1 200 ") { Ok(()) } else { Err("the server is not ready".into()) }
-}
-
-/// Reads a new password: asked for twice without echo at a terminal, else the first line of standard input.
-fn read_password(from_stdin: bool) -> io::Result<Zeroizing<String>> {
-    if !from_stdin && io::stdin().is_terminal() {
-        let password = rpassword::prompt_password("Password: ").map(Zeroizing::new)?;
-        let again = rpassword::prompt_password("The same again: ").map(Zeroizing::new)?;
-        return if *password == *again { Ok(password) } else { Err(io::Error::other("the two passwords differ")) };
-    }
-    let line = first_line(&mut io::stdin().lock());
-    line.map_err(|error| io::Error::new(error.kind(), format!("the password cannot be read: {error}")))
-}
-
-fn first_line(input: &mut impl BufRead) -> io::Result<Zeroizing<String>> {
-    let mut line = Zeroizing::new(String::with_capacity(1024));
-    input.read_line(&mut line)?;
-    let end = line.trim_end_matches(['\n', '\r']).len();
-    line.truncate(end);
-    Ok(line)
-}
-
-fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        let cause = error.to_string();
-        // A transparent error says what its source says.
-        if !text.ends_with(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-        next = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,230 +1,187 @@
-//! The configuration: defaults of the profile < TOML file < environment < flags.
+//! The configuration of the server: every setting, read from its sources and checked before anything starts.
 //!
-//! Every value is checked before anything starts, and every problem is reported at once, each with the name of its
-//! variable. A problem never shows the value: it may be a secret.
+//! Defaults of the profile are overridden by the TOML file, that by the environment, and that by flags. All errors are reported
+//! at once, each with its variable. No error shows a value, because it may be a secret.
+//!
+//! Each section is a module that declares its settings and reads them. To add a setting: declare a `Setting` in its section,
+//! name it in the `SECTION` there, and read it in the function of that section. `docs/SETTINGS.md` is generated from the
+//! declarations.
 
+mod blacklist;
 mod database;
+mod docs;
 mod duration;
+mod general;
 mod hashing;
-mod parse;
+mod http;
+mod logging;
 mod passwords;
+mod problems;
+mod profile;
+mod reader;
 mod secret;
-mod settings;
+mod setting;
 mod sources;
-mod tables;
+mod table;
+mod throttle;
+mod tokens;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use auth_core::ThrottleLimits;
-use auth_jwt::{SigningKey, VerifyingKey};
+use auth_jwt::VerifyingKey;
 use auth_migrations::Migrations;
 use auth_storage::DatabaseUrl;
 use ipnet::IpNet;
 
-pub use hashing::Hashing;
-pub(crate) use passwords::shown_work;
-pub use passwords::{PasswordScheme, PasswordSettings};
-pub use secret::{Secret, SecretError};
-pub use settings::{CONFIG_VARIABLE, Setting};
-pub(crate) use sources::bytes_of;
-pub use sources::{Origin, Sources};
+pub(crate) use self::database::{DATA_DIR, MIGRATE};
+pub use self::docs::settings_page;
+pub(crate) use self::general::ENV;
+pub(crate) use self::hashing::HASH_PRIORITY;
+pub use self::hashing::HashingSettings;
+pub(crate) use self::http::{DOCS, HEALTH_LISTEN, LISTEN};
+pub use self::logging::LogFormat;
+pub(crate) use self::logging::{LOG, LOG_FORMAT};
+pub(crate) use self::passwords::{PASSWORD_LEGACY, work_label};
+pub use self::passwords::{PasswordScheme, PasswordSettings};
+pub use self::problems::{Problem, Problems};
+pub use self::profile::Profile;
+pub use self::reader::EffectiveSetting;
+use self::reader::Reader;
+pub use self::secret::{Secret, SecretError};
+pub(crate) use self::sources::bytes_of;
+pub use self::sources::{CONFIG_VARIABLE, Origin, Sources};
+pub use self::tokens::SigningSource;
+pub(crate) use self::tokens::{TOKEN_VERIFY_KEY_FILES, TOKEN_VERIFY_SECRET_FILES};
 
-/// For whom the server runs; it decides the defaults and how strict the checks are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Profile {
-    /// Trying it out: everything works without a setting.
-    Dev,
-    /// Tests: nothing is kept, hashing is cheap.
-    Test,
-    /// Real users: nothing that matters has a default.
-    Prod,
-}
-
-impl Profile {
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Dev => "dev",
-            Self::Test => "test",
-            Self::Prod => "prod",
-        }
-    }
-}
-
-impl fmt::Display for Profile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// The key that signs tokens.
-#[derive(Debug, Clone)]
-pub enum SigningSource {
-    /// A configured one.
-    Key {
-        /// The key.
-        key: Box<SigningKey>,
-        /// The variable, or the key of the configuration file, that holds it or names its file.
-        set_in: String,
-    },
-    /// A random secret in this file, made when it is not there yet.
-    CreatedAt(PathBuf),
-    /// A random secret that ends with the process.
-    Random,
-}
-
-/// A configuration without problems.
+/// A configuration without errors.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The profile.
     pub profile: Profile,
-    /// Where to listen. Port 0 takes any free port.
+    /// The address that the server listens on. Port 0 takes any free port.
     pub listen: SocketAddr,
-    /// Where to listen for `/livez`, `/readyz` and `/metrics` besides, if anywhere. Port 0 takes any free port.
+    /// The address that answers `/livez`, `/readyz` and `/metrics` alone, if there is one. Port 0 takes any free port.
     pub health_listen: Option<SocketAddr>,
-    /// Where the development profile keeps its database and its secret.
+    /// The folder where the development profile keeps its database and its secret.
     pub data_dir: PathBuf,
     /// The database.
     pub database_url: DatabaseUrl,
-    /// The migrations of its tables, which know where the tables are.
+    /// The migrations of the tables, which know where the tables are.
     pub tables: Migrations,
-    /// What signs tokens.
+    /// The key that signs tokens.
     pub signing: SigningSource,
     /// Further keys whose tokens are accepted.
     pub verifying: Vec<VerifyingKey>,
-    /// How long a token is good.
+    /// Lifetime of a token.
     pub token_ttl: Duration,
     /// The issuer of the tokens.
     pub token_issuer: String,
     /// The audience of the tokens.
     pub token_audience: String,
-    /// How many tokens whose signature was found good are remembered; zero verifies every signature at every check.
+    /// Number of tokens whose valid signature is remembered; zero verifies the signature at every check.
     pub token_cache: usize,
     /// How passwords are hashed, and which are accepted.
     pub passwords: PasswordSettings,
     /// The threads that hash passwords.
-    pub hashing: Hashing,
-    /// Whether the API documents are served.
+    pub hashing: HashingSettings,
+    /// Whether the OpenAPI document is served.
     pub docs: bool,
     /// Whether pending migrations are applied at start.
     pub migrate: bool,
-    /// What is logged: directives as of `tracing`.
+    /// What is logged, as directives of `tracing`.
     pub log: String,
-    /// How it is written.
+    /// Format of log lines.
     pub log_format: LogFormat,
-    /// Whose `X-Forwarded-For` is believed.
+    /// Networks of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// How far guessing is let go; not at all limited if there is nothing here.
+    /// The rate limits, unless they are off.
     pub throttle: Option<ThrottleLimits>,
-    /// How often the log of revocations is read.
+    /// Interval at which the log of revocations is read.
     pub blacklist_poll: Duration,
-    /// How old what was read of it may be for memory to answer alone; zero asks the database at every check.
+    /// Maximum age of the last successful log read; zero reads the database at every check.
     pub blacklist_max_staleness: Duration,
-    /// Things that are no mistake but look like one.
+    /// Values that are valid but probably not intended.
     pub warnings: Vec<String>,
-    shown: Vec<Shown>,
+    effective: Vec<EffectiveSetting>,
     database_in_data_dir: bool,
 }
 
-/// A setting as it may be shown: secrets redacted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
-    /// The setting.
-    pub setting: Setting,
-    /// Its value, or what may be said of it.
-    pub value: String,
-    /// Where it came from.
-    pub origin: Origin,
-}
-
 impl Config {
-    /// Reads and checks everything.
+    /// Reads and checks every setting.
     ///
     /// # Errors
     ///
-    /// All problems there are.
+    /// Every error of the configuration.
     pub fn load(sources: Sources) -> Result<Self, Problems> {
-        parse::config(sources)
+        let mut problems = Problems::default();
+        let sources = sources.open(&table::declarations(), &mut problems);
+        let mut reader = Reader::new(sources, problems);
+        let profile = reader.read(&ENV, ());
+        let (listen, health_listen) = reader.listen(profile);
+        let data_dir = reader.data_dir();
+        let (database_url, database_in_data_dir) = reader.database(profile, &data_dir);
+        let tables = reader.tables(profile, &database_url);
+        let signing = reader.signing(profile, &data_dir);
+        let verifying = reader.verifying(profile);
+        let token_ttl = reader.read(&tokens::TOKEN_TTL, profile);
+        let token_issuer = reader.read(&tokens::TOKEN_ISSUER, profile);
+        let token_audience = reader.read(&tokens::TOKEN_AUDIENCE, profile);
+        let token_cache = reader.read(&tokens::TOKEN_CACHE, profile);
+        let passwords = reader.passwords(profile);
+        let hashing = reader.hashing(profile);
+        let docs = reader.read(&DOCS, profile);
+        let migrate = reader.read(&MIGRATE, profile);
+        let log = reader.read(&LOG, profile);
+        let log_format = reader.read(&LOG_FORMAT, profile);
+        let trusted_proxies = reader.read(&http::TRUSTED_PROXIES, profile);
+        let throttle = reader.throttle(profile);
+        let (blacklist_poll, blacklist_max_staleness) = reader.blacklist(profile);
+
+        let Reader { problems, effective, .. } = reader;
+        problems.into_result(|warnings| Self {
+            profile,
+            listen,
+            health_listen,
+            data_dir,
+            database_url,
+            tables,
+            signing,
+            verifying,
+            token_ttl,
+            token_issuer,
+            token_audience,
+            token_cache,
+            passwords,
+            hashing,
+            docs,
+            migrate,
+            log,
+            log_format,
+            trusted_proxies,
+            throttle,
+            blacklist_poll,
+            blacklist_max_staleness,
+            warnings,
+            effective,
+            database_in_data_dir,
+        })
     }
 
-    /// Whether the database is kept in the data directory, which then has to be there.
+    /// Returns whether the database is in the data directory, which then has to exist.
     #[must_use]
     pub fn needs_data_dir(&self) -> bool {
         self.database_in_data_dir
     }
 
-    /// The effective settings, secrets redacted.
+    /// Returns the settings in force, with secrets redacted.
     #[must_use]
-    pub fn shown(&self) -> &[Shown] {
-        &self.shown
+    pub fn effective(&self) -> &[EffectiveSetting] {
+        &self.effective
     }
 }
-
-/// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The variable to look at.
-    pub variable: &'static str,
-    /// The rule that it breaks.
-    pub rule: String,
-}
-
-impl Problem {
-    pub(crate) fn new(variable: &'static str, rule: impl Into<String>) -> Self {
-        Self { variable, rule: rule.into() }
-    }
-}
-
-/// Everything that is wrong with a configuration.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Problems {
-    problems: Vec<Problem>,
-    warnings: Vec<String>,
-}
-
-impl Problems {
-    pub(crate) fn push(&mut self, problem: Problem) {
-        self.problems.push(problem);
-    }
-
-    /// Adds something that may be the cause of a problem, such as a misspelt variable. It is no problem by itself.
-    pub(crate) fn warn(&mut self, warning: String) {
-        self.warnings.push(warning);
-    }
-
-    /// The problems.
-    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
-        self.problems.iter()
-    }
-
-    /// The value that `make` makes of the warnings, if there are no problems.
-    pub(crate) fn into_result<T>(self, make: impl FnOnce(Vec<String>) -> T) -> Result<T, Self> {
-        if self.problems.is_empty() { Ok(make(self.warnings)) } else { Err(self) }
-    }
-}
-
-impl fmt::Display for Problems {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the configuration cannot be used:")?;
-        self.problems.iter().try_for_each(|problem| write!(f, "\n  {}: {}", problem.variable, problem.rule))?;
-        self.warnings.iter().try_for_each(|warning| write!(f, "\nwarning: {warning}"))
-    }
-}
-
-impl std::error::Error for Problems {}
 
 #[cfg(test)]
 mod tests;

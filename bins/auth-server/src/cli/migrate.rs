@@ -1,10 +1,11 @@
-//! `auth-server migrate …`: the tables.
+//! `auth-server migrate …`: creates, removes and lists the tables.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
 use auth_core::BoxError;
 use auth_migrations::{Removal, Removed};
+use auth_storage::Database;
 use clap::Subcommand;
 use tokio::task::spawn_blocking;
 
@@ -31,6 +32,15 @@ pub(super) enum MigrateCommand {
 impl MigrateCommand {
     pub(super) async fn run(self, config: &Config, out: &mut dyn Write) -> Result<ExitCode, BoxError> {
         let database = open_database(config).await?;
+        let outcome = self.run_on(&database, config, out).await;
+        // The database is closed after an error too.
+        let closed = database.close().await;
+        let code = outcome?;
+        closed?;
+        Ok(code)
+    }
+
+    async fn run_on(self, database: &Database, config: &Config, out: &mut dyn Write) -> Result<ExitCode, BoxError> {
         let (connection, statements) = (database.connection(), &database.statements());
         let migrations = &config.tables;
         match self {
@@ -39,7 +49,7 @@ impl MigrateCommand {
                 let removals = migrations.removals(statements, steps).await.map_err(AppError::from)?;
                 show(&removals, out)?;
                 if !yes && !removals.is_empty() {
-                    // On a thread of its own, so that a signal ends the waiting.
+                    // On a thread of its own, so that a signal interrupts the question.
                     spawn_blocking(|| confirm(&mut io::stdin().lock(), io::stdin().is_terminal())).await??;
                 }
                 migrations.down(connection, steps).await.map_err(AppError::from)?;
@@ -51,7 +61,6 @@ impl MigrateCommand {
             writeln!(out, "{:<8} {}", if migration.applied { "applied" } else { "pending" }, migration.name)?;
         }
         let sound = !matches!(self, Self::Status) || migrations.is_current(statements).await.map_err(AppError::from)?;
-        database.close().await?;
         Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
@@ -72,11 +81,11 @@ fn show(removals: &[Removal], out: &mut dyn Write) -> io::Result<()> {
     out.flush()
 }
 
-/// Asks whether to go on.
+/// Asks for confirmation.
 ///
 /// # Errors
 ///
-/// When there is nobody to ask, or the answer is not `yes`.
+/// Standard input is no terminal, or the answer is not `yes`.
 fn confirm(answers: &mut impl BufRead, terminal: bool) -> Result<(), BoxError> {
     if !terminal {
         return Err("nothing was deleted: pass --yes to delete this without being asked".into());

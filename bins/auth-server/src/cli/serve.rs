@@ -1,4 +1,4 @@
-//! Running the server: start, wait for a signal, stop in order.
+//! `auth-server serve`: starts the server, waits for a signal and stops in order.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -9,21 +9,21 @@ use auth_core::{BoxError, SystemClock};
 use tokio::sync::watch;
 
 use crate::app::App;
-use crate::config::{Config, Setting};
+use crate::config::{Config, HEALTH_LISTEN, LISTEN};
 use crate::descriptors;
 use crate::server::{Application, Server};
 use crate::signals::Signals;
 
-/// How long requests that are under way may take to finish after the signal to stop.
+/// Time that requests have to finish after the signal to stop.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// How many connections the listener for health checks takes, beside those of clients.
+/// Largest number of connections of the listener for health checks. They do not count as connections of clients.
 const MAX_HEALTH_CONNECTIONS: usize = 16;
 
-/// How long the database may take to be closed after that.
+/// Time that closing the database may take after that.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long all of it may take before the process is ended.
+/// Time that stopping may take altogether. After it the process exits.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, BoxError> {
@@ -36,17 +36,17 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
         }
         let sync = app.sync();
         sync.begin().await;
-        let server = listen(config.listen, Setting::Listen, app.endpoint()).await?;
+        let server = listen(config.listen, LISTEN.variable(), app.endpoint()).await?;
         let server = server.with_max_connections(max_connections);
         app.watch_connections(server.connections())?;
         let health = match config.health_listen {
-            Some(address) => Some(listen(address, Setting::HealthListen, app.health_endpoint()).await?),
+            Some(address) => Some(listen(address, HEALTH_LISTEN.variable(), app.health_endpoint()).await?),
             None => None,
         };
         let health = health.map(|health| health.with_max_connections(MAX_HEALTH_CONNECTIONS));
         Ok::<_, BoxError>((app, sync, server, health))
     };
-    // A database may not answer, or another process may be migrating it.
+    // Starting may take long: a database may not answer, or another process may be migrating it.
     let (app, sync, server, health) = tokio::select! {
         biased;
         stop = signals.stopped() => {
@@ -81,7 +81,7 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
     let finished = server.run(stop(signals), GRACE).await;
 
     stopping.send_replace(true);
-    // They end at once; what they may have panicked with is in the log.
+    // The tasks end at once. If one panicked, the panic is in the log.
     let _ = tokio::join!(purge, clock_watch, sync);
     if let Some(health) = health {
         let _ = health.await;
@@ -100,14 +100,14 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
 
 async fn listen<A: Application + 'static>(
     address: SocketAddr,
-    setting: Setting,
+    setting: &str,
     application: A,
 ) -> Result<Server<A>, BoxError> {
     let bound = Server::bind(address, application).await;
-    bound.map_err(|error| format!("cannot listen on {address} ({}): {error}", setting.variable()).into())
+    bound.map_err(|error| format!("cannot listen on {address} ({setting}): {error}").into())
 }
 
-/// Returns once a signal asks to stop.
+/// Waits for a signal to stop, and logs it.
 async fn stop(signals: &Signals) {
     let signal = signals.stopped().await;
     tracing::info!(%signal, "stopping; requests under way may finish");

@@ -1,4 +1,4 @@
-//! Where values come from: flags over the environment over the file.
+//! The sources of settings: flags before the environment before the configuration file.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -7,36 +7,45 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use super::problems::{Problem, Problems};
 use super::secret::shown_path;
-use super::settings::{CONFIG_VARIABLE, Setting, TEST_PREFIX, file_key, known_variables, nearest};
-use super::{Problem, Problems};
+use super::setting::{Declaration, Form};
 
-/// The raw values of every source. The environment is handed in, so that no test touches that of its process.
+/// The variable that names the configuration file. It is not a setting, because it says where settings are.
+pub const CONFIG_VARIABLE: &str = "AUTH_CONFIG";
+
+/// Prefix of the variables of this repository's tests, which are not reported as unknown.
+const TEST_PREFIX: &str = "AUTH_TEST_";
+
+/// Least similarity of a known name that is suggested for an unknown one.
+const SIMILARITY: f64 = 0.85;
+
+/// The text of every source. The environment is passed in, so that no test changes that of its process.
 #[derive(Default)]
 pub struct Sources {
-    /// From the command line.
-    pub flags: BTreeMap<Setting, String>,
+    /// Values from the command line, by the variable of the setting.
+    pub flags: BTreeMap<&'static str, String>,
     /// All variables of the environment that are UTF-8.
     pub env: BTreeMap<String, String>,
-    /// The names of variables of the environment whose value is no UTF-8.
+    /// Names of the variables of the environment whose value is not UTF-8.
     pub not_utf8: Vec<String>,
-    /// The file of `--config`, which goes before `AUTH_CONFIG`.
+    /// The file of `--config`, which takes precedence over `AUTH_CONFIG`.
     pub config_file: Option<PathBuf>,
 }
 
 impl Sources {
-    /// What the process was started with.
+    /// Returns the sources of this process, with these flags.
     #[must_use]
-    pub fn from_process(flags: BTreeMap<Setting, String>, config_file: Option<PathBuf>) -> Self {
+    pub fn from_process(flags: BTreeMap<&'static str, String>, config_file: Option<PathBuf>) -> Self {
         Self { flags, config_file, ..Self::with_env(std::env::vars_os()) }
     }
 
-    /// The sources of an environment alone.
+    /// Returns the sources of an environment alone.
     #[must_use]
     pub fn with_env(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let mut sources = Self::default();
         for (name, value) in variables {
-            // A name that is no UTF-8 is none of ours; if it looks like one, it is warned of.
+            // No setting has a name that is not UTF-8. One that begins with `AUTH_` is reported as unknown.
             let name = name.to_string_lossy().into_owned();
             match value.into_string() {
                 Ok(value) => drop(sources.env.insert(name, value)),
@@ -46,27 +55,27 @@ impl Sources {
         sources
     }
 
-    /// Reads the file and looks for names that nobody knows.
-    pub(super) fn open(self, problems: &mut Problems) -> Layers {
+    /// Reads the configuration file, and reports names that belong to none of the `declarations`.
+    pub(super) fn open(self, declarations: &[&'static Declaration], problems: &mut Problems) -> OpenedSources {
         for name in self.env.keys().chain(&self.not_utf8) {
             if name.starts_with("AUTH_")
                 && !name.starts_with(TEST_PREFIX)
-                && !known_variables().any(|known| known == name)
+                && !known_variables(declarations).any(|known| known == name)
             {
-                let hint = nearest(name, known_variables())
+                let hint = nearest(name, known_variables(declarations))
                     .map_or_else(String::new, |known| format!("; did you mean {known}?"));
                 problems.warn(format!("{name} is not a setting and has no effect{hint}"));
             }
         }
-        for variable in known_variables().filter(|known| self.not_utf8.iter().any(|name| name == known)) {
+        for variable in known_variables(declarations).filter(|known| self.not_utf8.iter().any(|name| name == known)) {
             problems.push(Problem::new(variable, "must be UTF-8"));
         }
         let path = self.config_file.clone().or_else(|| {
             let path = self.env.get(CONFIG_VARIABLE)?;
             (!path.is_empty()).then(|| PathBuf::from(path))
         });
-        let file = path.map_or_else(BTreeMap::new, |path| read_file(&path, problems));
-        Layers { flags: self.flags, env: self.env, file }
+        let file = path.map_or_else(BTreeMap::new, |path| read_file(&path, declarations, problems));
+        OpenedSources { flags: self.flags, env: self.env, file }
     }
 }
 
@@ -77,7 +86,29 @@ impl fmt::Debug for Sources {
     }
 }
 
-fn read_file(path: &Path, problems: &mut Problems) -> BTreeMap<String, String> {
+/// Returns the names of all variables that have an effect.
+fn known_variables(declarations: &[&'static Declaration]) -> impl Iterator<Item = &'static str> {
+    declarations
+        .iter()
+        .flat_map(|declaration| std::iter::once(declaration.variable).chain(declaration.file_variable()))
+        .chain(std::iter::once(CONFIG_VARIABLE))
+}
+
+/// Returns the key of the configuration file that stands for `variable`.
+fn file_key(variable: &str) -> String {
+    variable.strip_prefix("AUTH_").unwrap_or(variable).to_ascii_lowercase()
+}
+
+/// Returns the known name that is most similar to `name`, if any is similar.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(similarity, _)| *similarity > SIMILARITY)
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .map(|(_, candidate)| candidate)
+}
+
+fn read_file(path: &Path, declarations: &[&'static Declaration], problems: &mut Problems) -> BTreeMap<String, String> {
     let text = match text_of(path) {
         Ok(text) => text,
         Err(error) => {
@@ -88,14 +119,16 @@ fn read_file(path: &Path, problems: &mut Problems) -> BTreeMap<String, String> {
     let table: toml::Table = match text.parse() {
         Ok(table) => table,
         Err(error) => {
-            // Not the error's own text, which quotes the line: it may hold a secret.
+            // The error's own text quotes the line, which may hold a secret.
             let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             problems.push(Problem::new(CONFIG_VARIABLE, format!("{} is no TOML, see line {line}", path.display())));
             return BTreeMap::new();
         }
     };
-    let lists: Vec<String> = Setting::LISTS.into_iter().map(|setting| file_key(setting.variable())).collect();
-    let known: Vec<String> = known_variables().filter(|name| *name != CONFIG_VARIABLE).map(file_key).collect();
+    let lists = declarations.iter().filter(|declaration| declaration.form == Form::List);
+    let lists: Vec<String> = lists.map(|declaration| file_key(declaration.variable)).collect();
+    let known: Vec<String> =
+        known_variables(declarations).filter(|name| *name != CONFIG_VARIABLE).map(file_key).collect();
     let mut values = BTreeMap::new();
     for (key, value) in table {
         if !known.contains(&key) {
@@ -130,10 +163,10 @@ fn as_text(value: &toml::Value, may_be_list: bool) -> Result<String, &'static st
     }
 }
 
-/// Which source a value came from.
+/// The source of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// The profile.
+    /// The default of the profile.
     Default,
     /// The configuration file.
     File,
@@ -154,27 +187,27 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The sources, opened.
-pub(super) struct Layers {
-    flags: BTreeMap<Setting, String>,
+/// The sources, with the configuration file read.
+pub(super) struct OpenedSources {
+    flags: BTreeMap<&'static str, String>,
     env: BTreeMap<String, String>,
     file: BTreeMap<String, String>,
 }
 
-impl Layers {
-    /// A variable of the environment, whoever it belongs to.
+impl OpenedSources {
+    /// Returns a variable of the environment, which need not be a setting.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         self.env.get(name).map(String::as_str)
     }
 
-    /// What the value of `setting` from `origin` is called there: the variable or the key of the file, or the one that
-    /// names a file of its own.
-    pub(super) fn name_of_value(&self, setting: Setting, origin: Origin) -> String {
+    /// Returns the name under which `origin` holds the value of a setting: the variable or the key of the file, or the one that
+    /// names a file with the value.
+    pub(super) fn name_of_value(&self, declaration: &Declaration, origin: Origin) -> String {
         let held =
             |values: &BTreeMap<String, String>, name: &str| values.get(name).is_some_and(|text| !text.is_empty());
-        let (variable, pointer) = (setting.variable(), setting.file_variable());
+        let (variable, pointer) = (declaration.variable, declaration.file_variable());
         match origin {
-            // Both in one source is a mistake, so where the pointer is it was followed.
+            // If both are set in one source that is an error, so a pointer that is set is the one that was used.
             Origin::Environment => pointer.filter(|name| held(&self.env, name)).unwrap_or(variable).to_owned(),
             Origin::File => {
                 let pointer = pointer.map(file_key).filter(|name| held(&self.file, name));
@@ -184,15 +217,15 @@ impl Layers {
         }
     }
 
-    /// The value of `setting` from the highest source that has one. An empty value is no value. A secret may be in a
-    /// file of its own; both in one source is a mistake.
-    pub(super) fn value(&self, setting: Setting, problems: &mut Problems) -> Option<(String, Origin)> {
-        if let Some(value) = self.flags.get(&setting) {
+    /// Returns the text of a setting from the source that takes precedence, reading the file that holds it if it is a secret. An
+    /// empty text counts as not set. Setting both a secret and its file in one source is an error.
+    pub(super) fn value(&self, declaration: &Declaration, problems: &mut Problems) -> Option<(String, Origin)> {
+        let (variable, file_variable) = (declaration.variable, declaration.file_variable());
+        if let Some(value) = self.flags.get(variable) {
             return Some((value.clone(), Origin::Flag));
         }
         let env = |variable: &str| self.env.get(variable).filter(|value| !value.is_empty()).cloned();
         let file = |variable: &str| self.file.get(&file_key(variable)).filter(|value| !value.is_empty()).cloned();
-        let (variable, file_variable) = (setting.variable(), setting.file_variable());
         for (origin, direct, pointed) in [
             (Origin::Environment, env(variable), file_variable.and_then(env)),
             (Origin::File, file(variable), file_variable.and_then(file)),
@@ -220,10 +253,14 @@ impl Layers {
     }
 }
 
-/// The largest file that a setting may name, in bytes.
+/// Largest size of a file that a setting names, in bytes.
 const MAX_FILE: u64 = 64 * 1024;
 
-/// What is in a file that a setting names. Not more than [`MAX_FILE`] is read: it may be a device that has no end.
+/// Reads a file that a setting names.
+///
+/// # Errors
+///
+/// The file cannot be read, or is larger than [`MAX_FILE`]. Not more is read, because it may be a device without an end.
 pub(crate) fn bytes_of(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut file = File::open(path)?.take(MAX_FILE + 1);

@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
 
+use auth_jwt::SigningKey;
+
 use super::*;
 
+mod coverage;
 mod keys;
 mod places;
 
@@ -167,18 +170,18 @@ fn flags_go_before_the_environment_and_the_environment_before_the_file() {
     let file = dir.path().join("auth.toml");
     std::fs::write(&file, "listen = '127.0.0.1:1'\ntoken_ttl = '1h'\nbcrypt_cost = 5\ndocs = false\n").unwrap();
     let mut sources = env(&[("AUTH_LISTEN", "127.0.0.1:2"), ("AUTH_TOKEN_TTL", "2h")]);
-    sources.flags = BTreeMap::from([(Setting::Listen, "127.0.0.1:3".to_owned())]);
+    sources.flags = BTreeMap::from([("AUTH_LISTEN", "127.0.0.1:3".to_owned())]);
     sources.config_file = Some(file);
     let config = Config::load(sources).unwrap();
     assert_eq!(config.listen.port(), 3);
     assert_eq!(config.token_ttl, Duration::from_secs(7_200));
     assert_eq!(config.passwords.bcrypt_cost, 5);
     assert!(!config.docs);
-    let origin = |setting| config.shown().iter().find(|shown| shown.setting == setting).unwrap().origin;
-    assert_eq!(origin(Setting::Listen), Origin::Flag);
-    assert_eq!(origin(Setting::TokenTtl), Origin::Environment);
-    assert_eq!(origin(Setting::BcryptCost), Origin::File);
-    assert_eq!(origin(Setting::LogFormat), Origin::Default);
+    let origin = |variable| config.effective().iter().find(|setting| setting.variable == variable).unwrap().origin;
+    assert_eq!(origin("AUTH_LISTEN"), Origin::Flag);
+    assert_eq!(origin("AUTH_TOKEN_TTL"), Origin::Environment);
+    assert_eq!(origin("AUTH_BCRYPT_COST"), Origin::File);
+    assert_eq!(origin("AUTH_LOG_FORMAT"), Origin::Default);
 }
 
 #[test]
@@ -273,7 +276,7 @@ fn a_secret_may_be_in_a_file_but_not_in_two_places() {
 fn no_secret_is_shown_in_any_form() {
     for url in ["postgres://auth:hunter2@db.example/auth", "postgres://auth@db.example/auth?password=hunter2"] {
         let config = load(&[("AUTH_TOKEN_SECRET", STRONG), ("AUTH_DATABASE_URL", url)]).unwrap();
-        let shown: Vec<String> = config.shown().iter().map(|shown| shown.value.clone()).collect();
+        let shown: Vec<String> = config.effective().iter().map(|setting| setting.value.clone()).collect();
         let sources = env(&[("AUTH_TOKEN_SECRET", STRONG)]);
         for text in [format!("{config:?}"), format!("{shown:?}"), format!("{sources:?}")] {
             assert!(!text.contains(STRONG) && !text.contains("hunter2"), "{text}");
@@ -331,7 +334,7 @@ fn the_hashing_settings_are_bounded() {
         ("AUTH_HASH_PRIORITY", "lowest"),
     ])
     .unwrap();
-    let Hashing { threads, width, queue, max_wait, priority } = config.hashing;
+    let HashingSettings { threads, width, queue, max_wait, priority } = config.hashing;
     assert_eq!((threads.get(), width.get(), queue), (1_024, 1, 100_000));
     assert_eq!((max_wait, priority), (Duration::from_millis(100), auth_password::ThreadPriority::Lowest));
 }

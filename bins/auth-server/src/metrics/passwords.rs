@@ -8,7 +8,7 @@ use auth_password::{PoolStats, WaitStats};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 
-use crate::config::shown_work;
+use crate::config::work_label;
 
 const QUEUED: (&str, &str) =
     ("auth_password_jobs_queued", "Passwords that wait to be hashed (registrations) or compared (logins)");
@@ -91,7 +91,7 @@ fn families(stats: &PoolStats, levels: &[HashWork]) -> Vec<MetricFamily> {
             HashWork::Bcrypt { .. } => (&mut rounds, 1),
             HashWork::Argon2 { .. } => (&mut bytes, 1024),
         };
-        metrics.push(gauge(Some(("level", &shown_work(*level))), level.units() * unit));
+        metrics.push(gauge(Some(("level", &work_label(*level))), level.units() * unit));
     }
     let mut wait = Metric::default();
     wait.set_histogram(histogram(&stats.waits));

@@ -132,3 +132,13 @@ fn a_weak_profile_on_a_public_address_is_warned_of_by_the_check_and_at_the_start
         assert!((said + &errors).contains("AUTH_LISTEN is no loopback address"), "{arguments:?}");
     }
 }
+
+#[test]
+fn the_page_of_settings_is_the_one_that_the_server_generates() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/SETTINGS.md");
+    let committed = std::fs::read_to_string(page).unwrap_or_default();
+    assert!(
+        committed == auth_server::config::settings_page(),
+        "docs/SETTINGS.md is stale; run: cargo run --bin auth-server -- config docs > docs/SETTINGS.md"
+    );
+}

@@ -1,7 +1,8 @@
-//! Which keys the settings give, and which files they refuse.
+//! The keys that the settings name, and the files that they refuse.
 
 use std::path::Path;
 
+use auth_jwt::SigningKey;
 use tempfile::TempDir;
 
 use super::*;
@@ -14,7 +15,7 @@ const PUBLIC_KEY: &str = include_str!("../../../../../crates/auth-jwt/tests/keys
 
 const PROD: [(&str, &str); 2] = [("AUTH_ENV", "prod"), ("AUTH_DATABASE_URL", "sqlite://a.db")];
 
-/// What is wrong with the only setting that is wrong.
+/// Returns the text of the errors, all of which belong to `variable`.
 fn refusal(pairs: &[(&str, &str)], variable: &str) -> String {
     let problems = load(pairs).unwrap_err();
     assert_eq!(variables(&problems), [variable], "{problems}");

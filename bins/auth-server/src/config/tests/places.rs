@@ -1,4 +1,4 @@
-//! Where the database is, and from where the server can be reached.
+//! The settings of the database and of the addresses.
 
 use super::*;
 
@@ -90,4 +90,26 @@ fn the_health_listener_is_off_or_an_address_of_its_own() {
         let problems = load(&[("AUTH_HEALTH_LISTEN", wrong)]).unwrap_err();
         assert!(problems.iter().all(|problem| problem.variable == "AUTH_HEALTH_LISTEN"), "{problems}");
     }
+}
+
+#[test]
+fn a_prefix_or_a_schema_that_breaks_its_rule_is_a_problem_of_its_variable() {
+    let postgres = ("AUTH_DATABASE_URL", "postgres://u@h/d");
+    for good in ["auth_", "none", "login"] {
+        load(&[("AUTH_DATABASE_TABLE_PREFIX", good)]).unwrap();
+        load(&[("AUTH_DATABASE_SCHEMA", good), postgres]).unwrap();
+    }
+    for (variable, bad) in [
+        ("AUTH_DATABASE_TABLE_PREFIX", "Auth_"),
+        ("AUTH_DATABASE_TABLE_PREFIX", "a\"; DROP TABLE users"),
+        ("AUTH_DATABASE_TABLE_PREFIX", "a_prefix_that_is_much_too_long"),
+        ("AUTH_DATABASE_SCHEMA", "pg_catalog"),
+        ("AUTH_DATABASE_SCHEMA", "a.b"),
+    ] {
+        let problems = load(&[(variable, bad), postgres]).unwrap_err();
+        assert_eq!(variables(&problems), [variable], "{bad}");
+        assert!(!problems.to_string().contains(bad), "{problems}");
+    }
+    let problems = load(&[("AUTH_DATABASE_SCHEMA", "auth")]).unwrap_err();
+    assert!(problems.to_string().contains("AUTH_DATABASE_SCHEMA: must not be set unless"), "{problems}");
 }

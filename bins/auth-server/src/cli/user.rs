@@ -1,4 +1,4 @@
-//! `auth-server user …`: what an operator does with users.
+//! `auth-server user …`: management of users.
 
 use std::io::Write;
 
@@ -7,9 +7,9 @@ use auth_core::{
 };
 use clap::{Args, Subcommand};
 
-use super::read_password;
+use super::password;
 
-/// How many users are read at a time.
+/// Number of users that are read at a time.
 const PAGE: u32 = 200;
 
 #[derive(Debug, Subcommand)]
@@ -82,7 +82,7 @@ impl Create {
     async fn run(self, service: &AuthService) -> Result<User, BoxError> {
         let email = Email::parse(&self.email).map_err(|rule| format!("--email {rule}"))?;
         let username = Username::parse(&self.username).map_err(|rule| format!("--username {rule}"))?;
-        let password = parse_password(&read_password(false)?)?;
+        let password = parse_password(&password::read(false)?)?;
         let account = NewAccount { email, username, password };
         service.create_user(account, self.admin).await.map_err(|error| match error {
             RegisterError::Password(rule) => format!("the password {rule}").into(),
@@ -94,7 +94,7 @@ impl Create {
 impl SetPassword {
     async fn run(self, service: &AuthService) -> Result<User, BoxError> {
         let id = self.who.id(service).await?;
-        let password = parse_password(&read_password(self.stdin)?)?;
+        let password = parse_password(&password::read(self.stdin)?)?;
         service.set_password(id, password).await.map_err(|error| match error {
             ChangePasswordError::NewPassword(rule) => format!("the password {rule}").into(),
             other => other.into(),

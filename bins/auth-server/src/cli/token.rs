@@ -61,8 +61,8 @@ async fn purge(log: &SeaRevocationLog) -> Result<u64, BoxError> {
     Ok(outcome?)
 }
 
-/// How far the purge is: on standard error, and only where that is a terminal. Nobody counts beforehand what has expired,
-/// so the bar has no end.
+/// Returns the progress bar of a purge, which is shown on standard error if that is a terminal. It has no end, because the
+/// number of expired entries is not known beforehand.
 fn bar() -> Result<ProgressBar, BoxError> {
     let style = ProgressStyle::with_template("{spinner} removed {human_pos} expired entries, {per_sec}, {elapsed}")?;
     Ok(ProgressBar::new_spinner().with_style(style))

@@ -1,4 +1,4 @@
-//! `auth-server key …`: what an operator does with the key that signs tokens.
+//! `auth-server key …`: management of the key that signs tokens.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use auth_core::{BoxError, Clock as _, SystemClock};
 use auth_jwt::SigningKey;
 use clap::Subcommand;
 
-use crate::config::{Config, Setting, SigningSource};
+use crate::config::{Config, DATA_DIR, SigningSource, TOKEN_VERIFY_KEY_FILES, TOKEN_VERIFY_SECRET_FILES};
 use crate::secret_file;
 
 #[derive(Debug, Subcommand)]
@@ -24,8 +24,7 @@ impl KeyCommand {
         let path = match &config.signing {
             SigningSource::CreatedAt(path) => path,
             SigningSource::Key { set_in, .. } => {
-                let (keys, secrets) =
-                    (Setting::TokenVerifyKeyFiles.variable(), Setting::TokenVerifySecretFiles.variable());
+                let (keys, secrets) = (TOKEN_VERIFY_KEY_FILES.variable, TOKEN_VERIFY_SECRET_FILES.variable);
                 return Err(format!(
                     "nothing was changed: the signing key is the operator's, set in {set_in}; put a new one there, do \
                      not list the old one in {keys} or {secrets}, and restart all servers"
@@ -38,12 +37,14 @@ impl KeyCommand {
         };
         let shown = path.display();
         let old = secret_file::read(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => format!("nothing was changed: there is no secret in {shown} (AUTH_DATA_DIR)"),
+            io::ErrorKind::NotFound => {
+                format!("nothing was changed: there is no secret in {shown} ({})", DATA_DIR.variable)
+            }
             _ => format!("nothing was changed: the secret in {shown} cannot be read: {error}"),
         })?;
         let old = SigningKey::from_secret(old.expose_secret())?;
         if config.verifying.iter().any(|key| key.id() == old.id()) {
-            let listed = Setting::TokenVerifySecretFiles.variable();
+            let listed = TOKEN_VERIFY_SECRET_FILES.variable;
             return Err(format!(
                 "nothing was changed: a file of {listed} holds the secret in {shown}, so its tokens would go on to be \
                  accepted; remove it there first"

@@ -1,0 +1,61 @@
+//! Settings of the blacklist of tokens.
+
+use std::time::Duration;
+
+use super::duration;
+use super::profile::Profile;
+use super::reader::Reader;
+use super::setting::{Declaration, Rule, Section, Setting};
+
+pub(super) static SECTION: Section = Section { title: "Blacklist", settings: &[&POLL, &MAX_STALENESS] };
+
+/// Lower bound of the poll interval; shorter ones only burden the database.
+const MIN_POLL: Duration = Duration::from_millis(10);
+
+/// Upper bound of both settings. A logout that takes longer to reach other nodes is of little use.
+const MAX_INTERVAL: Duration = Duration::from_secs(3_600);
+
+static POLL: Setting<Duration> = Setting {
+    declaration: Declaration {
+        meaning: "interval at which this node reads what other nodes revoked",
+        values: "`10ms` to `1h`",
+        ..Declaration::new("AUTH_BLACKLIST_POLL")
+    },
+    // A poll is one small read.
+    default: |_| Duration::from_millis(250),
+    parse: |text, _| interval(text, MIN_POLL),
+    show: |interval| duration::format(*interval),
+};
+
+static MAX_STALENESS: Setting<Duration> = Setting {
+    declaration: Declaration {
+        meaning: "age of the last read up to which memory alone answers a check",
+        values: "`0s`, or twice the poll interval to `1h`",
+        details: "It bounds the time after which *another* node refuses a token that was logged out. Past it every check reads \
+                  the database. With `0s` every check always does.",
+        ..Declaration::new("AUTH_BLACKLIST_MAX_STALENESS")
+    },
+    // Eight polls.
+    default: |_| Duration::from_secs(2),
+    parse: |text, _| interval(text, Duration::ZERO),
+    show: |interval| duration::format(*interval),
+};
+
+fn interval(text: &str, least: Duration) -> Result<Duration, Rule> {
+    let interval = duration::parse(text).ok_or("must be a duration such as 250ms or 2s")?;
+    let usable = (least..=MAX_INTERVAL).contains(&interval);
+    usable.then_some(interval).ok_or("must be at most 1h, and at least 10ms (the bound may be 0s)".into())
+}
+
+impl Reader {
+    /// Reads the poll interval and the bound on staleness.
+    pub(super) fn blacklist(&mut self, profile: Profile) -> (Duration, Duration) {
+        let poll = self.read(&POLL, profile);
+        let bound = self.read(&MAX_STALENESS, profile);
+        // With a lower bound a poll that is slightly late would send every check to the database.
+        if !bound.is_zero() && bound < 2 * poll {
+            self.problem(MAX_STALENESS.variable(), format!("must be 0s or at least twice {}", POLL.variable()));
+        }
+        (poll, bound)
+    }
+}

@@ -1,0 +1,22 @@
+//! The table of all settings.
+
+use super::setting::{Declaration, Section};
+use super::{blacklist, database, general, hashing, http, logging, passwords, throttle, tokens};
+
+/// Every section, in the order of the documentation. A setting that is missing here is reported as unknown.
+pub(super) static SECTIONS: [&Section; 9] = [
+    &general::SECTION,
+    &http::SECTION,
+    &database::SECTION,
+    &tokens::SECTION,
+    &passwords::SECTION,
+    &hashing::SECTION,
+    &blacklist::SECTION,
+    &throttle::SECTION,
+    &logging::SECTION,
+];
+
+/// Returns the declarations of all settings.
+pub(super) fn declarations() -> Vec<&'static Declaration> {
+    SECTIONS.iter().flat_map(|section| section.settings).map(|setting| setting.declaration()).collect()
+}

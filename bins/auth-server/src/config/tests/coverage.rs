@@ -1,0 +1,143 @@
+//! Every setting of the table is read, and every setting that is read is in the table.
+
+use std::collections::BTreeSet;
+
+use tempfile::TempDir;
+
+use super::*;
+
+/// A valid value of every setting that is not its default. The two keys that sign exclude each other, so the second is apart.
+const SAMPLES: [(&str, &str); 41] = [
+    ("AUTH_ENV", "test"),
+    ("AUTH_LISTEN", "127.0.0.2:1"),
+    ("AUTH_HEALTH_LISTEN", "127.0.0.1:2"),
+    ("AUTH_TRUSTED_PROXIES", "10.0.0.0/8"),
+    ("AUTH_DOCS", "off"),
+    ("AUTH_DATA_DIR", "elsewhere"),
+    ("AUTH_DATABASE_URL", "postgres://u@h/d"),
+    ("AUTH_DATABASE_TABLE_PREFIX", "none"),
+    ("AUTH_DATABASE_SCHEMA", "login"),
+    ("AUTH_MIGRATE", "off"),
+    ("AUTH_TOKEN_SECRET", STRONG),
+    ("AUTH_TOKEN_VERIFY_KEY_FILES", PUBLIC_KEY),
+    ("AUTH_TOKEN_VERIFY_SECRET_FILES", SECRET),
+    ("AUTH_TOKEN_TTL", "2h"),
+    ("AUTH_TOKEN_ISSUER", "issuer"),
+    ("AUTH_TOKEN_AUDIENCE", "audience"),
+    ("AUTH_TOKEN_CACHE", "7"),
+    ("AUTH_PASSWORD_SCHEME", "argon2id"),
+    ("AUTH_BCRYPT_COST", "5"),
+    ("AUTH_ARGON2_MEMORY_KIB", "128"),
+    ("AUTH_ARGON2_PASSES", "3"),
+    ("AUTH_ARGON2_LANES", "2"),
+    ("AUTH_PASSWORD_LEGACY", "bcrypt:10"),
+    ("AUTH_PASSWORD_COMMON_LIST", "on"),
+    ("AUTH_PASSWORD_MIN_LENGTH", "9"),
+    ("AUTH_HASH_THREADS", "1023"),
+    ("AUTH_HASH_WIDTH", "1"),
+    ("AUTH_HASH_QUEUE", "7"),
+    ("AUTH_HASH_MAX_WAIT", "3s"),
+    ("AUTH_HASH_PRIORITY", "lowest"),
+    ("AUTH_BLACKLIST_POLL", "100ms"),
+    ("AUTH_BLACKLIST_MAX_STALENESS", "1s"),
+    ("AUTH_THROTTLE", "on"),
+    ("AUTH_THROTTLE_ACCOUNT", "99"),
+    ("AUTH_THROTTLE_NETWORK", "599"),
+    ("AUTH_THROTTLE_REGISTRATIONS", "99"),
+    ("AUTH_THROTTLE_FREE", "9"),
+    ("AUTH_THROTTLE_MAX_DELAY", "15m1s"),
+    ("AUTH_THROTTLE_KNOWN_FOR", "31d"),
+    ("AUTH_LOG", "warn"),
+    ("AUTH_LOG_FORMAT", "json"),
+];
+
+/// Names of files that [`Files`] creates and that replace these values.
+const PUBLIC_KEY: &str = "<public key>";
+const SECRET: &str = "<secret>";
+
+struct Files {
+    folder: TempDir,
+}
+
+impl Files {
+    fn create() -> Self {
+        let folder = TempDir::new().unwrap();
+        let keys = [
+            ("public", include_str!("../../../../../crates/auth-jwt/tests/keys/rsa.pub")),
+            ("private", include_str!("../../../../../crates/auth-jwt/tests/keys/p256.pem")),
+            ("secret", "an-earlier-secret-0123456789-abcdefghijklmnopqrstuvwxyz"),
+        ];
+        for (name, text) in keys {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// Returns the samples with the paths of the files in their places.
+    fn samples(&self) -> Vec<(&'static str, String)> {
+        let value = |sample: &str| match sample {
+            PUBLIC_KEY => self.path("public"),
+            SECRET => self.path("secret"),
+            other => other.to_owned(),
+        };
+        SAMPLES.iter().map(|(variable, sample)| (*variable, value(sample))).collect()
+    }
+}
+
+/// Checks that every sample is in force and comes from `origin`, and that nothing is reported.
+fn assert_in_force(sources: Sources, samples: &[(&str, String)], origin: Origin) {
+    let config = Config::load(sources).unwrap();
+    assert_eq!(config.warnings, Vec::<String>::new());
+    let in_force: BTreeSet<_> = config.effective().iter().map(|setting| setting.variable).collect();
+    assert_eq!(in_force, samples.iter().map(|(variable, _)| *variable).collect(), "each is read once");
+    for setting in config.effective() {
+        let (_, sample) = samples.iter().find(|(variable, _)| *variable == setting.variable).unwrap();
+        let expected = if setting.variable == "AUTH_TOKEN_SECRET" { "<redacted>" } else { sample };
+        assert_eq!((setting.value.as_str(), setting.origin), (expected, origin), "{}", setting.variable);
+    }
+}
+
+#[test]
+fn every_setting_of_the_table_is_read_from_every_source() {
+    let files = Files::create();
+    let samples = files.samples();
+    let env = samples.iter().map(|(variable, value)| ((*variable).to_owned(), value.clone())).collect();
+    assert_in_force(Sources { env, ..Sources::default() }, &samples, Origin::Environment);
+
+    let flags = samples.iter().map(|(variable, value)| (*variable, value.clone())).collect();
+    assert_in_force(Sources { flags, ..Sources::default() }, &samples, Origin::Flag);
+
+    let line = |(variable, value): &(&str, String)| {
+        format!("{} = {value:?}\n", variable.strip_prefix("AUTH_").unwrap().to_ascii_lowercase())
+    };
+    let file = files.folder.path().join("auth.toml");
+    std::fs::write(&file, samples.iter().map(line).collect::<String>()).unwrap();
+    assert_in_force(Sources { config_file: Some(file), ..Sources::default() }, &samples, Origin::File);
+}
+
+#[test]
+fn every_setting_that_is_read_is_in_the_table() {
+    let in_table: BTreeSet<_> = table::declarations().iter().map(|declaration| declaration.variable).collect();
+    let mut read: BTreeSet<_> = SAMPLES.iter().map(|(variable, _)| *variable).collect();
+    assert!(read.insert("AUTH_TOKEN_PRIVATE_KEY_FILE"));
+    assert_eq!(in_table, read);
+
+    let files = Files::create();
+    let path = files.path("private");
+    let config = load(&[("AUTH_TOKEN_PRIVATE_KEY_FILE", &path)]).unwrap();
+    let signing = config.effective().iter().find(|setting| setting.variable == "AUTH_TOKEN_PRIVATE_KEY_FILE").unwrap();
+    assert_eq!((&signing.value, signing.origin), (&path, Origin::Environment));
+    assert!(config.effective().iter().all(|setting| in_table.contains(setting.variable)));
+}
+
+#[test]
+fn every_setting_says_what_it_means_and_which_values_it_accepts() {
+    for declaration in table::declarations() {
+        assert!(!declaration.meaning.is_empty(), "{}", declaration.variable);
+        assert!(!declaration.values.is_empty(), "{}", declaration.variable);
+    }
+}
