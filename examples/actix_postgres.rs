@@ -10,7 +10,7 @@ use actix_web::web::{self, Data, Json, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use auth_actix::{Admin, Auth, Authenticated};
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
-use auth_core::{AuthService, Credentials, Email, LoginError, Password, SystemClock};
+use auth_core::{AuthService, Context, Credentials, Email, LoginError, Password, SystemClock};
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 use auth_storage::{ConnectOptions, SeaRevocationLog, SeaUserStore, Tables, connect};
@@ -78,9 +78,11 @@ struct Form {
 async fn login(auth: Data<AuthService>, form: Json<Form>) -> actix_web::Result<String> {
     let email = Email::parse(&form.email).map_err(ErrorUnauthorized)?;
     let password = Password::parse(&form.password).map_err(ErrorUnauthorized)?;
-    let session = auth.login(Credentials { email, password }).await.map_err(|error| match error {
-        LoginError::InvalidCredentials => ErrorUnauthorized(error),
-        other => ErrorServiceUnavailable(other),
-    })?;
+    let session =
+        auth.login(Credentials { email, password }, &Context::default()).await.map_err(|error| match error {
+            LoginError::InvalidCredentials => ErrorUnauthorized(error),
+            other => ErrorServiceUnavailable(other),
+        })?;
+    let session = session.signed_in().ok_or_else(|| ErrorUnauthorized("another factor is needed"))?;
     Ok(session.token.expose_token().to_owned())
 }

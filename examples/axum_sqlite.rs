@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
-use auth_core::{AuthService, Credentials, Email, NewAccount, Password, SystemClock, Username};
+use auth_core::{AuthService, Context, Credentials, Email, NewAccount, Password, SystemClock, Username};
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 use auth_storage::{ConnectOptions, SeaRevocationLog, SeaUserStore, Tables, connect};
@@ -78,7 +78,7 @@ async fn register(State(auth): State<AuthService>, Json(form): Json<Form>) -> Re
         username: Username::parse(&form.username).map_err(|_| StatusCode::BAD_REQUEST)?,
         password: Password::parse(&form.password).map_err(|_| StatusCode::BAD_REQUEST)?,
     };
-    let session = auth.register(account).await.map_err(|_| StatusCode::CONFLICT)?;
+    let session = auth.register(account, &Context::default()).await.map_err(|_| StatusCode::CONFLICT)?;
     Ok(session.token.expose_token().to_owned())
 }
 
@@ -87,6 +87,7 @@ async fn login(State(auth): State<AuthService>, Json(form): Json<Form>) -> Resul
         email: Email::parse(&form.email).map_err(|_| StatusCode::BAD_REQUEST)?,
         password: Password::parse(&form.password).map_err(|_| StatusCode::BAD_REQUEST)?,
     };
-    let session = auth.login(credentials).await.map_err(|_| StatusCode::UNAUTHORIZED)?;
+    let session = auth.login(credentials, &Context::default()).await.map_err(|_| StatusCode::UNAUTHORIZED)?;
+    let session = session.signed_in().ok_or(StatusCode::UNAUTHORIZED)?;
     Ok(session.token.expose_token().to_owned())
 }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
 use auth_core::{
-    AuthService, Credentials, Email, HashError, NewAccount, Password, PasswordHash, PasswordHasher, Username, Verdict,
+    AuthService, Context, Credentials, Email, HashError, NewAccount, Password, PasswordHash, PasswordHasher, Username,
+    Verdict,
 };
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
@@ -25,8 +26,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let auth = service(Arc::new(MemoryStore::new()?), PepperedHasher::new(pepper, BcryptHasher::new(12)?))?;
     let (email, password) = (Email::parse("ada@example.org")?, Password::parse("correct horse battery staple")?);
     let username = Username::parse("ada")?;
-    auth.register(NewAccount { email: email.clone(), username, password: password.clone() }).await?;
-    let session = auth.login(Credentials { email, password }).await?;
+    auth.register(NewAccount { email: email.clone(), username, password: password.clone() }, &Context::default())
+        .await?;
+    let session = auth
+        .login(Credentials { email, password }, &Context::default())
+        .await?
+        .signed_in()
+        .ok_or("another factor is needed")?;
     writeln!(std::io::stdout(), "{} is logged in", session.user.username)?;
     Ok(())
 }
@@ -62,8 +68,8 @@ impl PasswordHasher for PepperedHasher {
         self.inner.verify(&self.keyed(password)?, hash)
     }
 
-    fn decoy(&self) -> Result<PasswordHash, HashError> {
-        self.inner.decoy()
+    fn dummy_hash(&self) -> Result<PasswordHash, HashError> {
+        self.inner.dummy_hash()
     }
 }
 // readme: end

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
-use auth_core::{AuthService, Email, NewAccount, Password, Principal, Username};
+use auth_core::{AuthService, Context, Email, NewAccount, Password, Principal, Username};
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 use auth_tower::AuthLayer;
@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         username: Username::parse("ada")?,
         password: Password::parse("correct horse battery staple")?,
     };
-    let session = auth.register(ada).await?;
+    let session = auth.register(ada, &Context::default()).await?;
     writeln!(std::io::stdout(), "authorization: Bearer {}", session.token.expose_token())?;
     serve(&auth, TcpIncoming::bind("127.0.0.1:50051".parse()?)?).await?;
     Ok(())

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use auth_core::blacklist::UnsyncedBlacklist;
-use auth_core::{AuthService, Credentials, Email, Password};
+use auth_core::{AuthService, Context, Credentials, Email, Password};
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_migrations::{Migrations, Part};
 use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
@@ -38,7 +38,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let email = Email::parse("ada@example.org")?;
     let password = Password::parse("correct horse battery staple")?;
-    let session = auth.login(Credentials { email, password }).await?;
+    let session = auth
+        .login(Credentials { email, password }, &Context::default())
+        .await?
+        .signed_in()
+        .ok_or("another factor is needed")?;
     auth.logout(&auth.authenticate(session.token.expose_token()).await?).await?;
     let refused = auth.authenticate(session.token.expose_token()).await.is_err();
     writeln!(std::io::stdout(), "{} logged in and out; her token is refused: {refused}", session.user.username)?;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use auth_core::{
     Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, StoreError, StoreErrorKind,
-    StoredCredentials, User, UserChange, UserId, UserStore, Username,
+    StoredCredentials, User, UserChange, UserId, UserRevocation, UserStore, Username,
 };
 use auth_storage::{Database, SeaRevocationLog, Statements, UserTable, store_error};
 use sea_orm::ActiveValue::{NotSet, Set};
@@ -224,7 +224,7 @@ impl UserStore for Members {
         &self,
         id: UserId,
         change: UserChange,
-        revocation: &(dyn Fn(Generation) -> Revocation + Send + Sync),
+        revocation: UserRevocation,
     ) -> Result<Option<(User, Revocation)>, StoreError> {
         loop {
             let Some(row) = self.row(id).await? else { return Ok(None) };
@@ -233,7 +233,7 @@ impl UserStore for Members {
             }
             let user = row.into_user()?;
             let below = user.generation.next();
-            let revocation = revocation(below);
+            let revocation = revocation.entry(id, below);
             let attempt = self.clone().change_once(user, change.clone(), below, revocation);
             if let Some(user) = self.database.run(attempt).await?? {
                 return Ok(Some((user, revocation)));

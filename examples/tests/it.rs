@@ -34,13 +34,13 @@ mod readme;
 #[path = "it/web.rs"]
 mod web;
 
-use auth_core::{AuthService, Email, NewAccount, Password, Session, Username};
+use auth_core::{AuthService, Context, Email, NewAccount, Password, SignedIn, Username};
 
 const PASSWORD: &str = "correct horse battery staple";
 
 /// Registers a user of this name.
-async fn register(auth: &AuthService, name: &str) -> Session {
+async fn register(auth: &AuthService, name: &str) -> SignedIn {
     let email = Email::parse(&format!("{name}@example.org")).unwrap();
     let (username, password) = (Username::parse(name).unwrap(), Password::parse(PASSWORD).unwrap());
-    auth.register(NewAccount { email, username, password }).await.unwrap()
+    auth.register(NewAccount { email, username, password }, &Context::default()).await.unwrap()
 }

@@ -11,8 +11,8 @@ use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::blacklist::{LogPage, Position, RevocationReason, RevocationTarget};
 use auth_core::memory::MemoryStore;
 use auth_core::{
-    AuthService, Claims, Clock as _, Email, Generation, ManualClock, NewAccount, Password, PasswordPolicy, Principal,
-    Revocation, RevocationLog, StoreError, TokenCodec as _, TokenId, UserId, Username,
+    AuthService, Claims, Clock as _, Context, Email, Generation, ManualClock, NewAccount, Password, PasswordPolicy,
+    Principal, Revocation, RevocationLog, RevocationSource, StoreError, TokenCodec as _, TokenId, UserId, Username,
 };
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
@@ -98,17 +98,20 @@ impl SwitchedLog {
 }
 
 #[async_trait]
-impl RevocationLog for SwitchedLog {
-    async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
-        self.reach()?.append(batch).await
-    }
-
+impl RevocationSource for SwitchedLog {
     async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
         self.reach()?.read_after(after, limit).await
     }
 
     async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
         self.reach()?.covers(claims).await
+    }
+}
+
+#[async_trait]
+impl RevocationLog for SwitchedLog {
+    async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
+        self.reach()?.append(batch).await
     }
 
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
@@ -147,7 +150,8 @@ impl Tokens {
         let register = async |name: &str| {
             let email = Email::parse(&format!("{name}@example.com")).unwrap();
             let (username, password) = (Username::parse(name).unwrap(), Password::parse("123456").unwrap());
-            let session = service.register(NewAccount { email, username, password }).await.unwrap();
+            let session =
+                service.register(NewAccount { email, username, password }, &Context::default()).await.unwrap();
             (session.user.id, session.token.expose_token().to_owned())
         };
         let (ada, token) = register("ada").await;

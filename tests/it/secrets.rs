@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
 use auth_core::{
-    AccessToken, AuthService, Credentials, Email, NewAccount, NewUser, Password, PasswordHash, PasswordPolicy,
+    AccessToken, AuthService, Context, Credentials, Email, NewAccount, NewUser, Password, PasswordHash, PasswordPolicy,
     StoredCredentials, UserChange, UserId, Username,
 };
 use auth_jwt::{JwtCodec, SigningKey, VerifyingKey};
@@ -25,7 +25,7 @@ async fn the_debug_form_of_public_types_shows_no_secret() {
     let hash = || PasswordHash::new(HASH.to_owned());
     let service = service();
     let session = service
-        .register(NewAccount { email: email(), username: username(), password: password() })
+        .register(NewAccount { email: email(), username: username(), password: password() }, &Context::default())
         .await
         .expect("registered");
     let token = session.token.expose_token().to_owned();
@@ -67,7 +67,7 @@ async fn errors_show_no_secret() {
     let service = service();
     let email = || Email::parse("ada@example.com").unwrap();
     let login = Credentials { email: email(), password: Password::parse(PASSWORD).unwrap() };
-    let error = service.login(login).await.expect_err("nobody is registered");
+    let error = service.login(login, &Context::default()).await.expect_err("nobody is registered");
     let refused = service.authenticate(SECRET).await.expect_err("no token");
     let short = Password::parse(&format!("{PASSWORD}\0")).expect_err("a NUL");
     for text in [format!("{error} {error:?}"), format!("{refused} {refused:?}"), format!("{short} {short:?}")] {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::blacklist::{Position, RevocationReason, RevocationTarget};
-use auth_core::{Revocation, RevocationLog as _, TokenId};
+use auth_core::{Revocation, RevocationLog as _, RevocationSource as _, TokenId};
 use auth_storage::{ConnectOptions, SeaRevocationLog, connect};
 use auth_testing::databases::{OwnGalera, TestDatabase};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use auth_core::blacklist::{LogEntry, Position, RevocationTarget};
-use auth_core::{RevocationLog as _, TokenId};
+use auth_core::{RevocationSource as _, TokenId};
 use auth_storage::{ConnectOptions, SeaRevocationLog, connect};
 use auth_testing::databases::{Kind, TestDatabase};
 use auth_tests::Forge;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::blacklist::PURGE_MARGIN;
 use auth_core::{
-    AuthService, AuthenticateError, Clock, Credentials, Email, LEEWAY, MAX_TOKEN_LIFE, ManualClock, NewAccount,
-    Password, PasswordPolicy, RevocationLog as _, Session, Username,
+    AuthService, AuthenticateError, Clock, Context, Credentials, Email, LEEWAY, MAX_TOKEN_LIFE, ManualClock,
+    NewAccount, Password, PasswordPolicy, RevocationLog as _, RevocationSource as _, SignedIn, Username,
 };
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
@@ -95,14 +95,14 @@ async fn migrated(database: &TestDatabase) -> Database {
     opened
 }
 
-async fn all_accept(nodes: &[Node], session: &Session) {
+async fn all_accept(nodes: &[Node], session: &SignedIn) {
     for node in nodes {
         node.read().await;
         assert!(node.accepts(session).await, "{}", node.clock.now());
     }
 }
 
-async fn all_refuse(nodes: &[Node], session: &Session) {
+async fn all_refuse(nodes: &[Node], session: &SignedIn) {
     for node in nodes {
         node.read().await;
         assert!(node.refuses(session).await, "{}", node.clock.now());
@@ -140,21 +140,26 @@ impl Node {
         while !self.blacklist.sync_step().await.unwrap().complete {}
     }
 
-    async fn register(&self, name: &str) -> Session {
+    async fn register(&self, name: &str) -> SignedIn {
         let account = NewAccount { email: email(name), username: Username::parse(name).unwrap(), password: password() };
-        self.service.register(account).await.unwrap()
+        self.service.register(account, &Context::default()).await.unwrap()
     }
 
-    async fn login(&self, name: &str) -> Session {
-        self.service.login(Credentials { email: email(name), password: password() }).await.unwrap()
+    async fn login(&self, name: &str) -> SignedIn {
+        self.service
+            .login(Credentials { email: email(name), password: password() }, &Context::default())
+            .await
+            .unwrap()
+            .signed_in()
+            .unwrap()
     }
 
-    async fn log_out(&self, session: &Session) {
+    async fn log_out(&self, session: &SignedIn) {
         let principal = self.service.authenticate(session.token.expose_token()).await.unwrap();
         self.service.logout(&principal).await.unwrap();
     }
 
-    async fn check(&self, session: &Session) -> &'static str {
+    async fn check(&self, session: &SignedIn) -> &'static str {
         match self.service.authenticate(session.token.expose_token()).await {
             Ok(_) => "good",
             Err(AuthenticateError::Revoked) => "revoked",
@@ -163,11 +168,11 @@ impl Node {
         }
     }
 
-    async fn accepts(&self, session: &Session) -> bool {
+    async fn accepts(&self, session: &SignedIn) -> bool {
         self.check(session).await == "good"
     }
 
-    async fn refuses(&self, session: &Session) -> bool {
+    async fn refuses(&self, session: &SignedIn) -> bool {
         self.check(session).await == "revoked"
     }
 }

@@ -130,7 +130,7 @@ fn outside(there: OffsetDateTime, sent: OffsetDateTime, received: OffsetDateTime
 mod tests {
     use async_trait::async_trait;
     use auth_core::blacklist::{LogPage, Position};
-    use auth_core::{Claims, ManualClock, Revocation};
+    use auth_core::{Claims, ManualClock, Revocation, RevocationSource};
 
     use super::*;
 
@@ -143,14 +143,18 @@ mod tests {
     }
 
     #[async_trait]
-    impl RevocationLog for Store {
-        async fn append(&self, _: &[Revocation]) -> Result<u64, StoreError> {
-            Err(StoreError::unavailable("not used"))
-        }
+    impl RevocationSource for Store {
         async fn read_after(&self, _: Position, _: u32) -> Result<LogPage, StoreError> {
             Err(StoreError::unavailable("not used"))
         }
         async fn covers(&self, _: &Claims) -> Result<bool, StoreError> {
+            Err(StoreError::unavailable("not used"))
+        }
+    }
+
+    #[async_trait]
+    impl RevocationLog for Store {
+        async fn append(&self, _: &[Revocation]) -> Result<u64, StoreError> {
             Err(StoreError::unavailable("not used"))
         }
         async fn purge(&self, _: OffsetDateTime, _: u32) -> Result<u64, StoreError> {

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use auth_core::{Check, Principal};
+use auth_core::{Principal, TokenCheck};
 use hyper::body::Body;
 use poem::http::{HeaderMap, Method};
 use poem::{Endpoint, IntoResponse as _, Request, Response, Result};
@@ -68,8 +68,8 @@ impl<E> VerifyFastPath<E> {
     /// Returns the response, unless the check needs the log.
     fn answer(&self, headers: &HeaderMap) -> Option<Response> {
         let checked = match bearer::check(&self.state, headers) {
-            Ok(Check::Good(principal)) => Ok(principal),
-            Ok(Check::AskTheLog(_)) => return None,
+            Ok(TokenCheck::Good(principal)) => Ok(principal),
+            Ok(TokenCheck::Unsettled(_)) => return None,
             Err(error) => Err(error),
         };
         bearer::count(&self.state, &checked);

@@ -100,7 +100,7 @@ where
         let state = match passage {
             Ok(Passage::Admitted(principal)) => State::Inner { future: self.inner.call(admitted(request, principal)) },
             Ok(Passage::Anonymous) => State::Inner { future: self.inner.call(nobody(request)) },
-            Ok(Passage::AskTheLog(passage)) => {
+            Ok(Passage::Unsettled(passage)) => {
                 let respond = self.auth.respond.clone();
                 let asked = Asked { request, inner: Rc::clone(&self.inner), respond };
                 State::Asking { answer: Box::pin(passage.settle()), asked: Some(asked) }

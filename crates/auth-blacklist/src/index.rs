@@ -13,9 +13,8 @@ use time::{OffsetDateTime, UtcOffset};
 
 use self::tokens::Tokens;
 use self::users::Users;
-use auth_core::Revocation;
 use auth_core::blacklist::{PURGE_MARGIN, Purged, RevocationTarget, Standing};
-use auth_core::{Claims, LEEWAY};
+use auth_core::{Claims, LEEWAY, Revocation};
 
 mod table;
 mod tokens;
@@ -114,7 +113,7 @@ impl Index {
         }
         let forgotten = hour < self.forgotten_below.load(Ordering::Acquire);
         if forgotten || expiry <= self.purged_users.load(Ordering::Acquire) {
-            Standing::AskTheLog
+            Standing::Unknown
         } else {
             Standing::Good
         }
@@ -169,9 +168,8 @@ mod tests {
 
     use super::tokens::RING;
     use super::*;
-    use auth_core::TokenId;
     use auth_core::blacklist::RevocationReason;
-    use auth_core::{Generation, UserId};
+    use auth_core::{Generation, TokenId, UserId};
 
     fn at(hours: u64) -> OffsetDateTime {
         OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + hours * 3600)
@@ -225,7 +223,7 @@ mod tests {
         assert_eq!(index.stats(), IndexStats::default());
         // The clock was wrong and is set back: the index must not say "good" of what it has forgotten.
         index.forget(at(0));
-        assert_eq!((index.standing(&revoked), index.standing(&other)), (Standing::AskTheLog, Standing::AskTheLog));
+        assert_eq!((index.standing(&revoked), index.standing(&other)), (Standing::Unknown, Standing::Unknown));
         assert_eq!(index.standing(&claims(at(9))), Standing::Good);
     }
 
@@ -255,7 +253,7 @@ mod tests {
         index.forget(at(10));
         assert_eq!(index.standing(&token), Standing::Revoked, "the entry lives until hour 50");
         index.forget(at(60));
-        assert_eq!((index.standing(&token), index.stats().users), (Standing::AskTheLog, 0));
+        assert_eq!((index.standing(&token), index.stats().users), (Standing::Unknown, 0));
     }
 
     #[test]
@@ -265,7 +263,7 @@ mod tests {
         index.note_purged(Purged { tokens: at(5) + Duration::from_millis(500), users: at(5) + Duration::from_secs(1) });
         index.note_purged(Purged::default());
         let standings = [0, 1, 2].map(|seconds| index.standing(&token(seconds)));
-        assert_eq!(standings, [Standing::Revoked, Standing::AskTheLog, Standing::Good]);
+        assert_eq!(standings, [Standing::Revoked, Standing::Unknown, Standing::Good]);
     }
 
     #[test]

@@ -15,11 +15,8 @@ use super::group::GroupCommit;
 use super::index::{Index, IndexStats};
 use super::reader::{Duty, Reader, RoundUnderWay, Sequel};
 use super::tail::Tail;
-use auth_core::Clock;
-use auth_core::StoreError;
 use auth_core::blacklist::{LogEntry, LogPage, PURGE_MARGIN, Position, Standing};
-use auth_core::{Blacklist, Revocation, RevocationLog};
-use auth_core::{Claims, LEEWAY};
+use auth_core::{Blacklist, Claims, Clock, LEEWAY, Revocation, RevocationLog, StoreError};
 
 /// Nothing was read yet, or what was read counts no more.
 const NEVER: u64 = 0;
@@ -359,7 +356,7 @@ impl Blacklist for SyncedBlacklist {
         // Freshness is read before the index: the index then holds at least what was committed at that instant.
         let vouches = !self.options.max_staleness.is_zero() && self.is_fresh();
         match self.index.standing(claims) {
-            Standing::Good if !vouches => Standing::AskTheLog,
+            Standing::Good if !vouches => Standing::Unknown,
             standing => standing,
         }
     }

@@ -6,11 +6,8 @@ use std::time::Duration;
 use super::executor::{give_up_after, race};
 use super::samples::{claims_of, covers, insert, instant, logout_of, revoke_all, some_claims, unexpected};
 use super::{Backend, Finding, Stores, ensure, rules};
-use auth_core::Blacklist;
 use auth_core::blacklist::{Standing, purge_expired};
-use auth_core::{Claims, LEEWAY};
-use auth_core::{Clock as _, ManualClock};
-use auth_core::{Generation, UserChange};
+use auth_core::{Blacklist, Claims, Clock as _, Generation, LEEWAY, ManualClock, UserChange};
 
 rules! { ($) __conformance_blacklist:
     refuses_what_it_revoked:
@@ -55,7 +52,7 @@ async fn refuses(blacklist: &dyn Blacklist, claims: &Claims) -> Result<bool, Fin
     Ok(match blacklist.peek(claims) {
         Standing::Revoked => true,
         Standing::Good => false,
-        Standing::AskTheLog => blacklist.look_up(claims).await.map_err(unexpected)?,
+        Standing::Unknown => blacklist.look_up(claims).await.map_err(unexpected)?,
     })
 }
 
@@ -132,7 +129,7 @@ async fn notes_what_is_durable(backend: &dyn Backend) -> Result<(), Finding> {
     let user = insert(&*stores.users, "ada").await?;
     let before = claims_of(user.id, user.generation)?;
     ensure!(!refuses(&*blacklist, &before).await?, "a token is refused before anything was revoked");
-    let changed = stores.users.change_and_revoke(user.id, UserChange::LogoutEverywhere, &revoke_all(user.id)).await;
+    let changed = stores.users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revoke_all()).await;
     let Some((_, revocation)) = changed.map_err(unexpected)? else {
         return Err(Finding::Broken("the user was not found".to_owned()));
     };

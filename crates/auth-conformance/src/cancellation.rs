@@ -4,8 +4,7 @@ use super::executor::{give_up_after, pass};
 use super::samples::{covers, insert, logouts, new_user, revoke_all, some_id, taken, unexpected, whole};
 use super::{Backend, Finding, ensure, rules};
 use auth_core::blacklist::RevocationTarget;
-use auth_core::{Claims, TokenId};
-use auth_core::{NewUser, UserChange};
+use auth_core::{Claims, NewUser, TokenId, UserChange};
 
 rules! { ($) __conformance_cancellation:
     abandoned_change_is_whole_or_nothing:
@@ -27,9 +26,9 @@ pub(super) fn patience() -> impl Iterator<Item = u32> {
 async fn abandoned_change_is_whole_or_nothing(backend: &dyn Backend) -> Result<(), Finding> {
     let stores = backend.open().await;
     let user = insert(&*stores.users, "ada").await?;
-    let (log, revocation) = (&*stores.log, revoke_all(user.id));
+    let (log, revocation) = (&*stores.log, revoke_all());
     for turns in patience() {
-        let change = stores.users.change_and_revoke(user.id, UserChange::LogoutEverywhere, &revocation);
+        let change = stores.users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revocation);
         let ended = give_up_after(turns, change).await;
         // A change may still be under way, so it counts only what the log holds before and after the user was read.
         let generation = loop {
@@ -52,7 +51,7 @@ async fn abandoned_change_is_whole_or_nothing(backend: &dyn Backend) -> Result<(
             return Ok(());
         }
     }
-    let last = stores.users.change_and_revoke(user.id, UserChange::LogoutEverywhere, &revocation).await;
+    let last = stores.users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revocation).await;
     ensure!(last.map_err(unexpected)?.is_some(), "after changes that were given up the user was not found");
     Ok(())
 }

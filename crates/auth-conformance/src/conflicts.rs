@@ -5,11 +5,9 @@ use std::sync::Arc;
 use super::samples::{everywhere, insert, logout_of, logouts, new_user, revoke_all, some_claims, taken};
 use super::samples::{unexpected, whole};
 use super::{Backend, Disturbance, Finding, ensure, rules};
-use auth_core::PasswordHash;
 use auth_core::blacklist::Position;
 use auth_core::throttle::{AttemptKey, Change, Counter};
-use auth_core::{Generation, UserChange};
-use auth_core::{StoreError, StoreErrorKind};
+use auth_core::{Generation, PasswordHash, StoreError, StoreErrorKind, UserChange};
 
 rules! { ($) __conformance_conflicts:
     conflicts_are_tried_again:
@@ -59,7 +57,7 @@ async fn conflicts_are_tried_again(backend: &dyn Backend) -> Result<(), Finding>
     ensure!(appended == 2, "two entries were appended as {appended}");
     disturb(backend, Disturbance::Conflict).await?;
     let change = UserChange::LogoutEverywhere;
-    let changed = stores.users.change_and_revoke(ada.id, change, &revoke_all(ada.id)).await.map_err(unexpected)?;
+    let changed = stores.users.change_and_revoke(ada.id, change, revoke_all()).await.map_err(unexpected)?;
     let generation = changed.map(|(user, _)| user.generation);
     ensure!(generation == Some(Generation::new(1)), "one change gave the generation {generation:?}");
     disturb(backend, Disturbance::Conflict).await?;
@@ -102,7 +100,7 @@ async fn lost_answers_are_looked_up(backend: &dyn Backend) -> Result<(), Finding
 
     disturb(backend, Disturbance::LostAnswer).await?;
     let change = UserChange::PasswordFrom { current: upgraded, new: changed };
-    let change = known(stores.users.change_and_revoke(new.id, change, &revoke_all(new.id)).await)?;
+    let change = known(stores.users.change_and_revoke(new.id, change, revoke_all()).await)?;
     if let Some(change) = change {
         let Some((user, revocation)) = change else {
             return Err(Finding::Broken("a password was changed and the store says that it was not".to_owned()));

@@ -6,11 +6,8 @@ use std::sync::Arc;
 use super::samples::{email, everywhere, insert, instant, logout_of, logouts, new_user, revoke_all, some_claims};
 use super::samples::{some_id, unexpected};
 use super::{Backend, Finding, Row, ensure, rules};
-use auth_core::ManualClock;
-use auth_core::PasswordHash;
 use auth_core::blacklist::Position;
-use auth_core::{Generation, InsertUserError, UserChange};
-use auth_core::{StoreError, StoreErrorKind};
+use auth_core::{Generation, InsertUserError, ManualClock, PasswordHash, StoreError, StoreErrorKind, UserChange};
 
 rules! { ($) __conformance_faults:
     users_in_an_outage_are_unknown:
@@ -57,7 +54,7 @@ async fn users_in_an_outage_are_unknown(backend: &dyn Backend) -> Result<(), Fin
         failed("promote", kind, users.promote(id).await)?;
         failed("enable", kind, users.enable(id).await)?;
         let change = UserChange::LogoutEverywhere;
-        failed("change_and_revoke", kind, users.change_and_revoke(id, change, &revoke_all(id)).await)?;
+        failed("change_and_revoke", kind, users.change_and_revoke(id, change, revoke_all()).await)?;
         let [current, other] = ["hash of ada", "other"].map(|text| PasswordHash::new(text.to_owned()));
         failed("replace_hash", kind, users.replace_hash(id, &current, &other).await)?;
     }

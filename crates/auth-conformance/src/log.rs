@@ -11,9 +11,8 @@ use super::samples::{
     claims_of, covers, everywhere, insert, instant, logout_of, logouts, revoke_all, some_claims, unexpected, whole,
 };
 use super::{Backend, Finding, Stores, ensure, rules};
-use auth_core::Revocation;
 use auth_core::blacklist::{LogEntry, Position, RevocationReason};
-use auth_core::{Generation, UserChange};
+use auth_core::{Generation, Revocation, UserChange};
 
 rules! { ($) __conformance_log:
     reads_your_writes:
@@ -149,7 +148,7 @@ async fn changes_take_their_turn(backend: &dyn Backend) -> Result<(), Finding> {
         let id = insert(&*stores.users, &format!("user{number}")).await?.id;
         let (users, log, batch) = (stores.users.clone(), stores.log.clone(), logouts(1)?);
         writers.push(async move {
-            users.change_and_revoke(id, UserChange::LogoutEverywhere, &revoke_all(id)).await?;
+            users.change_and_revoke(id, UserChange::LogoutEverywhere, revoke_all()).await?;
             log.append(&batch).await?;
             Ok(())
         });

@@ -2,9 +2,8 @@
 
 use super::samples::{claims_of, covers, insert, logout_of, logouts, revoke_all, some_claims, unexpected};
 use super::{Backend, Finding, Stores, ensure, rules};
-use auth_core::PasswordHash;
 use auth_core::blacklist::Position;
-use auth_core::{User, UserChange};
+use auth_core::{PasswordHash, User, UserChange};
 
 rules! { ($) __conformance_nodes:
     users_are_seen_by_other_nodes:
@@ -30,7 +29,7 @@ async fn write(stores: &Stores) -> Result<(User, User), Finding> {
     let ada = insert(&*stores.users, "ada").await?;
     stores.users.promote(ada.id).await.map_err(unexpected)?;
     let change = UserChange::Password(PasswordHash::new("the new hash".to_owned()));
-    let changed = stores.users.change_and_revoke(ada.id, change, &revoke_all(ada.id)).await.map_err(unexpected)?;
+    let changed = stores.users.change_and_revoke(ada.id, change, revoke_all()).await.map_err(unexpected)?;
     let Some((ada, _)) = changed else { return Err(Finding::Broken("the user was not found".to_owned())) };
     Ok((ada, bystander))
 }

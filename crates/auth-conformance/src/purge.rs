@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use super::samples::{
-    claims_of, covers, everywhere, insert, instant, logout_of, logouts, some_claims, unexpected, whole,
+    claims_of, covers, everywhere, insert, instant, logout_of, logouts, revoke_all, some_claims, unexpected, whole,
 };
 use super::{Backend, Finding, ensure, rules};
-use auth_core::Claims;
-use auth_core::Revocation;
 use auth_core::blacklist::{Position, Purged};
-use auth_core::{Generation, UserChange};
+use auth_core::{Claims, Generation, Revocation, UserChange, UserRevocation};
 
 rules! { ($) __conformance_purge:
     purge_is_bounded_and_exact:
@@ -102,9 +100,9 @@ async fn purge_leaves_a_trace(backend: &dyn Backend) -> Result<(), Finding> {
         let entry = Revocation { expires_at: after(hours), ..logout_of(&some_claims()?) };
         stores.log.append(&[entry]).await.map_err(unexpected)?;
     }
-    let of_user = |below| Revocation { expires_at: after(3), ..everywhere(user.id, below) };
+    let of_user = UserRevocation { expires_at: after(3), ..revoke_all() };
     let change = UserChange::LogoutEverywhere;
-    stores.users.change_and_revoke(user.id, change, &of_user).await.map_err(unexpected)?;
+    stores.users.change_and_revoke(user.id, change, of_user).await.map_err(unexpected)?;
     let nothing = Purged::default();
     for (before, limit, expected) in [
         (after(1), 9, nothing),
@@ -125,9 +123,9 @@ async fn purged_is_not_forgotten(backend: &dyn Backend) -> Result<(), Finding> {
     let (logged_out, of_user) = (some_claims()?, claims_of(user.id, user.generation)?);
     let (expires_at, later) = (logged_out.expires_at, Duration::from_secs(1));
     stores.log.append(&[logout_of(&logged_out)]).await.map_err(unexpected)?;
-    let ends = |below: Generation| Revocation { expires_at: expires_at + later, ..everywhere(user.id, below) };
+    let ends = UserRevocation { expires_at: expires_at + later, ..revoke_all() };
     let change = UserChange::LogoutEverywhere;
-    stores.users.change_and_revoke(user.id, change, &ends).await.map_err(unexpected)?;
+    stores.users.change_and_revoke(user.id, change, ends).await.map_err(unexpected)?;
     let removed = stores.log.purge(expires_at + 2 * later, 10).await.map_err(unexpected)?;
     ensure!(removed == 2, "the purge removed {removed} of two expired entries");
     ensure!(covers(&*stores.log, &logged_out).await?, "the logged-out token is good again");

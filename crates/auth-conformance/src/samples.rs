@@ -5,13 +5,11 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::Finding;
-use auth_core::Email;
-use auth_core::PasswordHash;
-use auth_core::Username;
 use auth_core::blacklist::{Position, RevocationReason, RevocationTarget};
-use auth_core::{Claims, TokenId};
-use auth_core::{Generation, InsertUserError, NewUser, User, UserId, UserStore};
-use auth_core::{Revocation, RevocationLog};
+use auth_core::{
+    Claims, Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, RevocationLog, TokenId, User,
+    UserId, UserRevocation, UserStore, Username,
+};
 
 /// An error that the check did not expect, chain and all.
 pub(super) fn unexpected(error: impl std::error::Error) -> Finding {
@@ -86,17 +84,16 @@ pub(super) fn logouts(count: usize) -> Result<Vec<Revocation>, Finding> {
 }
 
 pub(super) fn everywhere(id: UserId, below: Generation) -> Revocation {
-    Revocation {
-        target: RevocationTarget::User { id, below },
+    revoke_all().entry(id, below)
+}
+
+/// The data of [`everywhere`] for [`UserStore::change_and_revoke`].
+pub(super) fn revoke_all() -> UserRevocation {
+    UserRevocation {
         expires_at: instant() + Duration::from_secs(3600),
         revoked_at: instant(),
         reason: RevocationReason::LogoutEverywhere,
     }
-}
-
-/// What [`UserStore::change_and_revoke`] is given to make the revocation of.
-pub(super) fn revoke_all(id: UserId) -> impl Fn(Generation) -> Revocation + Send + Sync {
-    move |below| everywhere(id, below)
 }
 
 /// Which field a refused insertion was told to be taken.

@@ -5,11 +5,8 @@ use std::time::Duration;
 use super::executor::race;
 use super::samples::{email, insert, instant, new_user, revoke_all, some_id, taken, unexpected, username, whole};
 use super::{Backend, Finding, ensure, rules};
-use auth_core::MAX_EMAIL_BYTES;
-use auth_core::MAX_USERNAME_CHARS;
-use auth_core::PasswordHash;
 use auth_core::blacklist::Position;
-use auth_core::{Generation, UserChange};
+use auth_core::{Generation, MAX_EMAIL_BYTES, MAX_USERNAME_CHARS, PasswordHash, UserChange};
 
 rules! { ($) __conformance_users:
     returns_what_was_inserted:
@@ -107,7 +104,7 @@ async fn absence_is_none(backend: &dyn Backend) -> Result<(), Finding> {
     ensure!(stores.users.promote(nobody).await.map_err(unexpected)?.is_none(), "nobody was promoted");
     ensure!(stores.users.enable(nobody).await.map_err(unexpected)?.is_none(), "nobody was enabled");
     ensure!(stores.users.list(None, 10).await.map_err(unexpected)?.is_empty(), "an empty store lists users");
-    let changed = stores.users.change_and_revoke(nobody, UserChange::LogoutEverywhere, &revoke_all(nobody)).await;
+    let changed = stores.users.change_and_revoke(nobody, UserChange::LogoutEverywhere, revoke_all()).await;
     ensure!(changed.map_err(unexpected)?.is_none(), "nobody was logged out");
     let log = whole(&*stores.log).await?;
     ensure!(log == (Position(0), Vec::new()), "a change of nobody was logged: {log:?}");
@@ -232,7 +229,7 @@ async fn promotion_is_kept(backend: &dyn Backend) -> Result<(), Finding> {
         ensure!(promoted.is_some_and(|user| user.admin), "promoting did not make an admin");
     }
     let disable = UserChange::Disable(instant());
-    stores.users.change_and_revoke(user.id, disable, &revoke_all(user.id)).await.map_err(unexpected)?;
+    stores.users.change_and_revoke(user.id, disable, revoke_all()).await.map_err(unexpected)?;
     for _ in 0..2 {
         let enabled = stores.users.enable(user.id).await.map_err(unexpected)?;
         ensure!(enabled.is_some_and(|user| user.disabled_at.is_none()), "enabling did not enable");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
-use auth_core::{AuthService, AuthenticateError, Credentials, Email, NewAccount, Password, Username};
+use auth_core::{AuthService, AuthenticateError, Context, Credentials, Email, NewAccount, Password, Username};
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 
@@ -27,10 +27,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let email = Email::parse("ada@example.org")?;
     let password = Password::parse("correct horse battery staple")?;
     let username = Username::parse("ada")?;
-    let registered = auth.register(NewAccount { email: email.clone(), username, password: password.clone() }).await?;
+    let registered = auth
+        .register(NewAccount { email: email.clone(), username, password: password.clone() }, &Context::default())
+        .await?;
     writeln!(out, "registered {} as {}", registered.user.email, registered.user.id)?;
 
-    let session = auth.login(Credentials { email, password }).await?;
+    let session = auth
+        .login(Credentials { email, password }, &Context::default())
+        .await?
+        .signed_in()
+        .ok_or("another factor is needed")?;
     let principal = auth.authenticate(session.token.expose_token()).await?;
     writeln!(out, "the token is good until {}", principal.expires_at())?;
 

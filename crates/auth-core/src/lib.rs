@@ -1,14 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+mod account;
 pub mod blacklist;
 mod clock;
+mod context;
 mod email;
 mod error;
 mod ids;
+mod login;
 pub mod memory;
 pub mod password;
 mod principal;
 mod random;
+mod rehash;
 pub mod service;
 pub mod throttle;
 pub mod token;
@@ -16,22 +20,25 @@ mod user;
 mod username;
 mod verifier;
 
-pub use blacklist::{Blacklist, Revocation, RevocationLog};
+pub use account::{AccountError, ChangePasswordError, RegisterError};
+pub use blacklist::{Blacklist, Revocation, RevocationLog, RevocationSource};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use context::Context;
 pub use email::{Email, EmailError, MAX_EMAIL_BYTES};
 pub use error::{BoxError, StoreError, StoreErrorKind};
 pub use ids::{Generation, TokenId, UserId};
+pub use login::{FactorChallenge, IssuedToken, LoginError, LoginOutcome, SignedIn};
 pub use password::{
     AsyncPasswordHasher, Batch, BatchKey, BatchResults, HashError, HashingError, Password, PasswordError, PasswordHash,
     PasswordHasher, PasswordPolicy, Pause, Verdict,
 };
 pub use principal::Principal;
 pub use random::{NoRandomness, random_bytes};
-pub use service::{
-    AccountError, AuthService, AuthServiceBuilder, ChangePasswordError, LoginError, RegisterError, Session,
-};
+pub use service::{AuthService, AuthServiceBuilder};
 pub use throttle::{AttemptStore, ClientNetwork, Throttle, ThrottleLimits};
 pub use token::{AccessToken, Claims, InvalidToken, LEEWAY, MAX_CLOCK_SKEW, MAX_TOKEN_LIFE, TokenCodec};
-pub use user::{Credentials, InsertUserError, NewAccount, NewUser, StoredCredentials, User, UserChange, UserStore};
+pub use user::{
+    Credentials, InsertUserError, NewAccount, NewUser, StoredCredentials, User, UserChange, UserRevocation, UserStore,
+};
 pub use username::{MAX_USERNAME_CHARS, Username, UsernameError};
-pub use verifier::{AuthenticateError, Check, TokenVerifier, UnsettledCheck};
+pub use verifier::{AuthenticateError, TokenCheck, TokenVerifier, UnsettledCheck};

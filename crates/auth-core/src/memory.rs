@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 
 use crate::blacklist::{
-    LogEntry, LogIdentity, LogPage, Mark, Position, Purged, Revocation, RevocationLog, RevocationTarget,
+    LogEntry, LogIdentity, LogPage, Mark, Position, Purged, Revocation, RevocationLog, RevocationSource,
+    RevocationTarget,
 };
 use crate::email::Email;
 use crate::error::{StoreError, StoreErrorKind};
@@ -17,7 +18,7 @@ use crate::ids::{Generation, UserId};
 use crate::password::PasswordHash;
 use crate::random::{NoRandomness, random_bytes};
 use crate::token::Claims;
-use crate::user::{InsertUserError, NewUser, StoredCredentials, User, UserChange, UserStore};
+use crate::user::{InsertUserError, NewUser, StoredCredentials, User, UserChange, UserRevocation, UserStore};
 
 /// Users and the log of revocations, in memory. One value is both, because a change that ends a user's tokens writes
 /// to both in one step.
@@ -138,7 +139,7 @@ impl UserStore for MemoryStore {
         &self,
         id: UserId,
         change: UserChange,
-        revocation: &(dyn Fn(Generation) -> Revocation + Send + Sync),
+        revocation: UserRevocation,
     ) -> Result<Option<(User, Revocation)>, StoreError> {
         let mut tables = self.lock();
         let Some(stored) = tables.users.get_mut(&id) else { return Ok(None) };
@@ -157,7 +158,7 @@ impl UserStore for MemoryStore {
             UserChange::Password(new) | UserChange::PasswordFrom { new, .. } => stored.password_hash = new,
         }
         let user = stored.user.clone();
-        let revocation = revocation(generation);
+        let revocation = revocation.entry(id, generation);
         tables.append(revocation);
         Ok(Some((user, revocation)))
     }
@@ -179,19 +180,7 @@ impl UserStore for MemoryStore {
 }
 
 #[async_trait]
-impl RevocationLog for MemoryStore {
-    async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
-        let mut tables = self.lock();
-        for revocation in batch {
-            if let RevocationTarget::User { id, below } = revocation.target
-                && let Some(stored) = tables.users.get_mut(&id)
-            {
-                stored.user.generation = stored.user.generation.max(below);
-            }
-        }
-        Ok(batch.iter().map(|revocation| u64::from(tables.append(*revocation))).sum())
-    }
-
+impl RevocationSource for MemoryStore {
     async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
         let tables = self.lock();
         let rest = (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded);
@@ -215,6 +204,21 @@ impl RevocationLog for MemoryStore {
             || claims.expires_at <= tables.purged.tokens
             || user.is_some_and(|stored| claims.generation < stored.user.generation)
             || tables.log.values().any(|entry| entry.covers(claims)))
+    }
+}
+
+#[async_trait]
+impl RevocationLog for MemoryStore {
+    async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
+        let mut tables = self.lock();
+        for revocation in batch {
+            if let RevocationTarget::User { id, below } = revocation.target
+                && let Some(stored) = tables.users.get_mut(&id)
+            {
+                stored.user.generation = stored.user.generation.max(below);
+            }
+        }
+        Ok(batch.iter().map(|revocation| u64::from(tables.append(*revocation))).sum())
     }
 
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {

@@ -9,11 +9,13 @@ mod batch;
 mod common_passwords;
 mod hasher;
 mod hashing;
+mod outcome;
 pub mod policy;
 
 pub use self::batch::{Batch, BatchKey, BatchResults, Pause};
-pub use self::hasher::{HashError, PasswordHasher, Verdict};
+pub use self::hasher::PasswordHasher;
 pub use self::hashing::{AsyncPasswordHasher, HashingError};
+pub use self::outcome::{HashError, Verdict};
 pub use self::policy::PasswordPolicy;
 
 /// The most characters that a password may have before it is looked at any further.

@@ -74,10 +74,10 @@ pub struct ThrottleStats {
     pub failures: u64,
 }
 
-/// Why an attempt may not go on.
+/// Reason that an attempt was not admitted.
 #[derive(Debug)]
-pub(crate) enum Refused {
-    TooMany { retry_after: Duration },
+pub(crate) enum AdmissionError {
+    TooManyAttempts { retry_after: Duration },
     Store(StoreError),
 }
 
@@ -107,25 +107,7 @@ impl Throttle {
         }
     }
 
-    /// Counts a guess at the password of an account and says whether it may be made.
-    pub(crate) async fn guess(
-        self: &Arc<Self>,
-        email: &Email,
-        network: Option<ClientNetwork>,
-    ) -> Result<Attempt, Refused> {
-        self.admit(Plan::guess(self.rules, email, network)).await
-    }
-
-    /// Counts a registration and says whether it may go on.
-    pub(crate) async fn registration(
-        self: &Arc<Self>,
-        email: &Email,
-        network: Option<ClientNetwork>,
-    ) -> Result<Attempt, Refused> {
-        self.admit(Plan::registration(self.rules, email, network)).await
-    }
-
-    async fn admit(self: &Arc<Self>, mut plan: Plan) -> Result<Attempt, Refused> {
+    async fn admit(self: &Arc<Self>, mut plan: Plan) -> Result<Attempt, AdmissionError> {
         let (now, keys) = (self.now(), plan.keys());
         // Who has to wait hears so from a plain read: a flood takes no lock and writes nothing.
         let mut seen = self.answered(keys.len(), self.store.read(&keys).await)?;
@@ -135,7 +117,7 @@ impl Throttle {
         let charge = move |plan: &Plan, counters: &mut [Counter]| drop(plan.charge(counters, now));
         let mut counters = self.update(&plan, charge).await?;
         let receipt = self.judge(plan.charge(&mut counters, now))?;
-        Ok(Attempt { throttle: Arc::clone(self), plan, receipt })
+        Ok(Attempt(Some(Charged { throttle: Arc::clone(self), plan, receipt })))
     }
 
     /// Changes the counters of `plan` and returns them as they were before.
@@ -143,7 +125,7 @@ impl Throttle {
         &self,
         plan: &Plan,
         change: impl Fn(&Plan, &mut [Counter]) + Send + Sync + 'static,
-    ) -> Result<Vec<Counter>, Refused> {
+    ) -> Result<Vec<Counter>, AdmissionError> {
         let (keys, plan) = (plan.keys(), plan.clone());
         let wanted = keys.len();
         let change = move |counters: &mut [Counter]| {
@@ -154,7 +136,7 @@ impl Throttle {
         self.answered(wanted, self.store.update(&keys, Arc::new(change)).await)
     }
 
-    fn judge(&self, verdict: Result<Receipt, Wait>) -> Result<Receipt, Refused> {
+    fn judge(&self, verdict: Result<Receipt, Wait>) -> Result<Receipt, AdmissionError> {
         verdict.map_err(|wait| {
             let tally = match wait.limit {
                 Limit::Account => &self.tally.account,
@@ -162,18 +144,22 @@ impl Throttle {
                 Limit::Registration => &self.tally.registration,
             };
             tally.fetch_add(1, Ordering::Relaxed);
-            Refused::TooMany { retry_after: wait.length.max(SHORTEST_WAIT) }
+            AdmissionError::TooManyAttempts { retry_after: wait.length.max(SHORTEST_WAIT) }
         })
     }
 
-    fn answered(&self, wanted: usize, answer: Result<Vec<Counter>, StoreError>) -> Result<Vec<Counter>, Refused> {
+    fn answered(
+        &self,
+        wanted: usize,
+        answer: Result<Vec<Counter>, StoreError>,
+    ) -> Result<Vec<Counter>, AdmissionError> {
         let answer = answer.and_then(|counters| match counters.len() {
             found if found == wanted => Ok(counters),
             _ => Err(StoreError::new(StoreErrorKind::Internal, "the attempt store lost or made up counters")),
         });
         answer.map_err(|error| {
             self.tally.failures.fetch_add(1, Ordering::Relaxed);
-            Refused::Store(error)
+            AdmissionError::Store(error)
         })
     }
 
@@ -190,27 +176,63 @@ impl fmt::Debug for Throttle {
     }
 }
 
-/// An attempt that was counted and may be made. Dropped, it stays counted: it was a wrong guess, or nobody knows.
-pub(crate) struct Attempt {
+/// Admission of attempts: by a [`Throttle`], or without limits where there is none.
+pub(crate) struct Admission(Option<Arc<Throttle>>);
+
+impl Admission {
+    pub(crate) fn new(throttle: Option<Arc<Throttle>>) -> Self {
+        Self(throttle)
+    }
+
+    /// Counts a guess at the password of an account and returns the admitted attempt.
+    pub(crate) async fn admit_guess(
+        &self,
+        email: &Email,
+        network: Option<ClientNetwork>,
+    ) -> Result<Attempt, AdmissionError> {
+        match &self.0 {
+            Some(throttle) => throttle.admit(Plan::guess(throttle.rules, email, network)).await,
+            None => Ok(Attempt(None)),
+        }
+    }
+
+    /// Counts a registration and returns the admitted attempt.
+    pub(crate) async fn admit_registration(
+        &self,
+        email: &Email,
+        network: Option<ClientNetwork>,
+    ) -> Result<Attempt, AdmissionError> {
+        match &self.0 {
+            Some(throttle) => throttle.admit(Plan::registration(throttle.rules, email, network)).await,
+            None => Ok(Attempt(None)),
+        }
+    }
+}
+
+/// An attempt that was admitted. It stays counted when it is dropped: it failed, or nobody knows.
+pub(crate) struct Attempt(Option<Charged>);
+
+/// The counters that an attempt was charged to.
+struct Charged {
     throttle: Arc<Throttle>,
     plan: Plan,
     receipt: Receipt,
 }
 
 impl Attempt {
-    /// It was right. A right guess does not count and ends the waits of this network, which is known from now on.
+    /// Takes the charge of a guess back and ends the waits of the client's network, which is known to the account from now on.
     pub(crate) async fn succeeded(self) {
         self.settle(Plan::succeed).await;
     }
 
-    /// It was never made, so nobody learnt anything from it.
+    /// Takes the charge back, because the attempt was never made.
     pub(crate) async fn withdrawn(self) {
         self.settle(Plan::withdraw).await;
     }
 
-    /// A failure here only leaves an attempt counted that need not be.
+    /// Changes the counters. A failure leaves an attempt counted that need not be, and is ignored.
     async fn settle(self, change: fn(&Plan, &Receipt, &mut [Counter], OffsetDateTime)) {
-        let Self { throttle, plan, receipt } = self;
+        let Some(Charged { throttle, plan, receipt }) = self.0 else { return };
         let now = throttle.now();
         let settle = move |plan: &Plan, counters: &mut [Counter]| change(plan, &receipt, counters, now);
         drop(throttle.update(&plan, settle).await);

@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
-use crate::blacklist::Revocation;
+use crate::blacklist::{Revocation, RevocationReason, RevocationTarget};
 use crate::email::Email;
 use crate::error::StoreError;
 use crate::ids::{Generation, UserId};
@@ -98,7 +98,27 @@ pub enum UserChange {
     },
 }
 
-/// Why a user could not be inserted.
+/// Data of the log entry that ends all tokens of a user. The store adds the user's new generation, which it alone knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserRevocation {
+    /// No earlier than the expiry of any token that the user has.
+    pub expires_at: OffsetDateTime,
+    /// Time of the revocation.
+    pub revoked_at: OffsetDateTime,
+    /// Reason of the revocation.
+    pub reason: RevocationReason,
+}
+
+impl UserRevocation {
+    /// Returns the entry that ends every token of the user `id` with a generation below `below`.
+    #[must_use]
+    pub fn entry(self, id: UserId, below: Generation) -> Revocation {
+        let Self { expires_at, revoked_at, reason } = self;
+        Revocation { target: RevocationTarget::User { id, below }, expires_at, revoked_at, reason }
+    }
+}
+
+/// Reason that a user could not be inserted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InsertUserError {
@@ -125,7 +145,7 @@ pub enum InsertUserError {
 /// - A database that cannot be reached is [`StoreErrorKind::Unavailable`](crate::StoreErrorKind::Unavailable), never "not found".
 /// - A row that cannot become a [`User`] is [`StoreErrorKind::Corrupt`](crate::StoreErrorKind::Corrupt).
 ///
-/// `auth_core::conformance` (feature `conformance`) has a test of each rule.
+/// The crate `auth-conformance` has a test of each rule.
 #[async_trait]
 pub trait UserStore: fmt::Debug + Send + Sync {
     /// Inserts a user and returns it as stored. An id that is taken is an error, and the user who has it stays as they are.
@@ -175,7 +195,7 @@ pub trait UserStore: fmt::Debug + Send + Sync {
     /// revocations, all in one transaction: either every token of the user is dead and the change is made, or neither.
     /// Disabling a disabled user keeps the first moment.
     ///
-    /// The revocation is `revocation(new_generation)`; the store appends it as it is.
+    /// The store appends [`revocation.entry(id, new_generation)`](UserRevocation::entry).
     /// Returns the user as this change left them, whatever comes after it, and the revocation that was appended. `None` when
     /// there is no such user, or the stored hash is not the one that [`UserChange::PasswordFrom`] asks for: then nothing
     /// was written. Of many who change one password from one hash at once, exactly one does.
@@ -188,7 +208,7 @@ pub trait UserStore: fmt::Debug + Send + Sync {
         &self,
         id: UserId,
         change: UserChange,
-        revocation: &(dyn Fn(Generation) -> Revocation + Send + Sync),
+        revocation: UserRevocation,
     ) -> Result<Option<(User, Revocation)>, StoreError>;
 
     /// Replaces the stored hash if it is still `current`: used to upgrade a hash after a login, where a password that

@@ -58,8 +58,8 @@ impl TokenVerifier {
     /// When the token is not good, or nobody can tell right now.
     pub async fn authenticate(&self, unverified_token: &str) -> Result<Principal, AuthenticateError> {
         match self.check(unverified_token)? {
-            Check::Good(principal) => Ok(principal),
-            Check::AskTheLog(unsettled) => unsettled.settle().await,
+            TokenCheck::Good(principal) => Ok(principal),
+            TokenCheck::Unsettled(unsettled) => unsettled.settle().await,
         }
     }
 
@@ -69,16 +69,16 @@ impl TokenVerifier {
     /// # Errors
     ///
     /// When the token is not good.
-    pub fn check(&self, unverified_token: &str) -> Result<Check, AuthenticateError> {
+    pub fn check(&self, unverified_token: &str) -> Result<TokenCheck, AuthenticateError> {
         let claims = self.parts.codec.decode(unverified_token).map_err(|_| AuthenticateError::Invalid)?;
         if claims.expired_at(self.now()) {
             return Err(AuthenticateError::Expired);
         }
         match self.parts.blacklist.peek(&claims) {
             Standing::Revoked => Err(AuthenticateError::Revoked),
-            Standing::Good => Ok(Check::Good(Principal::from_checked(claims))),
-            Standing::AskTheLog => {
-                Ok(Check::AskTheLog(UnsettledCheck { claims, blacklist: Arc::clone(&self.parts.blacklist) }))
+            Standing::Good => Ok(TokenCheck::Good(Principal::from_checked(claims))),
+            Standing::Unknown => {
+                Ok(TokenCheck::Unsettled(UnsettledCheck { claims, blacklist: Arc::clone(&self.parts.blacklist) }))
             }
         }
     }
@@ -103,18 +103,17 @@ impl From<&Self> for TokenVerifier {
     }
 }
 
-/// What memory says of a token that is not known to be bad.
+/// Result of a check that memory alone made, for a token that is not known to be bad.
 #[derive(Debug)]
 #[must_use]
-pub enum Check {
-    /// It is good.
+pub enum TokenCheck {
+    /// The token is good.
     Good(Principal),
-    /// Memory cannot tell whether it was revoked; the log must be asked.
-    AskTheLog(UnsettledCheck),
+    /// The token is good unless it was revoked, which only the log can tell.
+    Unsettled(UnsettledCheck),
 }
 
-/// A check of which only the question is left whether the token was revoked.
-#[derive(Debug)]
+/// A check that is complete except for the question whether the token was revoked.
 #[must_use]
 pub struct UnsettledCheck {
     claims: Claims,
@@ -122,13 +121,22 @@ pub struct UnsettledCheck {
 }
 
 impl UnsettledCheck {
-    /// Asks the log.
+    /// Asks the log whether the token was revoked.
     ///
     /// # Errors
     ///
-    /// When the token was revoked, or the log cannot be asked.
+    /// When the token was revoked, or the log cannot be read.
     pub async fn settle(self) -> Result<Principal, AuthenticateError> {
-        let revoked = self.blacklist.look_up(&self.claims).await.map_err(AuthenticateError::Unknown)?;
-        if revoked { Err(AuthenticateError::Revoked) } else { Ok(Principal::from_checked(self.claims)) }
+        match self.blacklist.look_up(&self.claims).await {
+            Ok(false) => Ok(Principal::from_checked(self.claims)),
+            Ok(true) => Err(AuthenticateError::Revoked),
+            Err(error) => Err(AuthenticateError::Unknown(error)),
+        }
+    }
+}
+
+impl fmt::Debug for UnsettledCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnsettledCheck").field("claims", &self.claims).finish_non_exhaustive()
     }
 }

@@ -9,9 +9,9 @@ use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
 use auth_core::service::BuildError;
 use auth_core::{
-    AccountError, AuthService, AuthServiceBuilder, AuthenticateError, Clock, Credentials, Email, HashError, LEEWAY,
-    LoginError, MAX_CLOCK_SKEW, MAX_TOKEN_LIFE, ManualClock, NewAccount, Password, PasswordError, PasswordHash,
-    PasswordHasher, PasswordPolicy, RegisterError, Session, UserStore, Username, Verdict,
+    AccountError, AuthService, AuthServiceBuilder, AuthenticateError, Clock, Context, Credentials, Email, HashError,
+    LEEWAY, LoginError, MAX_CLOCK_SKEW, MAX_TOKEN_LIFE, ManualClock, NewAccount, Password, PasswordError, PasswordHash,
+    PasswordHasher, PasswordPolicy, RegisterError, SignedIn, UserStore, Username, Verdict,
 };
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
@@ -37,8 +37,8 @@ impl PasswordHasher for CountingHasher {
         self.verified.fetch_add(1, Ordering::SeqCst);
         self.inner.verify(password, hash)
     }
-    fn decoy(&self) -> Result<PasswordHash, HashError> {
-        self.inner.decoy()
+    fn dummy_hash(&self) -> Result<PasswordHash, HashError> {
+        self.inner.dummy_hash()
     }
 }
 
@@ -84,7 +84,7 @@ fn credentials(name: &str, password: &str) -> Credentials {
     }
 }
 
-async fn refusal(auth: &AuthService, session: &Session) -> &'static str {
+async fn refusal(auth: &AuthService, session: &SignedIn) -> &'static str {
     match auth.authenticate(session.token.expose_token()).await {
         Ok(_) => "none",
         Err(AuthenticateError::Invalid) => "invalid",
@@ -97,8 +97,8 @@ async fn refusal(auth: &AuthService, session: &Session) -> &'static str {
 #[tokio::test]
 async fn a_registered_user_logs_in_and_out_and_the_token_stays_refused() {
     let World { auth, .. } = world();
-    let registered = auth.register(account("ada")).await.unwrap();
-    let session = auth.login(credentials("ada", "123456")).await.unwrap();
+    let registered = auth.register(account("ada"), &Context::default()).await.unwrap();
+    let session = auth.login(credentials("ada", "123456"), &Context::default()).await.unwrap().signed_in().unwrap();
     let principal = auth.authenticate(session.token.expose_token()).await.unwrap();
     assert_eq!((principal.user_id(), principal.is_admin()), (registered.user.id, false));
     auth.logout(&principal).await.unwrap();
@@ -111,10 +111,10 @@ async fn a_registered_user_logs_in_and_out_and_the_token_stays_refused() {
 #[tokio::test]
 async fn two_logins_in_one_instant_are_two_tokens() {
     let World { auth, .. } = world();
-    auth.register(account("ada")).await.unwrap();
-    let one = auth.login(credentials("ada", "123456")).await.unwrap();
-    let two = auth.login(credentials("ada", "123456")).await.unwrap();
-    assert_ne!(one.token, two.token);
+    auth.register(account("ada"), &Context::default()).await.unwrap();
+    let one = auth.login(credentials("ada", "123456"), &Context::default()).await.unwrap().signed_in().unwrap();
+    let two = auth.login(credentials("ada", "123456"), &Context::default()).await.unwrap().signed_in().unwrap();
+    assert_ne!(one.token.access, two.token.access);
     auth.logout(&auth.authenticate(one.token.expose_token()).await.unwrap()).await.unwrap();
     assert_eq!((refusal(&auth, &one).await, refusal(&auth, &two).await), ("revoked", "none"));
 }
@@ -122,8 +122,8 @@ async fn two_logins_in_one_instant_are_two_tokens() {
 #[tokio::test]
 async fn a_token_is_good_until_its_expiry_plus_the_leeway_and_not_at_it() {
     let World { auth, clock, .. } = world();
-    let session = auth.register(account("ada")).await.unwrap();
-    clock.advance(session.expires_in);
+    let session = auth.register(account("ada"), &Context::default()).await.unwrap();
+    clock.advance(session.token.expires_in);
     clock.set(clock.now() + LEEWAY - Duration::from_nanos(1));
     assert_eq!(refusal(&auth, &session).await, "none");
     clock.advance(Duration::from_nanos(1));
@@ -133,13 +133,13 @@ async fn a_token_is_good_until_its_expiry_plus_the_leeway_and_not_at_it() {
 #[tokio::test]
 async fn unknown_user_wrong_password_and_disabled_user_cost_and_answer_the_same() {
     let World { auth, hasher, .. } = world();
-    let registered = auth.register(account("ada")).await.unwrap();
-    auth.register(account("off")).await.unwrap();
+    let registered = auth.register(account("ada"), &Context::default()).await.unwrap();
+    auth.register(account("off"), &Context::default()).await.unwrap();
     let off = auth.find_by_email(&Email::parse("off@example.org").unwrap()).await.unwrap();
     auth.disable(off.id).await.unwrap();
     for (name, password) in [("nobody", "123456"), ("ada", "wrong!"), ("off", "123456")] {
         let before = hasher.verified.load(Ordering::SeqCst);
-        let result = auth.login(credentials(name, password)).await;
+        let result = auth.login(credentials(name, password), &Context::default()).await;
         assert!(matches!(result, Err(LoginError::InvalidCredentials)), "{name} got {result:?}");
         assert_eq!(hasher.verified.load(Ordering::SeqCst) - before, 1, "{name} cost another amount of work");
     }
@@ -149,11 +149,11 @@ async fn unknown_user_wrong_password_and_disabled_user_cost_and_answer_the_same(
 #[tokio::test]
 async fn a_conflict_says_which_field_and_a_short_password_costs_no_hash() {
     let World { auth, hasher, .. } = world();
-    auth.register(account("ada")).await.unwrap();
+    auth.register(account("ada"), &Context::default()).await.unwrap();
     let twin = NewAccount { username: Username::parse("other").unwrap(), ..account("ADA") };
-    assert!(matches!(auth.register(twin).await, Err(RegisterError::EmailTaken)));
+    assert!(matches!(auth.register(twin, &Context::default()).await, Err(RegisterError::EmailTaken)));
     let twin = NewAccount { email: Email::parse("other@example.org").unwrap(), ..account("Ada") };
-    assert!(matches!(auth.register(twin).await, Err(RegisterError::UsernameTaken)));
+    assert!(matches!(auth.register(twin, &Context::default()).await, Err(RegisterError::UsernameTaken)));
     let before = hasher.hashed.load(Ordering::SeqCst);
     for (text, rule) in [
         ("12345".to_owned(), PasswordError::TooShort { min: 6 }),
@@ -161,7 +161,7 @@ async fn a_conflict_says_which_field_and_a_short_password_costs_no_hash() {
         ("ü".repeat(37), PasswordError::TooManyBytes { max: 72 }),
     ] {
         let weak = NewAccount { password: Password::parse(&text).unwrap(), ..account("bob") };
-        let result = auth.register(weak).await;
+        let result = auth.register(weak, &Context::default()).await;
         assert!(matches!(&result, Err(RegisterError::Password(broken)) if *broken == rule), "{text}: {result:?}");
     }
     assert_eq!(hasher.hashed.load(Ordering::SeqCst), before);
@@ -170,10 +170,10 @@ async fn a_conflict_says_which_field_and_a_short_password_costs_no_hash() {
 #[tokio::test]
 async fn every_change_that_must_end_tokens_ends_those_from_before_and_none_from_after() {
     let World { auth, .. } = world();
-    let user = auth.register(account("ada")).await.unwrap().user;
+    let user = auth.register(account("ada"), &Context::default()).await.unwrap().user;
     auth.promote(user.id).await.unwrap();
     for change in ["logout everywhere", "demote", "disable"] {
-        let before = auth.login(credentials("ada", "123456")).await.unwrap();
+        let before = auth.login(credentials("ada", "123456"), &Context::default()).await.unwrap().signed_in().unwrap();
         assert_eq!(refusal(&auth, &before).await, "none");
         match change {
             "logout everywhere" => auth.logout_everywhere(user.id).await,
@@ -184,7 +184,7 @@ async fn every_change_that_must_end_tokens_ends_those_from_before_and_none_from_
         assert_eq!(refusal(&auth, &before).await, "revoked", "{change}");
         auth.enable(user.id).await.unwrap();
         assert_eq!(refusal(&auth, &before).await, "revoked", "enabling brings no token back");
-        let after = auth.login(credentials("ada", "123456")).await.unwrap();
+        let after = auth.login(credentials("ada", "123456"), &Context::default()).await.unwrap().signed_in().unwrap();
         assert_eq!(refusal(&auth, &after).await, "none", "a login after {change}");
     }
 }
@@ -192,9 +192,9 @@ async fn every_change_that_must_end_tokens_ends_those_from_before_and_none_from_
 #[tokio::test]
 async fn an_admin_is_one_from_the_login_after_the_promotion_on() {
     let World { auth, .. } = world();
-    let user = auth.register(account("ada")).await.unwrap().user;
+    let user = auth.register(account("ada"), &Context::default()).await.unwrap().user;
     auth.promote(user.id).await.unwrap();
-    let session = auth.login(credentials("ada", "123456")).await.unwrap();
+    let session = auth.login(credentials("ada", "123456"), &Context::default()).await.unwrap().signed_in().unwrap();
     assert!(auth.authenticate(session.token.expose_token()).await.unwrap().is_admin());
     assert!(!auth.demote(user.id).await.unwrap().admin);
 }
@@ -214,7 +214,7 @@ async fn a_revocation_outlives_a_token_that_was_issued_when_lives_were_longer() 
     let world = world();
     let long = builder(&world.store, &world.hasher, &world.clock).token_life(MAX_TOKEN_LIFE).build().unwrap();
     let short = builder(&world.store, &world.hasher, &world.clock).token_life(Duration::from_secs(60)).build().unwrap();
-    let session = long.register(account("ada")).await.unwrap();
+    let session = long.register(account("ada"), &Context::default()).await.unwrap();
     short.logout_everywhere(session.user.id).await.unwrap();
     world.clock.set(world.clock.now() + MAX_TOKEN_LIFE - Duration::from_secs(1));
     let purged =
@@ -228,7 +228,7 @@ async fn a_revocation_by_a_slow_clock_outlives_a_token_that_a_fast_one_issued() 
     let World { store, hasher, clock, .. } = world();
     let auth = builder(&store, &hasher, &clock).token_life(MAX_TOKEN_LIFE).build().unwrap();
     let issued_at = clock.now();
-    let session = auth.register(account("ada")).await.unwrap();
+    let session = auth.register(account("ada"), &Context::default()).await.unwrap();
     clock.set(issued_at - MAX_CLOCK_SKEW);
     auth.logout_everywhere(session.user.id).await.unwrap();
     clock.set(issued_at + MAX_TOKEN_LIFE);
@@ -258,9 +258,9 @@ fn a_service_without_a_part_or_with_a_life_out_of_bounds_is_not_built() {
 #[tokio::test]
 async fn no_public_value_and_no_error_shows_a_secret() {
     let World { auth, store, .. } = world();
-    let session = auth.register(account("ada")).await.unwrap();
+    let session = auth.register(account("ada"), &Context::default()).await.unwrap();
     let stored = store.find_credentials(&session.user.email).await.unwrap().unwrap();
-    let wrong = auth.login(credentials("ada", "s3cret-guess")).await.unwrap_err();
+    let wrong = auth.login(credentials("ada", "s3cret-guess"), &Context::default()).await.unwrap_err();
     let shown = format!("{auth:?} {session:?} {stored:?} {wrong:?} {:?}", credentials("ada", "s3cret-guess"));
     for secret in ["123456", "s3cret-guess", "$2b$", session.token.expose_token()] {
         assert!(!shown.contains(secret), "{secret} shows in {shown}");

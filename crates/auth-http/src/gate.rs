@@ -3,8 +3,7 @@
 use crate::header::unverified_token;
 use crate::refusal::{Refusal, RefusalKind};
 
-use auth_core::Principal;
-use auth_core::{Check, TokenVerifier, UnsettledCheck};
+use auth_core::{Principal, TokenCheck, TokenVerifier, UnsettledCheck};
 
 /// Lets requests pass or refuses them, by their `Authorization` header. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -30,7 +29,7 @@ pub enum Passage {
     /// The request carries no token, and the gate asks for none.
     Anonymous,
     /// Memory cannot tell whether the token was revoked; the log must be asked.
-    AskTheLog(UnsettledPassage),
+    Unsettled(UnsettledPassage),
 }
 
 impl Gate {
@@ -61,8 +60,8 @@ impl Gate {
             token => token?,
         };
         match self.verifier.check(unverified_token)? {
-            Check::Good(principal) => self.demand.of(principal).map(Passage::Admitted),
-            Check::AskTheLog(check) => Ok(Passage::AskTheLog(UnsettledPassage { check, demand: self.demand })),
+            TokenCheck::Good(principal) => self.demand.of(principal).map(Passage::Admitted),
+            TokenCheck::Unsettled(check) => Ok(Passage::Unsettled(UnsettledPassage { check, demand: self.demand })),
         }
     }
 
@@ -79,7 +78,7 @@ impl Gate {
         match self.check(authorization)? {
             Passage::Admitted(principal) => Ok(Some(principal)),
             Passage::Anonymous => Ok(None),
-            Passage::AskTheLog(unsettled) => unsettled.settle().await.map(Some),
+            Passage::Unsettled(unsettled) => unsettled.settle().await.map(Some),
         }
     }
 }

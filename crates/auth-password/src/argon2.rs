@@ -252,7 +252,7 @@ impl PasswordHasher for Argon2Hasher {
         })
     }
 
-    fn decoy(&self) -> Result<PasswordHash, HashError> {
+    fn dummy_hash(&self) -> Result<PasswordHash, HashError> {
         Ok(Self::new_stored(self.params)?.written())
     }
 }
@@ -266,10 +266,10 @@ impl Scheme for Argon2Hasher {
         Some(Stored::parse(hash.expose_hash())?.map(|stored| stored.params.work()))
     }
 
-    fn decoy_of(&self, work: HashWork) -> Option<Result<PasswordHash, HashError>> {
+    fn dummy_hash_of(&self, work: HashWork) -> Option<Result<PasswordHash, HashError>> {
         let HashWork::Argon2 { memory_kib, passes, lanes } = work else { return None };
         let params = Argon2Params { memory_kib, passes, lanes };
-        Some(Self::new_stored(params).map(|decoy| decoy.written()))
+        Some(Self::new_stored(params).map(|dummy_hash| dummy_hash.written()))
     }
 }
 
@@ -366,9 +366,9 @@ mod tests {
     #[test]
     fn the_decoy_costs_what_ours_cost_and_nothing_matches_it() {
         let hasher = hasher();
-        let decoy = hasher.decoy().unwrap();
-        assert_eq!(hasher.work(&decoy).unwrap().unwrap(), hasher.configured());
-        assert_eq!(hasher.verify(&password("123456"), &decoy).unwrap(), Verdict::Mismatch);
+        let dummy_hash = hasher.dummy_hash().unwrap();
+        assert_eq!(hasher.work(&dummy_hash).unwrap().unwrap(), hasher.configured());
+        assert_eq!(hasher.verify(&password("123456"), &dummy_hash).unwrap(), Verdict::Mismatch);
     }
 
     proptest! {

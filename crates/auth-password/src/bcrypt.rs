@@ -139,7 +139,7 @@ impl PasswordHasher for BcryptHasher {
         Ok(self.verdict(matches, cost))
     }
 
-    fn decoy(&self) -> Result<PasswordHash, HashError> {
+    fn dummy_hash(&self) -> Result<PasswordHash, HashError> {
         let (salt, digest) = (random()?, Zeroizing::new(random()?));
         written(self.cost, salt, &digest)
     }
@@ -179,9 +179,9 @@ impl Scheme for BcryptHasher {
         ours.then(|| Ok(HashWork::Bcrypt { cost: self.usable(hash)?.cost() }))
     }
 
-    fn decoy_of(&self, work: HashWork) -> Option<Result<PasswordHash, HashError>> {
+    fn dummy_hash_of(&self, work: HashWork) -> Option<Result<PasswordHash, HashError>> {
         let HashWork::Bcrypt { cost } = work else { return None };
-        Some(Self { cost }.decoy())
+        Some(Self { cost }.dummy_hash())
     }
 }
 
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn jobs_share_a_batch_when_they_have_one_cost_and_can_be_computed() {
-        let hash = |cost| BcryptHasher::new(cost).unwrap().decoy().unwrap();
+        let hash = |cost| BcryptHasher::new(cost).unwrap().dummy_hash().unwrap();
         let of_new = hasher().batch_key(None);
         assert!(of_new.is_some());
         assert_eq!(hasher().batch_key(Some(&hash(4))), of_new);
@@ -307,8 +307,8 @@ mod tests {
     #[test]
     fn the_decoy_is_a_hash_of_the_configured_cost_that_nothing_matches() {
         let hasher = BcryptHasher::new(5).unwrap();
-        let decoy = hasher.decoy().unwrap();
-        assert!(decoy.expose_hash().starts_with("$2b$05$"));
-        assert_eq!(hasher.verify(&password("123456"), &decoy).unwrap(), Verdict::Mismatch);
+        let dummy_hash = hasher.dummy_hash().unwrap();
+        assert!(dummy_hash.expose_hash().starts_with("$2b$05$"));
+        assert_eq!(hasher.verify(&password("123456"), &dummy_hash).unwrap(), Verdict::Mismatch);
     }
 }

@@ -75,19 +75,19 @@ pub trait Scheme: PasswordHasher {
     /// When the hash is malformed or asks for more than is computed.
     fn work(&self, hash: &PasswordHash) -> Option<Result<HashWork, HashError>>;
 
-    /// A decoy that takes this much work; `None` when that is not of this function.
+    /// Returns a dummy hash that takes this much work; `None` when that is not of this function.
     ///
     /// # Errors
     ///
     /// When there is no randomness.
-    fn decoy_of(&self, work: HashWork) -> Option<Result<PasswordHash, HashError>>;
+    fn dummy_hash_of(&self, work: HashWork) -> Option<Result<PasswordHash, HashError>>;
 }
 
 /// Writes hashes of one scheme and reads those of several, at one price.
 ///
 /// **Every comparison does the same work**, so that its duration does not tell which account has which kind of hash, or
 /// that there is an account at all. For each hash function in play there is a level: the most work that a hash of it
-/// takes. A comparison does the stored hash's own work and then, with decoys, what is missing to the level of every
+/// takes. A comparison does the stored hash's own work and then, with dummy hashes, what is missing to the level of every
 /// function. With one function and one cost nothing is missing and nothing is added.
 ///
 /// The levels are the configured work of the schemes given, and grow for good (until the process ends) when a stored
@@ -179,11 +179,11 @@ impl PasswordSchemes {
             None => vec![level],
         });
         for work in missing {
-            // What the decoys come to, and whether one fails, must not change an answer.
-            let scheme = self.schemes.iter().find(|scheme| matches!(scheme.decoy_of(work), Some(Ok(_))));
+            // The results of the dummy hashes are ignored, failures included: they must not change an answer.
+            let scheme = self.schemes.iter().find(|scheme| matches!(scheme.dummy_hash_of(work), Some(Ok(_))));
             let Some(scheme) = scheme else { continue };
-            let decoys: Vec<_> = (0..times).filter_map(|_| scheme.decoy_of(work)?.ok()).collect();
-            let jobs: Vec<_> = decoys.iter().map(|decoy| (&self.stand_in, decoy)).collect();
+            let dummy_hashes: Vec<_> = (0..times).filter_map(|_| scheme.dummy_hash_of(work)?.ok()).collect();
+            let jobs: Vec<_> = dummy_hashes.iter().map(|dummy_hash| (&self.stand_in, dummy_hash)).collect();
             drop(scheme.run_batch(Batch { hash: &[], verify: &jobs, pause }));
         }
     }
@@ -262,8 +262,8 @@ impl PasswordHasher for PasswordSchemes {
         self.compare_one(password, hash, Pause::NONE)
     }
 
-    fn decoy(&self) -> Result<PasswordHash, HashError> {
-        self.primary().decoy()
+    fn dummy_hash(&self) -> Result<PasswordHash, HashError> {
+        self.primary().dummy_hash()
     }
 
     fn batch_key(&self, stored: Option<&PasswordHash>) -> Option<BatchKey> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use auth_core::blacklist::{LogEntry, LogIdentity, LogPage, Mark, Position, Purged};
-use auth_core::{Claims, Revocation, RevocationLog, StoreError};
+use auth_core::{Claims, Revocation, RevocationLog, RevocationSource, StoreError};
 use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement, TableRef};
 use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait as _, DeleteMany, FromQueryResult, JoinType, QueryFilter as _,
@@ -112,20 +112,7 @@ impl SeaRevocationLog {
 }
 
 #[async_trait]
-impl RevocationLog for SeaRevocationLog {
-    async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
-        if batch.is_empty() {
-            return Ok(0);
-        }
-        let (log, batch) = (self.clone(), Arc::<[Revocation]>::from(batch));
-        self.database
-            .write(move |_| {
-                let (log, batch) = (log.clone(), Arc::clone(&batch));
-                async move { log.append_once(&batch).await }
-            })
-            .await
-    }
-
+impl RevocationSource for SeaRevocationLog {
     /// One statement, so one view of the database: the head, the entries up to it, and whether the server that answered
     /// may be read from.
     async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
@@ -152,6 +139,22 @@ impl RevocationLog for SeaRevocationLog {
         let row = row.ok_or_else(|| StoreError::corrupt("a SELECT without FROM has no row"))?;
         standing::check(row.try_get_by_index(1).map_err(Trouble::from)?)?;
         row.try_get_by_index::<bool>(0).map_err(|error| Trouble::from(error).into())
+    }
+}
+
+#[async_trait]
+impl RevocationLog for SeaRevocationLog {
+    async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
+        if batch.is_empty() {
+            return Ok(0);
+        }
+        let (log, batch) = (self.clone(), Arc::<[Revocation]>::from(batch));
+        self.database
+            .write(move |_| {
+                let (log, batch) = (log.clone(), Arc::clone(&batch));
+                async move { log.append_once(&batch).await }
+            })
+            .await
     }
 
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use auth_core::{
     Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, StoreError, StoreErrorKind,
-    StoredCredentials, User, UserChange, UserId, UserStore,
+    StoredCredentials, User, UserChange, UserId, UserRevocation, UserStore,
 };
 use sea_orm::sea_query::{Expr, Func, SimpleExpr};
 use sea_orm::{
@@ -241,10 +241,10 @@ impl UserStore for SeaUserStore {
         &self,
         id: UserId,
         change: UserChange,
-        revocation: &(dyn Fn(Generation) -> Revocation + Send + Sync),
+        revocation: UserRevocation,
     ) -> Result<Option<(User, Revocation)>, StoreError> {
-        // The caller's function cannot go along into the call, so the generation is read first and the change made only if
-        // it is still that one. Whoever loses such a race loses it to a change that was made, so this comes to an end.
+        // The generation is read first, and the change is made only if it is still the same. A change that loses this race
+        // lost it to another change that was made, so the loop ends.
         loop {
             let Some(stored) = self.find_credentials_by_id(id).await? else { return Ok(None) };
             if matches!(&change, UserChange::PasswordFrom { current, .. } if *current != stored.password_hash) {
@@ -255,7 +255,7 @@ impl UserStore for SeaUserStore {
             if below == generation {
                 return Err(StoreError::new(StoreErrorKind::Internal, "the generation cannot be raised any further"));
             }
-            let (revocation, change) = (revocation(below), change.clone());
+            let (revocation, change) = (revocation.entry(id, below), change.clone());
             let changed = self
                 .write(move |store, earlier| {
                     let change = change.clone();

@@ -6,17 +6,13 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use auth_core::AuthService;
-use auth_core::Email;
-use auth_core::Password;
-use auth_core::Username;
 use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
 use auth_core::service::DEFAULT_TOKEN_LIFE;
-use auth_core::{AccessToken, Claims, LEEWAY, TokenCodec as _, TokenId};
-use auth_core::{BoxError, random_bytes};
-use auth_core::{Clock as _, ManualClock};
-use auth_core::{NewAccount, User};
+use auth_core::{
+    AccessToken, AuthService, BoxError, Claims, Clock as _, Email, LEEWAY, ManualClock, NewAccount, Password,
+    TokenCodec as _, TokenId, User, Username, random_bytes,
+};
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::bcrypt::MIN_COST;
 use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
@@ -167,8 +163,7 @@ fn random_codec() -> Result<JwtCodec, BoxError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use auth_core::AuthenticateError;
-    use auth_core::Credentials;
+    use auth_core::{AuthenticateError, Context, Credentials};
 
     #[tokio::test]
     async fn every_kind_of_token_is_what_its_name_says() {
@@ -193,6 +188,9 @@ mod tests {
         let auth = TestAuth::new().unwrap();
         let ada = auth.user("ada").await.unwrap();
         let credentials = Credentials { email: ada.email, password: Password::parse(PASSWORD).unwrap() };
-        assert_eq!(auth.service().login(credentials).await.unwrap().user.id, ada.id);
+        assert_eq!(
+            auth.service().login(credentials, &Context::default()).await.unwrap().signed_in().unwrap().user.id,
+            ada.id
+        );
     }
 }

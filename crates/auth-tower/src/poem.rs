@@ -38,7 +38,7 @@ where
 
     async fn call(&self, mut request: Request) -> Result<Response> {
         let passage = match self.layer.gate.check(authorization(request.headers())) {
-            Ok(Passage::AskTheLog(passage)) => passage.settle().await.map(Passage::Admitted),
+            Ok(Passage::Unsettled(passage)) => passage.settle().await.map(Passage::Admitted),
             passage => passage,
         };
         match passage {

@@ -48,7 +48,7 @@ where
                 let_in_nobody(request.extensions_mut());
                 State::Inner { future: self.inner.call(request) }
             }
-            Ok(Passage::AskTheLog(passage)) => {
+            Ok(Passage::Unsettled(passage)) => {
                 // The service that was polled until it was ready is the one to be called.
                 let next = self.inner.clone();
                 let inner = std::mem::replace(&mut self.inner, next);

@@ -133,7 +133,7 @@ async fn a_printed_request_shows_no_token() {
 
 #[tokio::test]
 async fn a_body_of_the_applications_keeps_the_headers_and_the_cause() {
-    let layer = AuthLayer::required(verifier(Memory { standing: Standing::AskTheLog }));
+    let layer = AuthLayer::required(verifier(Memory { standing: Standing::Unknown }));
     let layer = layer.respond_with(|rejection: &Rejection| rejection.response(format!("sorry: {rejection}")));
     let answer = layer.layer(Strict { ready: false, clones: Some(()) }).oneshot(request(false)).await.unwrap();
     let due = |headers: &HeaderMap| headers.contains_key(RETRY_AFTER) && headers[CACHE_CONTROL] == "no-store";
@@ -178,7 +178,7 @@ async fn a_grpc_refusal_is_a_status_in_headers_with_status_200() {
 
     let refused = answer(AuthLayer::admin(from_memory()), request(false)).await.unwrap();
     assert_eq!(refused.headers()["grpc-status"], "7");
-    let unknown = AuthLayer::required(verifier(Memory { standing: Standing::AskTheLog }));
+    let unknown = AuthLayer::required(verifier(Memory { standing: Standing::Unknown }));
     let refused = answer(unknown, request(false)).await.unwrap();
     assert_eq!(
         (&refused.headers()["grpc-status"], &refused.headers()["grpc-retry-pushback-ms"]),

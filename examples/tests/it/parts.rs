@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use auth_conformance::{Backend, Check, Stores, Task};
 use auth_core::memory::MemoryStore;
-use auth_core::{Credentials, Email, LoginError, Password, UserStore as _};
+use auth_core::{Context, Credentials, Email, LoginError, Password, UserStore as _};
 use auth_password::BcryptHasher;
 use auth_storage::{ConnectOptions, connect};
 use auth_testing::databases::{Kind, TestDatabase};
@@ -61,7 +61,7 @@ async fn an_old_member_logs_in_and_out_and_the_row_stays() {
     let members = adopted("sqlite::memory:").await;
     let auth = own_users::service(&members).unwrap();
     let (email, password) = (Email::parse("ada@example.org").unwrap(), Password::parse(PASSWORD).unwrap());
-    let session = auth.login(Credentials { email, password }).await.unwrap();
+    let session = auth.login(Credentials { email, password }, &Context::default()).await.unwrap().signed_in().unwrap();
     assert!(session.user.admin, "staff are admins");
     let principal = auth.authenticate(session.token.expose_token()).await.unwrap();
     auth.logout_everywhere(principal.user_id()).await.unwrap();
@@ -84,8 +84,11 @@ async fn a_password_is_good_with_its_pepper_only() {
         password: Password::parse(PASSWORD).unwrap(),
     };
     register(&with_pepper(1), "ada").await;
-    assert!(with_pepper(1).login(credentials()).await.is_ok());
-    assert!(matches!(with_pepper(2).login(credentials()).await, Err(LoginError::InvalidCredentials)));
+    assert!(with_pepper(1).login(credentials(), &Context::default()).await.is_ok());
+    assert!(matches!(
+        with_pepper(2).login(credentials(), &Context::default()).await,
+        Err(LoginError::InvalidCredentials)
+    ));
 
     // bcrypt alone would refuse so long a password.
     let long = Password::parse(&"correct horse battery staple ".repeat(8)).unwrap();

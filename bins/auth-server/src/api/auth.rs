@@ -14,6 +14,7 @@ use crate::http::bearer::{Bearer, LogoutBearer};
 use crate::http::body::Done;
 use crate::http::client::Caller;
 use crate::http::code::Code;
+use crate::http::error::ApiError;
 use crate::http::json::Json;
 use crate::http::operation::{
     BAD_BODY, BODY_TOO_LARGE, BUSY, DocumentedError, INTERNAL, NO_GOOD_TOKEN, NO_JSON, Operation, OperationError,
@@ -52,8 +53,9 @@ impl AuthApi {
         caller: Caller,
         credentials: JsonBody<Credentials>,
     ) -> Result<LoggedIn, OperationError<Login>> {
-        let session = caller.0.login(credentials.0).await?;
-        Ok(LoggedIn::Ok(Json(TokenGranted::new("Successfully logged in.", &session))))
+        let outcome = caller.service.login(credentials.0, &caller.context).await?;
+        let signed_in = outcome.signed_in().ok_or_else(|| ApiError::internal("the login needs an unknown factor"))?;
+        Ok(LoggedIn::Ok(Json(TokenGranted::new("Successfully logged in.", &signed_in))))
     }
 
     /// Log out
@@ -103,8 +105,8 @@ pub(crate) enum Registered {
 impl Registered {
     /// Registers a user. Two paths lead here.
     pub(crate) async fn by(caller: Caller, account: NewAccount) -> Result<Self, OperationError<Registration>> {
-        let session = caller.0.register(account).await?;
-        Ok(Self::Created(Json(TokenGranted::new("Successfully registered.", &session))))
+        let signed_in = caller.service.register(account, &caller.context).await?;
+        Ok(Self::Created(Json(TokenGranted::new("Successfully registered.", &signed_in))))
     }
 }
 

@@ -84,8 +84,8 @@ impl UsersApi {
     ) -> Result<LoggedIn, OperationError<ChangePassword>> {
         let PasswordChange { current, new } = change.0;
         let current = current.ok_or(LoginError::InvalidCredentials)?;
-        let session = caller.0.change_password(&bearer.0, current, new).await?;
-        Ok(LoggedIn::Ok(Json(TokenGranted::new("Successfully changed the password.", &session))))
+        let signed_in = caller.service.change_password(&bearer.0, current, new, &caller.context).await?;
+        Ok(LoggedIn::Ok(Json(TokenGranted::new("Successfully changed the password.", &signed_in))))
     }
 
     /// Look up a user

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use auth_core::blacklist::{Position, purge_expired};
-use auth_core::{BoxError, Clock as _, RevocationLog as _, SystemClock};
+use auth_core::{BoxError, Clock as _, RevocationLog as _, RevocationSource as _, SystemClock};
 use auth_storage::SeaRevocationLog;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};

@@ -3,7 +3,7 @@
 //! They read the `Authorization` field themselves. The framework's own security schemes would answer a missing field in plain
 //! text and with another status.
 
-use auth_core::{Check, Principal};
+use auth_core::{Principal, TokenCheck};
 use poem::http::{HeaderMap, HeaderValue, header};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
@@ -30,8 +30,8 @@ impl Bearer {
     async fn of(request: &Request) -> Result<Principal, ApiError> {
         let state = State::of(request)?;
         let checked = match check(state, request.headers()) {
-            Ok(Check::Good(principal)) => Ok(principal),
-            Ok(Check::AskTheLog(unsettled)) => unsettled.settle().await.map_err(ApiError::from),
+            Ok(TokenCheck::Good(principal)) => Ok(principal),
+            Ok(TokenCheck::Unsettled(unsettled)) => unsettled.settle().await.map_err(ApiError::from),
             Err(error) => Err(error),
         };
         count(state, &checked);
@@ -44,7 +44,7 @@ impl Bearer {
 /// # Errors
 ///
 /// The token is missing or not valid.
-pub(crate) fn check(state: &State, headers: &HeaderMap) -> Result<Check, ApiError> {
+pub(crate) fn check(state: &State, headers: &HeaderMap) -> Result<TokenCheck, ApiError> {
     let values = headers.get_all(header::AUTHORIZATION).iter();
     let unverified_token = auth_http::unverified_token(values.map(HeaderValue::as_bytes));
     let unverified_token = unverified_token.map_err(|kind| ApiError::new(kind.into()))?;

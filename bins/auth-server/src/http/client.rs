@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use auth_core::AuthService;
+use auth_core::{AuthService, Context};
 use ipnet::IpNet;
 use poem::http::HeaderMap;
 use poem::{FromRequest, Request, RequestBody, Result};
@@ -14,18 +14,19 @@ use super::state::State;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ClientAddress(pub(crate) Option<IpAddr>);
 
-/// The service acting for the client of the request, for operations with a rate limit per client.
-pub(crate) struct Caller(pub(crate) AuthService);
+/// The service and the circumstances of the request, for operations with a rate limit per client.
+pub(crate) struct Caller {
+    pub(crate) service: AuthService,
+    pub(crate) context: Context,
+}
 
 impl<'a> FromRequest<'a> for Caller {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
         let state = State::of(request)?;
         // Without this error a request whose address is unknown would have no rate limit.
         let client = request.data::<ClientAddress>().ok_or_else(|| ApiError::internal("the request has no origin"))?;
-        Ok(Self(match client.0 {
-            Some(address) => state.service.for_client(address),
-            None => state.service.clone(),
-        }))
+        let context = client.0.map_or_else(Context::default, |address| Context::default().with_address(address));
+        Ok(Self { service: state.service.clone(), context })
     }
 }
 

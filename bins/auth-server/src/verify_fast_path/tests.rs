@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use auth_core::Session;
 use auth_core::memory::MemoryStore;
 use auth_core::throttle::MemoryAttempts;
-use auth_core::{Credentials, Email, ManualClock, NewAccount, Password, Username};
+use auth_core::{Context, Credentials, Email, ManualClock, NewAccount, Password, SignedIn, Username};
 use http_body_util::{Empty, Full};
 use hyper::body::Bytes;
 use poem_openapi::types::{Example as _, ToJSON as _};
@@ -37,15 +36,15 @@ async fn token_of(app: &App, name: &str) -> String {
         username: Username::parse(name).unwrap(),
         password: Password::parse("123456").unwrap(),
     };
-    bearer(&app.service().register(account).await.unwrap())
+    bearer(&app.service().register(account, &Context::default()).await.unwrap())
 }
 
 fn email(name: &str) -> Email {
     Email::parse(&format!("{name}@example.org")).unwrap()
 }
 
-fn bearer(session: &Session) -> String {
-    format!("Bearer {}", session.token.expose_token())
+fn bearer(signed_in: &SignedIn) -> String {
+    format!("Bearer {}", signed_in.token.expose_token())
 }
 
 fn head(method: Method, path: &str, headers: &[(&str, &str)]) -> hyper::http::request::Builder {
@@ -67,7 +66,7 @@ async fn the_fast_path_answers_and_counts_as_the_route_does() {
     let user = app.service().find_by_email(&email("root")).await.unwrap();
     app.service().promote(user.id).await.unwrap();
     let credentials = Credentials { email: email("root"), password: Password::parse("123456").unwrap() };
-    let admin = bearer(&app.service().login(credentials).await.unwrap());
+    let admin = bearer(&app.service().login(credentials, &Context::default()).await.unwrap().signed_in().unwrap());
     let revoked = token_of(&app, "bob").await;
     let principal = app.service().authenticate(revoked.trim_start_matches("Bearer ")).await.unwrap();
     app.service().logout(&principal).await.unwrap();

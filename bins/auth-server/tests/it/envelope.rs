@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use auth_core::blacklist::{LogPage, Position};
 use auth_core::memory::MemoryStore;
 use auth_core::throttle::MemoryAttempts;
-use auth_core::{Claims, LEEWAY, Revocation, RevocationLog, StoreError};
+use auth_core::{Claims, LEEWAY, Revocation, RevocationLog, RevocationSource, StoreError};
 use auth_server::Stores;
 use poem::Body;
 use poem::http::HeaderValue;
@@ -158,14 +158,18 @@ async fn a_request_id_is_answered_and_an_odd_one_is_replaced() {
 pub(crate) struct Broken(pub(crate) fn() -> StoreError);
 
 #[async_trait]
-impl RevocationLog for Broken {
-    async fn append(&self, _: &[Revocation]) -> Result<u64, StoreError> {
-        Err(self.0())
-    }
+impl RevocationSource for Broken {
     async fn read_after(&self, _: Position, _: u32) -> Result<LogPage, StoreError> {
         Err(self.0())
     }
     async fn covers(&self, _: &Claims) -> Result<bool, StoreError> {
+        Err(self.0())
+    }
+}
+
+#[async_trait]
+impl RevocationLog for Broken {
+    async fn append(&self, _: &[Revocation]) -> Result<u64, StoreError> {
         Err(self.0())
     }
     async fn purge(&self, _: OffsetDateTime, _: u32) -> Result<u64, StoreError> {

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use auth_core::blacklist::{Position, RevocationReason, RevocationTarget};
-use auth_core::{Clock as _, Revocation, RevocationLog as _, SystemClock, TokenId};
+use auth_core::{Clock as _, Revocation, RevocationLog as _, RevocationSource as _, SystemClock, TokenId};
 use auth_storage::{ConnectOptions, SeaRevocationLog};
 use sea_orm::ConnectionTrait as _;
 use tempfile::TempDir;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use auth_core::blacklist::{LogPage, Position, Standing};
 use auth_core::memory::MemoryStore;
-use auth_core::{Blacklist as _, Clock as _, RevocationLog as _};
+use auth_core::{Blacklist as _, Clock as _, RevocationLog as _, RevocationSource as _};
 
 use crate::branch::Branch;
 use crate::world::{FaultyLog, clock, logout, node, sync, token};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_core::blacklist::{LogEntry, LogIdentity, LogPage, Mark, Position, Purged};
-use auth_core::{Claims, Revocation, RevocationLog, StoreError};
+use auth_core::{Claims, Revocation, RevocationLog, RevocationSource, StoreError};
 use time::OffsetDateTime;
 
 #[derive(Debug)]
@@ -39,6 +39,21 @@ impl Branch {
 }
 
 #[async_trait]
+impl RevocationSource for Branch {
+    async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
+        let page = self.page.lock().unwrap().clone();
+        let head = Position(page.head.0 - self.lag.load(Ordering::SeqCst));
+        let entries = page.entries.into_iter().filter(|entry| entry.position > after && entry.position <= head);
+        let entries = entries.take(usize::try_from(limit).unwrap()).collect();
+        Ok(LogPage { head, entries, ..page })
+    }
+
+    async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
+        Ok(self.page.lock().unwrap().entries.iter().any(|entry| entry.revocation.covers(claims)))
+    }
+}
+
+#[async_trait]
 impl RevocationLog for Branch {
     async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
         let mut page = self.page.lock().unwrap();
@@ -51,18 +66,6 @@ impl RevocationLog for Branch {
             }
         }
         Ok(page.head.0 - before)
-    }
-
-    async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
-        let page = self.page.lock().unwrap().clone();
-        let head = Position(page.head.0 - self.lag.load(Ordering::SeqCst));
-        let entries = page.entries.into_iter().filter(|entry| entry.position > after && entry.position <= head);
-        let entries = entries.take(usize::try_from(limit).unwrap()).collect();
-        Ok(LogPage { head, entries, ..page })
-    }
-
-    async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
-        Ok(self.page.lock().unwrap().entries.iter().any(|entry| entry.revocation.covers(claims)))
     }
 
     async fn purge(&self, before: OffsetDateTime, _limit: u32) -> Result<u64, StoreError> {

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use auth_blacklist::SyncedBlacklist;
 use auth_core::blacklist::{Position, Standing};
-use auth_core::{Blacklist as _, Claims, Clock as _, Generation, ManualClock, RevocationLog as _, StoreErrorKind};
+use auth_core::{
+    Blacklist as _, Claims, Clock as _, Generation, ManualClock, RevocationLog as _, RevocationSource as _,
+    StoreErrorKind,
+};
 
 use crate::branch::Branch;
 use crate::world::{BOUND, FaultyLog, clock, everywhere, logout, node, sync, token, verdict};

@@ -9,7 +9,8 @@ use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::blacklist::{LogPage, Position, RevocationReason, RevocationTarget, Standing};
 use auth_core::memory::MemoryStore;
 use auth_core::{
-    Blacklist as _, Claims, Clock as _, Generation, ManualClock, Revocation, RevocationLog, StoreError, TokenId, UserId,
+    Blacklist as _, Claims, Clock as _, Generation, ManualClock, Revocation, RevocationLog, RevocationSource,
+    StoreError, TokenId, UserId,
 };
 use time::OffsetDateTime;
 use tokio::sync::Notify;
@@ -72,16 +73,7 @@ impl FaultyLog {
 }
 
 #[async_trait]
-impl RevocationLog for FaultyLog {
-    async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
-        self.appends.fetch_add(1, Ordering::SeqCst);
-        let hold = self.hold.lock().unwrap().clone();
-        if let Some(hold) = hold {
-            hold.notified().await;
-        }
-        self.writable()?.append(batch).await
-    }
-
+impl RevocationSource for FaultyLog {
     async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
         let page = self.inner()?.read_after(after, limit).await?;
         if let Some((takes, clock)) = &*self.slow.lock().unwrap() {
@@ -96,6 +88,18 @@ impl RevocationLog for FaultyLog {
     async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
         self.look_ups.fetch_add(1, Ordering::SeqCst);
         self.inner()?.covers(claims).await
+    }
+}
+
+#[async_trait]
+impl RevocationLog for FaultyLog {
+    async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
+        self.appends.fetch_add(1, Ordering::SeqCst);
+        let hold = self.hold.lock().unwrap().clone();
+        if let Some(hold) = hold {
+            hold.notified().await;
+        }
+        self.writable()?.append(batch).await
     }
 
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
@@ -155,7 +159,7 @@ pub(crate) async fn verdict(node: &SyncedBlacklist, claims: &Claims) -> &'static
     match node.peek(claims) {
         Standing::Revoked => "revoked",
         Standing::Good => "good",
-        Standing::AskTheLog => match node.look_up(claims).await {
+        Standing::Unknown => match node.look_up(claims).await {
             Ok(true) => "revoked",
             Ok(false) => "good",
             Err(_) => "unknown",

@@ -35,13 +35,13 @@ impl Blacklist for BrokenBlacklist {
             Fault::ForgetsAtTheExpiry => match self.remembered(claims) {
                 Some(known) if self.clock.now() < known.expires_at => Standing::Revoked,
                 Some(_) => Standing::Good,
-                None => Standing::AskTheLog,
+                None => Standing::Unknown,
             },
             Fault::RefusesTheUser => {
                 let of_user = |known: &Revocation| matches!(known.target, RevocationTarget::User { id, .. } if id == claims.user_id);
-                if self.memory.lock().unwrap().iter().any(of_user) { Standing::Revoked } else { Standing::AskTheLog }
+                if self.memory.lock().unwrap().iter().any(of_user) { Standing::Revoked } else { Standing::Unknown }
             }
-            _ => Standing::AskTheLog,
+            _ => Standing::Unknown,
         }
     }
 

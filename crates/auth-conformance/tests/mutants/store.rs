@@ -10,8 +10,8 @@ use auth_conformance::{Row, pass};
 use auth_core::blacklist::{LogIdentity, LogPage, Position};
 use auth_core::memory::MemoryStore;
 use auth_core::{
-    Claims, Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, RevocationLog, StoreError,
-    StoreErrorKind, StoredCredentials, User, UserChange, UserId, UserStore,
+    Claims, Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, RevocationLog, RevocationSource,
+    StoreError, StoreErrorKind, StoredCredentials, User, UserChange, UserId, UserRevocation, UserStore,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -242,7 +242,7 @@ impl UserStore for Store {
         &self,
         id: UserId,
         change: UserChange,
-        revocation: &(dyn Fn(Generation) -> Revocation + Send + Sync),
+        revocation: UserRevocation,
     ) -> Result<Option<(User, Revocation)>, StoreError> {
         let loses_answer = self.database.write()?;
         let (database, fault) = (&self.database, self.database.fault);
@@ -258,8 +258,9 @@ impl UserStore for Store {
             pass(1).await;
             let generation = read.next();
             database.generations.lock().unwrap().insert(id, generation);
-            database.log.append_now(revocation(generation));
-            return Ok(Some((User { generation, ..user }, revocation(generation))));
+            let entry = revocation.entry(id, generation);
+            database.log.append_now(entry);
+            return Ok(Some((User { generation, ..user }, entry)));
         }
         let change = match change {
             UserChange::PasswordFrom { new, .. } if fault == Fault::ChangesFromAnyHash => UserChange::Password(new),
@@ -317,20 +318,7 @@ impl UserStore for Store {
 }
 
 #[async_trait]
-impl RevocationLog for Store {
-    async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
-        self.database.write()?;
-        self.entries_are_taken()?;
-        if self.has(Fault::WritesAfterTheEnd) && self.ended.load(Ordering::SeqCst) {
-            return Ok(batch.len() as u64);
-        }
-        self.appended.lock().unwrap().extend(batch);
-        if !self.has(Fault::AppendsWithoutTheGeneration) {
-            self.database.users.append(batch).await?;
-        }
-        Ok(self.database.log.append(batch).await)
-    }
-
+impl RevocationSource for Store {
     async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
         self.database.up()?;
         let damaged = self.database.damaged.lock().unwrap().clone();
@@ -350,6 +338,22 @@ impl RevocationLog for Store {
         };
         let is_behind = self.database.disturbed.is_behind(self.database.fault);
         Ok(!is_behind && (raised || self.database.log.covers(claims)))
+    }
+}
+
+#[async_trait]
+impl RevocationLog for Store {
+    async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
+        self.database.write()?;
+        self.entries_are_taken()?;
+        if self.has(Fault::WritesAfterTheEnd) && self.ended.load(Ordering::SeqCst) {
+            return Ok(batch.len() as u64);
+        }
+        self.appended.lock().unwrap().extend(batch);
+        if !self.has(Fault::AppendsWithoutTheGeneration) {
+            self.database.users.append(batch).await?;
+        }
+        Ok(self.database.log.append(batch).await)
     }
 
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {

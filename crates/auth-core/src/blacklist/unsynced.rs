@@ -1,4 +1,4 @@
-//! A blacklist without memory: every check asks the log, as the seed's did.
+//! A blacklist without memory.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use super::{Blacklist, Revocation, RevocationLog, Standing};
 use crate::error::StoreError;
 use crate::token::Claims;
 
-/// Asks the log at every check. What another node revoked is refused from the next check on; the price is one read of
-/// the database per check.
+/// Blacklist that reads the log at every check. A revocation by another node is effective at the next check. Each check costs one
+/// read of the database.
 #[derive(Debug, Clone)]
 pub struct UnsyncedBlacklist {
     log: Arc<dyn RevocationLog>,
 }
 
 impl UnsyncedBlacklist {
-    /// A blacklist over `log`.
+    /// Returns a blacklist over `log`.
     #[must_use]
     pub fn new(log: Arc<dyn RevocationLog>) -> Self {
         Self { log }
@@ -26,7 +26,7 @@ impl UnsyncedBlacklist {
 #[async_trait]
 impl Blacklist for UnsyncedBlacklist {
     fn peek(&self, _claims: &Claims) -> Standing {
-        Standing::AskTheLog
+        Standing::Unknown
     }
 
     async fn look_up(&self, claims: &Claims) -> Result<bool, StoreError> {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{HashError, Password, PasswordHash, Verdict};
+use super::outcome::{HashError, Verdict};
+use super::{Password, PasswordHash};
 
 /// Which jobs can be computed together: those whose keys are equal.
 ///

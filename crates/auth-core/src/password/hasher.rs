@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::batch::{Batch, BatchKey, BatchResults};
+use super::outcome::{HashError, Verdict};
 use super::{Password, PasswordHash};
-use crate::error::BoxError;
 
 /// Hashes and verifies passwords. Both take long on purpose; call them through an [`AsyncPasswordHasher`].
 pub trait PasswordHasher: fmt::Debug + Send + Sync {
@@ -31,7 +31,7 @@ pub trait PasswordHasher: fmt::Debug + Send + Sync {
     /// # Errors
     ///
     /// When there is no randomness.
-    fn decoy(&self) -> Result<PasswordHash, HashError>;
+    fn dummy_hash(&self) -> Result<PasswordHash, HashError>;
 
     /// With which other jobs the comparison with `stored`, or the making of a new hash when it is `None`, can be
     /// computed together. `None`, the default, when it is computed alone.
@@ -49,27 +49,4 @@ pub trait PasswordHasher: fmt::Debug + Send + Sync {
             verdicts: jobs.verify.iter().map(|(password, hash)| self.verify(password, hash)).collect(),
         }
     }
-}
-
-/// What came of comparing a password with a hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is the password.
-    Match,
-    /// It is the password, and the hash should be made anew: its scheme or cost is not the configured one.
-    MatchRehash,
-    /// It is not the password.
-    Mismatch,
-}
-
-/// Why a hasher could not do its work.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum HashError {
-    /// The stored hash is of no scheme we know, is malformed, or asks for more work than we allow.
-    #[error("the stored password hash cannot be used: {0}")]
-    UnusableHash(&'static str),
-    /// The hash function failed.
-    #[error("the password hash function failed")]
-    Failed(#[source] BoxError),
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::hasher::{HashError, PasswordHasher, Verdict};
+use super::hasher::PasswordHasher;
+use super::outcome::{HashError, Verdict};
 use super::{Password, PasswordHash};
 
 /// Computes password hashes outside of the task that asks for them.

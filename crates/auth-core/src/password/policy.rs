@@ -36,7 +36,7 @@ struct Breached {
 
 /// Whose password it is to be, as far as that is known.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Owner<'a> {
+pub struct PasswordOwner<'a> {
     /// The e-mail address.
     pub email: Option<&'a Email>,
     /// The name.
@@ -141,19 +141,19 @@ impl PasswordPolicy {
     /// # Examples
     ///
     /// ```
-    /// use auth_core::password::policy::Owner;
+    /// use auth_core::password::policy::PasswordOwner;
     /// use auth_core::{Email, Password, PasswordError, PasswordPolicy};
     ///
     /// let policy = PasswordPolicy::new(8).refuse_common();
     /// let check = |text: &str, owner| policy.check(&Password::parse(text)?, owner);
-    /// assert_eq!(check("seven 7", Owner::default()), Err(PasswordError::TooShort { min: 8 }));
-    /// assert_eq!(check("PASSWORD1", Owner::default()), Err(PasswordError::Common));
+    /// assert_eq!(check("seven 7", PasswordOwner::default()), Err(PasswordError::TooShort { min: 8 }));
+    /// assert_eq!(check("PASSWORD1", PasswordOwner::default()), Err(PasswordError::Common));
     /// let email = Email::parse("ada.lovelace@example.org").unwrap();
-    /// let ada = Owner { email: Some(&email), username: None };
+    /// let ada = PasswordOwner { email: Some(&email), username: None };
     /// assert_eq!(check("Ada.Lovelace", ada), Err(PasswordError::Personal));
     /// assert_eq!(check("engine no. 1", ada), Ok(()));
     /// ```
-    pub fn check(&self, password: &Password, owner: Owner<'_>) -> Result<(), PasswordError> {
+    pub fn check(&self, password: &Password, owner: PasswordOwner<'_>) -> Result<(), PasswordError> {
         let text = password.expose_secret();
         if text.chars().count() < self.min_chars {
             return Err(PasswordError::TooShort { min: self.min_chars });
@@ -205,7 +205,7 @@ impl Default for PasswordPolicy {
     }
 }
 
-impl<'a> Owner<'a> {
+impl<'a> PasswordOwner<'a> {
     /// Everything that the owner is called by, as it is compared.
     fn names(self) -> impl Iterator<Item = String> + 'a {
         let email = self.email.map(|email| {
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     fn check(policy: &PasswordPolicy, text: &str) -> Result<(), PasswordError> {
-        policy.check(&Password::parse(text)?, Owner::default())
+        policy.check(&Password::parse(text)?, PasswordOwner::default())
     }
 
     #[test]
@@ -251,13 +251,13 @@ mod tests {
     fn what_the_owner_is_called_by_is_refused_in_every_spelling() {
         let policy = PasswordPolicy::new(1);
         let (email, username) = (Email::parse("Ada.L@bücher.example").unwrap(), Username::parse("Countess").unwrap());
-        let ada = Owner { email: Some(&email), username: Some(&username) };
+        let ada = PasswordOwner { email: Some(&email), username: Some(&username) };
         for name in
             ["ada.l", "ADA.L", "ada.l@bücher.example", "ada.l@xn--bcher-kva.example", "countess", "ＣＯＵＮＴＥＳＳ"]
         {
             let password = Password::parse(name).unwrap();
             assert_eq!(policy.check(&password, ada), Err(PasswordError::Personal), "{name}");
-            assert_eq!(policy.check(&password, Owner::default()), Ok(()), "{name}");
+            assert_eq!(policy.check(&password, PasswordOwner::default()), Ok(()), "{name}");
         }
         assert_eq!(policy.check(&Password::parse("countess of lovelace").unwrap(), ada), Ok(()));
     }

@@ -1,21 +1,21 @@
-//! Putting a service together.
+//! [`AuthServiceBuilder`].
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::upgrade::{Background, Upgrades};
 use super::{AuthService, Parts};
 use crate::blacklist::Blacklist;
 use crate::clock::{Clock, SystemClock};
 use crate::error::BoxError;
 use crate::password::{AsyncPasswordHasher, PasswordPolicy};
-use crate::throttle::Throttle;
+use crate::rehash::{HashUpgrades, Spawner};
+use crate::throttle::{Admission, Throttle};
 use crate::token::{MAX_TOKEN_LIFE, TokenCodec};
 use crate::user::UserStore;
 use crate::verifier::TokenVerifier;
 
-/// Puts an [`AuthService`] together. Users, blacklist, codec and passwords must be given.
+/// Builder of an [`AuthService`]. Users, blacklist, codec and passwords must be given.
 #[derive(Debug, Default)]
 #[must_use]
 pub struct AuthServiceBuilder {
@@ -26,68 +26,67 @@ pub struct AuthServiceBuilder {
     clock: Option<Arc<dyn Clock>>,
     policy: PasswordPolicy,
     token_life: Option<Duration>,
-    background: Option<Background>,
+    background: Option<Spawner>,
     throttle: Option<Arc<Throttle>>,
 }
 
-/// How long a token is good unless the builder is told otherwise: one day.
+/// Default life of a token: one day.
 pub const DEFAULT_TOKEN_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl AuthServiceBuilder {
-    /// Who keeps the users.
+    /// Sets the store of users.
     pub fn users(mut self, users: Arc<dyn UserStore>) -> Self {
         self.users = Some(users);
         self
     }
 
-    /// Who knows what is revoked.
+    /// Sets the blacklist, which knows the revoked tokens.
     pub fn blacklist(mut self, blacklist: Arc<dyn Blacklist>) -> Self {
         self.blacklist = Some(blacklist);
         self
     }
 
-    /// Who signs and reads tokens.
+    /// Sets the codec, which signs and reads tokens.
     pub fn codec(mut self, codec: Arc<dyn TokenCodec>) -> Self {
         self.codec = Some(codec);
         self
     }
 
-    /// The threads that hash passwords.
+    /// Sets what computes password hashes, for example the pool of `auth-password`.
     pub fn passwords(mut self, passwords: impl AsyncPasswordHasher + 'static) -> Self {
         self.passwords = Some(Arc::new(passwords));
         self
     }
 
-    /// The rules for new passwords. Default: at least 15 characters, and none of the commonly used ones.
+    /// Sets the rules for new passwords. Default: at least 15 characters, and none of the commonly used ones.
     pub fn policy(mut self, policy: PasswordPolicy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// Where the time comes from. Default: the operating system.
+    /// Sets the clock. Default: [`SystemClock`].
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
         self
     }
 
-    /// How long a token is good: whole seconds, from one second to [`MAX_TOKEN_LIFE`]. Default: one day.
+    /// Sets the life of a token: whole seconds, from one second to [`MAX_TOKEN_LIFE`]. Default: [`DEFAULT_TOKEN_LIFE`].
     pub fn token_life(mut self, life: Duration) -> Self {
         self.token_life = Some(life);
         self
     }
 
-    /// Who runs what the service leaves for after an answer: the upgrade of a password hash that is of an older scheme
-    /// or cost. Give the `spawn` of your runtime, as in `|task| drop(tokio::spawn(task))`. Default: nobody, and hashes
-    /// stay as they are.
+    /// Sets the function that starts a task in the background, for example `|task| drop(tokio::spawn(task))`. Such a task
+    /// replaces a password hash of an older scheme or cost after a login. Default: none, and such hashes stay.
     pub fn background(
         mut self,
         spawn: impl Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync + 'static,
     ) -> Self {
-        self.background = Some(Background::new(spawn));
+        self.background = Some(Spawner::new(spawn));
         self
     }
 
-    /// Who limits guessing, see [`for_client`](AuthService::for_client). Default: nobody.
+    /// Sets the limits on guesses at passwords and on registrations. Default: none.
     pub fn throttle(mut self, throttle: Arc<Throttle>) -> Self {
         self.throttle = Some(throttle);
         self
@@ -105,33 +104,32 @@ impl AuthServiceBuilder {
         }
         let passwords = self.passwords.ok_or(BuildError::Missing("passwords"))?;
         let max_bytes = passwords.hasher().max_bytes();
-        let decoy = passwords.hasher().decoy().map_err(|error| BuildError::Decoy(error.into()))?;
+        let dummy_hash = passwords.hasher().dummy_hash().map_err(|error| BuildError::DummyHash(error.into()))?;
         let users = self.users.ok_or(BuildError::Missing("users"))?;
         let blacklist = self.blacklist.ok_or(BuildError::Missing("blacklist"))?;
         let codec = self.codec.ok_or(BuildError::Missing("codec"))?;
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let verifier = TokenVerifier::new(Arc::clone(&codec), Arc::clone(&blacklist), Arc::clone(&clock));
         let policy = self.policy.at_most_bytes(max_bytes);
-        let upgrades = Upgrades::new(self.background);
-        let throttle = self.throttle;
+        let upgrades = HashUpgrades::new(Arc::clone(&users), Arc::clone(&passwords), self.background);
         let parts = Parts {
             users,
             blacklist,
             codec,
-            clock,
-            verifier,
             passwords,
             policy,
             token_life,
-            decoy,
-            upgrades,
-            throttle,
+            dummy_hash,
+            upgrades: Arc::new(upgrades),
+            throttle: Admission::new(self.throttle),
+            clock,
+            verifier,
         };
-        Ok(AuthService { parts: Arc::new(parts), client: None })
+        Ok(AuthService { parts: Arc::new(parts) })
     }
 }
 
-/// Why a service could not be built.
+/// Reason that a service could not be built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -141,7 +139,7 @@ pub enum BuildError {
     /// The token life is out of its bounds.
     #[error("the token life must be whole seconds, from 1 to {}", MAX_TOKEN_LIFE.as_secs())]
     TokenLife,
-    /// The hasher could not make the hash that unknown users are compared with.
-    #[error("the decoy hash could not be made")]
-    Decoy(#[source] BoxError),
+    /// The hash function could not make the dummy hash that the passwords of unknown users are compared with.
+    #[error("the dummy hash could not be made")]
+    DummyHash(#[source] BoxError),
 }

@@ -62,7 +62,7 @@ pub type Change = Arc<dyn Fn(&mut [Counter]) + Send + Sync>;
 ///   says nothing.
 /// - A row that cannot become a [`Counter`] is [`StoreErrorKind::Corrupt`](crate::StoreErrorKind::Corrupt).
 ///
-/// `auth_core::conformance` (feature `conformance`) has a test of each rule.
+/// The crate `auth-conformance` has a test of each rule.
 #[async_trait]
 pub trait AttemptStore: fmt::Debug + Send + Sync {
     /// The counters of `keys`, in their order. It waits for no update and may miss those that are under way.

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
 use auth_core::{
-    AuthService, AuthenticateError, ChangePasswordError, Credentials, HashError, LoginError, NewAccount, Password,
-    PasswordHash, PasswordHasher, PasswordPolicy, Session, UserStore as _, Username, Verdict,
+    AuthService, AuthenticateError, ChangePasswordError, Context, Credentials, HashError, LoginError, NewAccount,
+    Password, PasswordHash, PasswordHasher, PasswordPolicy, SignedIn, UserStore as _, Username, Verdict,
 };
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
@@ -15,13 +15,13 @@ use time::OffsetDateTime;
 use crate::tally::{bcrypt, password};
 use crate::world::{World, email};
 
-async fn session_of_new(world: &World) -> Session {
+async fn session_of_new(world: &World) -> SignedIn {
     let account = NewAccount {
         email: email("ada"),
         username: Username::parse("ada").unwrap(),
         password: password("right password"),
     };
-    world.auth.register(account).await.unwrap()
+    world.auth.register(account, &Context::default()).await.unwrap()
 }
 
 #[tokio::test]
@@ -29,20 +29,32 @@ async fn a_change_of_password_leaves_one_good_token() {
     let world = World::new(&[]);
     let old = session_of_new(&world).await;
     let principal = world.auth.authenticate(old.token.expose_token()).await.unwrap();
-    let wrong = world.auth.change_password(&principal, password("wrong password"), password("new password")).await;
+    let wrong = world
+        .auth
+        .change_password(&principal, password("wrong password"), password("new password"), &Context::default())
+        .await;
     assert!(matches!(wrong, Err(ChangePasswordError::Login(LoginError::InvalidCredentials))), "{wrong:?}");
-    let short = world.auth.change_password(&principal, password("right password"), password("short")).await;
+    let short = world
+        .auth
+        .change_password(&principal, password("right password"), password("short"), &Context::default())
+        .await;
     assert!(matches!(short, Err(ChangePasswordError::NewPassword(_))), "{short:?}");
     assert!(world.auth.authenticate(old.token.expose_token()).await.is_ok(), "a refused change changes nothing");
 
-    let new =
-        world.auth.change_password(&principal, password("right password"), password("new password")).await.unwrap();
+    let new = world
+        .auth
+        .change_password(&principal, password("right password"), password("new password"), &Context::default())
+        .await
+        .unwrap();
     let refused = world.auth.authenticate(old.token.expose_token()).await;
     assert!(matches!(refused, Err(AuthenticateError::Revoked)), "{refused:?}");
     assert!(world.auth.authenticate(new.token.expose_token()).await.is_ok());
     assert!(world.login("ada", "right password").await.is_err());
     assert!(world.login("ada", "new password").await.is_ok());
-    let again = world.auth.change_password(&principal, password("right password"), password("third password")).await;
+    let again = world
+        .auth
+        .change_password(&principal, password("right password"), password("third password"), &Context::default())
+        .await;
     assert!(matches!(again, Err(ChangePasswordError::Login(LoginError::InvalidCredentials))), "{again:?}");
 }
 
@@ -52,7 +64,8 @@ async fn an_upgrade_under_way_does_not_fail_a_change_of_password() {
     world.import("ada", bcrypt(4).hash(&password("right password")).unwrap()).await;
     let session = world.login("ada", "right password").await.unwrap();
     let principal = world.auth.authenticate(session.token.expose_token()).await.unwrap();
-    let change = world.auth.change_password(&principal, password("right password"), password("new password"));
+    let context = Context::default();
+    let change = world.auth.change_password(&principal, password("right password"), password("new password"), &context);
     let (changed, ()) = tokio::join!(change, world.run_later());
     assert!(changed.is_ok(), "{changed:?}");
     assert!(world.login("ada", "new password").await.is_ok());
@@ -81,8 +94,8 @@ impl PasswordHasher for Gated {
         }
         verdict
     }
-    fn decoy(&self) -> Result<PasswordHash, HashError> {
-        self.inner.decoy()
+    fn dummy_hash(&self) -> Result<PasswordHash, HashError> {
+        self.inner.dummy_hash()
     }
 }
 
@@ -105,24 +118,26 @@ async fn a_login_under_way_while_the_password_is_changed_yields_a_token_that_is_
         username: Username::parse("ada").unwrap(),
         password: password("right password"),
     };
-    let user = auth.register(account).await.unwrap().user;
+    let user = auth.register(account, &Context::default()).await.unwrap().user;
     let slow = tokio::spawn({
         let auth = auth.clone();
-        async move { auth.login(Credentials { email: email("ada"), password: password("right password") }).await }
+        async move {
+            auth.login(Credentials { email: email("ada"), password: password("right password") }, &Context::default())
+                .await
+        }
     });
     tokio::task::yield_now().await;
     has_started.recv().unwrap();
     // Not by hashing: with one core there is one thread, and that one waits.
     let new = bcrypt(4).hash(&password("new password")).unwrap();
-    let revocation = |below| auth_core::Revocation {
-        target: auth_core::blacklist::RevocationTarget::User { id: user.id, below },
+    let revocation = auth_core::UserRevocation {
         expires_at: OffsetDateTime::UNIX_EPOCH + std::time::Duration::from_secs(10_000_000_000),
         revoked_at: OffsetDateTime::UNIX_EPOCH,
         reason: auth_core::blacklist::RevocationReason::PasswordChange,
     };
-    store.change_and_revoke(user.id, auth_core::UserChange::Password(new), &revocation).await.unwrap().unwrap();
+    store.change_and_revoke(user.id, auth_core::UserChange::Password(new), revocation).await.unwrap().unwrap();
     go_on.send(()).unwrap();
-    let session = slow.await.unwrap().unwrap();
+    let session = slow.await.unwrap().unwrap().signed_in().unwrap();
     let refused = auth.authenticate(session.token.expose_token()).await;
     assert!(matches!(refused, Err(AuthenticateError::Revoked)), "{refused:?}");
 }

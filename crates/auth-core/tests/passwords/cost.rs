@@ -67,8 +67,8 @@ fn each_new_level_is_told_of_once() {
         .reading(argon2(64, 2))
         .with_level(HashWork::Bcrypt { cost: 7 })
         .on_new_level(move |level| teller.lock().unwrap().push(level));
-    let (dearer, other, more) = (bcrypt(8).decoy(), argon2(64, 2).decoy(), argon2(64, 3).decoy());
-    let met = [bcrypt(6).decoy(), bcrypt(7).decoy(), dearer, other, more];
+    let (dearer, other, more) = (bcrypt(8).dummy_hash(), argon2(64, 2).dummy_hash(), argon2(64, 3).dummy_hash());
+    let met = [bcrypt(6).dummy_hash(), bcrypt(7).dummy_hash(), dearer, other, more];
     let met = met.map(Result::unwrap);
     for hash in met.iter().chain(&met) {
         schemes.verify(&password("wrong password"), hash).unwrap();

@@ -35,8 +35,8 @@ impl<S: Scheme> PasswordHasher for Counting<S> {
         self.count(self.inner.work(hash).unwrap().unwrap());
         self.inner.verify(password, hash)
     }
-    fn decoy(&self) -> Result<PasswordHash, HashError> {
-        self.inner.decoy()
+    fn dummy_hash(&self) -> Result<PasswordHash, HashError> {
+        self.inner.dummy_hash()
     }
     fn batch_key(&self, stored: Option<&PasswordHash>) -> Option<BatchKey> {
         self.inner.batch_key(stored)
@@ -57,8 +57,8 @@ impl<S: Scheme> Scheme for Counting<S> {
     fn work(&self, hash: &PasswordHash) -> Option<Result<HashWork, HashError>> {
         self.inner.work(hash)
     }
-    fn decoy_of(&self, work: HashWork) -> Option<Result<PasswordHash, HashError>> {
-        self.inner.decoy_of(work)
+    fn dummy_hash_of(&self, work: HashWork) -> Option<Result<PasswordHash, HashError>> {
+        self.inner.dummy_hash_of(work)
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
 use auth_core::{
-    AuthService, Credentials, Email, LoginError, NewUser, PasswordHash, PasswordHasher as _, PasswordPolicy, Session,
-    UserId, UserStore as _, Username,
+    AuthService, Context, Credentials, Email, LoginError, NewUser, PasswordHash, PasswordHasher as _, PasswordPolicy,
+    SignedIn, UserId, UserStore as _, Username,
 };
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{HashWork, PasswordPool, PasswordSchemes, PoolOptions};
@@ -58,8 +58,9 @@ impl World {
         self.store.insert(new).await.unwrap().id
     }
 
-    pub(crate) async fn login(&self, name: &str, text: &str) -> Result<Session, LoginError> {
-        self.auth.login(Credentials { email: email(name), password: password(text) }).await
+    pub(crate) async fn login(&self, name: &str, text: &str) -> Result<SignedIn, LoginError> {
+        let credentials = Credentials { email: email(name), password: password(text) };
+        self.auth.login(credentials, &Context::default()).await.map(|outcome| outcome.signed_in().unwrap())
     }
 
     /// What a login that must fail has computed.

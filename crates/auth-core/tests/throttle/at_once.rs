@@ -1,15 +1,15 @@
 //! Many at once, and several nodes.
 
+use auth_core::Context;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth_core::AttemptStore;
 use auth_core::memory::MemoryStore;
 use auth_core::throttle::{AttemptKey, Change, Counter, MemoryAttempts};
-use auth_core::{ManualClock, StoreError};
+use auth_core::{AttemptStore, ManualClock, StoreError};
 use auth_password::PoolOptions;
 use futures_util::future::join_all;
 use time::OffsetDateTime;
@@ -87,7 +87,7 @@ async fn counters_are_shared_by_nodes_and_outlive_a_restart() {
     for number in 0..12 {
         // Each node is started for one guess.
         let (auth, _) = node(&users, attempts.clone(), &clock, &hasher, PoolOptions::default());
-        let answer = login(&auth.for_client(HOME), "ada", "a wrong password").await;
+        let answer = login(&auth, "ada", "a wrong password", &Context::default().with_address(HOME)).await;
         assert_eq!(answer == Answer::Wrong, number < 10, "guess {number}: {answer:?}");
     }
 }

@@ -1,14 +1,14 @@
 //! Stores that fail or are full, and clocks that lie.
 
+use auth_core::Context;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth_core::AttemptStore;
 use auth_core::memory::MemoryStore;
 use auth_core::throttle::{AttemptKey, Change, Counter, MemoryAttempts};
-use auth_core::{Clock, RegisterError, StoreError};
+use auth_core::{AttemptStore, Clock, RegisterError, StoreError};
 use auth_password::PoolOptions;
 use time::OffsetDateTime;
 
@@ -83,7 +83,10 @@ async fn a_guess_that_was_never_compared_counts_for_nothing() {
     let (overloaded, _) = node(&users, attempts, &world.clock, &world.hasher, no_room);
     for number in 0..400 {
         for from in [HOME, elsewhere(number)] {
-            assert_eq!(login(&overloaded.for_client(from), "ada", RIGHT).await, Answer::Overloaded);
+            assert_eq!(
+                login(&overloaded, "ada", RIGHT, &Context::default().with_address(from)).await,
+                Answer::Overloaded
+            );
         }
     }
     for _ in 0..10 {

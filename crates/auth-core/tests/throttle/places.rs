@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use auth_core::{Email, NewAccount, Password, RegisterError, Username};
+use auth_core::{Context, Email, NewAccount, Password, RegisterError, Username};
 
 use crate::world::{Answer, HOME, RIGHT, World, elsewhere, login};
 
@@ -59,9 +59,9 @@ async fn without_an_address_attempts_count_for_the_account_alone() {
     let world = World::new();
     world.register("ada", HOME).await.unwrap();
     for _ in 0..10 {
-        assert_eq!(login(&world.auth, "ada", "a wrong password").await, Answer::Wrong);
+        assert_eq!(login(&world.auth, "ada", "a wrong password", &Context::default()).await, Answer::Wrong);
     }
-    assert!(matches!(login(&world.auth, "ada", RIGHT).await, Answer::Wait(_)));
+    assert!(matches!(login(&world.auth, "ada", RIGHT, &Context::default()).await, Answer::Wait(_)));
     assert_eq!(world.login("ada", RIGHT, HOME).await, Answer::In);
     for number in 0..200 {
         let account = NewAccount {
@@ -69,6 +69,6 @@ async fn without_an_address_attempts_count_for_the_account_alone() {
             username: Username::parse(&format!("user{number}")).unwrap(),
             password: Password::parse(RIGHT).unwrap(),
         };
-        world.auth.register(account).await.unwrap();
+        world.auth.register(account, &Context::default()).await.unwrap();
     }
 }

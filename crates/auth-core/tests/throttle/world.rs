@@ -8,10 +8,9 @@ use std::time::Duration;
 use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
 use auth_core::throttle::MemoryAttempts;
-use auth_core::{AttemptStore, Throttle, ThrottleLimits};
 use auth_core::{
-    AuthService, Clock, Credentials, Email, HashError, LoginError, ManualClock, NewAccount, Password, PasswordHash,
-    PasswordHasher, PasswordPolicy, RegisterError, Username, Verdict,
+    AttemptStore, AuthService, Clock, Context, Credentials, Email, HashError, LoginError, ManualClock, NewAccount,
+    Password, PasswordHash, PasswordHasher, PasswordPolicy, RegisterError, Throttle, ThrottleLimits, Username, Verdict,
 };
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{PasswordPool, PoolOptions};
@@ -44,7 +43,7 @@ impl PasswordHasher for OpenHasher {
         self.wrong.lock().unwrap().push(self.clock.now());
         Ok(Verdict::Mismatch)
     }
-    fn decoy(&self) -> Result<PasswordHash, HashError> {
+    fn dummy_hash(&self) -> Result<PasswordHash, HashError> {
         Ok(PasswordHash::new("no password is this".to_owned()))
     }
 }
@@ -86,11 +85,11 @@ impl World {
             username: Username::parse(name).unwrap(),
             password: Password::parse(RIGHT).unwrap(),
         };
-        self.auth.for_client(from).register(account).await.map(drop)
+        self.auth.register(account, &Context::default().with_address(from)).await.map(drop)
     }
 
     pub(crate) async fn login(&self, name: &str, password: &str, from: IpAddr) -> Answer {
-        login(&self.auth.for_client(from), name, password).await
+        login(&self.auth, name, password, &Context::default().with_address(from)).await
     }
 
     pub(crate) async fn guess(&self, name: &str, from: IpAddr) -> Answer {
@@ -131,12 +130,12 @@ pub(crate) fn node(
     (auth, throttle)
 }
 
-pub(crate) async fn login(auth: &AuthService, name: &str, password: &str) -> Answer {
+pub(crate) async fn login(auth: &AuthService, name: &str, password: &str, context: &Context) -> Answer {
     let credentials = Credentials {
         email: Email::parse(&format!("{name}@example.org")).unwrap(),
         password: Password::parse(password).unwrap(),
     };
-    match auth.login(credentials).await {
+    match auth.login(credentials, context).await {
         Ok(_) => Answer::In,
         Err(LoginError::InvalidCredentials) => Answer::Wrong,
         Err(LoginError::TooManyAttempts { retry_after }) => Answer::Wait(retry_after),

@@ -6,10 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
-use auth_core::AsyncPasswordHasher as _;
-use auth_core::{HashingError, Password, PasswordHash, Verdict};
-use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
-use auth_password::{PriorityOutcome, ThreadPriority};
+use auth_core::{AsyncPasswordHasher as _, HashingError, Password, PasswordHash, Verdict};
+use auth_password::{BcryptHasher, PasswordPool, PoolOptions, PriorityOutcome, ThreadPriority};
 use futures_executor::block_on;
 
 use crate::rig::{Go, Layout, Rig};
@@ -118,8 +116,8 @@ mod on_linux {
         fn verify(&self, _password: &Password, _hash: &PasswordHash) -> Result<Verdict, HashError> {
             Ok(Verdict::Mismatch)
         }
-        fn decoy(&self) -> Result<PasswordHash, HashError> {
-            self.hash(&Password::parse("decoy").unwrap())
+        fn dummy_hash(&self) -> Result<PasswordHash, HashError> {
+            self.hash(&Password::parse("dummy_hash").unwrap())
         }
     }
 

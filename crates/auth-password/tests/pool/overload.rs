@@ -6,8 +6,8 @@ use std::time::Duration;
 use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
 use auth_core::{
-    AuthService, Clock, Credentials, Email, LoginError, NewAccount, NewUser, Password, PasswordHash, PasswordPolicy,
-    RegisterError, UserId, UserStore, Username,
+    AuthService, Clock, Context, Credentials, Email, LoginError, NewAccount, NewUser, Password, PasswordHash,
+    PasswordPolicy, RegisterError, UserId, UserStore, Username,
 };
 use auth_jwt::{JwtCodec, SigningKey};
 use futures_executor::block_on;
@@ -55,7 +55,7 @@ fn an_overloaded_service_refuses_known_and_unknown_users_alike() {
     let _waiting = (rig.verify("a"), rig.verify("b"), rig.hash("x"), rig.hash("y"));
     let login = |name: &str, password: &str| {
         let credentials = Credentials { email: email(name), password: Password::parse(password).unwrap() };
-        match block_on(auth.login(credentials)) {
+        match block_on(auth.login(credentials, &Context::default())) {
             Err(LoginError::Overloaded { retry_after }) => retry_after,
             other => panic!("{name} was not refused: {other:?}"),
         }
@@ -65,7 +65,7 @@ fn an_overloaded_service_refuses_known_and_unknown_users_alike() {
 
     let register = |name: &str| {
         let (username, password) = (Username::parse(name).unwrap(), Password::parse("x y z").unwrap());
-        match block_on(auth.register(NewAccount { email: email(name), username, password })) {
+        match block_on(auth.register(NewAccount { email: email(name), username, password }, &Context::default())) {
             Err(RegisterError::Overloaded { retry_after }) => retry_after,
             other => panic!("{name} was not refused: {other:?}"),
         }

@@ -9,13 +9,11 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use auth_core::AsyncPasswordHasher as _;
 use auth_core::{
-    Batch, BatchKey, BatchResults, HashError, HashingError, ManualClock, Password, PasswordHash, PasswordHasher,
-    Verdict,
+    AsyncPasswordHasher as _, Batch, BatchKey, BatchResults, HashError, HashingError, ManualClock, Password,
+    PasswordHash, PasswordHasher, Verdict,
 };
-use auth_password::ThreadPriority;
-use auth_password::{PasswordPool, PoolOptions};
+use auth_password::{PasswordPool, PoolOptions, ThreadPriority};
 use time::OffsetDateTime;
 
 /// Stored hashes that can be computed together have one text; this one is computed with new passwords too.
@@ -65,7 +63,7 @@ impl PasswordHasher for GatedHasher {
         self.turn(&[password]);
         Ok(verdict_of(password))
     }
-    fn decoy(&self) -> Result<PasswordHash, HashError> {
+    fn dummy_hash(&self) -> Result<PasswordHash, HashError> {
         Ok(PasswordHash::new(COMMON.to_owned()))
     }
     fn batch_key(&self, stored: Option<&PasswordHash>) -> Option<BatchKey> {

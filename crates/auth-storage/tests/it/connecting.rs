@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use auth_core::blacklist::Position;
-use auth_core::{RevocationLog, StoreErrorKind, UserStore};
+use auth_core::{RevocationLog, RevocationSource as _, StoreErrorKind, UserStore};
 use auth_storage::{ConnectError, ConnectOptions, DatabaseKind, SeaRevocationLog, SeaUserStore, connect};
 use auth_testing::databases::{Kind, Line, Proxy, TestDatabase};
 use sea_orm::ConnectionTrait as _;

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use auth_core::blacklist::{LogEntry, Position, RevocationTarget};
-use auth_core::{Generation, Revocation, RevocationLog, StoreErrorKind, UserId, UserStore};
+use auth_core::{Generation, Revocation, RevocationLog, RevocationSource as _, StoreErrorKind, UserId, UserStore};
 use auth_storage::ConnectOptions;
 use auth_testing::databases::{Kind, TestDatabase};
 use auth_testing::on_every_database;

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::blacklist::Position;
 use auth_core::{
-    Blacklist as _, Claims, Clock as _, Revocation, RevocationLog as _, SystemClock, UserChange, UserStore as _,
+    Blacklist as _, Claims, Clock as _, Revocation, RevocationLog as _, RevocationSource as _, SystemClock, UserChange,
+    UserRevocation, UserStore as _,
 };
 use auth_storage::Database;
 use auth_testing::databases::{Kind, TestDatabase};
 use auth_testing::on_every_database;
 use time::Duration;
 
-use crate::support::{claims, everywhere, execute, logout, new_user, open};
+use crate::support::{claims, execute, logout, new_user, open, revoke_all};
 
 on_every_database!(
     a_node_writes_again_what_the_log_lost,
@@ -36,8 +37,8 @@ async fn a_node_writes_again_what_the_log_lost(database: TestDatabase) {
     log.append(&[read]).await.unwrap();
     sync().await;
     let user = users.insert(new_user("ada")).await.unwrap();
-    let revocation = |below| Revocation { expires_at, ..everywhere(user.id, below) };
-    let change = users.change_and_revoke(user.id, UserChange::LogoutEverywhere, &revocation).await.unwrap();
+    let revocation = UserRevocation { expires_at, ..revoke_all() };
+    let change = users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revocation).await.unwrap();
     let (changed, noted) = change.unwrap();
     node.note(&noted);
     let acknowledged = Revocation { expires_at, ..logout() };

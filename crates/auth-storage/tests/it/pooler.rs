@@ -1,7 +1,7 @@
 //! PostgreSQL behind PgBouncer.
 
 use auth_core::blacklist::Position;
-use auth_core::{RevocationLog as _, UserStore as _};
+use auth_core::{RevocationLog as _, RevocationSource as _, UserStore as _};
 use auth_storage::{ConnectError, ConnectOptions, connect};
 use auth_testing::databases::{PgBouncer, TestDatabase};
 

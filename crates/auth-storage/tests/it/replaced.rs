@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use auth_core::blacklist::Position;
-use auth_core::{RevocationLog as _, StoreErrorKind, UserStore as _};
+use auth_core::{RevocationLog as _, RevocationSource as _, StoreErrorKind, UserStore as _};
 use auth_storage::{Database, SeaRevocationLog, SeaUserStore};
 use auth_testing::databases::TestDatabase;
 

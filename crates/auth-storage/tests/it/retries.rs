@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use auth_core::AttemptStore;
 use auth_core::blacklist::{LogEntry, Position};
 use auth_core::throttle::{AttemptKey, Change, Counter};
 use auth_core::{
-    Generation, InsertUserError, PasswordHash, RevocationLog, StoreErrorKind, UserChange, UserId, UserStore,
+    AttemptStore, Generation, InsertUserError, PasswordHash, RevocationLog, RevocationSource as _, StoreErrorKind,
+    UserChange, UserId, UserStore,
 };
 use auth_storage::{ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore, connect};
 use auth_testing::databases::{Kind, Line, Proxy, TestDatabase};
 use sea_orm::sqlx::Executor as _;
 use tokio::task::JoinSet;
 
-use crate::support::{everywhere, execute, logout, new_user, number, open, open_with, query};
+use crate::support::{execute, logout, new_user, number, open, open_with, query, revoke_all};
 
 mod postgres {
     auth_testing::on_database!(
@@ -113,8 +113,7 @@ async fn what_the_database_gives_up_is_made_once_in_the_end(database: TestDataba
         heal(&opened, database.kind()).await;
 
         inject(&opened, database.kind(), code, 3).await;
-        let revoke = |below| everywhere(user.id, below);
-        let changed = users.change_and_revoke(user.id, UserChange::LogoutEverywhere, &revoke).await.unwrap();
+        let changed = users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revoke_all()).await.unwrap();
         assert_eq!(changed.unwrap().0.generation, Generation::new(1), "{code}");
         let key = AttemptKey::from([u8::try_from(round).unwrap(); 16]);
         let counted = attempts.update(&[key], one_failure()).await;
@@ -136,11 +135,10 @@ async fn what_it_never_stops_giving_up_is_unavailable(database: TestDatabase) {
     let user = users.insert(new_user("ada")).await.unwrap();
     let (rolled_back, _) = conflicts(database.kind());
     inject(&opened, database.kind(), rolled_back[0], 1_000_000).await;
-    let revoke = |below| everywhere(user.id, below);
     let (batch, key) = ([logout()], [AttemptKey::from([1; 16])]);
     let (appended, changed, promoted, counted, inserted) = tokio::join!(
         log.append(&batch),
-        users.change_and_revoke(user.id, UserChange::LogoutEverywhere, &revoke),
+        users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revoke_all()),
         users.promote(user.id),
         attempts.update(&key, one_failure()),
         users.insert(new_user("grace")),
@@ -192,7 +190,7 @@ async fn what_was_committed_without_an_answer_is_not_made_again(database: TestDa
 
     proxy.set(lost_commit);
     let change = UserChange::PasswordFrom { current: new, new: newer.clone() };
-    let changed = users.change_and_revoke(ada.id, change, &|below| everywhere(ada.id, below)).await.unwrap();
+    let changed = users.change_and_revoke(ada.id, change, revoke_all()).await.unwrap();
     assert_eq!(proxy.line(), Line::Open, "the answer was lost");
     let (changed, _) = changed.expect("the change was made");
     assert_eq!(changed.generation, Generation::new(1));
@@ -265,8 +263,7 @@ async fn nodes_at_serializable_lose_nothing_and_skip_nothing(database: TestDatab
 }
 
 async fn change(users: &SeaUserStore, id: UserId) {
-    let revoke = |below| everywhere(id, below);
-    let changed = users.change_and_revoke(id, UserChange::LogoutEverywhere, &revoke).await;
+    let changed = users.change_and_revoke(id, UserChange::LogoutEverywhere, revoke_all()).await;
     changed.unwrap_or_else(|error| panic!("{error:?}")).expect("the user is there");
 }
 

@@ -1,9 +1,8 @@
 //! Databases whose defaults would change what our statements mean.
 
-use auth_core::AttemptStore as _;
 use auth_core::blacklist::Position;
 use auth_core::throttle::AttemptKey;
-use auth_core::{InsertUserError, RevocationLog as _, UserStore as _};
+use auth_core::{AttemptStore as _, InsertUserError, RevocationLog as _, RevocationSource as _, UserStore as _};
 use auth_storage::{ConnectOptions, SeaAttemptStore, connect};
 use auth_testing::databases::{Kind, OwnServer, TestDatabase};
 

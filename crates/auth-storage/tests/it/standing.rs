@@ -1,7 +1,7 @@
 //! Servers that answer with what was true some time ago.
 
 use auth_core::blacklist::Position;
-use auth_core::{RevocationLog as _, StoreError, StoreErrorKind, UserStore as _};
+use auth_core::{RevocationLog as _, RevocationSource as _, StoreError, StoreErrorKind, UserStore as _};
 use auth_storage::{ConnectError, ConnectOptions, Database, NotPrimary, SeaRevocationLog, SeaUserStore, connect};
 use auth_testing::databases::{Kind, OwnServer, PgBouncer, Proxy};
 use tokio::time::Instant;

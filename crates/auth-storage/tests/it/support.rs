@@ -1,7 +1,9 @@
 //! An open database with its tables, and values to put into them.
 
 use auth_core::blacklist::{RevocationReason, RevocationTarget};
-use auth_core::{Claims, Email, Generation, NewUser, PasswordHash, Revocation, StoreError, TokenId, UserId, Username};
+use auth_core::{
+    Claims, Email, Generation, NewUser, PasswordHash, Revocation, StoreError, TokenId, UserId, UserRevocation, Username,
+};
 use auth_storage::{ConnectOptions, Database, SeaRevocationLog, SeaUserStore, connect};
 use auth_testing::databases::{Kind, TestDatabase};
 use sea_orm::{ConnectionTrait as _, QueryResult, Statement};
@@ -72,12 +74,12 @@ pub(crate) fn logout() -> Revocation {
 }
 
 pub(crate) fn everywhere(id: UserId, below: Generation) -> Revocation {
-    Revocation {
-        target: RevocationTarget::User { id, below },
-        expires_at: NOW + Duration::days(91),
-        revoked_at: NOW,
-        reason: RevocationReason::LogoutEverywhere,
-    }
+    revoke_all().entry(id, below)
+}
+
+/// The data of [`everywhere`] for `UserStore::change_and_revoke`.
+pub(crate) fn revoke_all() -> UserRevocation {
+    UserRevocation { expires_at: NOW + Duration::days(91), revoked_at: NOW, reason: RevocationReason::LogoutEverywhere }
 }
 
 pub(crate) async fn execute(database: &Database, sql: &str) {

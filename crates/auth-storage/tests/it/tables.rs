@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use auth_core::AttemptStore as _;
 use auth_core::blacklist::Position;
 use auth_core::throttle::{AttemptKey, Change, Counter};
-use auth_core::{Claims, InsertUserError, NewUser, RevocationLog as _, UserChange, UserStore as _};
+use auth_core::{
+    AttemptStore as _, Claims, InsertUserError, NewUser, RevocationLog as _, RevocationSource as _, UserChange,
+    UserStore as _,
+};
 use auth_migrations::{Migrations, Prefix, Schema};
 use auth_storage::{ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore, Tables, connect};
 use auth_testing::databases::TestDatabase;
 use auth_testing::on_every_database;
 use time::Duration;
 
-use crate::support::{NOW, claims, everywhere, execute, logout, new_user};
+use crate::support::{NOW, claims, execute, logout, new_user, revoke_all};
 
 on_every_database!(the_stores_work_with_any_prefix, a_database_of_an_earlier_revision_has_none);
 
@@ -65,8 +67,7 @@ async fn stores_work(database: Database) {
     assert!(users.promote(ada.id).await.unwrap().unwrap().admin);
     let hash = users.find_credentials(&ada.email).await.unwrap().unwrap().password_hash;
     assert!(users.replace_hash(ada.id, &hash, &hash).await.unwrap());
-    let revocation = |below| everywhere(ada.id, below);
-    users.change_and_revoke(ada.id, UserChange::Disable(NOW), &revocation).await.unwrap().unwrap();
+    users.change_and_revoke(ada.id, UserChange::Disable(NOW), revoke_all()).await.unwrap().unwrap();
 
     let log = SeaRevocationLog::new(database.clone());
     assert_eq!(log.append(&[logout(), logout()]).await.unwrap(), 2);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use auth_core::RevocationLog as _;
 use auth_core::blacklist::Position;
+use auth_core::{RevocationLog as _, RevocationSource as _};
 use auth_storage::{ConnectOptions, connect};
 use auth_testing::databases::{Kind, Line, Proxy, TestDatabase};
 use futures_util::FutureExt as _;

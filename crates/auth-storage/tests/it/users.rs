@@ -2,14 +2,14 @@
 
 use auth_core::blacklist::Position;
 use auth_core::{
-    Email, Generation, InsertUserError, NewUser, PasswordHash, RevocationLog, StoreErrorKind, UserChange, UserStore,
-    Username,
+    Email, Generation, InsertUserError, NewUser, PasswordHash, RevocationLog, RevocationSource as _, StoreErrorKind,
+    UserChange, UserStore, Username,
 };
 use auth_testing::databases::TestDatabase;
 use auth_testing::on_every_database;
 use time::Duration;
 
-use crate::support::{NOW, everywhere, execute, logout, new_user, number, open};
+use crate::support::{NOW, execute, logout, new_user, number, open, revoke_all};
 
 on_every_database!(
     the_field_that_is_taken_is_told_whatever_it_says,
@@ -66,11 +66,10 @@ async fn a_generation_at_its_limit_is_an_error_and_changes_nothing(database: Tes
     let (opened, users, log) = open(&database).await;
     let id = users.insert(new_user("ada")).await.unwrap().id;
     execute(&opened, "UPDATE auth_users SET token_generation = 4294967294").await;
-    let revocation = |below| everywhere(id, below);
-    let (user, _) = users.change_and_revoke(id, UserChange::LogoutEverywhere, &revocation).await.unwrap().unwrap();
+    let (user, _) = users.change_and_revoke(id, UserChange::LogoutEverywhere, revoke_all()).await.unwrap().unwrap();
     assert_eq!(user.generation, Generation::new(u32::MAX));
 
-    let error = users.change_and_revoke(id, UserChange::Disable(NOW), &revocation).await.unwrap_err();
+    let error = users.change_and_revoke(id, UserChange::Disable(NOW), revoke_all()).await.unwrap_err();
 
     assert_eq!(error.kind(), StoreErrorKind::Internal);
     assert_eq!(users.find_by_id(id).await.unwrap().unwrap(), user);
@@ -82,7 +81,7 @@ async fn a_change_that_cannot_be_logged_is_not_made(database: TestDatabase) {
     let before = users.insert(NewUser { admin: true, ..new_user("ada") }).await.unwrap();
     execute(&opened, "ALTER TABLE auth_blacklist RENAME TO elsewhere").await;
     for change in [UserChange::Demote, UserChange::Password(PasswordHash::new("new".to_owned()))] {
-        users.change_and_revoke(before.id, change, &|below| everywhere(before.id, below)).await.unwrap_err();
+        users.change_and_revoke(before.id, change, revoke_all()).await.unwrap_err();
     }
     let after = users.find_credentials(&before.email).await.unwrap().unwrap();
     assert_eq!(after.user, before);
@@ -100,8 +99,7 @@ async fn changes_and_logouts_at_once_do_not_deadlock(database: TestDatabase) {
             tokio::spawn(async move {
                 for round in 0..4 {
                     let id = if (caller + round) % 2 == 0 { ada } else { bob };
-                    let revocation = |below| everywhere(id, below);
-                    users.change_and_revoke(id, UserChange::LogoutEverywhere, &revocation).await.unwrap().unwrap();
+                    users.change_and_revoke(id, UserChange::LogoutEverywhere, revoke_all()).await.unwrap().unwrap();
                     log.append(&[logout(), logout()]).await.unwrap();
                     log.purge(NOW, 10).await.unwrap();
                 }
@@ -156,10 +154,9 @@ async fn instants_come_back_to_the_microsecond(database: TestDatabase) {
     assert_eq!(users.find_by_id(user.id).await.unwrap(), Some(user.clone()));
 
     let disabled_at = NOW - Duration::microseconds(1);
-    let revocation = |below| everywhere(user.id, below);
     for at in [disabled_at, NOW] {
         let change = UserChange::Disable(at);
-        let (disabled, _) = users.change_and_revoke(user.id, change, &revocation).await.unwrap().unwrap();
+        let (disabled, _) = users.change_and_revoke(user.id, change, revoke_all()).await.unwrap().unwrap();
         assert_eq!(disabled.disabled_at, Some(disabled_at), "disabled since the first time");
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! A request type describes its body in the OpenAPI document and is never deserialized: [`FromFields`] reads the body.
 
-use auth_core::password::policy::Owner;
+use auth_core::password::policy::PasswordOwner;
 use auth_core::{
-    Credentials, Email as EmailAddress, NewAccount, Password as PasswordText, PasswordPolicy, Principal, Session,
+    Credentials, Email as EmailAddress, NewAccount, Password as PasswordText, PasswordPolicy, Principal, SignedIn,
     Username,
 };
 use poem_openapi::Object;
@@ -56,7 +56,7 @@ impl FromFields for NewAccount {
     fn from_fields(mut fields: Fields, policy: &PasswordPolicy) -> Result<Self, ApiError> {
         let email = fields.parsed("email", EmailAddress::parse);
         let username = fields.parsed("username", Username::parse);
-        let owner = Owner { email: email.as_ref(), username: username.as_ref() };
+        let owner = PasswordOwner { email: email.as_ref(), username: username.as_ref() };
         let password = fields.parsed("password", |text| {
             let password = PasswordText::parse(text)?;
             policy.check(&password, owner).map(|()| password)
@@ -120,14 +120,14 @@ pub(crate) struct TokenGranted {
 }
 
 impl TokenGranted {
-    pub(crate) fn new(message: &str, session: &Session) -> Self {
+    pub(crate) fn new(message: &str, signed_in: &SignedIn) -> Self {
         Self {
             status: Success::SUCCESS,
             message: message.into(),
-            authorization: session.token.expose_token().into(),
+            authorization: signed_in.token.expose_token().into(),
             token_type: TokenType::BEARER,
-            expires_in: session.expires_in.as_secs(),
-            public_id: session.user.id.as_uuid(),
+            expires_in: signed_in.token.expires_in.as_secs(),
+            public_id: signed_in.user.id.as_uuid(),
         }
     }
 }

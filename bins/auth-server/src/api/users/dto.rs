@@ -1,6 +1,6 @@
 //! Bodies of the operations on users.
 
-use auth_core::password::policy::Owner;
+use auth_core::password::policy::PasswordOwner;
 use auth_core::{Password as PasswordText, PasswordPolicy, User};
 use poem_openapi::Object;
 use poem_openapi::types::{Email, Example, Password};
@@ -46,7 +46,7 @@ impl FromFields for PasswordChange {
         let new = fields.parsed("new_password", |text| {
             let password = PasswordText::parse(text)?;
             // The service compares the password with the names of the user once it has read the user.
-            policy.check(&password, Owner::default()).map(|()| password)
+            policy.check(&password, PasswordOwner::default()).map(|()| password)
         });
         match (current, new) {
             (Some(current), Some(new)) => Ok(Self { current, new }),

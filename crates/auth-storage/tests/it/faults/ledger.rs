@@ -3,18 +3,17 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use auth_core::AttemptStore as _;
 use auth_core::blacklist::{Position, RevocationTarget};
 use auth_core::throttle::{AttemptKey, Counter};
 use auth_core::{
-    Generation, InsertUserError, PasswordHash, Revocation, RevocationLog as _, StoreError, User, UserChange, UserId,
-    UserStore as _,
+    AttemptStore as _, InsertUserError, PasswordHash, Revocation, RevocationLog as _, RevocationSource as _,
+    StoreError, User, UserChange, UserId, UserStore as _,
 };
 use auth_storage::{ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore, connect, store_error};
 use auth_testing::databases::TestDatabase;
 use time::Duration;
 
-use crate::support::{NOW, everywhere, logout, new_user, open_with};
+use crate::support::{NOW, logout, new_user, open_with, revoke_all};
 
 /// A write of a store, of the server, or of an application in the same database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,8 +208,7 @@ impl Ledger {
     async fn change(&mut self, change: UserChange) -> Result<(), StoreError> {
         let subject = self.subject;
         let users = SeaUserStore::new(self.database.clone());
-        let revocation = move |below: Generation| everywhere(subject, below);
-        let changed: Option<(User, Revocation)> = users.change_and_revoke(subject, change, &revocation).await?;
+        let changed: Option<(User, Revocation)> = users.change_and_revoke(subject, change, revoke_all()).await?;
         self.entries.push(changed.expect("the subject is there").1.target);
         Ok(())
     }

@@ -1,0 +1,89 @@
+//! Revocations: the entries of the blacklist.
+
+use time::OffsetDateTime;
+
+use crate::ids::{Generation, TokenId, UserId};
+use crate::token::Claims;
+
+/// Target of a revocation: the tokens that it ends.
+///
+/// The enum is exhaustive, because a blacklist that ignores a kind of target would accept revoked tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RevocationTarget {
+    /// One token, by its `jti`. It expires at the [`expires_at`](Revocation::expires_at) of the entry.
+    Token(TokenId),
+    /// Every token of a user whose generation is lower than `below`.
+    User {
+        /// The user.
+        id: UserId,
+        /// The user's new generation.
+        below: Generation,
+    },
+}
+
+/// Reason of a revocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RevocationReason {
+    /// The holder logged out.
+    Logout,
+    /// The holder, or an operator, logged out everywhere.
+    LogoutEverywhere,
+    /// The password was changed.
+    PasswordChange,
+    /// The account was disabled.
+    Disabled,
+    /// The user is no admin any more.
+    Demoted,
+}
+
+impl RevocationReason {
+    /// All reasons.
+    pub const ALL: [Self; 5] =
+        [Self::Logout, Self::LogoutEverywhere, Self::PasswordChange, Self::Disabled, Self::Demoted];
+
+    /// Returns the reason as a stable word, for storage and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Logout => "logout",
+            Self::LogoutEverywhere => "logout_everywhere",
+            Self::PasswordChange => "password_change",
+            Self::Disabled => "disabled",
+            Self::Demoted => "demoted",
+        }
+    }
+
+    /// Returns the reason with this word, which [`as_str`](Self::as_str) made.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+}
+
+/// One entry of the blacklist. It holds neither a token nor a hash of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revocation {
+    /// The tokens that end.
+    pub target: RevocationTarget,
+    /// Instant after which the entry is not needed, except for [`LEEWAY`](crate::LEEWAY).
+    ///
+    /// For one token it is the expiry that its claims have. Memory and the log find a token by expiry and id together, so
+    /// an entry with another expiry revokes nothing. For a user, no token that the entry covers expires later.
+    pub expires_at: OffsetDateTime,
+    /// Time of the revocation.
+    pub revoked_at: OffsetDateTime,
+    /// Reason of the revocation.
+    pub reason: RevocationReason,
+}
+
+impl Revocation {
+    /// Whether the token with these claims is covered.
+    #[must_use]
+    pub fn covers(&self, claims: &Claims) -> bool {
+        match self.target {
+            RevocationTarget::Token(id) => claims.token_id == id,
+            RevocationTarget::User { id, below } => claims.user_id == id && claims.generation < below,
+        }
+    }
+}

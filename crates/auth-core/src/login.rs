@@ -1,0 +1,171 @@
+//! Login and logout.
+
+mod error;
+
+use std::time::Duration;
+
+use crate::blacklist::{Revocation, RevocationReason, RevocationTarget};
+use crate::context::Context;
+use crate::error::{BoxError, StoreError};
+use crate::ids::TokenId;
+use crate::password::{HashError, HashingError, Password, Verdict};
+use crate::principal::Principal;
+use crate::service::AuthService;
+use crate::throttle::Attempt;
+use crate::token::{AccessToken, Claims};
+use crate::user::{Credentials, StoredCredentials, User};
+
+pub use self::error::LoginError;
+
+/// Outcome of a login whose password was right.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LoginOutcome {
+    /// The user is signed in.
+    SignedIn(SignedIn),
+    /// The login needs another factor. No token was issued.
+    ///
+    /// No factor but the password exists today, so this outcome does not occur. It is here so that second factors can be
+    /// added without breaking a caller.
+    FactorRequired(FactorChallenge),
+}
+
+impl LoginOutcome {
+    /// Returns the signed-in user and the token, if no other factor is needed.
+    #[must_use]
+    pub fn signed_in(self) -> Option<SignedIn> {
+        match self {
+            Self::SignedIn(signed_in) => Some(signed_in),
+            Self::FactorRequired(_) => None,
+        }
+    }
+}
+
+/// Challenge to prove a second factor.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct FactorChallenge {}
+
+/// A user who has just proved who they are, with the token that was issued for it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct SignedIn {
+    /// The user.
+    pub user: User,
+    /// The token.
+    pub token: IssuedToken,
+}
+
+/// An access token that was just signed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct IssuedToken {
+    /// The signed text, which is a secret.
+    pub access: AccessToken,
+    /// Life of the token, in whole seconds.
+    pub expires_in: Duration,
+}
+
+impl IssuedToken {
+    /// Returns the text of the token, for the one client that it belongs to.
+    #[must_use]
+    pub fn expose_token(&self) -> &str {
+        self.access.expose_token()
+    }
+}
+
+impl AuthService {
+    /// Logs a user in: one read, one comparison and one signature.
+    ///
+    /// An unknown user, a wrong password and a disabled user cost the same and get the same error.
+    ///
+    /// # Errors
+    ///
+    /// When the credentials are wrong, too many attempts were made, too much work is waiting, or a part failed.
+    pub async fn login(&self, credentials: Credentials, context: &Context) -> Result<LoginOutcome, LoginError> {
+        let Credentials { email, password } = credentials;
+        // Admit: the attempt is counted before any work is done for it.
+        let attempt = self.parts.throttle.admit_guess(&email, context.network()).await?;
+        // Find.
+        let compared = match self.parts.users.find_credentials(&email).await {
+            // Compare.
+            Ok(found) => self.compare(found, password.clone()).await,
+            Err(error) => Err(error.into()),
+        };
+        // Settle: a right guess is not counted.
+        settle_guess(attempt, &compared).await;
+        let (proven, verdict) = compared?;
+        if verdict == Verdict::MatchRehash {
+            self.parts.upgrades.offer(&proven, password);
+        }
+        // Factor: the password is the only one that exists.
+        // Sign.
+        let token = self.issue(&proven.user).map_err(LoginError::Internal)?;
+        Ok(LoginOutcome::SignedIn(SignedIn { user: proven.user, token }))
+    }
+
+    /// Revokes the token that the principal came with. When this has returned, the revocation is durable and this node
+    /// refuses the token.
+    ///
+    /// # Errors
+    ///
+    /// When the revocation could not be written. The token may still be accepted then.
+    pub async fn logout(&self, principal: &Principal) -> Result<(), StoreError> {
+        let revocation = Revocation {
+            target: RevocationTarget::Token(principal.token_id()),
+            expires_at: principal.expires_at(),
+            revoked_at: self.now(),
+            reason: RevocationReason::Logout,
+        };
+        self.parts.blacklist.revoke(revocation).await
+    }
+
+    /// Compares a password with the stored hash, or with the dummy hash where there is no user.
+    pub(crate) async fn compare(
+        &self,
+        found: Option<StoredCredentials>,
+        password: Password,
+    ) -> Result<(StoredCredentials, Verdict), LoginError> {
+        let hash = found.as_ref().map_or(&self.parts.dummy_hash, |stored| &stored.password_hash).clone();
+        let verdict = match self.parts.passwords.verify(password, hash).await {
+            Ok(verdict) => verdict,
+            Err(HashingError::Hash(source @ HashError::UnusableHash(_))) => {
+                let user = found.ok_or(LoginError::InvalidCredentials)?.user.id;
+                return Err(LoginError::UnusableHash { user, source });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        match (found, verdict) {
+            (Some(stored), Verdict::Match | Verdict::MatchRehash) if stored.user.disabled_at.is_none() => {
+                Ok((stored, verdict))
+            }
+            _ => Err(LoginError::InvalidCredentials),
+        }
+    }
+
+    /// Signs a token for a user.
+    pub(crate) fn issue(&self, user: &User) -> Result<IssuedToken, BoxError> {
+        let issued_at = self.now().replace_nanosecond(0)?;
+        let expires_in = self.parts.token_life;
+        let claims = Claims {
+            user_id: user.id,
+            token_id: TokenId::generate()?,
+            issued_at,
+            expires_at: issued_at + expires_in,
+            generation: user.generation,
+            admin: user.admin,
+        };
+        Ok(IssuedToken { access: self.parts.codec.encode(&claims)?, expires_in })
+    }
+}
+
+/// Takes a guess back that was right, or that was never compared. A wrong guess stays counted, and so does one whose caller
+/// goes away.
+pub(crate) async fn settle_guess<T>(attempt: Attempt, compared: &Result<T, LoginError>) {
+    match compared {
+        Ok(_) => attempt.succeeded().await,
+        // A hash that cannot be used must look like a wrong password in the counters as well.
+        Err(LoginError::InvalidCredentials | LoginError::UnusableHash { .. }) => {}
+        Err(_) => attempt.withdrawn().await,
+    }
+}
