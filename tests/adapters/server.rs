@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use auth_server::app::{App, Stores};
+use auth_server::app::{App, ServerStores};
 use auth_server::server::Server;
 
 use crate::expectations::{Site, hold_at_server};
@@ -12,7 +12,7 @@ use crate::world::{Tokens, World};
 #[tokio::test]
 async fn auth_server_keeps_the_expectations() {
     let world = World::new();
-    let stores = Stores {
+    let stores = ServerStores {
         users: world.store.clone(),
         log: world.log.clone(),
         attempts: std::sync::Arc::new(auth_core::throttle::MemoryAttempts::default()),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
@@ -15,32 +15,32 @@ use auth_password::{Argon2Hasher, BcryptHasher, PasswordPool, PasswordSchemes, P
 use auth_storage::{ConnectError, ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore, Tables};
 
 use crate::api::Routes;
-use crate::clock_watch::ClockWatch;
 use crate::config::{
     Config, HASH_PRIORITY, PASSWORD_LEGACY, PasswordScheme, PasswordSettings, SigningSource, work_label,
 };
 use crate::http::state::State;
 use crate::metrics::Metrics;
 use crate::readiness::{
-    BlacklistIsFresh, Check, DatabaseAnswers, DatabaseTakesWrites, LogIsWhole, Readiness, SchemaIsCurrent, is_migrated,
+    BlacklistIsFresh, DatabaseAnswers, DatabaseTakesWrites, LogIsWhole, Readiness, ReadinessCheck, SchemaIsCurrent,
+    is_migrated,
 };
 use crate::secret_file;
 use crate::server::{Application, Connections};
-use crate::tasks::{Purge, Sync};
+use crate::tasks::{ClockWatch, LogFollower, Purge};
 use crate::verify_fast_path::VerifyFastPath;
 
-/// Where users and revocations are kept.
+/// The stores of a server.
 #[derive(Debug, Clone)]
-pub struct Stores {
+pub struct ServerStores {
     /// The users.
     pub users: Arc<dyn UserStore>,
     /// The log of revocations.
     pub log: Arc<dyn RevocationLog>,
-    /// How often was tried what.
+    /// Counters of attempts for the rate limits.
     pub attempts: Arc<dyn AttemptStore>,
 }
 
-/// A server that is put together and not listening yet.
+/// A server that is built and does not listen yet.
 pub struct App {
     state: Arc<State>,
     log: Arc<dyn RevocationLog>,
@@ -54,14 +54,14 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the database of `config`, migrates it if `config` says so, and puts the parts together.
+    /// Builds a server over the database of `config`, which is migrated first if `config` asks for that.
     ///
     /// # Errors
     ///
-    /// When the database cannot be used, the secret cannot be read, or a thread cannot be started.
+    /// The database cannot be used, the secret cannot be read, or a thread cannot be started.
     pub async fn build(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, AppError> {
         let (database, migrations) = open_tables(config, config.migrate).await?;
-        let stores = Stores {
+        let stores = ServerStores {
             users: Arc::new(SeaUserStore::new(database.clone())),
             log: Arc::new(SeaRevocationLog::new(database.clone())),
             attempts: Arc::new(SeaAttemptStore::new(database.clone())),
@@ -69,22 +69,22 @@ impl App {
         Self::assemble(config, clock, stores, Some((database, migrations)))
     }
 
-    /// Puts the parts together over stores that are there already.
+    /// Builds a server over existing stores.
     ///
     /// # Errors
     ///
-    /// When the secret cannot be read or a thread cannot be started.
-    pub fn with_stores(config: &Config, clock: Arc<dyn Clock>, stores: Stores) -> Result<Self, AppError> {
+    /// The secret cannot be read or a thread cannot be started.
+    pub fn with_stores(config: &Config, clock: Arc<dyn Clock>, stores: ServerStores) -> Result<Self, AppError> {
         Self::assemble(config, clock, stores, None)
     }
 
     fn assemble(
         config: &Config,
         clock: Arc<dyn Clock>,
-        stores: Stores,
+        stores: ServerStores,
         opened: Option<(Database, Migrations)>,
     ) -> Result<Self, AppError> {
-        let Stores { users, log, attempts } = stores;
+        let ServerStores { users, log, attempts } = stores;
         let options = SyncOptions { max_staleness: config.blacklist_max_staleness, ..SyncOptions::default() };
         let blacklist = Arc::new(SyncedBlacklist::new(Arc::clone(&log), Arc::clone(&clock), options));
         let mut checks = opened.as_ref().map_or_else(Vec::new, |opened| checks(opened, &blacklist));
@@ -138,7 +138,7 @@ impl App {
         })
     }
 
-    /// Everything the server answers.
+    /// Returns the endpoint with all routes.
     #[must_use]
     pub fn endpoint(&self) -> impl Application + use<> {
         VerifyFastPath::before(self.routes().endpoint(), Arc::clone(&self.state))
@@ -159,23 +159,23 @@ impl App {
         }
     }
 
-    /// Shows in the metrics from now on how many connections of clients there are.
+    /// Adds the number of clients' connections to the metrics.
     pub(crate) fn watch_connections(&self, connections: Arc<Connections>) -> Result<(), AppError> {
         let watched = self.state.metrics.watch_connections(connections);
         watched.map_err(|error| AppError::Internal(error.into()))
     }
 
-    /// The service, for what needs no HTTP.
+    /// Returns the service, for use without HTTP.
     #[must_use]
     pub fn service(&self) -> &AuthService {
         &self.state.service
     }
 
-    /// Whether the database has every table that this server needs.
+    /// Returns whether the database has every table that this server needs.
     ///
     /// # Errors
     ///
-    /// When the database cannot be asked.
+    /// The database cannot be read.
     pub async fn is_migrated(&self) -> Result<bool, AppError> {
         match &self.opened {
             Some((database, migrations)) => {
@@ -188,7 +188,7 @@ impl App {
         }
     }
 
-    /// What removes expired entries from the blacklist, and counters that say nothing any more.
+    /// Returns the task that removes expired entries of the blacklist and old counters of attempts.
     pub(crate) fn purge(&self) -> Purge {
         Purge {
             log: Arc::clone(&self.log),
@@ -200,21 +200,20 @@ impl App {
 
     /// Returns the task that compares this clock with that of the database.
     pub(crate) fn clock_watch(&self) -> ClockWatch {
-        ClockWatch {
-            log: Arc::clone(&self.log),
-            clock: Arc::clone(&self.clock),
-            metrics: self.state.metrics.clone(),
-            offset: Arc::clone(&self.state.clock_offset),
-            told: Mutex::default(),
-        }
+        ClockWatch::new(
+            Arc::clone(&self.log),
+            Arc::clone(&self.clock),
+            self.state.metrics.clone(),
+            Arc::clone(&self.state.clock_offset),
+        )
     }
 
-    /// What reads the log of revocations into memory.
-    pub(crate) fn sync(&self) -> Sync {
-        Sync { blacklist: Arc::clone(&self.state.blacklist), poll: self.blacklist_poll }
+    /// Returns the task that reads the log of revocations into memory.
+    pub(crate) fn log_follower(&self) -> LogFollower {
+        LogFollower::new(Arc::clone(&self.state.blacklist), self.blacklist_poll)
     }
 
-    /// Waits for what is being written and closes the database.
+    /// Closes the database after the statements that are under way.
     pub async fn close(&self) {
         if let Some((database, _)) = &self.opened
             && let Err(error) = database.close().await
@@ -230,11 +229,11 @@ impl fmt::Debug for App {
     }
 }
 
-/// Opens the database of `config`. The folder of the development database is made if it is absent.
+/// Opens the database of `config`, after creating the folder of the development database if it is absent.
 ///
 /// # Errors
 ///
-/// When it cannot be opened.
+/// The folder cannot be created or the database cannot be opened.
 pub async fn open_database(config: &Config) -> Result<Database, AppError> {
     if config.needs_data_dir() {
         secret_file::create_data_dir(&config.data_dir)
@@ -243,8 +242,11 @@ pub async fn open_database(config: &Config) -> Result<Database, AppError> {
     Ok(auth_storage::connect_to(&config.database_url, ConnectOptions::default()).await?)
 }
 
-/// The readiness checks of a server on a database, in the order in which they run.
-fn checks((database, migrations): &(Database, Migrations), blacklist: &Arc<SyncedBlacklist>) -> Vec<Box<dyn Check>> {
+/// Returns the readiness checks of a server with a database, in the order in which they run.
+fn checks(
+    (database, migrations): &(Database, Migrations),
+    blacklist: &Arc<SyncedBlacklist>,
+) -> Vec<Box<dyn ReadinessCheck>> {
     vec![
         Box::new(DatabaseAnswers(database.clone())),
         Box::new(SchemaIsCurrent(database.clone(), migrations.clone())),
@@ -253,8 +255,8 @@ fn checks((database, migrations): &(Database, Migrations), blacklist: &Arc<Synce
     ]
 }
 
-/// Opens the database of `config` and finds its tables, or makes them if `migrate` says so. The migrations are those of the
-/// tables that were found, whatever else appears in the database later.
+/// Opens the database of `config` and finds its tables, or creates them if `migrate` is set. The returned migrations stay with the
+/// tables that were found, even if others appear in the database later.
 pub(crate) async fn open_tables(config: &Config, migrate: bool) -> Result<(Database, Migrations), AppError> {
     let database = open_database(config).await?;
     let layout = if migrate {
@@ -290,7 +292,7 @@ fn password_pool(
     Ok(pool)
 }
 
-/// Hashes are written by the configured scheme and read by both: a row may be of either.
+/// Builds the hash functions: the configured one for new passwords, and both for stored hashes.
 fn password_schemes(settings: &PasswordSettings) -> Result<PasswordSchemes, AppError> {
     let bcrypt = BcryptHasher::new(settings.bcrypt_cost).map_err(|error| AppError::Internal(error.into()))?;
     let argon2 = Argon2Hasher::new(settings.argon2);
@@ -343,17 +345,17 @@ fn signing_key(secret: &[u8]) -> Result<SigningKey, AppError> {
     SigningKey::from_secret(secret).map_err(|error| AppError::Internal(error.into()))
 }
 
-/// Why a server cannot be put together.
+/// The error of building a server.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppError {
-    /// The data directory cannot be made.
+    /// The data directory cannot be created.
     #[error("the data directory {0} cannot be made")]
     DataDir(String, #[source] io::Error),
-    /// The secret cannot be made or read.
+    /// The secret cannot be created or read.
     #[error("the secret in {0} cannot be made or read")]
     Secret(String, #[source] io::Error),
-    /// The operating system has no randomness to give.
+    /// The operating system provides no randomness.
     #[error("there is no randomness for a secret")]
     Random(#[from] getrandom::Error),
     /// The database cannot be opened.
@@ -362,16 +364,16 @@ pub enum AppError {
     /// The database cannot be migrated.
     #[error(transparent)]
     Migrate(MigrateError),
-    /// The tables cannot be where the settings, or the lack of them, put them.
+    /// The settings of the tables do not fit the tables in the database.
     #[error("{0} (AUTH_DATABASE_TABLE_PREFIX, AUTH_DATABASE_SCHEMA)")]
     Tables(MigrateError),
-    /// The database cannot be asked for its schema.
+    /// The schema of the database cannot be read.
     #[error("the schema of the database cannot be read")]
     Schema(#[source] BoxError),
     /// The service cannot be built.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// A part that cannot fail on good input failed.
+    /// A part refused values that the configuration has checked.
     #[error("a part could not be made")]
     Internal(#[source] BoxError),
 }

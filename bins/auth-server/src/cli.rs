@@ -38,7 +38,7 @@ use self::token::TokenCommand;
 use self::user::UserCommand;
 use crate::app::App;
 use crate::config::{Config, DATA_DIR, DOCS, ENV, LISTEN, LOG, LOG_FORMAT, MIGRATE, Problems, Sources};
-use crate::signals::{Signals, Stop};
+use crate::signals::{Signals, StopSignal};
 use crate::{api, telemetry};
 
 /// `EX_CONFIG` of sysexits: the configuration cannot be used.
@@ -149,7 +149,7 @@ pub fn run() -> ExitCode {
             let interrupted = |error: &io::Error| error.kind() == io::ErrorKind::Interrupted;
             if error.downcast_ref().is_some_and(interrupted) {
                 // Ctrl-C was pressed at the prompt for a password.
-                return Stop::Interrupt.into();
+                return StopSignal::Interrupt.into();
             }
             let code = if error.is::<Problems>() { EXIT_CONFIG } else { 1 };
             telemetry::say(&format!("error: {}", chain(error.as_ref())));
@@ -215,7 +215,7 @@ impl Command {
     async fn run(self, config: &Config, signals: &Signals, out: &mut dyn Write) -> Result<ExitCode, BoxError> {
         let serves = matches!(self, Self::Serve);
         if !serves {
-            signals.take_charge(INTERRUPT_TIMEOUT, None);
+            signals.handle_shutdown(INTERRUPT_TIMEOUT, None);
         }
         let work = async {
             match self {

@@ -1,15 +1,15 @@
-//! File descriptors: the soft limit is raised, and connections leave a reserve for everything else.
+//! The limit of file descriptors, and the number of connections that it allows.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::server::MAX_CONNECTIONS;
 
-/// Descriptors that connections of clients leave to the database pool (up to 40 with SQLite), the health listener, the log, data
-/// files and the runtime.
+/// Number of descriptors reserved for the database pool (up to 40 with SQLite), the health listener, the log, data files and the
+/// runtime.
 const RESERVE: u64 = 128;
 
-/// Raises the soft limit of this process towards the hard limit, as far as it is of use, and returns how many connections
-/// of clients that leaves room for. Says so in the log when these are fewer than the server would take.
+/// Raises the soft limit of this process towards the hard limit, as far as that is useful, and returns the number of clients'
+/// connections that it allows. Logs a warning if that is less than [`MAX_CONNECTIONS`].
 pub(crate) fn for_connections() -> usize {
     let limit = raise(MAX_CONNECTIONS as u64 + RESERVE);
     let connections = connections_within(limit);
@@ -24,7 +24,7 @@ pub(crate) fn for_connections() -> usize {
     connections
 }
 
-/// Raises the soft limit to `useful`, or to the hard limit if that is lower, and returns the limit that holds then.
+/// Raises the soft limit to `useful`, or to the hard limit if that is lower. Returns the limit in force.
 fn raise(useful: u64) -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let Some(soft) = current.filter(|soft| *soft < useful) else { return current.unwrap_or(u64::MAX) };
@@ -38,7 +38,7 @@ fn raise(useful: u64) -> u64 {
     }
 }
 
-/// How many connections there may be within a limit of descriptors. At least half of them are for connections.
+/// Returns the number of connections that a limit of descriptors allows: all but the reserve, and at least half.
 fn connections_within(limit: u64) -> usize {
     let connections = limit.saturating_sub(RESERVE.min(limit / 2));
     usize::try_from(connections).unwrap_or(usize::MAX).clamp(1, MAX_CONNECTIONS)

@@ -7,7 +7,6 @@
 pub mod api;
 pub mod app;
 pub mod cli;
-mod clock_watch;
 pub mod config;
 mod descriptors;
 mod http;
@@ -20,4 +19,4 @@ mod tasks;
 pub mod telemetry;
 mod verify_fast_path;
 
-pub use app::{App, AppError, Stores};
+pub use app::{App, AppError, ServerStores};

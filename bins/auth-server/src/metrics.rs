@@ -1,6 +1,6 @@
-//! What the server has done, in the text format of Prometheus.
+//! Metrics in the text format of Prometheus.
 //!
-//! Labels have few values: a path that no route matches is one label, an unknown method another.
+//! Labels have few values: all paths that no route matches share one, and so do all unknown methods.
 
 mod blacklist;
 mod connections;
@@ -28,10 +28,10 @@ use crate::server::Connections;
 /// The label of a request that no route matches.
 const UNMATCHED: &str = "unmatched";
 
-/// Bounds of the latency histogram, in seconds: from a check in memory to a hash in a queue.
+/// Upper bounds of the latency histogram, in seconds: from a check in memory to a hash that waits in the queue.
 const LATENCY_BUCKETS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// The meters of one server.
+/// The metrics of one server.
 #[derive(Clone)]
 pub(crate) struct Metrics {
     registry: Registry,
@@ -55,11 +55,11 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Meters that all stand at zero.
+    /// Creates the metrics with all values at zero.
     ///
     /// # Errors
     ///
-    /// When two meters have one name, which is a bug.
+    /// Two metrics have one name, which is a bug.
     pub(crate) fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
         let counter = |name: &str, help: &str, labels: &[&str]| {
@@ -132,18 +132,18 @@ impl Metrics {
         })
     }
 
-    pub(crate) fn request_started(&self) -> InFlight {
+    pub(crate) fn request_started(&self) -> InFlightGuard {
         self.in_flight.inc();
-        InFlight(self.in_flight.clone())
+        InFlightGuard(self.in_flight.clone())
     }
 
-    /// The meters of a route.
+    /// Returns the metrics of a route.
     pub(crate) fn route(&self, pattern: &str) -> RouteMeters {
         let latency = self.latency.with_label_values(&[pattern]);
-        RouteMeters { pattern: pattern.into(), latency, got: OnceLock::new() }
+        RouteMeters { pattern: pattern.into(), latency, ok: OnceLock::new() }
     }
 
-    /// The meters of what no route matches.
+    /// Returns the metrics of requests that no route matches.
     pub(crate) fn unmatched(&self) -> RouteMeters {
         self.route(UNMATCHED)
     }
@@ -151,7 +151,7 @@ impl Metrics {
     pub(crate) fn request_answered(&self, method: &Method, route: &RouteMeters, status: StatusCode, took: Duration) {
         route.latency.observe(took.as_secs_f64());
         if (method, status) == (&Method::GET, StatusCode::OK) {
-            route.got.get_or_init(|| self.requests.with_label_values(&["GET", &route.pattern, "200"])).inc();
+            route.ok.get_or_init(|| self.requests.with_label_values(&["GET", &route.pattern, "200"])).inc();
             return;
         }
         let method = match *method {
@@ -167,7 +167,7 @@ impl Metrics {
         self.requests.with_label_values(&[method, &route.pattern, status.as_str()]).inc();
     }
 
-    /// Counts the answer of the two routes whose results are worth a meter of their own.
+    /// Counts the results of logins and registrations, which have metrics of their own.
     pub(crate) fn outcome(&self, method: &Method, route: &str, result: &str) {
         match route {
             _ if method != Method::POST => {}
@@ -188,17 +188,17 @@ impl Metrics {
         self.purged.inc_by(entries);
     }
 
-    /// Shows from now on what the hashing threads do.
+    /// Adds the metrics of the hashing threads.
     pub(crate) fn watch_passwords(&self, pool: PasswordPool, schemes: Arc<PasswordSchemes>) -> prometheus::Result<()> {
         self.registry.register(Box::new(PasswordMeters::new(pool, schemes)?))
     }
 
-    /// Shows from now on how many connections of clients there are.
+    /// Adds the metrics of the connections of clients.
     pub(crate) fn watch_connections(&self, connections: Arc<Connections>) -> prometheus::Result<()> {
         self.registry.register(Box::new(ConnectionMeters::new(connections)?))
     }
 
-    /// Takes over what has become of old password hashes.
+    /// Updates the metrics of upgraded password hashes.
     pub(crate) fn observe_upgrades(&self, stats: UpgradeStats) {
         raise(
             &self.upgrades,
@@ -211,24 +211,24 @@ impl Metrics {
         );
     }
 
-    /// Takes the state of the cache of verified tokens over.
+    /// Updates the metrics of the cache of verified tokens.
     pub(crate) fn observe_tokens(&self, stats: CacheStats) {
         set(&self.token_cache_entries, stats.entries as u64);
         set(&self.token_cache_bytes, stats.bytes as u64);
         raise(&self.token_cache_lookups, [("hit", stats.hits), ("miss", stats.misses)]);
     }
 
-    /// Takes the state of the blacklist over.
+    /// Updates the metrics of the blacklist.
     pub(crate) fn observe_blacklist(&self, stats: SyncStats) {
         self.blacklist.observe(stats);
     }
 
-    /// Takes over how far this clock is ahead of that of the database.
+    /// Updates the offset of this clock from that of the database.
     pub(crate) fn observe_clock(&self, offset: time::Duration) {
         self.clock_offset.set(offset.as_seconds_f64());
     }
 
-    /// Takes the state of the throttle over.
+    /// Updates the metrics of the rate limits.
     pub(crate) fn observe_throttle(&self, stats: ThrottleStats) {
         raise(
             &self.throttled,
@@ -241,23 +241,23 @@ impl Metrics {
         );
     }
 
-    /// Takes the number of lost lines of the log over.
+    /// Updates the number of lost lines of the log.
     pub(crate) fn observe_log(&self, lost_lines: u64) {
         raise_one(&self.log_lines_lost, lost_lines);
     }
 
-    /// Takes the state of the database connections over.
+    /// Updates the metrics of the connections to the database.
     pub(crate) fn observe_database(&self, stats: auth_storage::PoolStats) {
         for (state, count) in [("open", stats.open), ("idle", stats.idle), ("max", stats.max)] {
             self.connections.with_label_values(&[state]).set(i64::from(count));
         }
     }
 
-    /// All meters as text.
+    /// Returns all metrics as text.
     ///
     /// # Errors
     ///
-    /// When a meter cannot be written, which is a bug.
+    /// A metric cannot be written, which is a bug.
     pub(crate) fn render(&self) -> Result<String, prometheus::Error> {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
@@ -265,14 +265,14 @@ impl Metrics {
     }
 }
 
-/// Brings counters, by the value of their one label, to the totals that somebody else has counted.
+/// Raises counters with one label to totals that were counted elsewhere.
 fn raise<const N: usize>(counters: &IntCounterVec, totals: [(&str, u64); N]) {
     for (value, total) in totals {
         raise_one(&counters.with_label_values(&[value]), total);
     }
 }
 
-/// Brings a counter to the total that somebody else has counted.
+/// Raises a counter to a total that was counted elsewhere.
 fn raise_one(counter: &IntCounter, total: u64) {
     counter.inc_by(total.saturating_sub(counter.get()));
 }
@@ -281,25 +281,25 @@ fn set(gauge: &IntGauge, value: u64) {
     gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
 }
 
-/// The meters of one route, so that a request need not look them up by their labels.
+/// The metrics of one route, so that a request need not look them up by their labels.
 pub(crate) struct RouteMeters {
     pattern: Box<str>,
     latency: Histogram,
-    /// `GET` answered with 200, from the first one on.
-    got: OnceLock<IntCounter>,
+    /// Counter of `GET` answered with 200, created by the first one.
+    ok: OnceLock<IntCounter>,
 }
 
 impl RouteMeters {
-    /// The pattern of the route as the document writes it.
+    /// Returns the pattern of the route as the OpenAPI document writes it.
     pub(crate) fn pattern(&self) -> &str {
         &self.pattern
     }
 }
 
-/// Counts a request as being answered until it is dropped, also when the client goes away.
-pub(crate) struct InFlight(IntGauge);
+/// Counts a request as active until it is dropped, also when the client goes away.
+pub(crate) struct InFlightGuard(IntGauge);
 
-impl Drop for InFlight {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         self.0.dec();
     }

@@ -17,14 +17,14 @@ use auth_storage::Database;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// How long a request waits for a round.
+/// Time that a request waits for a round.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// One condition for being sent requests.
+/// One condition for receiving requests.
 ///
 /// A check that asks the database does so through the stores or [`Database::run`], which bound the call.
 #[async_trait]
-pub(crate) trait Check: Send + Sync {
+pub(crate) trait ReadinessCheck: Send + Sync {
     /// Name of the check in the log: a noun, in lower case.
     fn name(&self) -> &'static str;
 
@@ -38,13 +38,13 @@ pub(crate) trait Check: Send + Sync {
 
 /// The checks of one server. It is ready when every one of them holds, and always ready without any.
 pub(crate) struct Readiness {
-    checks: Arc<[Box<dyn Check>]>,
+    checks: Arc<[Box<dyn ReadinessCheck>]>,
     /// The round that was started last.
     round: Mutex<Option<watch::Receiver<Round>>>,
 }
 
 impl Readiness {
-    pub(crate) fn new(checks: Vec<Box<dyn Check>>) -> Self {
+    pub(crate) fn new(checks: Vec<Box<dyn ReadinessCheck>>) -> Self {
         Self { checks: checks.into(), round: Mutex::default() }
     }
 
@@ -55,7 +55,7 @@ impl Readiness {
     /// The first check that failed, or the check that did not end within 2 s.
     pub(crate) async fn check(&self) -> Result<(), NotReady> {
         let mut round = self.join_round();
-        // Either it ended, or its task or our patience did.
+        // The wait ends with the round, with its task, or at the deadline. The state below tells which.
         let _ = timeout(DEADLINE, round.wait_for(|round| matches!(round, Round::Ended(_)))).await;
         let round = round.borrow().clone();
         match round {
@@ -82,7 +82,7 @@ impl Readiness {
     }
 }
 
-async fn run_all(checks: &[Box<dyn Check>], progress: &watch::Sender<Round>) -> Result<(), NotReady> {
+async fn run_all(checks: &[Box<dyn ReadinessCheck>], progress: &watch::Sender<Round>) -> Result<(), NotReady> {
     for check in checks {
         progress.send_replace(Round::Running(check.name()));
         let outcome = check.run().await;
@@ -105,7 +105,7 @@ enum Round {
     Ended(Result<(), NotReady>),
 }
 
-/// Why the server is not ready.
+/// The reason why the server is not ready.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum NotReady {
@@ -114,7 +114,7 @@ pub(crate) enum NotReady {
     Failed {
         /// Name of the check.
         check: &'static str,
-        /// What it found.
+        /// The reason that the check gave.
         #[source]
         cause: Arc<dyn StdError + Send + Sync>,
     },
@@ -130,7 +130,7 @@ pub(crate) enum NotReady {
 pub(crate) struct DatabaseAnswers(pub(crate) Database);
 
 #[async_trait]
-impl Check for DatabaseAnswers {
+impl ReadinessCheck for DatabaseAnswers {
     fn name(&self) -> &'static str {
         "database"
     }
@@ -144,7 +144,7 @@ impl Check for DatabaseAnswers {
 pub(crate) struct DatabaseTakesWrites(pub(crate) Database);
 
 #[async_trait]
-impl Check for DatabaseTakesWrites {
+impl ReadinessCheck for DatabaseTakesWrites {
     fn name(&self) -> &'static str {
         "writing"
     }
@@ -158,7 +158,7 @@ impl Check for DatabaseTakesWrites {
 pub(crate) struct SchemaIsCurrent(pub(crate) Database, pub(crate) Migrations);
 
 #[async_trait]
-impl Check for SchemaIsCurrent {
+impl ReadinessCheck for SchemaIsCurrent {
     fn name(&self) -> &'static str {
         "schema"
     }
@@ -168,7 +168,7 @@ impl Check for SchemaIsCurrent {
     }
 }
 
-/// Whether the database has every table that this server needs. The call is bounded as those of the stores are.
+/// Returns whether the database has every table that this server needs. The call has the timeout of those of the stores.
 pub(crate) async fn is_migrated(database: &Database, migrations: &Migrations) -> Result<bool, BoxError> {
     let (statements, migrations) = (database.statements(), migrations.clone());
     Ok(database.run(async move { migrations.is_current(&statements).await }).await??)
@@ -178,7 +178,7 @@ pub(crate) async fn is_migrated(database: &Database, migrations: &Migrations) ->
 pub(crate) struct BlacklistIsFresh(pub(crate) Arc<SyncedBlacklist>);
 
 #[async_trait]
-impl Check for BlacklistIsFresh {
+impl ReadinessCheck for BlacklistIsFresh {
     fn name(&self) -> &'static str {
         "blacklist"
     }
@@ -188,17 +188,17 @@ impl Check for BlacklistIsFresh {
     }
 }
 
-/// No revocation that was acknowledged is known to be lost, or the life of every token that it could have ended is over, or
-/// an operator has acknowledged the loss.
+/// The log is not known to have lost acknowledged revocations; or every token that they ended has expired; or an operator has
+/// acknowledged the loss.
 pub(crate) struct LogIsWhole {
     pub(crate) blacklist: Arc<SyncedBlacklist>,
     pub(crate) clock: Arc<dyn Clock>,
-    /// How long a token is good.
+    /// Lifetime of a token.
     pub(crate) token_life: Duration,
 }
 
 #[async_trait]
-impl Check for LogIsWhole {
+impl ReadinessCheck for LogIsWhole {
     fn name(&self) -> &'static str {
         "revocations"
     }
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[async_trait]
-    impl Check for Counted {
+    impl ReadinessCheck for Counted {
         fn name(&self) -> &'static str {
             self.name
         }
@@ -242,14 +242,14 @@ mod tests {
         }
     }
 
-    /// Ends when it is told to.
+    /// Ends when `end` is notified.
     struct Stalled {
         runs: Arc<AtomicU32>,
         end: Arc<Notify>,
     }
 
     #[async_trait]
-    impl Check for Stalled {
+    impl ReadinessCheck for Stalled {
         fn name(&self) -> &'static str {
             "stalled"
         }
@@ -264,7 +264,7 @@ mod tests {
     struct Panicking;
 
     #[async_trait]
-    impl Check for Panicking {
+    impl ReadinessCheck for Panicking {
         fn name(&self) -> &'static str {
             "panicking"
         }
@@ -277,7 +277,7 @@ mod tests {
     #[tokio::test]
     async fn the_first_check_that_fails_is_named_and_later_ones_do_not_run() {
         let runs = [(); 3].map(|()| Arc::<AtomicU32>::default());
-        let check = |name, holds, runs: &Arc<AtomicU32>| -> Box<dyn Check> {
+        let check = |name, holds, runs: &Arc<AtomicU32>| -> Box<dyn ReadinessCheck> {
             Box::new(Counted { name, holds, runs: Arc::clone(runs) })
         };
         let readiness = Readiness::new(vec![

@@ -1,4 +1,4 @@
-//! The secret of the development profile: made once, kept in a file that only its owner can read.
+//! The secret of the development profile: created once, in a file that only its owner can read.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -8,14 +8,14 @@ use time::{OffsetDateTime, UtcOffset};
 
 use crate::config::{Secret, bytes_of};
 
-/// Random bytes in a secret. In the file they are twice as many hexadecimal digits.
+/// Number of random bytes in a secret. The file has twice as many hexadecimal digits.
 const SECRET_BYTES: usize = 32;
 
-/// A new random secret.
+/// Returns a new random secret.
 ///
 /// # Errors
 ///
-/// When the operating system has no randomness to give.
+/// The operating system provides no randomness.
 pub fn random_secret() -> Result<Secret, getrandom::Error> {
     let mut random = [0; SECRET_BYTES];
     getrandom::fill(&mut random)?;
@@ -24,11 +24,11 @@ pub fn random_secret() -> Result<Secret, getrandom::Error> {
     Ok(Secret::new(digits))
 }
 
-/// Makes the data directory if it is absent, for its owner only.
+/// Creates the data directory if it is absent, with access for its owner only.
 ///
 /// # Errors
 ///
-/// When it cannot be made.
+/// It cannot be created.
 pub fn create_data_dir(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -37,12 +37,12 @@ pub fn create_data_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Reads the secret at `path`, and makes it first if it is absent. Of several processes that start at once one makes
-/// it and all read the same: the file appears under its name only when it is complete.
+/// Reads the secret at `path`, and creates it first if it is absent. If several processes start at once, one creates it and all read
+/// the same: the file appears under its name only when it is complete.
 ///
 /// # Errors
 ///
-/// When it cannot be made or read, or is empty.
+/// It cannot be created or read, or is empty.
 pub fn read_or_create(path: &Path) -> io::Result<Secret> {
     match read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -52,7 +52,7 @@ pub fn read_or_create(path: &Path) -> io::Result<Secret> {
         create_data_dir(directory)?;
     }
     let draft = draft_of_new(path)?;
-    // A hard link is made only where nothing is yet, so whoever comes second reads what the first one made.
+    // Creating a hard link fails if the name exists. So the second process reads the secret of the first.
     let linked = std::fs::hard_link(&draft, path);
     std::fs::remove_file(&draft)?;
     match linked {
@@ -63,12 +63,13 @@ pub fn read_or_create(path: &Path) -> io::Result<Secret> {
     read(path)
 }
 
-/// Puts a new secret at `path` and keeps the old one beside it, under a name with the time `now`, which is returned. The
-/// new one takes its place in one step: whoever reads at any moment reads the one or the other.
+/// Replaces the secret at `path` with a new one in one atomic step, and keeps the old one beside it under a name with the time `now`.
+/// Returns that name.
 ///
 /// # Errors
 ///
-/// When there is no secret yet, one was retired within this very second, or the files cannot be written. Then the old one is still in its place.
+/// There is no secret yet, another one was retired within the same second, or the files cannot be written. The old secret is then
+/// still in its place.
 pub fn retire(path: &Path, now: OffsetDateTime) -> io::Result<PathBuf> {
     let now = now.to_offset(UtcOffset::UTC);
     let (year, month, day) = now.to_calendar_date();
@@ -76,9 +77,9 @@ pub fn retire(path: &Path, now: OffsetDateTime) -> io::Result<PathBuf> {
     let time = format!("{year:04}{:02}{day:02}T{hour:02}{minute:02}{second:02}Z", u8::from(month));
     let aside = path.with_extension(format!("retired-{time}"));
     let draft = draft_of_new(path)?;
-    // A link is made only where nothing is yet: no retired secret is overwritten.
+    // Creating a hard link fails if the name exists, so no retired secret is overwritten.
     if let Err(error) = std::fs::hard_link(path, &aside).and_then(|()| std::fs::rename(&draft, path)) {
-        // Whatever removing it says, the first error is the one to tell.
+        // An error of removing the draft is less important than the first one.
         let _ = std::fs::remove_file(&draft);
         return Err(error);
     }
@@ -89,7 +90,7 @@ pub fn retire(path: &Path, now: OffsetDateTime) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
-/// A new secret in a file of its own beside `path`, complete and on disk.
+/// Writes a new secret to a file of its own beside `path`, and to disk. Returns the name of the file.
 fn draft_of_new(path: &Path) -> io::Result<PathBuf> {
     let (secret, name) = (random_secret()?, random_secret()?);
     let draft = path.with_extension(format!("draft-{}", String::from_utf8_lossy(&name.expose_secret()[..16])));
@@ -112,7 +113,7 @@ fn write_new(path: &Path, secret: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// When it cannot be read, or is no text, or is empty.
+/// It cannot be read, is not text, or is empty.
 pub fn read(path: &Path) -> io::Result<Secret> {
     let mut bytes = bytes_of(path)?;
     let secret = Secret::parse(&bytes);
@@ -141,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_secret_is_made_once_and_only_its_owner_can_read_it() {
+    fn the_secret_is_created_once_and_only_its_owner_can_read_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("data/token-secret");
         let first = read_or_create(&path).unwrap();

@@ -1,10 +1,10 @@
-//! Connections: accepting them, bounding their number and their patience, and letting them finish.
+//! The HTTP server: accepts connections, limits their number and their idle time, and lets requests finish at the end.
 //!
-//! When as many are open as may be, the oldest idle one is closed for each new one, so that clients that hold connections
-//! and ask for nothing keep nobody out.
+//! At the limit the oldest idle connection is closed for each new one, so that clients that hold connections without requests cannot
+//! keep others out.
 //!
-//! The framework's own server sets no limit on the time a request's head may take, so a client that sends a byte a
-//! minute would hold a connection for ever; and it counts no connections. Hence this loop over the same `hyper`.
+//! The framework's own server has no timeout for the head of a request, so that a client could hold a connection with a byte a
+//! minute, and it does not count connections. So this module has its own accept loop over the same `hyper`.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -25,39 +25,38 @@ use poem::{Addr, Endpoint, Request, Response};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use self::connection::{Answer, UnderWay};
+use self::connection::{ActiveRequest, ResponseBody};
 pub(crate) use self::connections::Connections;
-use self::connections::Place;
-use self::io_timeout::{Patient, Traffic};
+use self::connections::Slot;
+use self::io_timeout::{IoTimeout, Traffic};
 pub(crate) use self::request_head::BadHead;
-use crate::telemetry::LineLimit;
+use crate::telemetry::LogRateLimit;
 
 mod connection;
 mod connections;
 mod io_timeout;
 mod request_head;
 
-/// How many connections may be open. Each costs a file descriptor and some kilobytes.
+/// Largest number of open connections. Each takes a file descriptor and some kilobytes of memory.
 pub(crate) const MAX_CONNECTIONS: usize = 4_096;
 
-/// How long the head of a request may take, the wait for it on an idle connection included.
+/// Time within which the head of a request must arrive, including the wait for it on an idle connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long a connection may stay open without a request; found out no later than after twice that. HTTP/1 has the limit on
-/// the head as well; HTTP/2 has none, and a client that answers pings could hold all connections for ever.
+/// Time after which a connection without a request is closed; it takes at most twice that time. HTTP/1 has the timeout of the head
+/// as well. HTTP/2 has no other, so that a client that answers pings could hold all connections.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The same once the server is to stop, and nothing may be on its way either: a client that takes no notice of the stop shall
-/// not hold it up.
+/// The same while the server stops; then a transfer counts as activity. It keeps a client that ignores the stop from delaying it.
 const STOPPING_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The largest head of a request, in bytes.
+/// Largest head of a request, in bytes.
 const MAX_HEAD_BYTES: u32 = 32 * 1024;
 
-/// How long a client may take no byte of an answer before it is given up.
+/// Time after which a connection is closed whose client reads no byte of a response.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long to wait after the operating system refused to accept a connection, as it does when descriptors run out.
+/// Pause after the operating system failed to accept a connection, as it does when descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The endpoint that a server answers with.
@@ -72,7 +71,7 @@ pub trait Application: Endpoint<Output = Response> {
     }
 }
 
-/// A socket that listens, and what answers on it.
+/// A listening socket with the application that answers on it.
 pub struct Server<A> {
     listener: TcpListener,
     address: SocketAddr,
@@ -82,11 +81,11 @@ pub struct Server<A> {
 }
 
 impl<A: Application + 'static> Server<A> {
-    /// Listens on `address`. Connections queue from now on and are answered once the server runs.
+    /// Listens on `address`. Connections queue from now on and are accepted once the server runs.
     ///
     /// # Errors
     ///
-    /// When the address cannot be had.
+    /// The address is not available.
     pub async fn bind(address: SocketAddr, application: A) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
@@ -94,47 +93,47 @@ impl<A: Application + 'static> Server<A> {
         Ok(Self { listener, address, application: Arc::new(application), connections, idle_timeout: IDLE_TIMEOUT })
     }
 
-    /// The same server with another limit on its open connections, which is 4,096 otherwise.
+    /// Sets the largest number of open connections, which is 4,096 by default.
     #[must_use]
     pub fn with_max_connections(mut self, limit: usize) -> Self {
         self.connections = Arc::new(Connections::new(limit));
         self
     }
 
-    /// Its connections, for those who count them.
+    /// Returns the connections, for the metrics.
     pub(crate) fn connections(&self) -> Arc<Connections> {
         Arc::clone(&self.connections)
     }
 
-    /// The address it listens on, with the real port.
+    /// Returns the address that it listens on, with the actual port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Answers until `stop` is done; then accepts no more, and gives requests that are under way `grace` to finish.
-    /// Returns whether all of them did. Connections without a request are closed.
+    /// Accepts connections until `stop` is ready, and then gives active requests `grace` to finish. Returns whether all of them did.
+    /// Connections without an active request are closed.
     pub async fn run(self, stop: impl Future<Output = ()>, grace: Duration) -> bool {
         let graceful = GracefulShutdown::new();
         let (stopping, stopped) = watch::channel(false);
         let http = http();
-        let failures = LineLimit::default();
+        let failures = LogRateLimit::default();
         let mut stop = pin!(stop);
         loop {
             let accepted = tokio::select! {
                 () = &mut stop => break,
                 accepted = self.accept() => accepted,
             };
-            let (stream, peer, place) = match accepted {
+            let (stream, peer, slot) = match accepted {
                 Ok(accepted) => accepted,
-                // The client was gone before its connection was accepted.
-                Err(error) if is_of_the_client(&error) => continue,
+                // The client closed the connection before it was accepted.
+                Err(error) if is_caused_by_client(&error) => continue,
                 Err(error) => {
-                    self.connections.accept_failed();
+                    self.connections.note_accept_failure();
                     if let Some(held_back) = failures.admit() {
                         tracing::warn!(%error, held_back, "a connection could not be accepted");
                     }
-                    // The process or the system has run out of descriptors or memory, of which a connection holds some.
+                    // The process or the system has no descriptors or memory left. Closing a connection frees some.
                     self.connections.close_oldest_idle();
                     tokio::select! {
                         () = &mut stop => break,
@@ -144,53 +143,52 @@ impl<A: Application + 'static> Server<A> {
             };
             let application = Arc::clone(&self.application);
             let local = self.address;
-            let counted = Arc::clone(place.connection());
+            let state = Arc::clone(slot.connection());
             let idle_timeout = self.idle_timeout;
             let service = service_fn(move |mut request| {
-                let under_way = UnderWay::begin(&counted);
-                let at_once = match BadHead::find(&request) {
+                let active = ActiveRequest::begin(&state);
+                let response = match BadHead::find(&request) {
                     None => application.answer_without_routing(&request, peer),
                     Some(fault) => {
-                        // The application refuses it, in the form and with the log line of every other refusal.
+                        // The application answers it with the body and the log line of every other error.
                         request.extensions_mut().insert(fault);
                         None
                     }
                 };
-                // On the heap, so that what is answered at once is not moved about with all that the routes may need.
-                let answer =
-                    at_once.ok_or_else(|| Box::pin(by_the_routes(Arc::clone(&application), request, local, peer)));
+                // On the heap, so that the future of the fast path is small.
+                let answer = response.ok_or_else(|| Box::pin(route(Arc::clone(&application), request, local, peer)));
                 async move {
                     let response = match answer {
                         Ok(response) => response,
                         Err(later) => later.await,
                     };
-                    let response = hyper::Response::from(response).map(|body| Answer::new(body, under_way));
+                    let response = hyper::Response::from(response).map(|body| ResponseBody::new(body, active));
                     Ok::<_, Infallible>(response)
                 }
             });
-            let traffic = Arc::clone(place.connection().traffic());
-            let io = TokioIo::new(Patient::new(stream, WRITE_TIMEOUT, traffic));
+            let traffic = Arc::clone(slot.connection().traffic());
+            let io = TokioIo::new(IoTimeout::new(stream, WRITE_TIMEOUT, traffic));
             let mut stopped = stopped.clone();
             let connection = graceful.watch(http.serve_connection(io, service).into_owned());
             tokio::spawn(async move {
                 tokio::select! {
-                    // What has arrived is read and what is answered is written before the connection counts as idle.
+                    // Everything that arrived is read and every response is written before the connection counts as idle.
                     biased;
-                    // An error here is the client's: it went away, was too slow, or spoke no HTTP.
+                    // The client caused an error here: it closed the connection, was too slow, or sent no HTTP.
                     ended = connection => if let Err(error) = ended {
                         tracing::debug!(%peer, error, "a connection ended early");
                     },
-                    () = place.is_wanted() => tracing::debug!(%peer, "an idle connection was closed to make room"),
-                    () = place.connection().cease(|_| 0, idle_timeout) => {
+                    () = slot.evicted() => tracing::debug!(%peer, "an idle connection was closed to make room"),
+                    () = slot.connection().idle_for(idle_timeout, |_| 0) => {
                         tracing::debug!(%peer, "an idle connection was closed");
                     }
                     () = async {
-                        // The sender goes away only after it has said so.
+                        // The sender is dropped only after it has sent the value.
                         let _ = stopped.wait_for(|stopped| *stopped).await;
-                        place.connection().cease(Traffic::moves, STOPPING_IDLE_TIMEOUT).await;
+                        slot.connection().idle_for(STOPPING_IDLE_TIMEOUT, Traffic::transfers).await;
                     } => tracing::debug!(%peer, "a connection was closed that its client kept open"),
                 }
-                drop(place);
+                drop(slot);
             });
         }
         drop(self.listener);
@@ -198,18 +196,18 @@ impl<A: Application + 'static> Server<A> {
         tokio::time::timeout(grace, graceful.shutdown()).await.is_ok()
     }
 
-    /// The next connection, once there is room for it. Others wait in the queue of the operating system meanwhile.
-    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr, Place)> {
+    /// Accepts a connection, and waits until one more may be open. Further ones wait in the queue of the operating system.
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr, Slot)> {
         let (stream, peer) = self.listener.accept().await?;
-        // It fails where the client is gone already, which shows as well when the connection is read.
+        // It fails if the client has closed the connection, which is noticed when the connection is read.
         let _ = stream.set_nodelay(true);
-        let permit = self.connections.room().await.map_err(io::Error::other)?;
-        Ok((stream, peer, self.connections.enter(permit)))
+        let permit = self.connections.acquire().await.map_err(io::Error::other)?;
+        Ok((stream, peer, self.connections.add(permit)))
     }
 }
 
-/// Whether accepting failed because of one client, which is no reason to pause.
-fn is_of_the_client(error: &io::Error) -> bool {
+/// Returns whether accepting failed because of the client, which is no reason to pause.
+fn is_caused_by_client(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
@@ -232,7 +230,7 @@ fn http() -> auto::Builder<TokioExecutor> {
     builder
 }
 
-async fn by_the_routes(
+async fn route(
     application: Arc<impl Application>,
     request: hyper::Request<Incoming>,
     local: SocketAddr,

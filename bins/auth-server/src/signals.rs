@@ -1,4 +1,4 @@
-//! Signals: SIGTERM and SIGINT stop the process from its first instructions on, SIGHUP does nothing.
+//! Signals: SIGTERM and SIGINT stop the process, and SIGHUP has no effect.
 
 use std::fmt;
 use std::io;
@@ -12,22 +12,22 @@ use tokio::sync::watch;
 
 use crate::telemetry;
 
-/// SIGXFSZ on Linux (but MIPS) and on the BSDs: a file would become larger than the limit of the process. Its default is
-/// to kill; caught, the write fails with an error like that of a full disk.
+/// Number of SIGXFSZ on Linux (except MIPS) and on the BSDs: a file would exceed the size limit of the process. By default the
+/// signal kills the process. If it is caught, the write fails with an error instead, as on a full disk.
 const FILE_SIZE_EXCEEDED: i32 = 25;
 
 /// A signal that asks the process to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
+pub enum StopSignal {
     /// SIGTERM.
     Terminate,
     /// SIGINT.
     Interrupt,
 }
 
-impl Stop {
-    /// The exit code of a process that the signal ended before it was done: 128 and the number of the signal, as
-    /// shells have it.
+impl StopSignal {
+    /// Returns the exit code of a command that the signal ended before it was done: 128 plus the number of the signal, as in a
+    /// shell.
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
@@ -37,7 +37,7 @@ impl Stop {
     }
 }
 
-impl fmt::Display for Stop {
+impl fmt::Display for StopSignal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Terminate => "SIGTERM",
@@ -46,7 +46,7 @@ impl fmt::Display for Stop {
     }
 }
 
-/// The signals of this process. A thread of its own waits for them, so that they count whatever the others do.
+/// The signals of this process. A thread of its own waits for them, so that it does not matter if other threads are blocked.
 #[derive(Debug, Clone, Default)]
 pub struct Signals {
     shared: Arc<Shared>,
@@ -54,25 +54,25 @@ pub struct Signals {
 
 #[derive(Debug, Default)]
 struct Shared {
-    received: watch::Sender<Option<Stop>>,
-    /// What happens at a signal. Until somebody takes charge the process exits at once.
-    charge: Mutex<Option<Charge>>,
+    received: watch::Sender<Option<StopSignal>>,
+    /// How the process stops in order. Without it a signal ends the process at once.
+    shutdown: Mutex<Option<Shutdown>>,
 }
 
-/// Somebody stops in order, and has time for that.
+/// An orderly stop with a time limit.
 #[derive(Debug, Clone, Copy)]
-struct Charge {
-    patience: Duration,
+struct Shutdown {
+    timeout: Duration,
     exit_code: Option<u8>,
 }
 
 impl Signals {
-    /// Catches the signals from now on. Meant to be the first thing that a process does: a process with the id 1, as in
-    /// a container, does not even hear a signal that it does not catch.
+    /// Catches the signals from now on. A process should do this first: one with the id 1, as in a container, ignores every
+    /// signal that it does not catch.
     ///
     /// # Errors
     ///
-    /// When the operating system refuses, for want of descriptors or threads.
+    /// The operating system has no descriptor or thread left.
     pub fn install() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
         let caught = {
@@ -90,14 +90,14 @@ impl Signals {
         Ok(signals)
     }
 
-    /// From now on the caller looks for [`stopped`](Self::stopped) and stops in order. A process that has not ended
-    /// `patience` after the signal is ended with `exit_code`, or with that of the signal.
-    pub fn take_charge(&self, patience: Duration, exit_code: Option<u8>) {
-        *self.shared.charge.lock().unwrap_or_else(PoisonError::into_inner) = Some(Charge { patience, exit_code });
+    /// Declares that the caller waits for [`stopped`](Self::stopped) and then stops the process in order. If the process has not
+    /// ended `timeout` after the signal, it exits with `exit_code`, or with that of the signal.
+    pub fn handle_shutdown(&self, timeout: Duration, exit_code: Option<u8>) {
+        *self.shared.shutdown.lock().unwrap_or_else(PoisonError::into_inner) = Some(Shutdown { timeout, exit_code });
     }
 
-    /// Returns once the process was asked to stop.
-    pub async fn stopped(&self) -> Stop {
+    /// Waits for a signal to stop. Returns at once if it was received before.
+    pub async fn stopped(&self) -> StopSignal {
         let mut received = self.shared.received.subscribe();
         match received.wait_for(Option::is_some).await.map(|stop| *stop) {
             Ok(Some(stop)) => stop,
@@ -111,7 +111,7 @@ struct Caught {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
-    /// Caught for as long as it lives, and otherwise of no interest.
+    /// Keeps the signal caught; nothing waits for it.
     _file_size: Signal,
 }
 
@@ -120,26 +120,26 @@ impl Shared {
         runtime.block_on(async {
             let stop = loop {
                 tokio::select! {
-                    _ = caught.terminate.recv() => break Stop::Terminate,
-                    _ = caught.interrupt.recv() => break Stop::Interrupt,
+                    _ = caught.terminate.recv() => break StopSignal::Terminate,
+                    _ = caught.interrupt.recv() => break StopSignal::Interrupt,
                     _ = caught.hangup.recv() => tracing::info!("SIGHUP has no effect; restart to apply other settings"),
                 }
             };
             self.received.send_replace(Some(stop));
-            let charge = *self.charge.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(charge) = charge {
-                tokio::time::sleep(charge.patience).await;
+            let shutdown = *self.shutdown.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(shutdown) = shutdown {
+                tokio::time::sleep(shutdown.timeout).await;
                 tracing::warn!(signal = %stop, "the process did not stop in time and is ended");
             }
             telemetry::flush();
-            let exit_code = charge.and_then(|charge| charge.exit_code).unwrap_or(stop.exit_code());
+            let exit_code = shutdown.and_then(|shutdown| shutdown.exit_code).unwrap_or(stop.exit_code());
             std::process::exit(i32::from(exit_code));
         });
     }
 }
 
-impl From<Stop> for ExitCode {
-    fn from(stop: Stop) -> Self {
+impl From<StopSignal> for ExitCode {
+    fn from(stop: StopSignal) -> Self {
         Self::from(stop.exit_code())
     }
 }

@@ -1,9 +1,9 @@
-//! Logs: to standard error, as text for people or as one JSON object a line.
+//! The log, written to standard error as text or as JSON.
 //!
-//! A log that cannot be written never changes what the process does, see [`lost_lines`].
+//! A line that cannot be written is counted ([`lost_lines`]) and has no other effect.
 
-mod line_limit;
-mod lines;
+mod line_queue;
+mod log_rate_limit;
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -14,33 +14,33 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-pub(crate) use self::line_limit::LineLimit;
-use self::lines::{Lines, Panicked};
+use self::line_queue::{LineQueue, PanicReport};
+pub(crate) use self::log_rate_limit::LogRateLimit;
 use crate::config::{Config, LogFormat};
 
-/// Targets of this repository, which write no secrets at any level.
+/// Prefix of the targets of this repository, which log no secrets at any level.
 const OURS: &str = "auth_";
 
-/// The database libraries. At finer levels they write statements with their values.
+/// Prefixes of the targets of the database libraries. Below `warn` they log statements with their values.
 const DATABASE: [&str; 2] = ["sqlx", "sea_orm"];
 
 /// Time that the exit of the process waits for the last lines to be written.
-const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The lines of this process.
-static LINES: Lines = Lines::new();
+/// The lines of this process that wait to be written.
+static LINES: LineQueue = LineQueue::new();
 
-/// Starts logging as `config` says. The first call of the process wins.
+/// Starts logging as `config` says. Only the first call of the process has an effect.
 ///
 /// # Errors
 ///
-/// When the thread that writes cannot be started.
+/// The thread that writes cannot be started.
 pub fn start(config: &Config) -> io::Result<()> {
     LINES.start()?;
     let filter = EnvFilter::new(&config.log);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Line).log_internal_errors(false);
     let no_secrets = filter_fn(may_be_written);
-    // A second start, as in tests, keeps the first one's.
+    // A second start, as in tests, keeps the subscriber of the first.
     let _ = match config.log_format {
         LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).finish().with(no_secrets).try_init(),
         LogFormat::Json => {
@@ -51,24 +51,24 @@ pub fn start(config: &Config) -> io::Result<()> {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or("no message").to_owned();
-        LINES.push_panic(Panicked { place, message });
+        LINES.push_panic(PanicReport { place, message });
     }));
     Ok(())
 }
 
-/// Writes `line` to standard error beside the log. That it cannot be written changes nothing.
+/// Writes `line` to standard error in order with the log. Errors are ignored.
 pub fn say(line: &str) {
     let line = format!("{line}\n");
     match LINES.start() {
         Ok(()) => LINES.push(line.as_bytes()),
-        // Without a thread that writes the line is written here.
+        // Without a thread for writing, this thread writes the line.
         Err(_) => drop(io::stderr().write_all(line.as_bytes())),
     }
 }
 
-/// Waits for the last lines to be written, at most for a second: standard error may be a pipe that nobody reads.
+/// Waits for the last lines to be written, at most a second, because standard error may be a pipe that nobody reads.
 pub fn flush() {
-    LINES.flush(FLUSH_PATIENCE);
+    LINES.flush(FLUSH_TIMEOUT);
 }
 
 /// Flushes the log when dropped, also when the thread ends with a panic.
@@ -81,13 +81,13 @@ impl Drop for FlushAtEnd {
     }
 }
 
-/// Number of lines of the log that were lost since the process began, because standard error failed or took nothing.
+/// Returns the number of lines of the log that were lost since the process started, because standard error failed or blocked.
 #[must_use]
 pub fn lost_lines() -> u64 {
     LINES.lost()
 }
 
-/// One event as the subscriber formatted it. It is written with one call.
+/// A writer for one formatted event, which the subscriber writes with one call.
 struct Line;
 
 impl Write for Line {
@@ -101,8 +101,8 @@ impl Write for Line {
     }
 }
 
-/// Whether an event or a span may be written, whatever `AUTH_LOG` says. Libraries write what came over the wire at their finest
-/// levels: statements with their values, headers with tokens.
+/// Returns whether an event or a span may be logged, whatever `AUTH_LOG` says. At their finest levels libraries log data from the
+/// wire: statements with their values, headers with tokens.
 fn may_be_written(metadata: &Metadata<'_>) -> bool {
     *metadata.level() <= finest_level(metadata.target())
 }

@@ -13,6 +13,7 @@ use crate::config::{Config, HEALTH_LISTEN, LISTEN};
 use crate::descriptors;
 use crate::server::{Application, Server};
 use crate::signals::Signals;
+use crate::tasks;
 
 /// Time that requests have to finish after the signal to stop.
 const GRACE: Duration = Duration::from_secs(20);
@@ -27,15 +28,15 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, BoxError> {
-    signals.take_charge(STOP_TIMEOUT, Some(1));
+    signals.handle_shutdown(STOP_TIMEOUT, Some(1));
     let max_connections = descriptors::for_connections();
     let start = async {
         let app = App::build(config, Arc::new(SystemClock)).await?;
         if !app.is_migrated().await? {
             tracing::warn!("the database is not migrated, so this server is not ready; run `auth-server migrate up`");
         }
-        let sync = app.sync();
-        sync.begin().await;
+        let follower = app.log_follower();
+        follower.begin().await;
         let server = listen(config.listen, LISTEN.variable(), app.endpoint()).await?;
         let server = server.with_max_connections(max_connections);
         app.watch_connections(server.connections())?;
@@ -44,10 +45,10 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
             None => None,
         };
         let health = health.map(|health| health.with_max_connections(MAX_HEALTH_CONNECTIONS));
-        Ok::<_, BoxError>((app, sync, server, health))
+        Ok::<_, BoxError>((app, follower, server, health))
     };
     // Starting may take long: a database may not answer, or another process may be migrating it.
-    let (app, sync, server, health) = tokio::select! {
+    let (app, follower, server, health) = tokio::select! {
         biased;
         stop = signals.stopped() => {
             tracing::info!(signal = %stop, "stopped before serving");
@@ -66,9 +67,9 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
     );
 
     let (stopping, stopped) = watch::channel(false);
-    let purge = tokio::spawn(app.purge().run(stopped.clone()));
-    let clock_watch = tokio::spawn(app.clock_watch().run(stopped.clone()));
-    let sync = tokio::spawn(sync.run(stopped));
+    let purge = tokio::spawn(tasks::run(app.purge(), stopped.clone()));
+    let clock_watch = tokio::spawn(tasks::run(app.clock_watch(), stopped.clone()));
+    let follower = tokio::spawn(tasks::run(follower, stopped));
     let health = health.map(|health| {
         let signals = signals.clone();
         tokio::spawn(health.run(
@@ -82,7 +83,7 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
 
     stopping.send_replace(true);
     // The tasks end at once. If one panicked, the panic is in the log.
-    let _ = tokio::join!(purge, clock_watch, sync);
+    let _ = tokio::join!(purge, clock_watch, follower);
     if let Some(health) = health {
         let _ = health.await;
     }

@@ -1,8 +1,8 @@
-//! Durations as people write them: `250ms`, `90s`, `15m`, `2h`, `1d`, also joined: `1h30m`.
+//! Durations in the form that people write: `250ms`, `90s`, `15m`, `2h`, `1d`, also joined: `1h30m`.
 
 use std::time::Duration;
 
-/// Reads a duration. A number without a unit is refused: nobody could say whether it was meant in seconds.
+/// Parses a duration. A number without a unit is refused, because its unit could only be guessed.
 pub(super) fn parse(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -29,7 +29,7 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
     Some(total)
 }
 
-/// Writes a duration of whole milliseconds with the largest units, so that [`parse`] reads it back.
+/// Writes a duration of whole milliseconds in the largest units, so that [`parse`] reads it back.
 pub(super) fn format(duration: Duration) -> String {
     let mut rest = duration.as_millis();
     let mut text = String::new();
@@ -63,13 +63,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_can_be_read(milliseconds in 0_u64..10_000_000_000) {
+        fn a_written_duration_is_read_back(milliseconds in 0_u64..10_000_000_000) {
             let duration = Duration::from_millis(milliseconds);
             prop_assert_eq!(parse(&format(duration)), Some(duration));
         }
 
         #[test]
-        fn no_text_makes_the_reader_panic(text in ".*") {
+        fn no_text_makes_the_parser_panic(text in ".*") {
             let _ = parse(&text);
         }
     }

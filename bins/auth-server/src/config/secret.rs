@@ -1,4 +1,4 @@
-//! Values that are not to be shown.
+//! Secret values of the configuration.
 
 use std::fmt;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use auth_jwt::KeyForm;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A secret of the configuration. Not shown by `Debug`, erased when dropped.
+/// A secret. `Debug` does not show it, and it is zeroized on drop.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Secret(Vec<u8>);
 
@@ -17,18 +17,18 @@ impl Secret {
         Self(bytes.into())
     }
 
-    /// Reads the secret that a variable or a file holds: UTF-8 text without the ASCII white space around it. Every
-    /// setting and command reads secrets with this, so that one secret has the same bytes everywhere.
+    /// Parses the secret that a variable or a file holds: UTF-8 text without the ASCII white space around it. Every setting and
+    /// command uses this, so that a secret has the same bytes everywhere.
     ///
     /// # Errors
     ///
-    /// When `text` is not UTF-8, or nothing but white space.
+    /// `text` is not UTF-8, or only white space.
     pub fn parse(text: &[u8]) -> Result<Self, SecretError> {
         let secret = std::str::from_utf8(text).map_err(|_| SecretError::NotText)?.trim_ascii();
         if secret.is_empty() { Err(SecretError::Empty) } else { Ok(Self::new(secret)) }
     }
 
-    /// The secret, for what needs it.
+    /// Returns the secret.
     #[must_use]
     pub fn expose_secret(&self) -> &[u8] {
         &self.0
@@ -41,24 +41,24 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why bytes are no secret.
+/// The reason why bytes cannot be a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
     /// Not UTF-8.
     #[error("the secret is not UTF-8 text; encode random bytes as base64 or hexadecimal digits")]
     NotText,
-    /// Nothing but white space.
+    /// Only white space.
     #[error("the secret is empty")]
     Empty,
 }
 
-/// First folders of absolute paths under which secrets are commonly kept.
+/// First components of absolute paths under which secrets are commonly kept.
 const ROOTS: [&str; 22] = [
     "app", "config", "data", "dev", "etc", "home", "keys", "media", "mnt", "opt", "private", "proc", "root", "run",
     "secrets", "srv", "sys", "tmp", "usr", "Users", "var", "vault",
 ];
 
-/// Whether `secret` is the path of a file that exists, or is written like one. A secret in base64 may begin with `/`, too.
+/// Returns whether `secret` is the path of a file that exists, or looks like a path. A secret in base64 may begin with `/`, too.
 pub(super) fn is_path(secret: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(secret) else { return false };
     let drive = || matches!(text.as_bytes(), [b'A'..=b'Z' | b'a'..=b'z', b':', b'\\' | b'/', ..]);
@@ -70,7 +70,7 @@ pub(super) fn is_path(secret: &[u8]) -> bool {
         let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "+/=.-_@ ".contains(c));
         let lower = !path.contains(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit());
         let root = path.split('/').next().unwrap_or_default();
-        // Base64 has no dots and no dashes, and hardly ever neither capitals nor digits.
+        // Base64 has no dots and no dashes, and a long text of it almost always has capitals or digits.
         if plain && (!base64 || lower || ROOTS.contains(&root)) {
             return true;
         }
@@ -78,7 +78,7 @@ pub(super) fn is_path(secret: &[u8]) -> bool {
     Path::new(text).is_file()
 }
 
-/// Whether `secret` is a URL, or a placeholder that nobody filled in.
+/// Returns whether `secret` is a URL, or a placeholder that was not filled in.
 pub(super) fn is_reference(secret: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(secret) else { return false };
     let placeholder = [("${", "}"), ("$(", ")"), ("{{", "}}")];
@@ -87,7 +87,7 @@ pub(super) fn is_reference(secret: &[u8]) -> bool {
         || placeholder.iter().any(|(begin, end)| text.starts_with(begin) && text.ends_with(end))
 }
 
-/// `path` as an error may show it. What was given as a path may be the secret itself, which is not repeated.
+/// Returns `path` as an error may show it. It may be the secret itself, given by mistake, which an error must not show.
 pub(super) fn shown_path(path: &str) -> &str {
     let long = path.len() >= 24 && !is_path(path.as_bytes());
     if long || is_reference(path.as_bytes()) || KeyForm::recognize(path.as_bytes()).is_some() {

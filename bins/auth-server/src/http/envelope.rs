@@ -21,7 +21,7 @@ use super::error::{ApiError, ErrorRecord};
 use super::request_id::{REQUEST_ID, request_id};
 use super::route::MatchedRoute;
 use super::state::State;
-use crate::metrics::{InFlight, RouteMeters};
+use crate::metrics::{InFlightGuard, RouteMeters};
 use crate::server::{Application, BadHead};
 
 /// Time within which a request must be answered. It is longer than a login may wait for a hashing thread.
@@ -45,7 +45,7 @@ pub(crate) struct RequestContext {
     at: Duration,
     id: HeaderValue,
     client: Option<IpAddr>,
-    _in_flight: InFlight,
+    _in_flight: InFlightGuard,
 }
 
 impl<E: Endpoint> Envelope<E> {

@@ -9,9 +9,9 @@ use auth_storage::Database;
 use poem::Request;
 
 use super::error::ApiError;
-use crate::clock_watch::ClockOffset;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
+use crate::tasks::ClockOffset;
 use crate::telemetry;
 
 /// The parts of one server that its handlers use. Every request carries it.

@@ -1,11 +1,11 @@
-//! Meters of the blacklist: what is in memory, how old that is, and how it is kept in step with the log.
+//! Metrics of the blacklist: its size in memory, its age, and the reads of the log.
 
 use auth_blacklist::SyncStats;
 use prometheus::{Gauge, IntCounter, IntGauge, Registry};
 
 use super::{raise_one, set};
 
-/// The meters of a `SyncedBlacklist`.
+/// The metrics of a `SyncedBlacklist`.
 #[derive(Clone)]
 pub(super) struct BlacklistMeters {
     tokens: IntGauge,
@@ -25,7 +25,7 @@ pub(super) struct BlacklistMeters {
 }
 
 impl BlacklistMeters {
-    /// Meters that all stand at zero, in `registry`.
+    /// Creates the metrics in `registry` with all values at zero.
     pub(super) fn new(registry: &Registry) -> prometheus::Result<Self> {
         let gauge = |name: &str, help: &str| {
             let gauge = IntGauge::new(name, help)?;
@@ -63,7 +63,7 @@ impl BlacklistMeters {
         })
     }
 
-    /// Takes the state of the blacklist over.
+    /// Updates the metrics.
     pub(super) fn observe(&self, stats: SyncStats) {
         set(&self.tokens, stats.index.tokens as u64);
         set(&self.users, stats.index.users as u64);

@@ -1,4 +1,4 @@
-//! Meters of the connections of clients, read from the server itself whenever somebody looks.
+//! Metrics of the connections of clients, read from the server whenever the metrics are scraped.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use prometheus::{IntCounter, IntGauge};
 use super::{raise_one, set};
 use crate::server::Connections;
 
-/// The meters of [`Connections`].
+/// The metrics of [`Connections`].
 pub(super) struct ConnectionMeters {
     connections: Arc<Connections>,
     open: IntGauge,
@@ -48,7 +48,7 @@ impl Collector for ConnectionMeters {
     fn collect(&self) -> Vec<MetricFamily> {
         set(&self.open, self.connections.open() as u64);
         set(&self.limit, self.connections.limit() as u64);
-        raise_one(&self.closed_for_room, self.connections.closed_for_room());
+        raise_one(&self.closed_for_room, self.connections.evictions());
         raise_one(&self.accept_failures, self.connections.accept_failures());
         self.meters().into_iter().flat_map(Collector::collect).collect()
     }

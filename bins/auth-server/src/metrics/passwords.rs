@@ -1,4 +1,4 @@
-//! What the hashing threads do, read from the pool itself whenever somebody looks.
+//! Metrics of the hashing threads, read from the pool whenever the metrics are scraped.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ const LOGIN_BYTES: (&str, &str) = (
     "Memory that Argon2 fills at every login, all passes together, by the dearest hash that was met",
 );
 
-/// The meters of a [`PasswordPool`] and of what it computes.
+/// The metrics of a [`PasswordPool`].
 pub(super) struct PasswordMeters {
     pool: PasswordPool,
     schemes: Arc<PasswordSchemes>,
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_says_what_the_pool_says() {
+    fn the_metrics_show_the_statistics_of_the_pool() {
         let mut stats = PoolStats::default();
         (stats.hashes_queued, stats.verifies_queued, stats.running) = (1, 2, 3);
         (stats.completed, stats.shed, stats.abandoned, stats.lost) = (4, 5, 6, 7);

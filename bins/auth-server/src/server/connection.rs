@@ -1,4 +1,4 @@
-//! One connection: its requests, and when it counts as idle.
+//! One connection: its requests, and whether it is idle.
 
 use std::io;
 use std::pin::Pin;
@@ -13,15 +13,17 @@ use tokio::sync::Notify;
 
 use super::io_timeout::Traffic;
 
-/// What is known of one connection. A request costs it a few atomic operations and no lock.
+/// The state of one connection. A request updates it with a few atomic operations and without a lock.
 pub(super) struct Connection {
     id: u64,
     traffic: Arc<Traffic>,
-    begun: AtomicUsize,
-    under_way: AtomicUsize,
-    /// How many connections of the server have not made a request yet.
+    /// Number of requests so far.
+    requests: AtomicUsize,
+    /// Number of requests that are not answered yet.
+    active: AtomicUsize,
+    /// Number of connections of the server that have not made a request yet.
     without_request: Arc<AtomicUsize>,
-    told_to_close: Notify,
+    close_requested: Notify,
 }
 
 impl Connection {
@@ -30,10 +32,10 @@ impl Connection {
         Self {
             id,
             traffic: Arc::new(traffic),
-            begun: AtomicUsize::new(0),
-            under_way: AtomicUsize::new(0),
+            requests: AtomicUsize::new(0),
+            active: AtomicUsize::new(0),
             without_request,
-            told_to_close: Notify::new(),
+            close_requested: Notify::new(),
         }
     }
 
@@ -45,84 +47,84 @@ impl Connection {
         &self.traffic
     }
 
-    /// Whether it has made a request. The head of one is not enough until it is complete.
-    pub(super) fn has_asked(&self) -> bool {
-        self.begun.load(Ordering::Acquire) > 0
+    /// Returns whether it has made a request. The head of a request counts once it is complete.
+    pub(super) fn has_made_request(&self) -> bool {
+        self.requests.load(Ordering::Acquire) > 0
     }
 
-    /// Whether no request is under way and no part of an answer waits to be taken.
+    /// Returns whether no request is active and no part of a response waits to be written.
     pub(super) fn is_idle(&self) -> bool {
-        self.under_way.load(Ordering::Acquire) == 0 && !self.traffic.waits()
+        self.active.load(Ordering::Acquire) == 0 && !self.traffic.write_is_pending()
     }
 
-    /// Tells the task of the connection to close it if it is idle.
-    pub(super) fn tell_to_close(&self) {
-        self.told_to_close.notify_one();
+    /// Asks the task of the connection to close it if it is idle.
+    pub(super) fn request_close(&self) {
+        self.close_requested.notify_one();
     }
 
-    /// Returns once [`tell_to_close`](Self::tell_to_close) was called, at once if it was before.
-    pub(super) async fn told_to_close(&self) {
-        self.told_to_close.notified().await;
+    /// Waits until [`request_close`](Self::request_close) is called. Returns at once if it was called before.
+    pub(super) async fn close_requested(&self) {
+        self.close_requested.notified().await;
     }
 
-    /// Returns once the connection was idle for `idle_timeout`, with no change in what `moves` says of the traffic.
-    /// Looks now and then, so that a request costs no timer.
-    pub(super) async fn cease(&self, moves: fn(&Traffic) -> usize, idle_timeout: Duration) {
+    /// Waits until the connection has been idle for `timeout`, during which `transfers` of the traffic did not change. It polls, so that
+    /// a request needs no timer; so it returns after at most twice that time.
+    pub(super) async fn idle_for(&self, timeout: Duration, transfers: fn(&Traffic) -> usize) {
         let mut before = None;
         loop {
-            let begun = self.begun.load(Ordering::Acquire);
-            let idle = self.is_idle().then(|| (begun, moves(&self.traffic)));
+            let requests = self.requests.load(Ordering::Acquire);
+            let idle = self.is_idle().then(|| (requests, transfers(&self.traffic)));
             if idle.is_some() && idle == before {
                 return;
             }
             before = idle;
-            tokio::time::sleep(idle_timeout).await;
+            tokio::time::sleep(timeout).await;
         }
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if !self.has_asked() {
+        if !self.has_made_request() {
             self.without_request.fetch_sub(1, Ordering::AcqRel);
         }
     }
 }
 
-/// A request that is under way, until this is dropped.
-pub(super) struct UnderWay(Arc<Connection>);
+/// A request that is active until this is dropped.
+pub(super) struct ActiveRequest(Arc<Connection>);
 
-impl UnderWay {
+impl ActiveRequest {
     pub(super) fn begin(connection: &Arc<Connection>) -> Self {
-        connection.under_way.fetch_add(1, Ordering::AcqRel);
-        if connection.begun.fetch_add(1, Ordering::AcqRel) == 0 {
+        connection.active.fetch_add(1, Ordering::AcqRel);
+        if connection.requests.fetch_add(1, Ordering::AcqRel) == 0 {
             connection.without_request.fetch_sub(1, Ordering::AcqRel);
         }
         Self(Arc::clone(connection))
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for ActiveRequest {
     fn drop(&mut self) {
         self.0.traffic.answered();
-        self.0.under_way.fetch_sub(1, Ordering::AcqRel);
+        self.0.active.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
-/// The body of an answer. The request is under way until `hyper` has taken all of it: between the end of the handler and the
-/// first byte on the wire an answer of HTTP/2 is in the hands of another task.
-pub(super) struct Answer {
+/// The body of a response. The request is active until `hyper` has taken all of it, because between the end of the handler and the first
+/// byte on the wire a response of HTTP/2 belongs to another task.
+pub(super) struct ResponseBody {
     body: BoxBody<Bytes, io::Error>,
-    _under_way: UnderWay,
+    _request: ActiveRequest,
 }
 
-impl Answer {
-    pub(super) fn new(body: BoxBody<Bytes, io::Error>, under_way: UnderWay) -> Self {
-        Self { body, _under_way: under_way }
+impl ResponseBody {
+    pub(super) fn new(body: BoxBody<Bytes, io::Error>, request: ActiveRequest) -> Self {
+        Self { body, _request: request }
     }
 }
 
-impl Body for Answer {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -144,24 +146,24 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::time::Instant;
 
-    use super::super::io_timeout::Patient;
+    use super::super::io_timeout::IoTimeout;
     use super::*;
 
     const SHORT: Duration = Duration::from_millis(20);
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_that_waits_or_is_on_its_way_is_no_idleness() {
+    async fn a_connection_whose_response_waits_or_is_transferred_is_not_idle() {
         let connection = Connection::new(0, Traffic::new(Instant::now()), Arc::default());
         let (server, mut client) = tokio::io::duplex(1);
-        let mut stream = Patient::new(server, Duration::from_secs(20), Arc::clone(connection.traffic()));
-        let ceases = async |moves: fn(&Traffic) -> usize| {
-            tokio::time::timeout(SHORT * 9, connection.cease(moves, SHORT)).await.is_ok()
+        let mut stream = IoTimeout::new(server, Duration::from_secs(20), Arc::clone(connection.traffic()));
+        let becomes_idle = async |transfers: fn(&Traffic) -> usize| {
+            tokio::time::timeout(SHORT * 9, connection.idle_for(SHORT, transfers)).await.is_ok()
         };
-        assert!(ceases(Traffic::moves).await);
+        assert!(becomes_idle(Traffic::transfers).await);
         stream.write_all(b"1").await.unwrap();
-        // Nobody takes the second byte.
+        // Nobody reads the second byte.
         assert!(tokio::time::timeout(SHORT, stream.write_all(b"2")).await.is_err());
-        assert!(!ceases(|_| 0).await);
+        assert!(!becomes_idle(|_| 0).await);
         let taken = tokio::spawn(async move {
             while client.read_u8().await.is_ok() {
                 tokio::time::sleep(SHORT / 2).await;
@@ -173,9 +175,9 @@ mod tests {
                 tokio::time::sleep(SHORT / 2).await;
             }
         };
-        let (cut, ()) = tokio::join!(ceases(Traffic::moves), slowly);
-        assert!(!cut, "something was on its way");
-        assert!(ceases(Traffic::moves).await);
+        let (cut, ()) = tokio::join!(becomes_idle(Traffic::transfers), slowly);
+        assert!(!cut, "something was transferred");
+        assert!(becomes_idle(Traffic::transfers).await);
         taken.abort();
     }
 }

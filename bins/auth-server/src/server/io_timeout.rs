@@ -1,4 +1,4 @@
-//! A stream that does not wait for ever for a client that takes nothing.
+//! Timeouts for reading from and writing to a client.
 
 use std::future::Future;
 use std::io;
@@ -11,39 +11,39 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// What the preface of HTTP/2 has (RFC 9113 §3.4): until so much was read nobody knows which HTTP it will be, and no
-/// other limit holds.
-const OPENING_BYTES: usize = 24;
+/// Length of the preface of HTTP/2 (RFC 9113 §3.4). Until as much was read the version of HTTP is unknown and no other timeout
+/// applies.
+const PREFACE_BYTES: usize = 24;
 
-/// Wraps a stream. A write that makes no progress for `limit` is an error, which ends the connection, and so is a
-/// client that says nothing for `limit` after it connected. Other reading is not bounded here: the head of a request
-/// and its body have limits of their own.
-pub(crate) struct Patient<S> {
+/// A stream whose writes fail if they make no progress for `timeout`, and whose first reads fail if the client sends nothing for
+/// `timeout` after it connected. Later reads have no timeout here, because the head and the body of a request have their own.
+pub(super) struct IoTimeout<S> {
     stream: S,
-    limit: Duration,
-    /// Set while a write waits.
+    timeout: Duration,
+    /// The deadline of a pending write.
     deadline: Option<Pin<Box<Sleep>>>,
     traffic: Arc<Traffic>,
-    opening: Option<Opening>,
+    /// The wait for the first bytes, until it is over.
+    preface: Option<Preface>,
 }
 
-/// What goes on between a server and one client.
+/// Reads and writes of one connection.
 #[derive(Debug)]
-pub(crate) struct Traffic {
-    waits: AtomicBool,
-    moves: AtomicUsize,
+pub(super) struct Traffic {
+    write_pending: AtomicBool,
+    transfers: AtomicUsize,
     epoch: Instant,
     last_activity: AtomicU64,
-    /// No byte was read since the connection was made or the last answer was given.
+    /// Whether no byte was read since the connection was accepted or the last response was given.
     quiet: AtomicBool,
 }
 
 impl Traffic {
-    /// The traffic of a connection that is made now. `epoch` is where [`last_activity`](Self::last_activity) counts from.
-    pub(crate) fn new(epoch: Instant) -> Self {
+    /// Creates the record of a connection that is accepted now. [`last_activity`](Self::last_activity) counts from `epoch`.
+    pub(super) fn new(epoch: Instant) -> Self {
         let traffic = Self {
-            waits: AtomicBool::new(false),
-            moves: AtomicUsize::new(0),
+            write_pending: AtomicBool::new(false),
+            transfers: AtomicUsize::new(0),
             epoch,
             last_activity: AtomicU64::new(0),
             quiet: AtomicBool::new(true),
@@ -52,20 +52,20 @@ impl Traffic {
         traffic
     }
 
-    /// Time of the last activity in microseconds since the epoch: the connection was made, the first byte of a request
-    /// was read, or an answer was given. Further bytes of a request are no activity, so a client that sends its head
-    /// byte by byte does not look alive. Costs a request two readings of the clock.
-    pub(crate) fn last_activity(&self) -> u64 {
+    /// Returns the time of the last activity, in microseconds since the epoch. Activity is that the connection was accepted, that
+    /// the first byte of a request was read, or that a response was given. Further bytes of a request are none, so a client that
+    /// sends a head byte by byte counts as idle. A request costs two readings of the clock.
+    pub(super) fn last_activity(&self) -> u64 {
         self.last_activity.load(Ordering::Acquire)
     }
 
-    /// Notes that an answer was given.
-    pub(crate) fn answered(&self) {
+    /// Notes that a response was given.
+    pub(super) fn answered(&self) {
         self.touch();
         self.quiet.store(true, Ordering::Relaxed);
     }
 
-    fn heard(&self) {
+    fn note_read(&self) {
         if self.quiet.load(Ordering::Relaxed) {
             self.quiet.store(false, Ordering::Relaxed);
             self.touch();
@@ -76,79 +76,79 @@ impl Traffic {
         self.last_activity.store(micros_since(self.epoch), Ordering::Release);
     }
 
-    /// Whether a write waits for the client.
-    pub(crate) fn waits(&self) -> bool {
-        self.waits.load(Ordering::Acquire)
+    /// Returns whether a write waits for the client.
+    pub(super) fn write_is_pending(&self) -> bool {
+        self.write_pending.load(Ordering::Acquire)
     }
 
-    /// How often something was read or written.
-    pub(crate) fn moves(&self) -> usize {
-        self.moves.load(Ordering::Relaxed)
+    /// Returns the number of reads and writes that moved data.
+    pub(super) fn transfers(&self) -> usize {
+        self.transfers.load(Ordering::Relaxed)
     }
 }
 
-/// Microseconds since `epoch`.
-pub(crate) fn micros_since(epoch: Instant) -> u64 {
+/// Returns the microseconds since `epoch`.
+pub(super) fn micros_since(epoch: Instant) -> u64 {
     u64::try_from(epoch.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
-struct Opening {
+struct Preface {
     deadline: Pin<Box<Sleep>>,
     read: usize,
 }
 
-impl<S> Patient<S> {
-    /// `traffic` tells others what goes on.
-    pub(crate) fn new(stream: S, limit: Duration, traffic: Arc<Traffic>) -> Self {
-        let opening = Opening { deadline: Box::pin(tokio::time::sleep(limit)), read: 0 };
-        Self { stream, limit, deadline: None, traffic, opening: Some(opening) }
+impl<S> IoTimeout<S> {
+    /// Wraps `stream` and records its reads and writes in `traffic`.
+    pub(super) fn new(stream: S, timeout: Duration, traffic: Arc<Traffic>) -> Self {
+        let preface = Preface { deadline: Box::pin(tokio::time::sleep(timeout)), read: 0 };
+        Self { stream, timeout, deadline: None, traffic, preface: Some(preface) }
     }
 
-    /// A flush is no move: a stream may be flushed whenever its task wakes.
+    /// Counts a write. A flush does not count, because a stream may be flushed whenever its task wakes.
     fn written(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if outcome.is_ready() {
-            self.traffic.moves.fetch_add(1, Ordering::Relaxed);
+            self.traffic.transfers.fetch_add(1, Ordering::Relaxed);
         }
         self.bounded(cx, outcome)
     }
 
     fn bounded<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        self.opening = None;
-        self.traffic.waits.store(outcome.is_pending(), Ordering::Release);
+        self.preface = None;
+        self.traffic.write_pending.store(outcome.is_pending(), Ordering::Release);
         if outcome.is_ready() {
             self.deadline = None;
             return outcome;
         }
-        let limit = self.limit;
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        let timeout = self.timeout;
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
         ready!(deadline.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")))
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for IoTimeout<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.stream).poll_read(cx, buffer);
         let read = buffer.filled().len() - before;
         if read > 0 {
-            self.traffic.moves.fetch_add(1, Ordering::Relaxed);
-            self.traffic.heard();
+            self.traffic.transfers.fetch_add(1, Ordering::Relaxed);
+            self.traffic.note_read();
         }
-        let Some(opening) = &mut self.opening else { return outcome };
+        let Some(preface) = &mut self.preface else { return outcome };
         if outcome.is_ready() {
-            opening.read += read;
-            if opening.read >= OPENING_BYTES {
-                self.opening = None;
+            preface.read += read;
+            if preface.read >= PREFACE_BYTES {
+                self.preface = None;
             }
             return outcome;
         }
-        ready!(opening.deadline.as_mut().poll(cx));
+        ready!(preface.deadline.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client says nothing")))
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for IoTimeout<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.written(cx, outcome)
@@ -184,14 +184,14 @@ mod tests {
 
     use super::*;
 
-    fn patient<S>(stream: S) -> Patient<S> {
-        Patient::new(stream, Duration::from_secs(20), Arc::new(Traffic::new(Instant::now())))
+    fn with_timeout<S>(stream: S) -> IoTimeout<S> {
+        IoTimeout::new(stream, Duration::from_secs(20), Arc::new(Traffic::new(Instant::now())))
     }
 
     #[tokio::test(start_paused = true)]
     async fn activity_is_the_first_byte_of_a_request_and_the_end_of_its_answer() {
         let (near, mut far) = tokio::io::duplex(64);
-        let mut stream = patient(near);
+        let mut stream = with_timeout(near);
         let mut after_a_second_of = async |act: &str| {
             tokio::time::advance(Duration::from_secs(1)).await;
             match act {
@@ -211,9 +211,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_takes_nothing_is_given_up() {
+    async fn a_write_to_a_client_that_reads_nothing_times_out() {
         let (near, mut far) = tokio::io::duplex(8);
-        let mut stream = patient(near);
+        let mut stream = with_timeout(near);
         stream.write_all(b"12345678").await.unwrap();
         let error = stream.write_all(b"9").await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -223,17 +223,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_says_nothing_is_given_up_and_one_that_has_spoken_is_not() {
+    async fn a_client_that_sends_nothing_times_out_and_one_that_sent_a_preface_does_not() {
         let (near, mut far) = tokio::io::duplex(64);
-        let mut stream = patient(near);
+        let mut stream = with_timeout(near);
         far.write_all(b"PRI").await.unwrap();
         let mut said = Vec::new();
         assert_eq!(stream.read_to_end(&mut said).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
 
         let (near, mut far) = tokio::io::duplex(64);
-        let mut stream = patient(near);
-        far.write_all(&[b'x'; OPENING_BYTES]).await.unwrap();
-        stream.read_exact(&mut [0; OPENING_BYTES]).await.unwrap();
+        let mut stream = with_timeout(near);
+        far.write_all(&[b'x'; PREFACE_BYTES]).await.unwrap();
+        stream.read_exact(&mut [0; PREFACE_BYTES]).await.unwrap();
         let silence = tokio::time::timeout(Duration::from_secs(60), stream.read_u8()).await;
         assert!(silence.is_err(), "nothing ends the wait");
     }

@@ -1,33 +1,33 @@
-//! Rules for the head of a request that `hyper` leaves to its caller (RFC 9110, RFC 9112, RFC 9113).
+//! Rules for the head of a request that `hyper` does not check (RFC 9110, RFC 9112, RFC 9113).
 //!
-//! A proxy and the server behind it must read one request in the same way. Where the head of a request can be read in two
-//! ways, one of them may hide a second request from the proxy (request smuggling). Such a head is refused.
+//! A proxy and the server behind it must read a request in the same way. If the head of a request can be read in two ways, one of
+//! them may hide a second request from the proxy (request smuggling). Such a head is refused.
 
 use std::net::Ipv6Addr;
 
 use hyper::header::{HOST, HeaderValue, TRANSFER_ENCODING};
 use hyper::{Request, Version};
 
-/// Why the head of a request is refused. The connection is closed after the answer.
+/// The fault of the head of a request. The connection is closed after the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BadHead {
     /// HTTP/1.1 without `Host`, or HTTP/2 without `:authority` and `Host` (RFC 9112 §3.2, RFC 9113 §8.3.1).
     HostMissing,
     /// Several `Host` fields (RFC 9112 §3.2), or one that differs from `:authority` (RFC 9113 §8.3.1).
     HostAmbiguous,
-    /// A `Host` that is no `uri-host [ ":" port ]` (RFC 9110 §7.2).
+    /// A `Host` that is not `uri-host [ ":" port ]` (RFC 9110 §7.2).
     HostInvalid,
     /// A `Transfer-Encoding` that is not exactly one `chunked` (RFC 9112 §6.1, §7).
     TransferEncoding,
 }
 
 impl BadHead {
-    /// The fault of this head, if it has one.
+    /// Returns the fault of this head, if it has one.
     pub(crate) fn find<B>(request: &Request<B>) -> Option<Self> {
         Self::in_host(request).or_else(|| Self::in_transfer_encoding(request))
     }
 
-    /// The sentence for the client.
+    /// Returns the sentence for the client.
     pub(crate) fn message(self) -> &'static str {
         match self {
             Self::HostMissing => "The request has no Host header.",
@@ -53,7 +53,7 @@ impl BadHead {
         }
     }
 
-    /// `hyper` looks at the last coding of the last field only, and then takes `chunked, chunked` for chunked once.
+    /// Checks the codings, because `hyper` looks at the last one of the last field only and accepts `chunked, chunked` as chunked.
     fn in_transfer_encoding<B>(request: &Request<B>) -> Option<Self> {
         let mut fields = request.headers().get_all(TRANSFER_ENCODING).iter();
         let is_chunked = |field: &HeaderValue| field.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
@@ -65,8 +65,8 @@ impl BadHead {
     }
 }
 
-/// Whether this is `uri-host [ ":" port ]`. Narrower than the grammar of RFC 3986 §3.2.2 in two points that no URL of this
-/// server needs: the host is not empty, and a name has no `sub-delims`, of which a comma is what joins two fields.
+/// Returns whether this is `uri-host [ ":" port ]`. It is stricter than the grammar of RFC 3986 §3.2.2: the host is not empty, and a
+/// name has no `sub-delims`, because a comma among them joins two fields.
 fn is_host(field: &[u8]) -> bool {
     let Ok(field) = str::from_utf8(field) else { return false };
     let (host, port) = match field.strip_prefix('[') {
@@ -96,7 +96,7 @@ fn is_name(host: &str) -> bool {
     !host.is_empty()
 }
 
-/// Nothing, or a colon with the digits of a port, of which there may be none (RFC 3986 §3.2.3).
+/// Returns whether this is empty, or a colon with the digits of a port, which may be none (RFC 3986 §3.2.3).
 fn is_port(text: &str) -> bool {
     let Some(digits) = text.strip_prefix(':') else { return text.is_empty() };
     digits.is_empty() || digits.bytes().all(|digit| digit.is_ascii_digit()) && digits.parse::<u16>().is_ok()

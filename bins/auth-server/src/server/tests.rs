@@ -22,7 +22,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for RoutesOnly<E> {
 
 impl<E: Endpoint<Output = Response>> Application for RoutesOnly<E> {}
 
-/// A server whose answers wait to be let go, and that has little patience with idle connections.
+/// Starts a server that answers when `go_on` is notified and soon closes idle connections.
 async fn start(go_on: Arc<Notify>) -> SocketAddr {
     let endpoint = make(move |_| {
         let go_on = Arc::clone(&go_on);
@@ -36,7 +36,7 @@ async fn start(go_on: Arc<Notify>) -> SocketAddr {
     address
 }
 
-/// Reads to the end that the server makes.
+/// Reads until the server closes the connection.
 async fn is_closed(stream: &mut TcpStream) -> Vec<u8> {
     let mut all = Vec::new();
     tokio::time::timeout(HEAD_TIMEOUT / 2, stream.read_to_end(&mut all)).await.expect("it is closed").unwrap();
@@ -44,7 +44,7 @@ async fn is_closed(stream: &mut TcpStream) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_closed_and_one_with_a_request_under_way_is_not() {
+async fn an_idle_connection_is_closed_and_one_with_an_active_request_is_not() {
     let go_on = Arc::new(Notify::new());
     let address = start(Arc::clone(&go_on)).await;
     let mut busy = TcpStream::connect(address).await.unwrap();
@@ -59,7 +59,7 @@ async fn an_idle_connection_is_closed_and_one_with_a_request_under_way_is_not() 
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_hear_of_the_end_does_not_hold_it_up() {
+async fn a_client_that_ignores_the_stop_does_not_delay_it() {
     let application = RoutesOnly(make(|_| async {}).map_to_response());
     let server = Server::bind("127.0.0.1:0".parse().unwrap(), application).await.unwrap();
     let mut deaf = TcpStream::connect(server.address()).await.unwrap();
@@ -72,7 +72,7 @@ async fn a_client_that_does_not_hear_of_the_end_does_not_hold_it_up() {
     assert!(finished, "no request was under way");
 }
 
-/// A server for so many connections that answers at once.
+/// Starts a server with this limit of connections that answers at once.
 async fn start_limited(limit: usize) -> (SocketAddr, Arc<Connections>) {
     let application = RoutesOnly(make(|_| async {}).map_to_response());
     let server = Server::bind("127.0.0.1:0".parse().unwrap(), application).await.unwrap().with_max_connections(limit);
@@ -81,7 +81,7 @@ async fn start_limited(limit: usize) -> (SocketAddr, Arc<Connections>) {
     (address, connections)
 }
 
-/// Makes a request and waits for the answer to it.
+/// Makes a request and waits for its response.
 async fn ask(stream: &mut TcpStream) {
     stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut head = Vec::new();
@@ -109,11 +109,11 @@ async fn the_oldest_idle_connection_is_closed_for_a_new_one() {
     for stream in [&mut first, &mut open[1], &mut newcomer] {
         ask(stream).await;
     }
-    assert_eq!((connections.open(), connections.limit(), connections.closed_for_room()), (3, 3, 1));
+    assert_eq!((connections.open(), connections.limit(), connections.evictions()), (3, 3, 1));
 }
 
 #[tokio::test]
-async fn connections_that_ask_for_nothing_keep_nobody_out_also_if_they_come_back() {
+async fn connections_without_requests_keep_no_client_out_even_if_they_come_back() {
     let (address, connections) = start_limited(8).await;
     let mut holders = Vec::new();
     for number in 0..16 {
@@ -129,12 +129,12 @@ async fn connections_that_ask_for_nothing_keep_nobody_out_also_if_they_come_back
     for _ in 0..50 {
         ask(&mut TcpStream::connect(address).await.unwrap()).await;
     }
-    assert!(connections.closed_for_room() > 0);
+    assert!(connections.evictions() > 0);
     holders.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[tokio::test]
-async fn a_connection_with_a_request_under_way_is_not_closed_and_a_new_one_waits() {
+async fn a_connection_with_an_active_request_is_not_closed_and_a_new_one_waits() {
     let go_on = Arc::new(Notify::new());
     let held = Arc::clone(&go_on);
     let endpoint = make(move |_| {
@@ -154,5 +154,5 @@ async fn a_connection_with_a_request_under_way_is_not_closed_and_a_new_one_waits
         go_on.notify_one();
         assert!(is_closed(&mut stream).await.starts_with(b"HTTP/1.1 200 OK"));
     }
-    assert_eq!(connections.closed_for_room(), 0);
+    assert_eq!(connections.evictions(), 0);
 }

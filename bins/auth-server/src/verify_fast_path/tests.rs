@@ -13,7 +13,7 @@ use time::macros::datetime;
 
 use super::*;
 use crate::config::{Config, Sources};
-use crate::{App, Stores};
+use crate::{App, ServerStores};
 
 const PEER: &str = "127.0.0.1:9";
 
@@ -23,10 +23,10 @@ async fn app(max_staleness: &str) -> (App, Arc<ManualClock>) {
     let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let config = Config::load(Sources { env, ..Sources::default() }).unwrap();
     let store = Arc::new(MemoryStore::new().unwrap());
-    let stores = Stores { users: store.clone(), log: store, attempts: Arc::new(MemoryAttempts::default()) };
+    let stores = ServerStores { users: store.clone(), log: store, attempts: Arc::new(MemoryAttempts::default()) };
     let clock = Arc::new(ManualClock::new(datetime!(2026-11-23 11:20 UTC)));
     let app = App::with_stores(&config, clock.clone(), stores).unwrap();
-    app.sync().begin().await;
+    app.log_follower().begin().await;
     (app, clock)
 }
 

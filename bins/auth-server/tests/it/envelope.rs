@@ -7,7 +7,7 @@ use auth_core::blacklist::{LogPage, Position};
 use auth_core::memory::MemoryStore;
 use auth_core::throttle::MemoryAttempts;
 use auth_core::{Claims, LEEWAY, Revocation, RevocationLog, RevocationSource, StoreError};
-use auth_server::Stores;
+use auth_server::ServerStores;
 use poem::Body;
 use poem::http::HeaderValue;
 use serde_json::json;
@@ -186,7 +186,7 @@ impl RevocationLog for Broken {
 #[tokio::test]
 async fn a_check_that_cannot_be_made_is_503_and_tells_nothing() {
     let users = Arc::new(MemoryStore::new().unwrap());
-    let door = Door::over(Stores {
+    let door = Door::over(ServerStores {
         users,
         log: Arc::new(Broken(|| StoreError::unavailable("dial db.internal:5432"))),
         attempts: Arc::new(MemoryAttempts::default()),
@@ -202,7 +202,7 @@ async fn a_check_that_cannot_be_made_is_503_and_tells_nothing() {
 #[tokio::test]
 async fn a_panic_is_500_and_the_next_request_is_answered() {
     let users = Arc::new(MemoryStore::new().unwrap());
-    let door = Door::over(Stores {
+    let door = Door::over(ServerStores {
         users,
         log: Arc::new(Broken(|| panic!("secret thoughts"))),
         attempts: Arc::new(MemoryAttempts::default()),

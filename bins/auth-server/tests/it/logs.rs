@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, Once};
 use auth_core::StoreError;
 use auth_core::memory::MemoryStore;
 use auth_core::throttle::MemoryAttempts;
-use auth_server::Stores;
+use auth_server::ServerStores;
 use serde_json::json;
 
 use crate::envelope::Broken;
@@ -70,7 +70,7 @@ async fn no_password_and_no_token_gets_into_the_log_even_at_its_finest() {
 async fn the_cause_of_a_failure_is_on_one_line_with_the_id_of_its_request() {
     let users = Arc::new(MemoryStore::new().unwrap());
     let broken = Broken(|| StoreError::unavailable("dial db.internal:5432"));
-    let door = Door::over(Stores { users, log: Arc::new(broken), attempts: Arc::new(MemoryAttempts::default()) });
+    let door = Door::over(ServerStores { users, log: Arc::new(broken), attempts: Arc::new(MemoryAttempts::default()) });
     let registered = door.register("ada").await;
     let token = registered["Authorization"].as_str().unwrap();
     let log = log_of(async {

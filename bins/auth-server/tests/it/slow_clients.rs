@@ -8,7 +8,7 @@ use auth_core::SystemClock;
 use auth_core::memory::MemoryStore;
 use auth_core::throttle::MemoryAttempts;
 use auth_server::server::Server;
-use auth_server::{App, Stores};
+use auth_server::{App, ServerStores};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -21,7 +21,7 @@ async fn start() -> (SocketAddr, oneshot::Sender<()>, JoinHandle<bool>) {
     let app = App::with_stores(
         &config(&[]),
         Arc::new(SystemClock),
-        Stores { users: store.clone(), log: store, attempts: Arc::new(MemoryAttempts::default()) },
+        ServerStores { users: store.clone(), log: store, attempts: Arc::new(MemoryAttempts::default()) },
     )
     .unwrap();
     let server = Server::bind("127.0.0.1:0".parse().unwrap(), app.endpoint()).await.unwrap();

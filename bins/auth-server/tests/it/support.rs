@@ -7,7 +7,7 @@ use auth_core::ManualClock;
 use auth_core::memory::MemoryStore;
 use auth_core::throttle::MemoryAttempts;
 use auth_server::config::{Config, Sources};
-use auth_server::{App, Stores};
+use auth_server::{App, ServerStores};
 use poem::endpoint::BoxEndpoint;
 use poem::http::StatusCode;
 use poem::test::{TestClient, TestResponse};
@@ -30,10 +30,10 @@ pub(crate) fn config(extra: &[(&str, &str)]) -> Config {
 impl Door {
     pub(crate) fn open() -> Self {
         let store = Arc::new(MemoryStore::new().unwrap());
-        Self::over(Stores { users: store.clone(), log: store, attempts: Arc::new(MemoryAttempts::default()) })
+        Self::over(ServerStores { users: store.clone(), log: store, attempts: Arc::new(MemoryAttempts::default()) })
     }
 
-    pub(crate) fn over(stores: Stores) -> Self {
+    pub(crate) fn over(stores: ServerStores) -> Self {
         let clock = Arc::new(ManualClock::new(OffsetDateTime::from_unix_timestamp(1_790_000_000).unwrap()));
         let app = App::with_stores(&config(&[]), clock.clone(), stores).unwrap();
         let client = TestClient::new(app.endpoint().boxed());

@@ -1,28 +1,29 @@
 //! Compares the clock of this machine with that of the database.
 //!
-//! A wrong clock shows in the expiry of tokens, and in what a purge takes for expired. Nothing waits for a comparison and
-//! no request depends on one: it is there for the operator.
+//! A wrong clock has an effect on the expiry of tokens and on what a purge removes. The comparison informs the operator; no
+//! request waits for it or depends on it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use auth_core::{Clock, RevocationLog, StoreError};
 use time::OffsetDateTime;
-use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior};
 
+use super::Task;
 use crate::metrics::Metrics;
 
-/// How often the clocks are compared.
+/// Time between two comparisons.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// A difference that is worth telling: the leeway of a token.
+/// Largest offset that is not reported. It equals the leeway of a token's expiry.
 const TOLERANCE: time::Duration = time::Duration::seconds(1);
 
-/// How often a difference that stays is told again.
+/// Time after which an offset that stays is logged again.
 const REPEAT: Duration = Duration::from_secs(60 * 60);
 
-/// How far the clock of this machine is ahead of that of the database.
+/// The last measured offset of this machine's clock from that of the database.
 #[derive(Debug, Default)]
 pub(crate) struct ClockOffset(AtomicI64);
 
@@ -32,12 +33,12 @@ impl ClockOffset {
         self.0.store(micros, Ordering::Relaxed);
     }
 
-    /// The offset that was measured last, zero before that: positive when this clock is ahead, negative when it is behind.
+    /// Returns the offset: positive if this clock is ahead, negative if it is behind, zero if it was not measured yet.
     pub(crate) fn last(&self) -> time::Duration {
         time::Duration::microseconds(self.0.load(Ordering::Relaxed))
     }
 
-    /// What an operator should know, when it is more than a second.
+    /// Returns a sentence for the operator if the offset is more than a second.
     pub(crate) fn warning(&self) -> Option<String> {
         let offset = self.last();
         let direction = if offset.is_negative() { "behind" } else { "ahead of" };
@@ -46,48 +47,32 @@ impl ClockOffset {
     }
 }
 
-/// Measures the offset from time to time.
+/// The task that compares the clocks.
 pub(crate) struct ClockWatch {
-    pub(crate) log: Arc<dyn RevocationLog>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) metrics: Metrics,
-    pub(crate) offset: Arc<ClockOffset>,
-    /// When the difference that lasts was told, on the monotonic clock.
-    pub(crate) told: Mutex<Option<Duration>>,
+    log: Arc<dyn RevocationLog>,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+    offset: Arc<ClockOffset>,
+    ticks: Interval,
+    /// Time on the monotonic clock at which the offset was logged, while it is larger than [`TOLERANCE`].
+    logged_at: Option<Duration>,
 }
 
 impl ClockWatch {
-    /// Runs until `stop` says so, beginning at once.
-    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
+    /// Creates the task, whose first round begins at once. It writes the measured offset into `offset` and `metrics`.
+    pub(crate) fn new(
+        log: Arc<dyn RevocationLog>,
+        clock: Arc<dyn Clock>,
+        metrics: Metrics,
+        offset: Arc<ClockOffset>,
+    ) -> Self {
         let mut ticks = tokio::time::interval(INTERVAL);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => return,
-                _ = ticks.tick() => {}
-            }
-            tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => return,
-                () = self.once() => {}
-            }
-        }
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { log, clock, metrics, offset, ticks, logged_at: None }
     }
 
-    async fn once(&self) {
-        match self.measure().await {
-            Ok(None) => {}
-            Ok(Some(offset)) => {
-                self.offset.set(offset);
-                self.metrics.observe_clock(offset);
-                self.tell();
-            }
-            // That the database cannot be asked is told by the task that reads the log.
-            Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "the clocks were not compared"),
-        }
-    }
-
-    /// How far this clock is ahead. The database answered at some moment between two readings of ours: only what lies
-    /// outside of them counts, so that a slow answer is no difference.
+    /// Measures the offset; `None` if the store has no clock. The database read its clock at some moment between two readings of
+    /// ours, so only a time outside of these counts, and a slow answer is no offset.
     async fn measure(&self) -> Result<Option<time::Duration>, StoreError> {
         let (sent, before) = (self.clock.now(), self.clock.monotonic());
         let Some(there) = self.log.now().await? else { return Ok(None) };
@@ -95,27 +80,46 @@ impl ClockWatch {
         Ok(Some(outside(there, sent, received)))
     }
 
-    /// One line when the difference becomes too large, one an hour while it is, and one when it is over.
-    fn tell(&self) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Logs one line when the offset becomes too large, one each hour while it is, and one when it no longer is.
+    fn log_offset(&mut self) {
         let now = self.clock.monotonic();
-        match (self.offset.warning(), *told) {
+        match (self.offset.warning(), self.logged_at) {
             (Some(_), Some(before)) if now.saturating_sub(before) < REPEAT => {}
             (Some(warning), _) => {
                 let offset_seconds = self.offset.last().as_seconds_f64();
                 tracing::warn!(offset_seconds, "{warning}; set both by NTP");
-                *told = Some(now);
+                self.logged_at = Some(now);
             }
             (None, Some(_)) => {
                 tracing::info!("the clock agrees with that of the database again");
-                *told = None;
+                self.logged_at = None;
             }
             (None, None) => {}
         }
     }
 }
 
-/// How far the interval between `sent` and `received` lies after `there`; negative when it lies before, zero around it.
+impl Task for ClockWatch {
+    async fn wait(&mut self) {
+        self.ticks.tick().await;
+    }
+
+    async fn round(&mut self) {
+        match self.measure().await {
+            Ok(None) => {}
+            Ok(Some(offset)) => {
+                self.offset.set(offset);
+                self.metrics.observe_clock(offset);
+                self.log_offset();
+            }
+            // The task that reads the log reports a database that cannot be reached.
+            Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "the clocks were not compared"),
+        }
+    }
+}
+
+/// Returns by how much the interval from `sent` to `received` lies after `there`: negative if it lies before it, zero if it
+/// contains it.
 fn outside(there: OffsetDateTime, sent: OffsetDateTime, received: OffsetDateTime) -> time::Duration {
     if there < sent {
         sent - there
@@ -128,13 +132,15 @@ fn outside(there: OffsetDateTime, sent: OffsetDateTime, received: OffsetDateTime
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, PoisonError};
+
     use async_trait::async_trait;
     use auth_core::blacklist::{LogPage, Position};
     use auth_core::{Claims, ManualClock, Revocation, RevocationSource};
 
     use super::*;
 
-    /// A store with a clock of its own, which is slow to tell the time.
+    /// A store with a clock of its own, which it takes long to read.
     #[derive(Debug)]
     struct Store {
         ahead: Mutex<time::Duration>,
@@ -177,7 +183,7 @@ mod tests {
         let takes = Duration::from_secs(2);
         let store = Arc::new(Store { ahead: Mutex::default(), takes, clock: clock.clone() });
         let (offset, metrics) = (Arc::<ClockOffset>::default(), Metrics::new().map_err(StoreError::corrupt)?);
-        let watch = ClockWatch { log: store.clone(), clock, metrics, offset: offset.clone(), told: Mutex::default() };
+        let mut watch = ClockWatch::new(store.clone(), clock, metrics, offset.clone());
         for (ahead, measured, warning) in [
             (0, 0, None),
             (2, 0, None),
@@ -187,11 +193,10 @@ mod tests {
             (3, -1, None),
         ] {
             *store.ahead.lock().unwrap_or_else(PoisonError::into_inner) = time::Duration::seconds(ahead);
-            watch.once().await;
+            watch.round().await;
             assert_eq!(offset.last(), time::Duration::seconds(measured), "{ahead} s");
             assert_eq!(offset.warning().as_deref(), warning, "{ahead} s");
-            let told = watch.told.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-            assert_eq!(told, warning.is_some(), "{ahead} s");
+            assert_eq!(watch.logged_at.is_some(), warning.is_some(), "{ahead} s");
         }
         Ok(())
     }

@@ -1,16 +1,16 @@
-//! A limit on lines that a stranger can provoke.
+//! A rate limit for log lines that clients can cause.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Shortest time between two lines of one kind.
+/// Least time between two lines of one kind.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// Lets one line through a minute and counts the others.
+/// Allows one line a minute and counts the others.
 #[derive(Debug, Default)]
-pub(crate) struct LineLimit(Mutex<State>);
+pub(crate) struct LogRateLimit(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -18,8 +18,8 @@ struct State {
     held_back: u64,
 }
 
-impl LineLimit {
-    /// Whether a line may be written now: if so, the number of lines held back since the last one.
+impl LogRateLimit {
+    /// Returns the number of lines held back since the last one, if a line may be written now.
     pub(crate) fn admit(&self) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -37,8 +37,8 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn one_line_a_minute_says_how_many_were_held_back() {
-        let limit = LineLimit::default();
+    async fn one_line_a_minute_is_allowed_and_the_others_are_counted() {
+        let limit = LogRateLimit::default();
         assert_eq!(limit.admit(), Some(0));
         assert_eq!((limit.admit(), limit.admit()), (None, None));
         tokio::time::advance(INTERVAL).await;

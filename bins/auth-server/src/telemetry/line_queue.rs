@@ -1,25 +1,25 @@
-//! Lines of the log on their way to standard error.
+//! A bounded queue between the threads that log and standard error.
 //!
-//! Whoever logs appends to a bounded buffer and goes on; one thread writes it out. So a full disk, a pipe whose reader
-//! is gone and a pipe that nobody reads cost lines of the log, which are counted, and never a request.
+//! A thread that logs appends to the queue and continues; another thread writes. So a full disk, a pipe without a reader and a pipe
+//! that nobody reads lose log lines, which are counted, and never delay a request.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The most bytes that wait to be written. Lines that do not fit are lost.
+/// Capacity of the queue in bytes. Lines that do not fit are lost.
 const MAX_WAITING: usize = 1024 * 1024;
 
-/// How long to wait before writing again where standard error does not block and takes nothing now.
+/// Pause before another attempt to write to a standard error that does not block and accepts nothing.
 const WRITE_PAUSE: Duration = Duration::from_millis(10);
 
-/// A bounded queue of lines with one thread that writes them.
-pub(super) struct Lines {
+/// A bounded queue of lines, with one thread that writes them.
+pub(super) struct LineQueue {
     waiting: Mutex<Waiting>,
-    /// Signalled when something waits to be written.
+    /// Notified when something was added to an empty queue.
     filled: Condvar,
-    /// Signalled when nothing does any more.
+    /// Notified when the queue is empty and everything is written.
     written: Condvar,
     started: AtomicBool,
     lost: AtomicU64,
@@ -28,26 +28,26 @@ pub(super) struct Lines {
 #[derive(Default)]
 struct Waiting {
     batch: Batch,
-    panics: Vec<Panicked>,
+    panics: Vec<PanicReport>,
     /// Whether a batch has been taken out and is being written.
     writing: bool,
 }
 
-/// Lines that are written together.
+/// Lines that are written with one call.
 #[derive(Default)]
 struct Batch {
     bytes: Vec<u8>,
-    /// Where each line ends in `bytes`.
+    /// The end of each line in `bytes`.
     ends: Vec<usize>,
 }
 
-/// A panic that is still to be logged.
-pub(super) struct Panicked {
+/// A panic that will be logged.
+pub(super) struct PanicReport {
     pub(super) place: String,
     pub(super) message: String,
 }
 
-impl Lines {
+impl LineQueue {
     pub(super) const fn new() -> Self {
         let batch = Batch { bytes: Vec::new(), ends: Vec::new() };
         Self {
@@ -59,20 +59,24 @@ impl Lines {
         }
     }
 
-    /// Starts the thread that writes, once.
+    /// Starts the thread that writes, if it was not started before.
+    ///
+    /// # Errors
+    ///
+    /// The thread cannot be started.
     pub(super) fn start(&'static self) -> io::Result<()> {
         if self.started.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
         let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || {
-            let mut out = Out::new(io::stderr());
-            // A panic here would be one in a formatter of a log line. The next line is written all the same.
+            let mut out = LineWriter::new(io::stderr());
+            // Formatting the log line of a panic may panic itself. Writing goes on after that.
             while std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.write_to(&mut out))).is_err() {}
         });
         thread.map(drop).inspect_err(|_| self.started.store(false, Ordering::Release))
     }
 
-    /// Takes a line to be written. Neither fails nor waits for standard error.
+    /// Adds a line. It is lost if the queue is full; this never waits for standard error.
     pub(super) fn push(&self, line: &[u8]) {
         let mut waiting = self.lock();
         if waiting.batch.bytes.len() + line.len() > MAX_WAITING {
@@ -86,24 +90,23 @@ impl Lines {
         self.filled.notify_one();
     }
 
-    /// Takes a panic to be logged. The thread that panicked may be in the middle of formatting a line, or at its end, so
-    /// it logs nothing itself.
-    pub(super) fn push_panic(&self, panicked: Panicked) {
+    /// Adds a panic to be logged. The thread that panicked may be formatting a line, or ending, so it cannot log by itself.
+    pub(super) fn push_panic(&self, panicked: PanicReport) {
         self.lock().panics.push(panicked);
         self.filled.notify_one();
     }
 
-    /// Waits until everything is written, at most for `patience`.
-    pub(super) fn flush(&self, patience: Duration) {
+    /// Waits until everything is written, at most for `timeout`.
+    pub(super) fn flush(&self, timeout: Duration) {
         if !self.started.load(Ordering::Acquire) {
             return;
         }
         let busy =
             |waiting: &mut Waiting| waiting.writing || !waiting.batch.ends.is_empty() || !waiting.panics.is_empty();
-        drop(self.written.wait_timeout_while(self.lock(), patience, busy));
+        drop(self.written.wait_timeout_while(self.lock(), timeout, busy));
     }
 
-    /// How many lines were lost: because the buffer was full, or because they could not be written.
+    /// Returns the number of lines that were lost because the queue was full or writing failed.
     pub(super) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
@@ -112,26 +115,26 @@ impl Lines {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes what comes, for ever.
-    fn write_to(&self, out: &mut Out<impl Write>) {
-        let mut told = self.lost();
+    /// Writes whatever is added, without end.
+    fn write_to(&self, out: &mut LineWriter<impl Write>) {
+        let mut reported = self.lost();
         loop {
             let (batch, panics) = self.take();
             let failed = out.write(&batch);
             self.lost.fetch_add(failed, Ordering::Relaxed);
-            for Panicked { place, message } in panics {
+            for PanicReport { place, message } in panics {
                 tracing::error!(place, panic = message, "panicked");
             }
             let lost = self.lost();
-            if failed == 0 && lost > told {
-                tracing::warn!(lines = lost - told, "lines of the log were lost; standard error took nothing");
-                told = lost;
+            if failed == 0 && lost > reported {
+                tracing::warn!(lines = lost - reported, "lines of the log were lost; standard error took nothing");
+                reported = lost;
             }
         }
     }
 
-    /// Waits for something to write, and takes it out.
-    fn take(&self) -> (Batch, Vec<Panicked>) {
+    /// Waits until the queue is not empty, and empties it.
+    fn take(&self) -> (Batch, Vec<PanicReport>) {
         let mut waiting = self.lock();
         waiting.writing = false;
         loop {
@@ -145,21 +148,21 @@ impl Lines {
     }
 }
 
-/// Where lines are written, and whether the last one was cut off.
-struct Out<W> {
+/// Writes lines, and remembers whether the last one was cut off.
+struct LineWriter<W> {
     to: W,
     torn: bool,
 }
 
-impl<W: Write> Out<W> {
+impl<W: Write> LineWriter<W> {
     fn new(to: W) -> Self {
         Self { to, torn: false }
     }
 
-    /// Writes a batch and returns how many of its lines were not written whole.
+    /// Writes a batch. Returns the number of its lines that were not written completely.
     fn write(&mut self, batch: &Batch) -> u64 {
         if self.torn && !batch.ends.is_empty() {
-            // What follows does not belong to the half line before it.
+            // The next line must not continue one that was cut off.
             self.torn = self.write_bytes(b"\n") == 0;
         }
         let written = self.write_bytes(&batch.bytes);
@@ -169,7 +172,7 @@ impl<W: Write> Out<W> {
         (batch.ends.len() - whole) as u64
     }
 
-    /// Writes until an error and returns how many bytes were taken.
+    /// Writes until an error. Returns the number of bytes that were written.
     fn write_bytes(&mut self, bytes: &[u8]) -> usize {
         let mut written = 0;
         while written < bytes.len() {
@@ -189,7 +192,7 @@ impl<W: Write> Out<W> {
 mod tests {
     use super::*;
 
-    /// Takes `room` bytes, then fails.
+    /// A disk that accepts `room` bytes and then fails.
     struct Disk {
         room: usize,
         text: Vec<u8>,
@@ -221,8 +224,8 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_loses_lines_that_are_counted_and_the_next_line_begins_anew() {
-        let mut out = Out::new(Disk { room: 6, text: Vec::new() });
+    fn lines_lost_on_a_full_disk_are_counted_and_the_next_line_begins_anew() {
+        let mut out = LineWriter::new(Disk { room: 6, text: Vec::new() });
         assert_eq!(out.write(&batch(&["one\n", "two\n", "three\n"])), 2);
         assert_eq!(out.write(&batch(&["four\n"])), 1);
         out.to.room = 100;
@@ -232,8 +235,8 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_finds_no_room_is_lost_and_nobody_waits() {
-        let lines = Lines::new();
+    fn a_line_that_does_not_fit_is_lost_without_waiting() {
+        let lines = LineQueue::new();
         let line = vec![b'x'; MAX_WAITING / 4];
         for _ in 0..6 {
             lines.push(&line);
