@@ -1,0 +1,117 @@
+//! Section 1 of the guide: a protected route, from the parts.
+
+#![expect(clippy::print_stderr, reason = "the program of the guide has no other log")]
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_blacklist::{SyncOptions, SyncedBlacklist};
+use auth_core::blacklist::purge_expired;
+use auth_core::throttle::purge_counters;
+use auth_core::{AuthService, Clock, SystemClock, Throttle, ThrottleLimits};
+use auth_jwt::{JwtCodec, SigningKey};
+use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
+use auth_storage::{ConnectOptions, SeaAttemptStore, SeaRevocationLog, SeaUserStore, Tables, connect};
+
+async fn auth(database_url: &str, secret: &[u8]) -> Result<AuthService, Box<dyn Error>> {
+    let clock = Arc::new(SystemClock);
+    let database = connect(database_url, ConnectOptions::default()).await?;
+    let layout = auth_migrations::up(database.connection()).await?;
+    let database = database.with_tables(Tables::new(layout.prefix(), layout.schema()));
+    let log = Arc::new(SeaRevocationLog::new(database.clone()));
+    let attempts = Arc::new(SeaAttemptStore::new(database.clone()));
+    let blacklist = Arc::new(SyncedBlacklist::new(log.clone(), clock.clone(), SyncOptions::default()));
+
+    // Read what other nodes revoke. While this task is late, every check asks the database.
+    let follower = blacklist.clone();
+    tokio::spawn(async move { follower.follow(async |_| tokio::time::sleep(Duration::from_millis(250)).await).await });
+    // Remove expired revocations and counters, so that the tables do not grow without bound.
+    tokio::spawn(purge(log, attempts.clone()));
+
+    let codec = JwtCodec::new(SigningKey::from_secret(secret)?, "https://auth.example", "api");
+    let passwords = PasswordPool::new(Arc::new(BcryptHasher::new(12)?), PoolOptions::default())?;
+    let throttle = Throttle::new(attempts, &ThrottleLimits::default(), clock)?;
+    Ok(AuthService::builder()
+        .users(Arc::new(SeaUserStore::new(database)))
+        .blacklist(blacklist)
+        .codec(Arc::new(codec))
+        .passwords(passwords)
+        .throttle(Arc::new(throttle))
+        .background(|task| drop(tokio::spawn(task)))
+        .build()?)
+}
+
+async fn purge(log: Arc<SeaRevocationLog>, attempts: Arc<SeaAttemptStore>) {
+    let pause = async |_| tokio::time::sleep(Duration::from_millis(50)).await;
+    loop {
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        let revocations = purge_expired(&*log, SystemClock.now(), 1_000, pause).await;
+        let counters = purge_counters(&*attempts, SystemClock.now(), 1_000, pause).await;
+        if let Err(error) = revocations.and(counters) {
+            eprintln!("expired rows were not removed; trying again later: {error}");
+        }
+    }
+}
+
+mod routes {
+    use std::net::SocketAddr;
+
+    use auth_core::{AuthService, Context, Email, LoginError, NewAccount, Password, Username};
+    use auth_tower::AuthLayer;
+    use auth_tower::axum::Authenticated;
+    use axum::Router;
+    use axum::routing::get;
+
+    pub(super) fn app(auth: &AuthService) -> Router {
+        Router::new().route("/profile", get(profile)).layer(AuthLayer::required(auth))
+    }
+
+    async fn profile(Authenticated(principal): Authenticated) -> String {
+        format!("you are {}", principal.user_id())
+    }
+
+    pub(super) async fn accounts(auth: &AuthService, peer: SocketAddr) -> Result<String, Box<dyn std::error::Error>> {
+        let context = Context::default().with_address(peer.ip());
+        let account = NewAccount {
+            email: Email::parse("ada@example.org")?,
+            username: Username::parse("ada")?,
+            password: Password::parse("correct horse battery staple")?,
+        };
+        let registered = auth.register(account, &context).await?;
+
+        let principal = auth.authenticate(registered.token.expose_token()).await?;
+        auth.logout(&principal).await?; // durable, and refused here, when it returns
+
+        let credentials = auth_core::Credentials {
+            email: Email::parse("ada@example.org")?,
+            password: Password::parse("correct horse battery staple")?,
+        };
+        let token = match auth.login(credentials, &context).await {
+            Ok(outcome) => outcome.signed_in().ok_or("another factor is needed")?.token,
+            Err(LoginError::InvalidCredentials) => return Err("401".into()),
+            Err(LoginError::TooManyAttempts { retry_after }) => return Err(format!("429 after {retry_after:?}").into()),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(token.expose_token().to_owned())
+    }
+}
+
+#[tokio::test]
+async fn a_protected_route_lets_in_whoever_has_a_good_token() {
+    use axum::body::Body;
+    use axum::http::Request;
+    use tower::ServiceExt as _;
+
+    let auth = auth("sqlite::memory:", &[7; 32]).await.unwrap();
+    let token = routes::accounts(&auth, ([192, 0, 2, 1], 4000).into()).await.unwrap();
+    let ask = async |authorization: &str| {
+        let request = Request::get("/profile").header("Authorization", authorization).body(Body::empty());
+        routes::app(&auth).oneshot(request.unwrap()).await.unwrap().status()
+    };
+    assert_eq!(ask("").await, 401);
+    assert_eq!(ask(&format!("Bearer {token}")).await, 200);
+    let principal = auth.authenticate(&token).await.unwrap();
+    auth.logout(&principal).await.unwrap();
+    assert_eq!(ask(&format!("Bearer {token}")).await, 401);
+}
