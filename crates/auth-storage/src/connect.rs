@@ -18,8 +18,10 @@ mod call;
 mod encoding;
 mod hosts;
 mod in_step;
+mod look_up;
 mod place;
 mod pooler;
+mod relay;
 mod retry;
 mod servers;
 mod session;
@@ -30,6 +32,8 @@ mod transaction;
 mod url;
 
 use call::Distrust;
+use look_up::LookUps;
+pub(crate) use look_up::{Key, LookUp};
 use place::Place;
 pub use pooler::Statements;
 pub(crate) use retry::Earlier;
@@ -83,8 +87,10 @@ pub async fn connect_to(url: &DatabaseUrl, options: ConnectOptions) -> Result<Da
     };
     let write_turn = (kind == DatabaseKind::Sqlite).then(Arc::default);
     let statements = Statements::new(connection, prelude.map(Arc::from));
+    let look_ups = LookUps::new(kind, &statements, &distrust);
     Ok(Database {
         statements,
+        look_ups,
         kind,
         place,
         call_timeout: options.call_timeout,
@@ -202,6 +208,7 @@ const REASON_AFTER: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub struct Database {
     statements: Statements,
+    look_ups: LookUps,
     kind: DatabaseKind,
     /// Where the file is, of a SQLite database that has one.
     place: Option<Place>,
@@ -290,17 +297,18 @@ impl Database {
     /// How many connections there are at this moment. It asks the pool and not the database.
     #[must_use]
     pub fn pool_stats(&self) -> PoolStats {
-        fn of<DB: sqlx::Database>(pool: &sqlx::Pool<DB>) -> PoolStats {
+        fn of<DB: sqlx::Database>(pool: &sqlx::Pool<DB>, parked: usize) -> PoolStats {
             PoolStats {
                 open: pool.size(),
-                idle: u32::try_from(pool.num_idle()).unwrap_or(u32::MAX),
+                idle: u32::try_from(pool.num_idle() + parked).unwrap_or(u32::MAX),
                 max: pool.options().get_max_connections(),
             }
         }
+        let parked = self.look_ups.parked();
         match self.kind {
-            DatabaseKind::Sqlite => of(self.connection().get_sqlite_connection_pool()),
-            DatabaseKind::Postgres => of(self.connection().get_postgres_connection_pool()),
-            DatabaseKind::MySql => of(self.connection().get_mysql_connection_pool()),
+            DatabaseKind::Sqlite => of(self.connection().get_sqlite_connection_pool(), parked),
+            DatabaseKind::Postgres => of(self.connection().get_postgres_connection_pool(), parked),
+            DatabaseKind::MySql => of(self.connection().get_mysql_connection_pool(), parked),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The store of users.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use auth_core::{
     Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, StoreError, StoreErrorKind,
@@ -8,9 +10,11 @@ use auth_core::{
 use sea_orm::sea_query::{Expr, Func, SimpleExpr};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    QueryTrait as _, Select,
 };
+use uuid::Uuid;
 
-use crate::connect::{Database, Earlier, WriteTransaction};
+use crate::connect::{Database, Earlier, Key, LookUp, WriteTransaction};
 use crate::entity::users::{self, Column};
 use crate::error::{Trouble, violated_key};
 use crate::instant;
@@ -22,13 +26,37 @@ use crate::tables::Tables;
 #[derive(Debug, Clone)]
 pub struct SeaUserStore {
     database: Database,
+    look_ups: Arc<UserLookUps>,
+}
+
+/// The look-ups of users in one database.
+#[derive(Debug)]
+struct UserLookUps {
+    user_by_id: LookUp,
+    credentials_by_id: LookUp,
+    credentials_by_email: LookUp,
+}
+
+impl UserLookUps {
+    fn new(database: &Database) -> Self {
+        let backend = database.connection().get_database_backend();
+        let by_id = || database.tables().find::<users::Entity>().filter(Column::Id.eq(Uuid::nil()));
+        let by_email = || database.tables().find::<users::Entity>().filter(Column::EmailKey.eq(""));
+        let look_up = |query: Select<users::Entity>| LookUp::new(query.build(backend));
+        Self {
+            user_by_id: look_up(by_id().select_only().columns(users::USER)),
+            credentials_by_id: look_up(by_id().select_only().columns(users::CREDENTIALS)),
+            credentials_by_email: look_up(by_email().select_only().columns(users::CREDENTIALS)),
+        }
+    }
 }
 
 impl SeaUserStore {
     /// The users in this database, whose tables `auth-migrations` made.
     #[must_use]
     pub fn new(database: Database) -> Self {
-        Self { database }
+        let look_ups = Arc::new(UserLookUps::new(&database));
+        Self { database, look_ups }
     }
 
     /// Runs an attempt with a handle of its own, because a call outlives the caller who goes away.
@@ -42,9 +70,8 @@ impl SeaUserStore {
     }
 
     async fn find_credentials_by_id(&self, id: UserId) -> Result<Option<StoredCredentials>, StoreError> {
-        let (tables, connection) = (self.database.tables().clone(), self.database.statements());
-        let row = self.database.read(async move { row_of(id, &tables, &connection).await }).await?;
-        row.map(users::Model::into_credentials).transpose()
+        let row = self.database.look_up(&self.look_ups.credentials_by_id, Key::Id(id.as_uuid())).await?;
+        row.as_ref().map(users::credentials_of).transpose()
     }
 
     /// Inserts and lets the unique keys decide. A key that an earlier attempt took is not taken by anybody else.
@@ -209,14 +236,14 @@ impl UserStore for SeaUserStore {
     }
 
     async fn find_by_id(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        Ok(self.find_credentials_by_id(id).await?.map(|stored| stored.user))
+        let row = self.database.look_up(&self.look_ups.user_by_id, Key::Id(id.as_uuid())).await?;
+        row.as_ref().map(users::user_of).transpose()
     }
 
     async fn find_credentials(&self, email: &Email) -> Result<Option<StoredCredentials>, StoreError> {
-        let connection = self.database.statements();
-        let query = self.database.tables().find::<users::Entity>().filter(Column::EmailKey.eq(email.key()));
-        let row = self.database.read(async move { Ok(query.one(&connection).await?) }).await?;
-        row.map(users::Model::into_credentials).transpose()
+        let key = Key::Text(email.key().to_owned());
+        let row = self.database.look_up(&self.look_ups.credentials_by_email, key).await?;
+        row.as_ref().map(users::credentials_of).transpose()
     }
 
     async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {

@@ -19,10 +19,10 @@ use uuid::Uuid;
 use super::{Contestant, missing};
 use crate::Failure;
 
-const USER: &str = "SELECT id, email, email_key, username, username_key, password_hash, admin, token_generation, \
-     disabled_at, registered_on FROM auth_users WHERE id = $1";
-const CREDENTIALS: &str = "SELECT id, email, email_key, username, username_key, password_hash, admin, token_generation, \
-     disabled_at, registered_on FROM auth_users WHERE email_key = $1";
+const USER: &str =
+    "SELECT id, email, username, admin, token_generation, disabled_at, registered_on FROM auth_users WHERE id = $1";
+const CREDENTIALS: &str = "SELECT id, email, username, admin, token_generation, disabled_at, registered_on, password_hash \
+     FROM auth_users WHERE email_key = $1";
 const NEW_USER: &str = "INSERT INTO auth_users (id, email, email_key, username, username_key, password_hash, admin, \
      token_generation, disabled_at, registered_on) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 const MOVE_HEAD: &str = "UPDATE auth_blacklist_head SET position = position + $1 WHERE id = $2";
@@ -33,8 +33,11 @@ const KNOWN: &str = "SELECT position, token_id, user_id, generation, expires_at,
 const ENTRY: &str = "INSERT INTO auth_blacklist (position, token_id, user_id, generation, expires_at, revoked_at, reason, mark) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 
-/// A row of the table of users.
-type UserRow = (Uuid, String, String, String, String, String, bool, i64, Option<i64>, i64);
+/// The columns of [`USER`].
+type UserRow = (Uuid, String, String, bool, i64, Option<i64>, i64);
+
+/// The columns of [`CREDENTIALS`].
+type CredentialsRow = (Uuid, String, String, bool, i64, Option<i64>, i64, String);
 
 /// A pool with the settings of the stores, so that the statements are all that differs.
 pub(super) async fn connect(kind: Kind, url: &str) -> Result<Arc<dyn Contestant>, Failure> {
@@ -73,7 +76,7 @@ macro_rules! contestant {
             }
 
             async fn find_credentials(&self, email: &Email) -> Result<(), Failure> {
-                let row: Option<UserRow> =
+                let row: Option<CredentialsRow> =
                     query_as(CREDENTIALS).bind(email.key().to_owned()).fetch_optional(&self.pool).await?;
                 row.map(drop).ok_or_else(missing)
             }

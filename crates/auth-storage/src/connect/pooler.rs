@@ -79,6 +79,11 @@ impl Statements {
         Self { pool, prelude }
     }
 
+    /// Whether a connection pooler is in front of the server.
+    pub(super) fn are_pooled(&self) -> bool {
+        self.prelude.is_some()
+    }
+
     pub(super) fn pool(&self) -> &DatabaseConnection {
         &self.pool
     }

@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::call::Distrust;
 use super::encoding;
 use super::hosts::Hosts;
+use super::relay::HELD_FOR;
 use super::session::{self, Scope};
 use super::standing::{self, NotPrimary, Standing};
 use super::url::{MySqlUrl, PostgresUrl};
@@ -25,8 +26,9 @@ const DEFAULT_CONNECTIONS: u32 = 10;
 /// to answer.
 const MAX_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
-/// A connection that nobody used for so long is asked for a sign of life before it is used again.
-const DOUBTFUL_AFTER: Duration = Duration::from_secs(1);
+/// A connection that nobody used for so long is asked for a sign of life, and whether its server is still the primary, before it is
+/// used again. With the time for which reads pass a connection on, the last answer is at most a second old.
+const DOUBTFUL_AFTER: Duration = Duration::from_secs(1).saturating_sub(HELD_FOR);
 
 /// How long a connection may take for that sign, or to get ready for the next user.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(500);

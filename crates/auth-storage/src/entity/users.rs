@@ -5,7 +5,9 @@ use std::fmt;
 use auth_core::{Email, Generation, NewUser, PasswordHash, StoreError, StoredCredentials, User, UserId, Username};
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
+use sea_orm::{QueryResult, TryGetable};
 
+use crate::error::Trouble;
 use crate::instant;
 
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -32,6 +34,78 @@ impl ActiveModelBehavior for ActiveModel {}
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("users::Model").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// The columns of a [`User`], as [`user_of`] reads them.
+pub(crate) const USER: [Column; 7] = [
+    Column::Id,
+    Column::Email,
+    Column::Username,
+    Column::Admin,
+    Column::TokenGeneration,
+    Column::DisabledAt,
+    Column::RegisteredOn,
+];
+
+/// The columns of [`StoredCredentials`], as [`credentials_of`] reads them: those of [`USER`] and the hash.
+pub(crate) const CREDENTIALS: [Column; 8] = {
+    let [id, email, username, admin, generation, disabled_at, registered_on] = USER;
+    [id, email, username, admin, generation, disabled_at, registered_on, Column::PasswordHash]
+};
+
+/// Returns the user in a row with the columns of [`USER`], and maybe others after them.
+pub(crate) fn user_of(row: &QueryResult) -> Result<User, StoreError> {
+    let stored = StoredUser {
+        id: column(row, 0)?,
+        email: column(row, 1)?,
+        username: column(row, 2)?,
+        admin: column(row, 3)?,
+        token_generation: column(row, 4)?,
+        disabled_at: column(row, 5)?,
+        registered_on: column(row, 6)?,
+    };
+    stored.parse()
+}
+
+/// Returns the user and the hash in a row with the columns of [`CREDENTIALS`].
+pub(crate) fn credentials_of(row: &QueryResult) -> Result<StoredCredentials, StoreError> {
+    Ok(StoredCredentials { user: user_of(row)?, password_hash: PasswordHash::new(column(row, USER.len())?) })
+}
+
+fn column<T: TryGetable>(row: &QueryResult, index: usize) -> Result<T, StoreError> {
+    Ok(row.try_get_by_index(index).map_err(Trouble::from)?)
+}
+
+/// The values of a user as the database has them.
+struct StoredUser {
+    id: Uuid,
+    email: String,
+    username: String,
+    admin: bool,
+    token_generation: i64,
+    disabled_at: Option<i64>,
+    registered_on: i64,
+}
+
+impl StoredUser {
+    fn parse(self) -> Result<User, StoreError> {
+        let id = UserId::from(self.id);
+        let corrupt = |what: &'static str| StoreError::corrupt(CorruptUser { id, what });
+        Ok(User {
+            id,
+            email: Email::parse(&self.email).map_err(|_| corrupt("email"))?,
+            username: Username::from_stored(&self.username).map_err(|_| corrupt("username"))?,
+            admin: self.admin,
+            generation: u32::try_from(self.token_generation)
+                .map(Generation::new)
+                .map_err(|_| corrupt("token_generation"))?,
+            disabled_at: self
+                .disabled_at
+                .map(|at| instant::from_micros(at).ok_or_else(|| corrupt("disabled_at")))
+                .transpose()?,
+            registered_on: instant::from_micros(self.registered_on).ok_or_else(|| corrupt("registered_on"))?,
+        })
     }
 }
 
@@ -69,27 +143,16 @@ impl Model {
 
     /// The user without the hash.
     pub(crate) fn into_user(self) -> Result<User, StoreError> {
-        Ok(self.into_credentials()?.user)
-    }
-
-    pub(crate) fn into_credentials(self) -> Result<StoredCredentials, StoreError> {
-        let id = UserId::from(self.id);
-        let corrupt = |what: &'static str| StoreError::corrupt(CorruptUser { id, what });
-        let user = User {
-            id,
-            email: Email::parse(&self.email).map_err(|_| corrupt("email"))?,
-            username: Username::from_stored(&self.username).map_err(|_| corrupt("username"))?,
+        let stored = StoredUser {
+            id: self.id,
+            email: self.email,
+            username: self.username,
             admin: self.admin,
-            generation: u32::try_from(self.token_generation)
-                .map(Generation::new)
-                .map_err(|_| corrupt("token_generation"))?,
-            disabled_at: self
-                .disabled_at
-                .map(|at| instant::from_micros(at).ok_or_else(|| corrupt("disabled_at")))
-                .transpose()?,
-            registered_on: instant::from_micros(self.registered_on).ok_or_else(|| corrupt("registered_on"))?,
+            token_generation: self.token_generation,
+            disabled_at: self.disabled_at,
+            registered_on: self.registered_on,
         };
-        Ok(StoredCredentials { user, password_hash: PasswordHash::new(self.password_hash) })
+        stored.parse()
     }
 }
 

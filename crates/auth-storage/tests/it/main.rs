@@ -6,6 +6,7 @@ mod conformance;
 mod connecting;
 mod faults;
 mod log;
+mod look_ups;
 mod lost;
 #[cfg(unix)]
 mod pooler;
