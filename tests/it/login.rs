@@ -1,7 +1,7 @@
 //! Logging in.
 
 use auth_testing::databases::TestDatabase;
-use auth_tests::App;
+use auth_tests::{App, assert_refused};
 use serde_json::json;
 
 auth_testing::on_every_database!(
@@ -40,6 +40,8 @@ async fn an_unknown_user_and_a_wrong_password_get_one_answer(database: TestDatab
         let challenge = answer.header("WWW-Authenticate").expect("a 401 has a challenge");
         assert!(challenge.starts_with("Bearer"), "{challenge}");
         assert!(!challenge.contains("error="), "no token was sent: {challenge}");
+        assert_eq!(challenge, "Bearer realm=\"auth\"");
+        assert_refused(&answer, 401, "invalid_credentials", "wrong credentials");
     }
 }
 

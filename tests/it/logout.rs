@@ -1,7 +1,7 @@
 //! Logging out, and staying so.
 
 use auth_testing::databases::TestDatabase;
-use auth_tests::App;
+use auth_tests::{App, assert_refused};
 use serde_json::json;
 
 auth_testing::on_every_database!(
@@ -22,6 +22,7 @@ async fn a_token_is_refused_from_its_logout_on(database: TestDatabase) {
     let answer = app.logout(&token).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json(), json!({ "status": "success", "message": "Successfully logged out." }));
+    assert_eq!(answer.header("Cache-Control"), Some("no-store"));
 
     let expected = json!({
         "status": "fail", "message": "Token blacklisted. Please log in again.", "code": "token_revoked",
@@ -30,6 +31,7 @@ async fn a_token_is_refused_from_its_logout_on(database: TestDatabase) {
         let refused = request.bearer(&token).send().await;
         assert_eq!(refused.status, 401);
         assert_eq!(refused.json(), expected);
+        assert_refused(&refused, 401, "token_revoked", "a revoked token");
         let challenge = refused.header("WWW-Authenticate").expect("a 401 has a challenge");
         assert!(challenge.contains(r#"error="invalid_token""#), "{challenge}");
     }

@@ -4,6 +4,7 @@
 
 mod email_spellings;
 mod framework_errors;
+mod log;
 mod login;
 mod logout;
 mod metrics;

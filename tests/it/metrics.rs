@@ -1,4 +1,4 @@
-//! Names of metrics, by the rules of Prometheus: one unit a name, base units, one type.
+//! Metrics: their names follow the rules of Prometheus (one unit a name, base units, one type), and labels have few values.
 
 use std::collections::BTreeMap;
 
@@ -62,5 +62,28 @@ async fn every_metric_has_one_unit_in_its_name_and_one_type() {
             !text.lines().any(|line| line.starts_with(&format!("{name}{{what=")) && kind != "counter"),
             "{name} has several units"
         );
+    }
+}
+
+#[tokio::test]
+async fn metrics_count_by_route_and_result_with_few_labels() {
+    let app = App::in_memory().await;
+    app.register("ada").await;
+    let token = app.login("ada").await;
+    let me = app.get("/user/me").bearer(&token).send().await.text("public_id");
+    assert_eq!(app.get(&format!("/user/{me}")).bearer(&token).send().await.status, 200);
+    for path in ["/a", "/b", "/c"] {
+        assert_eq!(app.get(path).send().await.status, 404);
+    }
+    let text = app.get("/metrics").send().await.body;
+    for line in [
+        r#"auth_http_requests_total{method="GET",route="unmatched",status="404"} 3"#,
+        r#"auth_http_requests_total{method="GET",route="/user/{public_id}",status="200"} 1"#,
+        r#"auth_logins_total{result="ok"} 1"#,
+        r#"auth_registrations_total{result="ok"} 1"#,
+        r#"auth_token_checks_total{result="ok"} 2"#,
+        r#"auth_password_jobs_total{result="completed"} 2"#,
+    ] {
+        assert!(text.lines().any(|got| got == line), "{line} is not in\n{text}");
     }
 }

@@ -1,7 +1,7 @@
 //! The document that describes the API is part of the contract.
 
 use auth_tests::App;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn the_document_is_the_reviewed_one() {
@@ -45,12 +45,15 @@ async fn the_page_to_try_it_out_needs_nothing_from_elsewhere() {
     let app = App::in_memory().await;
     let page = app.get("/docs").send().await;
     assert_eq!(page.status, 200);
-    assert!(page.header("Content-Type").unwrap().starts_with("text/html"));
+    for path in ["/docs", "/docs/"] {
+        let page = app.get(path).send().await;
+        assert_eq!((page.status, page.header("Content-Type")), (200, Some("text/html; charset=utf-8")), "{path}");
+    }
     for tag in ["<script src=\"http", "<link rel=\"stylesheet\" href=\"http", "src=\"//"] {
         assert!(!page.body.contains(tag), "{tag}");
     }
     let root = app.get("/").send().await;
-    assert!((300..400).contains(&root.status), "{}", root.status);
+    assert_eq!(root.status, 302);
     assert_eq!(root.header("Location"), Some("docs"), "relative: the server may be below a path of a proxy");
 }
 
@@ -62,4 +65,16 @@ async fn the_bearer_scheme_is_declared() {
     let bearer: Vec<&Value> = schemes.values().filter(|scheme| scheme["scheme"] == "bearer").collect();
     assert_eq!(bearer.len(), 1);
     assert_eq!(bearer[0]["type"], "http");
+    assert_eq!(document["paths"]["/user/"]["get"]["security"], json!([{ "bearer": [] }]));
+    assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+}
+
+#[tokio::test]
+async fn the_body_of_a_registration_is_described() {
+    let app = App::in_memory().await;
+    let document = app.get("/openapi.json").send().await.json();
+    let body = &document["paths"]["/user/"]["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+    assert_eq!(body, "#/components/schemas/RegisterRequest");
+    let schema = &document["components"]["schemas"]["RegisterRequest"];
+    assert_eq!(schema["required"], json!(["email", "username", "password"]));
 }

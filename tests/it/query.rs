@@ -1,6 +1,6 @@
 //! Parameters that an operation does not know are refused by name, on every route.
 
-use auth_tests::App;
+use auth_tests::{App, assert_refused};
 use serde_json::json;
 
 #[tokio::test]
@@ -47,6 +47,24 @@ async fn a_missing_token_is_told_before_an_unknown_parameter() {
     let app = App::in_memory().await;
     assert_eq!(app.get("/auth/verify?x=1").send().await.text("code"), "token_missing");
     assert_eq!(app.get("/user/me?access_token=x").send().await.text("code"), "token_missing");
+}
+
+#[tokio::test]
+async fn a_gateway_may_append_the_path_it_asks_about_and_keep_the_method() {
+    let app = App::in_memory().await;
+    let token = app.register("ada").await.text("Authorization");
+    for path in ["/auth/verify/", "/auth/verify/private/page", "/auth/verify//../user/%2e%2e"] {
+        for method in ["GET", "POST", "DELETE", "OPTIONS"] {
+            let what = format!("{method} {path}");
+            let asked =
+                |token: &str| app.request(method, path).bearer(token).body("text/plain", b"a body that nobody reads");
+            let answer = asked(&token).send().await;
+            assert_eq!((answer.status, answer.header("X-Auth-Admin")), (200, Some("false")), "{what}");
+            assert_refused(&asked("no.token.ofours").send().await, 401, "token_invalid", &what);
+        }
+    }
+    let elsewhere = app.post("/auth/verify").bearer(&token).send().await;
+    assert_refused(&elsewhere, 405, "method_not_allowed", "the path alone");
 }
 
 #[tokio::test]

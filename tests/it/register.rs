@@ -1,7 +1,7 @@
 //! Registering.
 
 use auth_testing::databases::TestDatabase;
-use auth_tests::App;
+use auth_tests::{App, assert_refused};
 use serde_json::{Value, json};
 
 auth_testing::on_every_database!(
@@ -132,6 +132,20 @@ async fn every_wrong_field_is_named_at_once() {
     let body = json!({ "email": "nobody", "username": "ada", "password": "12345" });
     let answer = app.post("/auth/register").json(&body).send().await;
     assert_eq!(members(&answer.json()["errors"]), ["email", "password"], "a password that is too short is one of them");
+
+    let body = json!({ "email": 5, "password": "hunter2\u{0}" });
+    let answer = app.post("/user/").json(&body).send().await;
+    assert_refused(&answer, 400, "validation_failed", "three wrong fields");
+    assert!(!answer.body.contains("hunter2"));
+    let answer = answer.json();
+    assert_eq!(answer["message"], "Input payload validation failed");
+    assert_eq!(answer["errors"]["email"], "'email' is not of type 'string'");
+    assert_eq!(answer["errors"]["username"], "'username' is a required property");
+    assert!(answer["errors"]["password"].is_string());
+    let body = json!({ "email": "a@b.example", "username": "a", "password": "12345" });
+    let answer = app.post("/user").json(&body).send().await;
+    assert_refused(&answer, 400, "validation_failed", "a short password");
+    assert_eq!(answer.json()["errors"]["password"], "'password' must have at least 6 characters");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auth_core::LEEWAY;
-use auth_tests::{App, Forge, Response, respellings};
+use auth_tests::{App, Forge, Response, assert_refused, respellings};
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
@@ -53,6 +53,36 @@ async fn a_header_without_a_token_is_a_missing_token() {
     assert_missing(&answer, "another header");
     let answer = app.get("/user/me?access_token=x&Authorization=Bearer%20x").send().await;
     assert_missing(&answer, "the query");
+}
+
+#[tokio::test]
+async fn every_protected_route_answers_a_wrong_header_alike() {
+    let app = App::in_memory().await;
+    for path in ["/auth/verify", "/user/me", "/user/", "/user"] {
+        for (header, code) in [
+            (None, "token_missing"),
+            (Some(""), "token_missing"),
+            (Some("Bearer"), "token_missing"),
+            (Some("Bearer "), "token_missing"),
+            (Some("Bearer nonsense"), "token_invalid"),
+            (Some("Bearer a b"), "token_invalid"),
+            (Some("Basic dTpw"), "token_invalid"),
+            (Some("nonsense"), "token_invalid"),
+            (Some("Bearer \u{fc}\u{fc}"), "token_invalid"),
+        ] {
+            let request =
+                header.into_iter().fold(app.get(path), |request, value| request.header("Authorization", value));
+            let answer = request.send().await;
+            let what = format!("{path} with {header:?}");
+            assert_refused(&answer, 401, code, &what);
+            let challenge = answer.header("WWW-Authenticate").unwrap();
+            assert!(challenge.starts_with("Bearer realm="), "{what}: {challenge}");
+            assert_eq!(challenge.contains("error=\"invalid_token\""), code == "token_invalid", "{what}: {challenge}");
+            assert!(code != "token_missing" || answer.text("message") == "Provide a valid auth token.", "{what}");
+        }
+        let two = app.get(path).bearer("a").bearer("b").send().await;
+        assert_refused(&two, 401, "token_invalid", "two headers");
+    }
 }
 
 #[tokio::test]
@@ -219,6 +249,7 @@ async fn a_token_is_good_until_its_expiry_and_the_leeway_and_not_a_moment_longer
     for request in [app.get("/user/me"), app.post("/auth/logout"), app.get("/auth/verify"), app.get("/user/")] {
         let answer = request.bearer(&token).send().await;
         assert_eq!((answer.status, answer.json()), (401, expected.clone()));
+        assert_refused(&answer, 401, "token_expired", "an expired token");
     }
 }
 

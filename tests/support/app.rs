@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::{Clock, Email, ManualClock, User};
-use auth_server::app::App as ServerApp;
+use auth_server::app::{App as ServerApp, ServerStores};
 use auth_server::config::{Config, Sources};
 use auth_server::server::Server;
 use auth_testing::databases::TestDatabase;
@@ -53,15 +53,19 @@ impl App {
 
     /// A server over a database in memory, or the one that these settings name.
     pub async fn in_memory_with(settings: &[(&str, &str)]) -> Self {
-        let env: BTreeMap<String, String> = [("AUTH_ENV", "test"), ("AUTH_TOKEN_SECRET", SECRET)]
-            .iter()
-            .chain(settings)
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        let config = Config::load(Sources { env, ..Sources::default() }).expect("a good configuration");
-        let clock = Arc::new(ManualClock::new(datetime!(2026-01-01 00:00 UTC)));
-        let server =
-            ServerApp::build(&config, Arc::clone(&clock) as Arc<dyn Clock>).await.expect("the server is built");
+        let clock = standing_clock();
+        let server = ServerApp::build(&config(settings), Arc::clone(&clock) as Arc<dyn Clock>).await;
+        Self::serve(server.expect("the server is built"), clock).await
+    }
+
+    /// A server over these stores.
+    pub async fn over(stores: ServerStores) -> Self {
+        let clock = standing_clock();
+        let server = ServerApp::with_stores(&config(&[]), Arc::clone(&clock) as Arc<dyn Clock>, stores);
+        Self::serve(server.expect("the server is built"), clock).await
+    }
+
+    async fn serve(server: ServerApp, clock: Arc<ManualClock>) -> Self {
         let free_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let listening = Server::bind(free_port, server.endpoint()).await.expect("a free port");
         let client = Client::new(listening.address());
@@ -152,6 +156,19 @@ impl App {
     pub fn secret(&self) -> &'static [u8] {
         SECRET.as_bytes()
     }
+}
+
+fn standing_clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(datetime!(2026-01-01 00:00 UTC)))
+}
+
+fn config(settings: &[(&str, &str)]) -> Config {
+    let env: BTreeMap<String, String> = [("AUTH_ENV", "test"), ("AUTH_TOKEN_SECRET", SECRET)]
+        .iter()
+        .chain(settings)
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    Config::load(Sources { env, ..Sources::default() }).expect("a good configuration")
 }
 
 fn email(name: &str) -> String {

@@ -23,7 +23,7 @@ impl Client {
     /// Starts a request.
     pub fn request(&self, method: &str, path: &str) -> Request {
         let head = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
-        Request { address: self.address, head, body: Vec::new(), declares_length: true }
+        Request { address: self.address, head, body: Vec::new(), declares_length: true, is_head: method == "HEAD" }
             .header("Host", &self.address.to_string())
             .header("Connection", "close")
     }
@@ -47,7 +47,7 @@ impl Client {
         let mut rest = answers.as_slice();
         let mut parsed = Vec::new();
         while !rest.is_empty() {
-            let response = Response::parse(rest).expect("whole answers");
+            let response = Response::parse(rest, false).expect("whole answers");
             let length: usize = response.header("Content-Length").map_or(0, |length| length.parse().expect("a length"));
             let head = rest.windows(4).position(|window| window == b"\r\n\r\n").expect("a head");
             rest = &rest[head + 4 + length..];
@@ -71,6 +71,7 @@ pub struct Request {
     head: Vec<u8>,
     body: Vec<u8>,
     declares_length: bool,
+    is_head: bool,
 }
 
 impl Request {
@@ -126,11 +127,12 @@ impl Request {
         let silent = self.body.is_empty() || !self.declares_length;
         let request = if silent { self } else { self.header("Content-Length", &length) };
         let mut stream = TcpStream::connect(request.address).await?;
+        let is_head = request.is_head;
         let message = [&request.head, b"\r\n".as_slice(), &request.body].concat();
         stream.write_all(&message).await?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await?;
-        Response::parse(&answer).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+        Response::parse(&answer, is_head).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 }
 
@@ -146,8 +148,9 @@ pub struct Response {
 }
 
 impl Response {
-    /// `None` if it is cut off.
-    fn parse(answer: &[u8]) -> Option<Self> {
+    /// Parses an answer. `to_head` says that the request was a `HEAD`, whose answer has no body whatever its length field says
+    /// (RFC 9110 §9.3.2). Returns `None` if it is cut off.
+    fn parse(answer: &[u8], to_head: bool) -> Option<Self> {
         let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
         let head = std::str::from_utf8(&answer[..end]).expect("the head is text");
         let mut lines = head.split("\r\n");
@@ -159,7 +162,7 @@ impl Response {
         let body = &answer[end + 4..];
         let value = |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         let length: Option<usize> = value("content-length").map(|length| length.parse().expect("a length is a number"));
-        if length.is_some_and(|length| body.len() < length) {
+        if !to_head && length.is_some_and(|length| body.len() < length) {
             return None;
         }
         let chunked = value("transfer-encoding") == Some("chunked");
@@ -188,6 +191,19 @@ impl Response {
     pub fn text(&self, member: &str) -> String {
         self.json()[member].as_str().unwrap_or_else(|| panic!("no text {member:?} in {}", self.body)).to_owned()
     }
+}
+
+/// Checks status and code of an error, and what every error has in common. `what` is shown if the check fails.
+pub fn assert_refused(answer: &Response, status: u16, code: &str, what: &str) {
+    assert_eq!(answer.status, status, "{what}: {}", answer.body);
+    assert_eq!(answer.header("Content-Type"), Some("application/json"), "{what}");
+    assert_eq!(answer.text("status"), "fail", "{what}");
+    assert_eq!(answer.text("code"), code, "{what}");
+    assert!(!answer.text("message").is_empty(), "{what}");
+    assert!(answer.header("X-Request-Id").is_some(), "{what}");
+    assert!(status != 401 || answer.header("WWW-Authenticate").is_some(), "{what}: a 401 carries a challenge");
+    let is_temporary = matches!(status, 429 | 503);
+    assert!(!is_temporary || answer.header("Retry-After").is_some(), "{what}: a {status} says when to come back");
 }
 
 /// The data of a body that was sent in chunks (RFC 9112 §7.1); `None` if it is cut off.

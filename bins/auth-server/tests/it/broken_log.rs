@@ -6,9 +6,10 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use auth_testing::databases::skip;
 use tempfile::TempDir;
 
-use crate::process::{call, command, member, say_skipped};
+use crate::process::{call, command, member};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -122,7 +123,7 @@ fn a_log_file_goes_on_once_there_is_room_and_says_how_much_is_missing() {
     let mut mount = Command::new("mount");
     let mount = mount.args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(disk.path()).stderr(Stdio::null());
     if !mount.status().is_ok_and(|status| status.success()) {
-        return say_skipped("a disk of its own takes root");
+        return skip("a disk of its own takes root");
     }
     let _mounted = Mounted(&disk);
     let folder = TempDir::new().unwrap();

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use auth_testing::databases::skip;
 use tempfile::TempDir;
 
-use crate::process::{PASSWORD, Server, member, say_skipped};
+use crate::process::{PASSWORD, Server, member};
 
 /// A small file system of its own.
 struct SmallDisk {
@@ -28,7 +29,7 @@ impl SmallDisk {
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(Self { folder });
         }
-        say_skipped("a tmpfs cannot be mounted here; it takes root");
+        skip("a tmpfs cannot be mounted here; it takes root");
         None
     }
 

@@ -1,4 +1,4 @@
-//! The server through its own door: what a client sees, whatever it sends.
+//! The program as a process, and the server on a socket. Stories of the API are in the tests of the workspace.
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is a failure with a place")]
 
@@ -6,10 +6,8 @@
 mod broken_log;
 #[cfg(target_os = "linux")]
 mod descriptors;
-mod envelope;
 #[cfg(target_os = "linux")]
 mod full_disk;
-mod logs;
 mod operator;
 mod process;
 mod program;
@@ -19,8 +17,6 @@ mod settings;
 mod signals;
 mod slow_clients;
 mod stalled_database;
-mod support;
 mod tables;
 #[cfg(target_os = "linux")]
 mod terminal;
-mod tour;

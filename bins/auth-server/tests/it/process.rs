@@ -149,14 +149,6 @@ pub(crate) fn call(mut to: TcpStream, method: &str, path: &str, token: Option<&s
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
 
-/// Says on the terminal that a test is skipped; in CI it fails instead.
-#[cfg(target_os = "linux")]
-pub(crate) fn say_skipped(why: &str) {
-    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{why}");
-    // Past the capture of the test harness.
-    let _ = writeln!(std::io::stderr().lock(), "skipped: {why}");
-}
-
 pub(crate) fn member(json: &str, name: &str) -> String {
     let value: serde_json::Value = serde_json::from_str(json).unwrap();
     value[name].as_str().unwrap_or_else(|| panic!("no {name} in {json}")).to_owned()

@@ -6,9 +6,10 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use auth_testing::databases::skip;
 use tempfile::TempDir;
 
-use crate::process::{Server, command, say_skipped};
+use crate::process::{Server, command};
 
 /// A database that takes connections and never answers, and the program that waits for it.
 struct Waiting {
@@ -97,7 +98,7 @@ fn the_first_process_of_a_container_stops_at_a_signal() {
     let program = env!("CARGO_BIN_EXE_auth-server");
     let allowed = Command::new("unshare").args(["--pid", "--fork", "true"]).stderr(Stdio::null()).status();
     if !allowed.is_ok_and(|status| status.success()) {
-        return say_skipped("a process of its own id space takes root and the program unshare");
+        return skip("a process of its own id space takes root and the program unshare");
     }
     for (arguments, expected) in [(["serve"].as_slice(), 0), (&["migrate", "up"], 143)] {
         let database = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! A real socket: clients that are slow or go away, and the end of the server.
+//! Clients that are slow or go away, and the end of the server, on a real socket.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use auth_core::SystemClock;
 use auth_core::memory::MemoryStore;
 use auth_core::throttle::MemoryAttempts;
+use auth_server::config::{Config, Sources};
 use auth_server::server::Server;
 use auth_server::{App, ServerStores};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,12 +15,12 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::support::config;
-
 async fn start() -> (SocketAddr, oneshot::Sender<()>, JoinHandle<bool>) {
     let store = Arc::new(MemoryStore::new().unwrap());
+    let env = [("AUTH_ENV".to_owned(), "test".to_owned())].into();
+    let config = Config::load(Sources { env, ..Sources::default() }).unwrap();
     let app = App::with_stores(
-        &config(&[]),
+        &config,
         Arc::new(SystemClock),
         ServerStores { users: store.clone(), log: store, attempts: Arc::new(MemoryAttempts::default()) },
     )
