@@ -36,7 +36,7 @@ pub(crate) async fn service(url: &str, secret: &[u8]) -> Result<AuthService, Box
     let blacklist = Arc::new(SyncedBlacklist::new(log, Arc::new(SystemClock), SyncOptions::default()));
     let follower = Arc::clone(&blacklist);
     // Where a read of the log failed the next one may succeed; meanwhile checks ask the log themselves.
-    tokio::spawn(async move { follower.follow(async |_| tokio::time::sleep(Duration::from_millis(250)).await).await });
+    tokio::spawn(async move { follower.follow(Duration::from_millis(250), tokio::time::sleep, |_| {}).await });
     Ok(AuthService::builder()
         .users(Arc::new(SeaUserStore::new(database)))
         .blacklist(blacklist)

@@ -31,7 +31,7 @@ pub(crate) async fn verifier(url: &str, public_key: &[u8]) -> Result<TokenVerifi
     let clock = Arc::new(SystemClock);
     let blacklist = Arc::new(SyncedBlacklist::new(log, clock.clone(), SyncOptions::default()));
     let follower = Arc::clone(&blacklist);
-    tokio::spawn(async move { follower.follow(async |_| tokio::time::sleep(Duration::from_millis(250)).await).await });
+    tokio::spawn(async move { follower.follow(Duration::from_millis(250), tokio::time::sleep, |_| {}).await });
     let codec = JwtCodec::verify_only("https://auth.example", "api");
     let codec = codec.with_verifying_key(VerifyingKey::from_pem(public_key)?);
     Ok(TokenVerifier::new(Arc::new(codec), blacklist, clock))

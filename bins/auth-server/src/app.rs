@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
+use auth_core::purge::Purge;
 use auth_core::service::BuildError;
 use auth_core::{AttemptStore, AuthService, BoxError, Clock, PasswordPolicy, RevocationLog, Throttle, UserStore};
 use auth_jwt::{JwtCodec, SigningKey};
@@ -26,7 +27,7 @@ use crate::readiness::{
 };
 use crate::secret_file;
 use crate::server::{Application, Connections};
-use crate::tasks::{ClockWatch, LogFollower, Purge};
+use crate::tasks::{ClockWatch, LogFollower, PurgeTask};
 use crate::verify_fast_path::VerifyFastPath;
 
 /// The stores of a server.
@@ -189,11 +190,10 @@ impl App {
     }
 
     /// Returns the task that removes expired entries of the blacklist and old counters of attempts.
-    pub(crate) fn purge(&self) -> Purge {
-        Purge {
-            log: Arc::clone(&self.log),
-            attempts: Arc::clone(&self.attempts),
-            clock: Arc::clone(&self.clock),
+    pub(crate) fn purge(&self) -> PurgeTask {
+        let purge = Purge::new(Arc::clone(&self.clock));
+        PurgeTask {
+            purge: purge.revocations(Arc::clone(&self.log)).attempts(Arc::clone(&self.attempts)),
             metrics: self.state.metrics.clone(),
         }
     }

@@ -10,29 +10,14 @@ use tokio::sync::watch;
 
 pub(crate) use self::clock_watch::{ClockOffset, ClockWatch};
 pub(crate) use self::log_follower::LogFollower;
-pub(crate) use self::purge::{PURGE_BATCH, PURGE_PAUSE, Purge};
+pub(crate) use self::purge::PurgeTask;
 
-/// Work that is done in rounds.
-pub(crate) trait Task: Send {
-    /// Waits for the next round.
-    fn wait(&mut self) -> impl Future<Output = ()> + Send;
-
-    /// Does one round. It is cancelled at any of its await points when the server stops.
-    fn round(&mut self) -> impl Future<Output = ()> + Send;
-}
-
-/// Repeats a task until `stop` is true.
-pub(crate) async fn run(mut task: impl Task, mut stop: watch::Receiver<bool>) {
-    let rounds = async {
-        loop {
-            task.wait().await;
-            task.round().await;
-        }
-    };
+/// Polls a task that never ends until `stop` is true. The task is cancelled at any of its await points then.
+pub(crate) async fn run_until(mut stop: watch::Receiver<bool>, task: impl Future<Output = ()>) {
     tokio::select! {
         biased;
         _ = stop.wait_for(|stop| *stop) => {}
-        () = rounds => {}
+        () = task => {}
     }
 }
 
@@ -45,15 +30,10 @@ mod tests {
     use super::*;
 
     /// Counts its rounds, of which the third never ends.
-    struct Stuck(Arc<AtomicU32>);
-
-    impl Task for Stuck {
-        async fn wait(&mut self) {
+    async fn stuck(rounds: Arc<AtomicU32>) {
+        loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-
-        async fn round(&mut self) {
-            if self.0.fetch_add(1, Ordering::SeqCst) == 2 {
+            if rounds.fetch_add(1, Ordering::SeqCst) == 2 {
                 std::future::pending().await
             }
         }
@@ -63,13 +43,13 @@ mod tests {
     async fn a_task_is_repeated_until_it_is_stopped_even_within_a_round() {
         let rounds = Arc::<AtomicU32>::default();
         let (stop, stopped) = watch::channel(false);
-        let running = tokio::spawn(run(Stuck(Arc::clone(&rounds)), stopped.clone()));
+        let running = tokio::spawn(run_until(stopped.clone(), stuck(Arc::clone(&rounds))));
         tokio::time::sleep(Duration::from_secs(10)).await;
         assert_eq!(rounds.load(Ordering::SeqCst), 3);
         stop.send_replace(true);
         running.await.unwrap();
 
-        run(Stuck(Arc::clone(&rounds)), stopped).await;
+        run_until(stopped, stuck(Arc::clone(&rounds))).await;
         assert_eq!(rounds.load(Ordering::SeqCst), 3, "no round begins after the stop");
     }
 }

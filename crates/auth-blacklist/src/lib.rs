@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod follow;
 mod group;
 mod index;
 mod reader;
 mod synced;
 mod tail;
 
+pub use follow::FollowEvent;
 pub use index::{Index, IndexStats};
 pub use synced::{SyncOptions, SyncStats, SyncStep, SyncedBlacklist};

@@ -93,7 +93,7 @@ pub struct SyncStats {
 }
 
 /// A log, an index and a bound on how stale the index may be. Something has to call [`sync_step`](Self::sync_step)
-/// regularly; while nothing does, every check asks the log.
+/// regularly, as [`follow`](Self::follow) does; while nothing does, every check asks the log.
 #[derive(Debug)]
 pub struct SyncedBlacklist {
     log: Arc<dyn RevocationLog>,
@@ -254,33 +254,6 @@ impl SyncedBlacklist {
         Ok(appended)
     }
 
-    /// Keeps memory in step for as long as it is polled: reads all there is, calls `pause` with how that went, and begins
-    /// again once `pause` returns. Have it wait for a fraction of
-    /// [`max_staleness`](SyncOptions::max_staleness); a failed round is made up for by the next one.
-    ///
-    /// ```
-    /// # use std::{sync::Arc, time::Duration};
-    /// # use auth_core::SystemClock;
-    /// # use auth_core::memory::MemoryStore;
-    /// # use auth_blacklist::{SyncOptions, SyncedBlacklist};
-    /// # async fn example(blacklist: Arc<SyncedBlacklist>) {
-    /// tokio::spawn(async move {
-    ///     blacklist.follow(async |_| tokio::time::sleep(Duration::from_millis(250)).await).await;
-    /// });
-    /// # }
-    /// ```
-    pub async fn follow(&self, mut pause: impl AsyncFnMut(Result<(), StoreError>)) {
-        loop {
-            pause(self.sync_round().await).await;
-        }
-    }
-
-    /// Reads pages until memory holds all that was committed when this began.
-    async fn sync_round(&self) -> Result<(), StoreError> {
-        while !self.sync_step().await?.complete {}
-        Ok(())
-    }
-
     /// Whether memory answers alone at this moment: the log has been loaded, and read recently enough.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
@@ -324,6 +297,11 @@ impl SyncedBlacklist {
             restored: self.restored.load(Ordering::Relaxed),
             fallbacks: self.fallbacks.load(Ordering::Relaxed),
         }
+    }
+
+    /// The clock that ages and expiries are measured with.
+    pub(super) fn clock(&self) -> &dyn Clock {
+        self.clock.as_ref()
     }
 
     fn age(&self) -> Option<Duration> {

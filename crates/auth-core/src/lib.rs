@@ -11,6 +11,7 @@ mod login;
 pub mod memory;
 pub mod password;
 mod principal;
+pub mod purge;
 mod random;
 mod rehash;
 pub mod service;

@@ -1,15 +1,12 @@
 //! Section 1 of the guide: a protected route, from the parts.
 
-#![expect(clippy::print_stderr, reason = "the program of the guide has no other log")]
-
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
-use auth_core::blacklist::purge_expired;
-use auth_core::throttle::purge_counters;
-use auth_core::{AuthService, Clock, SystemClock, Throttle, ThrottleLimits};
+use auth_core::purge::Purge;
+use auth_core::{AuthService, SystemClock, Throttle, ThrottleLimits};
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 use auth_storage::{ConnectOptions, SeaAttemptStore, SeaRevocationLog, SeaUserStore, Tables, connect};
@@ -25,9 +22,10 @@ async fn auth(database_url: &str, secret: &[u8]) -> Result<AuthService, Box<dyn 
 
     // Read what other nodes revoke. While this task is late, every check asks the database.
     let follower = blacklist.clone();
-    tokio::spawn(async move { follower.follow(async |_| tokio::time::sleep(Duration::from_millis(250)).await).await });
+    tokio::spawn(async move { follower.follow(Duration::from_millis(250), tokio::time::sleep, |_| {}).await });
     // Remove expired revocations and counters, so that the tables do not grow without bound.
-    tokio::spawn(purge(log, attempts.clone()));
+    let purge = Purge::new(clock.clone()).revocations(log).attempts(attempts.clone());
+    tokio::spawn(async move { purge.run(tokio::time::sleep, |_| {}).await });
 
     let codec = JwtCodec::new(SigningKey::from_secret(secret)?, "https://auth.example", "api");
     let passwords = PasswordPool::new(Arc::new(BcryptHasher::new(12)?), PoolOptions::default())?;
@@ -40,18 +38,6 @@ async fn auth(database_url: &str, secret: &[u8]) -> Result<AuthService, Box<dyn 
         .throttle(Arc::new(throttle))
         .background(|task| drop(tokio::spawn(task)))
         .build()?)
-}
-
-async fn purge(log: Arc<SeaRevocationLog>, attempts: Arc<SeaAttemptStore>) {
-    let pause = async |_| tokio::time::sleep(Duration::from_millis(50)).await;
-    loop {
-        tokio::time::sleep(Duration::from_secs(600)).await;
-        let revocations = purge_expired(&*log, SystemClock.now(), 1_000, pause).await;
-        let counters = purge_counters(&*attempts, SystemClock.now(), 1_000, pause).await;
-        if let Err(error) = revocations.and(counters) {
-            eprintln!("expired rows were not removed; trying again later: {error}");
-        }
-    }
 }
 
 mod routes {

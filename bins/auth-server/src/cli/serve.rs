@@ -67,9 +67,9 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
     );
 
     let (stopping, stopped) = watch::channel(false);
-    let purge = tokio::spawn(tasks::run(app.purge(), stopped.clone()));
-    let clock_watch = tokio::spawn(tasks::run(app.clock_watch(), stopped.clone()));
-    let follower = tokio::spawn(tasks::run(follower, stopped));
+    let purge = tokio::spawn(tasks::run_until(stopped.clone(), app.purge().run()));
+    let clock_watch = tokio::spawn(tasks::run_until(stopped.clone(), app.clock_watch().run()));
+    let follower = tokio::spawn(tasks::run_until(stopped, follower.run()));
     let health = health.map(|health| {
         let signals = signals.clone();
         tokio::spawn(health.run(

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use auth_core::blacklist::{Position, purge_expired};
+use auth_core::purge::{PURGE_BATCH, PURGE_PAUSE};
 use auth_core::{BoxError, Clock as _, RevocationLog as _, RevocationSource as _, SystemClock};
 use auth_storage::SeaRevocationLog;
 use clap::Subcommand;
@@ -12,7 +13,6 @@ use time::format_description::well_known::Rfc3339;
 use crate::app::open_tables;
 use crate::config::Config;
 use crate::readiness::is_migrated;
-use crate::tasks::{PURGE_BATCH, PURGE_PAUSE};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {

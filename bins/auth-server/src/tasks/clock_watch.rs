@@ -11,7 +11,6 @@ use auth_core::{Clock, RevocationLog, StoreError};
 use time::OffsetDateTime;
 use tokio::time::{Interval, MissedTickBehavior};
 
-use super::Task;
 use crate::metrics::Metrics;
 
 /// Time between two comparisons.
@@ -99,9 +98,13 @@ impl ClockWatch {
     }
 }
 
-impl Task for ClockWatch {
-    async fn wait(&mut self) {
-        self.ticks.tick().await;
+impl ClockWatch {
+    /// Compares the clocks at an interval.
+    pub(crate) async fn run(mut self) {
+        loop {
+            self.ticks.tick().await;
+            self.round().await;
+        }
     }
 
     async fn round(&mut self) {

@@ -1,9 +1,10 @@
 //! When memory answers, and when the log is asked.
 
+use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use auth_blacklist::{SyncOptions, SyncedBlacklist};
+use auth_blacklist::{FollowEvent, SyncOptions, SyncedBlacklist};
 use auth_core::blacklist::Standing;
 use auth_core::{Blacklist as _, RevocationLog as _, StoreErrorKind};
 use tokio::sync::Notify;
@@ -33,10 +34,10 @@ async fn a_follower_reads_all_there_is_and_goes_on_after_a_failure() {
     let revoked: Vec<_> = (0..5).map(|_| token(&clock)).collect();
     log.append(&revoked.iter().map(logout).collect::<Vec<_>>()).await.unwrap();
     let node = node(&log, &clock);
-    let (later, done, mut rounds) = (token(&clock), Notify::new(), Vec::new());
-    let follow = node.follow(async |outcome| {
-        rounds.push(outcome.is_ok());
-        match rounds.len() {
+    let (later, done, rounds) = (token(&clock), Notify::new(), Mutex::new(Vec::new()));
+    let sleep = |_| async {
+        let round = rounds.lock().unwrap().len();
+        match round {
             1 => {
                 assert_eq!(verdict(&node, &revoked[4]).await, "revoked");
                 log.append(&[logout(&later)]).await.unwrap();
@@ -48,12 +49,17 @@ async fn a_follower_reads_all_there_is_and_goes_on_after_a_failure() {
                 std::future::pending::<()>().await;
             }
         }
+    };
+    let follow = node.follow(Duration::from_secs(1), sleep, |event| match event {
+        FollowEvent::Read(step) if step.complete => rounds.lock().unwrap().push(true),
+        FollowEvent::Failing(_) => rounds.lock().unwrap().push(false),
+        _ => {}
     });
     tokio::select! {
         () = follow => {}
         () = done.notified() => {}
     }
-    assert_eq!(rounds, [true, false, true]);
+    assert_eq!(*rounds.lock().unwrap(), [true, false, true]);
     assert_eq!(verdict(&node, &later).await, "revoked");
     assert_eq!(log.look_ups.load(Ordering::SeqCst), 0, "memory answered");
 }
