@@ -15,6 +15,7 @@ mod m20261123_000002_blacklist;
 mod m20261123_000003_blacklist_purged;
 mod m20261123_000004_attempts;
 mod m20261126_000005_blacklist_loss;
+mod m20261126_000006_sessions;
 mod removal;
 mod session;
 mod shape;
@@ -33,7 +34,7 @@ pub use removal::{Removal, Removed};
 pub enum Part {
     /// The table of users.
     Users,
-    /// The log of revocations and its head.
+    /// The log of revocations, its head, and the sessions, which end by entries of the log.
     Blacklist,
     /// The counters of attempts.
     Attempts,
@@ -324,13 +325,21 @@ fn all(layout: &Layout) -> Vec<(Part, Box<dyn MigrationTrait>)> {
         (Part::Blacklist, Box::new(m20261123_000003_blacklist_purged::Migration { layout: layout.clone() })),
         (Part::Attempts, Box::new(m20261123_000004_attempts::Migration { layout: layout.clone() })),
         (Part::Blacklist, Box::new(m20261126_000005_blacklist_loss::Migration { layout: layout.clone() })),
+        (Part::Blacklist, Box::new(m20261126_000006_sessions::Migration { layout: layout.clone() })),
     ]
 }
 
 /// Whether a migration of this name is one of ours.
 fn is_known(version: &str) -> bool {
-    [shape::USERS_SINCE, shape::BLACKLIST_SINCE, shape::PURGED_SINCE, shape::ATTEMPTS_SINCE, shape::LOSS_SINCE]
-        .contains(&version)
+    [
+        shape::USERS_SINCE,
+        shape::BLACKLIST_SINCE,
+        shape::PURGED_SINCE,
+        shape::ATTEMPTS_SINCE,
+        shape::LOSS_SINCE,
+        shape::SESSIONS_SINCE,
+    ]
+    .contains(&version)
 }
 
 fn names(layout: &Layout) -> Vec<String> {

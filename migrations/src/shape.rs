@@ -51,8 +51,9 @@ pub(crate) const BLACKLIST_SINCE: &str = "m20261123_000002_blacklist";
 pub(crate) const PURGED_SINCE: &str = "m20261123_000003_blacklist_purged";
 pub(crate) const ATTEMPTS_SINCE: &str = "m20261123_000004_attempts";
 pub(crate) const LOSS_SINCE: &str = "m20261126_000005_blacklist_loss";
+pub(crate) const SESSIONS_SINCE: &str = "m20261126_000006_sessions";
 
-pub(crate) static TABLES: [&Table; 4] = [&USERS, &BLACKLIST, &BLACKLIST_HEAD, &ATTEMPTS];
+pub(crate) static TABLES: [&Table; 5] = [&USERS, &BLACKLIST, &BLACKLIST_HEAD, &ATTEMPTS, &SESSIONS];
 
 pub(crate) static USERS: Table = Table {
     name: "users",
@@ -122,6 +123,34 @@ pub(crate) static ATTEMPTS: Table = Table {
         column("spent_until", ColumnKind::Big, ATTEMPTS_SINCE),
         column("known_until", ColumnKind::Big, ATTEMPTS_SINCE),
         column("expires_at", ColumnKind::Big, ATTEMPTS_SINCE),
+    ],
+    primary: "id",
+    unique: &[],
+};
+
+pub(crate) static SESSIONS: Table = Table {
+    name: "sessions",
+    part: Part::Blacklist,
+    since: SESSIONS_SINCE,
+    columns: &[
+        column("id", ColumnKind::Uuid, SESSIONS_SINCE),
+        column("user_id", ColumnKind::Uuid, SESSIONS_SINCE),
+        column("generation", ColumnKind::Big, SESSIONS_SINCE),
+        column("created_at", ColumnKind::Big, SESSIONS_SINCE),
+        column("last_used_at", ColumnKind::Big, SESSIONS_SINCE),
+        column("idle_until", ColumnKind::Big, SESSIONS_SINCE),
+        column("ends_at", ColumnKind::Big, SESSIONS_SINCE),
+        column("access_expires_at", ColumnKind::Big, SESSIONS_SINCE),
+        column("needed_until", ColumnKind::Big, SESSIONS_SINCE),
+        nullable("user_agent", ColumnKind::Text(256), SESSIONS_SINCE),
+        nullable("network", ColumnKind::Text(64), SESSIONS_SINCE),
+        nullable("family", ColumnKind::Text(64), SESSIONS_SINCE),
+        nullable("current", ColumnKind::Text(64), SESSIONS_SINCE),
+        nullable("previous", ColumnKind::Text(64), SESSIONS_SINCE),
+        nullable("previous_salt", ColumnKind::Uuid, SESSIONS_SINCE),
+        nullable("previous_used_at", ColumnKind::Big, SESSIONS_SINCE),
+        nullable("ended_at", ColumnKind::Big, SESSIONS_SINCE),
+        nullable("end_reason", ColumnKind::Text(32), SESSIONS_SINCE),
     ],
     primary: "id",
     unique: &[],

@@ -165,6 +165,7 @@ impl Tokens {
             let claims = Claims {
                 user_id: id,
                 token_id: TokenId::generate().unwrap(),
+                session_id: None,
                 issued_at: now - Duration::from_secs(7200),
                 expires_at: now + time::Duration::seconds(life),
                 generation: Generation::default(),

@@ -179,6 +179,7 @@ fn claims(revocation: &Revocation) -> Claims {
     Claims {
         user_id: UserId::from(Uuid::nil()),
         token_id,
+        session_id: None,
         issued_at: revocation.revoked_at,
         expires_at: revocation.expires_at,
         generation: Generation::default(),

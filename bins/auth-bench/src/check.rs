@@ -193,6 +193,7 @@ fn tokens(codec: &JwtCodec, many: usize) -> Result<Vec<String>, Failure> {
         let claims = Claims {
             user_id: UserId::generate(issued_at)?,
             token_id: TokenId::generate()?,
+            session_id: None,
             issued_at,
             expires_at: issued_at + Duration::from_secs(86_400),
             generation: Generation::default(),

@@ -26,6 +26,7 @@ fn claims(number: u64) -> Claims {
     Claims {
         user_id: UserId::from(Uuid::nil()),
         token_id: token(number).into(),
+        session_id: None,
         issued_at: start(),
         expires_at: expiry(number),
         generation: Generation::default(),

@@ -1,7 +1,8 @@
 //! The set of what is revoked, in memory.
 //!
 //! A token carries its own expiry, so the set is partitioned by it: a look-up goes to one partition, and forgetting
-//! expired tokens is dropping a partition. Partitions stand in a ring by the hour of the expiry, so their number is
+//! expired tokens is dropping a partition. A session ends with one entry for tokens of several expiries; [`sessions`] says how
+//! each of them finds it. Partitions stand in a ring by the hour of the expiry, so their number is
 //! bounded whatever the expiries are; two hours that meet in the ring share a partition, which lives as long as the
 //! later of them. A partition is a table that is read without a lock while one thread writes to it: no look-up ever waits
 //! for a writer, not even for one that makes a table larger.
@@ -16,6 +17,7 @@ use self::users::Users;
 use auth_core::blacklist::{PURGE_MARGIN, Purged, RevocationTarget, Standing};
 use auth_core::{Claims, LEEWAY, Revocation};
 
+mod sessions;
 mod table;
 mod tokens;
 mod users;
@@ -65,7 +67,10 @@ impl Index {
     pub fn insert(&self, revocation: &Revocation) {
         let hour = hour_of(revocation.expires_at);
         match revocation.target {
-            RevocationTarget::Token(id) => self.tokens.insert(id, hour),
+            RevocationTarget::Token(id) => self.tokens.insert(id.as_uuid(), hour),
+            RevocationTarget::Session(id) => {
+                sessions::partitions(id, revocation).for_each(|hour| self.tokens.insert(id.as_uuid(), hour))
+            }
             RevocationTarget::User { id, below } => self.users.insert(id, below, hour),
         }
     }
@@ -73,7 +78,10 @@ impl Index {
     /// Whether it holds this revocation, or one that covers at least as much.
     pub(super) fn holds(&self, revocation: &Revocation) -> bool {
         match revocation.target {
-            RevocationTarget::Token(id) => self.tokens.contains(id, hour_of(revocation.expires_at)),
+            RevocationTarget::Token(id) => self.tokens.contains(id.as_uuid(), hour_of(revocation.expires_at)),
+            RevocationTarget::Session(id) => {
+                sessions::partitions(id, revocation).all(|hour| self.tokens.contains(id.as_uuid(), hour))
+            }
             RevocationTarget::User { id, below } => self.users.hold(id, below),
         }
     }
@@ -94,7 +102,11 @@ impl Index {
             return self.standing(&Claims { expires_at: in_utc(claims.expires_at), ..*claims });
         }
         let hour = hour_of_utc(claims.expires_at);
-        if self.tokens.contains(claims.token_id, hour) || self.users.cover(claims) {
+        let (id, partition) = match claims.renewable_session() {
+            None => (claims.token_id.as_uuid(), hour),
+            Some(session) => (session.as_uuid(), sessions::partition(session, hour)),
+        };
+        if self.tokens.contains(id, partition) || self.users.cover(claims) {
             return Standing::Revoked;
         }
         // Asked after the look-up: what is forgotten is said to be so before it is dropped.
@@ -179,6 +191,7 @@ mod tests {
         Claims {
             user_id: UserId::generate(at(0)).unwrap(),
             token_id: TokenId::generate().unwrap(),
+            session_id: None,
             issued_at: at(0),
             expires_at,
             generation: Generation::new(3),

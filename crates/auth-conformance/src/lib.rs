@@ -7,12 +7,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use auth_core::AttemptStore;
-use auth_core::Clock;
 use auth_core::blacklist::{Position, UnsyncedBlacklist};
 use auth_core::throttle::AttemptKey;
-use auth_core::{Blacklist, RevocationLog};
-use auth_core::{UserId, UserStore};
+use auth_core::{AttemptStore, Blacklist, Clock, RevocationLog, SessionId, SessionStore, UserId, UserStore};
 
 mod attempts;
 mod blacklist;
@@ -26,6 +23,7 @@ mod nodes;
 mod purge;
 mod recovery;
 mod samples;
+mod sessions;
 mod users;
 
 pub use executor::{block_on, pass};
@@ -70,6 +68,13 @@ pub trait Backend: Send + Sync {
     ///
     /// Default: `None`, which says that there is none. Its rules are then not tried.
     async fn attempts(&self) -> Option<Arc<dyn AttemptStore>> {
+        None
+    }
+
+    /// Opens the session store, over the database of the other stores. Like [`open`](Self::open), a check calls it more than once.
+    ///
+    /// Default: `None`, which says that there is none. Its rules are then not tried.
+    async fn sessions(&self) -> Option<Arc<dyn SessionStore>> {
         None
     }
 
@@ -133,6 +138,8 @@ pub enum Row {
     Entry(Position),
     /// A counter of attempts: for example an instant beyond the calendar.
     Counter(AttemptKey),
+    /// A session: for example a digest that is none.
+    Session(SessionId),
 }
 
 /// One rule.
@@ -210,6 +217,7 @@ pub fn checks() -> Vec<Check> {
         conflicts::CHECKS,
         recovery::CHECKS,
         attempts::CHECKS,
+        sessions::CHECKS,
     ]
     .concat()
 }
@@ -252,6 +260,7 @@ macro_rules! conformance_tests {
         $crate::__conformance_conflicts!($run);
         $crate::__conformance_recovery!($run);
         $crate::__conformance_attempts!($run);
+        $crate::__conformance_sessions!($run);
     };
 }
 

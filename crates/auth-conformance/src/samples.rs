@@ -58,6 +58,7 @@ pub(super) fn claims_of(user: UserId, generation: Generation) -> Result<Claims, 
     Ok(Claims {
         user_id: user,
         token_id: TokenId::generate().map_err(unexpected)?,
+        session_id: None,
         issued_at: instant(),
         expires_at: instant() + Duration::from_secs(3600),
         generation,

@@ -9,7 +9,7 @@ use auth_conformance::{Backend, Check, Stores, block_on};
 use auth_core::AttemptStore;
 use auth_core::memory::MemoryStore;
 use auth_core::throttle::MemoryAttempts;
-use auth_core::{Blacklist, Clock};
+use auth_core::{Blacklist, Clock, SessionStore};
 
 /// The store is the database: opening it again is looking at it again.
 struct InMemory {
@@ -31,6 +31,10 @@ impl Backend for InMemory {
         let blacklist = SyncedBlacklist::new(stores.log.clone(), clock, SyncOptions::default());
         while !blacklist.sync_step().await.unwrap().complete {}
         Arc::new(blacklist)
+    }
+
+    async fn sessions(&self) -> Option<Arc<dyn SessionStore>> {
+        Some(self.store.clone())
     }
 
     async fn attempts(&self) -> Option<Arc<dyn AttemptStore>> {

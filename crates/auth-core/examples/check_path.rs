@@ -33,6 +33,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let claims = Claims {
         user_id: UserId::generate(issued_at)?,
         token_id: TokenId::generate()?,
+        session_id: None,
         issued_at,
         expires_at: issued_at + Duration::from_secs(86_400),
         generation: Generation::default(),

@@ -2,6 +2,7 @@
 
 mod error;
 mod password;
+mod sessions;
 
 use crate::blacklist::RevocationReason;
 use crate::context::Context;
@@ -31,9 +32,7 @@ impl AuthService {
         let attempt = self.parts.throttle.admit_registration(&account.email, context.network()).await?;
         let inserted = self.insert(account, false).await;
         settle_registration(attempt, &inserted).await;
-        let user = inserted?;
-        let token = self.issue(&user).map_err(RegisterError::Internal)?;
-        Ok(SignedIn { user, token })
+        Ok(self.open_session(inserted?, context).await?)
     }
 
     /// Creates a user without signing them in, as an operator does.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::session::SessionKind;
 use crate::throttle::ClientNetwork;
 
 /// Circumstances of a call: who asks, as far as the transport knows.
@@ -21,6 +22,7 @@ pub struct Context {
     network: Option<ClientNetwork>,
     user_agent: Option<String>,
     request_id: Option<String>,
+    session_kind: SessionKind,
 }
 
 impl Context {
@@ -43,6 +45,19 @@ impl Context {
     #[must_use]
     pub fn with_request_id(self, request_id: impl Into<String>) -> Self {
         Self { request_id: Some(request_id.into()), ..self }
+    }
+
+    /// Sets the kind of session that a login opens. Default: [`SessionKind::Single`]. Without a
+    /// [`SessionStore`](crate::session::SessionStore) no session is opened, whatever is set.
+    #[must_use]
+    pub fn with_session_kind(self, session_kind: SessionKind) -> Self {
+        Self { session_kind, ..self }
+    }
+
+    /// Returns the kind of session that a login opens.
+    #[must_use]
+    pub fn session_kind(&self) -> SessionKind {
+        self.session_kind
     }
 
     /// Returns the network of the client, if its address is known.

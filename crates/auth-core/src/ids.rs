@@ -76,6 +76,47 @@ impl Generation {
     }
 }
 
+/// The id of one session: the `sid` claim of its access tokens (OpenID Connect Front-Channel Logout 1.0 §3), 122 random bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(Uuid);
+
+impl SessionId {
+    /// Returns a new random id.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system has no randomness to give.
+    pub fn generate() -> Result<Self, NoRandomness> {
+        Ok(Self(uuid::Builder::from_random_bytes(random_bytes()?).into_uuid()))
+    }
+
+    /// Returns the id as a UUID.
+    #[must_use]
+    pub fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl From<Uuid> for SessionId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl FromStr for SessionId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// The id of one token: the `jti` claim (RFC 7519 §4.1.7), 122 random bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenId(Uuid);

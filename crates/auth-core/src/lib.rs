@@ -15,6 +15,7 @@ pub mod purge;
 mod random;
 mod rehash;
 pub mod service;
+pub mod session;
 pub mod throttle;
 pub mod token;
 mod user;
@@ -27,8 +28,8 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use context::Context;
 pub use email::{Email, EmailError, MAX_EMAIL_BYTES};
 pub use error::{BoxError, StoreError, StoreErrorKind};
-pub use ids::{Generation, TokenId, UserId};
-pub use login::{FactorChallenge, IssuedToken, LoginError, LoginOutcome, SignedIn};
+pub use ids::{Generation, SessionId, TokenId, UserId};
+pub use login::{FactorChallenge, IssuedRefreshToken, IssuedToken, LoginError, LoginOutcome, RefreshError, SignedIn};
 pub use password::{
     AsyncPasswordHasher, Batch, BatchKey, BatchResults, HashError, HashingError, Password, PasswordError, PasswordHash,
     PasswordHasher, PasswordPolicy, Pause, Verdict,
@@ -36,6 +37,7 @@ pub use password::{
 pub use principal::Principal;
 pub use random::{NoRandomness, random_bytes};
 pub use service::{AuthService, AuthServiceBuilder};
+pub use session::{RefreshToken, Session, SessionKind, SessionOptions, SessionStore};
 pub use throttle::{AttemptStore, ClientNetwork, Throttle, ThrottleLimits};
 pub use token::{AccessToken, Claims, InvalidToken, LEEWAY, MAX_CLOCK_SKEW, MAX_TOKEN_LIFE, TokenCodec};
 pub use user::{

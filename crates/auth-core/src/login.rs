@@ -1,21 +1,24 @@
 //! Login and logout.
 
 mod error;
+mod session;
 
 use std::time::Duration;
 
-use crate::blacklist::{Revocation, RevocationReason, RevocationTarget};
+use crate::blacklist::{Revocation, RevocationReason};
 use crate::context::Context;
-use crate::error::{BoxError, StoreError};
-use crate::ids::TokenId;
+use crate::error::StoreError;
 use crate::password::{HashError, HashingError, Password, Verdict};
 use crate::principal::Principal;
 use crate::service::AuthService;
+use crate::session::{RefreshToken, Session, SessionEnd};
 use crate::throttle::Attempt;
-use crate::token::{AccessToken, Claims};
+use crate::token::AccessToken;
 use crate::user::{Credentials, StoredCredentials, User};
 
 pub use self::error::LoginError;
+pub(crate) use self::session::OpenError;
+pub use self::session::RefreshError;
 
 /// Outcome of a login whose password was right.
 #[derive(Debug)]
@@ -52,8 +55,22 @@ pub struct FactorChallenge {}
 pub struct SignedIn {
     /// The user.
     pub user: User,
-    /// The token.
+    /// The access token.
     pub token: IssuedToken,
+    /// The session, if sessions are kept.
+    pub session: Option<Session>,
+    /// The refresh token, if the session is renewable.
+    pub refresh: Option<IssuedRefreshToken>,
+}
+
+/// A refresh token that was just made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct IssuedRefreshToken {
+    /// The token, which is a secret.
+    pub token: RefreshToken,
+    /// Time until the session ends if it is not refreshed, in whole seconds.
+    pub expires_in: Duration,
 }
 
 /// An access token that was just signed.
@@ -99,23 +116,28 @@ impl AuthService {
             self.parts.upgrades.offer(&proven, password);
         }
         // Factor: the password is the only one that exists.
-        // Sign.
-        let token = self.issue(&proven.user).map_err(LoginError::Internal)?;
-        Ok(LoginOutcome::SignedIn(SignedIn { user: proven.user, token }))
+        // Open a session and sign its token.
+        Ok(LoginOutcome::SignedIn(self.open_session(proven.user, context).await?))
     }
 
-    /// Revokes the token that the principal came with. When this has returned, the revocation is durable and this node
-    /// refuses the token.
+    /// Logs out: ends the session of the principal, or revokes its token where no sessions are kept. When this has returned, the
+    /// end is durable and this node refuses every access token of the session.
     ///
     /// # Errors
     ///
-    /// When the revocation could not be written. The token may still be accepted then.
+    /// When the end could not be written. The token may still be accepted then.
     pub async fn logout(&self, principal: &Principal) -> Result<(), StoreError> {
+        let (revoked_at, reason) = (self.now(), RevocationReason::Logout);
+        if let Some(id) = principal.session_id()
+            && self.end_session(id, SessionEnd { at: revoked_at, reason }).await?
+        {
+            return Ok(());
+        }
         let revocation = Revocation {
-            target: RevocationTarget::Token(principal.token_id()),
+            target: principal.revocation_target(),
             expires_at: principal.expires_at(),
-            revoked_at: self.now(),
-            reason: RevocationReason::Logout,
+            revoked_at,
+            reason,
         };
         self.parts.blacklist.revoke(revocation).await
     }
@@ -141,21 +163,6 @@ impl AuthService {
             }
             _ => Err(LoginError::InvalidCredentials),
         }
-    }
-
-    /// Signs a token for a user.
-    pub(crate) fn issue(&self, user: &User) -> Result<IssuedToken, BoxError> {
-        let issued_at = self.now().replace_nanosecond(0)?;
-        let expires_in = self.parts.token_life;
-        let claims = Claims {
-            user_id: user.id,
-            token_id: TokenId::generate()?,
-            issued_at,
-            expires_at: issued_at + expires_in,
-            generation: user.generation,
-            admin: user.admin,
-        };
-        Ok(IssuedToken { access: self.parts.codec.encode(&claims)?, expires_in })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Stores that live in memory: for doc examples, for tests and for trying things out. Nothing survives the process.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,9 +15,10 @@ use crate::blacklist::{
 };
 use crate::email::Email;
 use crate::error::{StoreError, StoreErrorKind};
-use crate::ids::{Generation, UserId};
+use crate::ids::{Generation, SessionId, UserId};
 use crate::password::PasswordHash;
 use crate::random::{NoRandomness, random_bytes};
+use crate::session::{Predecessor, Rotation, Session, SessionEnd, SessionStore, StoredSession};
 use crate::token::Claims;
 use crate::user::{InsertUserError, NewUser, StoredCredentials, User, UserChange, UserRevocation, UserStore};
 
@@ -37,6 +39,7 @@ struct Tables {
     head: Position,
     purged: Purged,
     lost: Option<OffsetDateTime>,
+    sessions: HashMap<SessionId, StoredSession>,
 }
 
 impl MemoryStore {
@@ -198,7 +201,11 @@ impl RevocationSource for MemoryStore {
 
     async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
         let tables = self.lock();
-        let of_token = tables.targets.contains_key(&RevocationTarget::Token(claims.token_id));
+        let target = match claims.renewable_session() {
+            Some(session) => RevocationTarget::Session(session),
+            None => RevocationTarget::Token(claims.token_id),
+        };
+        let of_token = tables.targets.contains_key(&target);
         let user = tables.users.get(&claims.user_id);
         Ok(of_token
             || claims.expires_at <= tables.purged.tokens
@@ -216,6 +223,11 @@ impl RevocationLog for MemoryStore {
                 && let Some(stored) = tables.users.get_mut(&id)
             {
                 stored.user.generation = stored.user.generation.max(below);
+            }
+            if let RevocationTarget::Session(id) = revocation.target
+                && let Some(stored) = tables.sessions.get_mut(&id)
+            {
+                stored.session.ended.get_or_insert(SessionEnd { at: revocation.revoked_at, reason: revocation.reason });
             }
         }
         Ok(batch.iter().map(|revocation| u64::from(tables.append(*revocation))).sum())
@@ -256,5 +268,73 @@ mod tests {
         let store = MemoryStore::new().unwrap();
         assert_eq!(format!("{store:?}"), "MemoryStore { users: 0, log: 0 }");
         assert_ne!(store.identity.0, uuid::Uuid::nil());
+    }
+}
+
+#[async_trait]
+impl SessionStore for MemoryStore {
+    async fn insert(&self, new: StoredSession) -> Result<(), StoreError> {
+        self.lock().sessions.insert(new.session.id, new);
+        Ok(())
+    }
+
+    async fn find(&self, id: SessionId) -> Result<Option<StoredSession>, StoreError> {
+        Ok(self.lock().sessions.get(&id).cloned())
+    }
+
+    async fn rotate(&self, id: SessionId, rotation: Rotation) -> Result<bool, StoreError> {
+        let mut tables = self.lock();
+        let Some(stored) = tables.sessions.get_mut(&id) else { return Ok(false) };
+        let Some(refresh) = stored.refresh.as_mut().filter(|refresh| refresh.current == rotation.used) else {
+            return Ok(false);
+        };
+        if stored.session.ended.is_some() {
+            return Ok(false);
+        }
+        refresh.current = rotation.successor;
+        refresh.predecessor = Some(Predecessor { own: rotation.used, salt: rotation.salt, used_at: rotation.at });
+        stored.session.last_used_at = rotation.last_used_at;
+        stored.session.idle_until = rotation.idle_until;
+        stored.access_expires_at = stored.access_expires_at.max(rotation.access_expires_at);
+        Ok(true)
+    }
+
+    async fn end(&self, id: SessionId, end: SessionEnd) -> Result<Option<Revocation>, StoreError> {
+        let mut tables = self.lock();
+        let Some(stored) = tables.sessions.get_mut(&id) else { return Ok(None) };
+        if let Some(first) = stored.session.ended {
+            return Ok(Some(stored.revocation(first)));
+        }
+        stored.session.ended = Some(end);
+        let revocation = stored.revocation(end);
+        tables.append(revocation);
+        Ok(Some(revocation))
+    }
+
+    async fn list(
+        &self,
+        user_id: UserId,
+        generation: Generation,
+        now: OffsetDateTime,
+        limit: u32,
+    ) -> Result<Vec<Session>, StoreError> {
+        let tables = self.lock();
+        let sessions = tables.sessions.values().map(|stored| &stored.session);
+        let live = sessions.filter(|session| session.user_id == user_id && session.is_live(now, generation));
+        let mut live: Vec<_> = live.cloned().collect();
+        live.sort_by_key(|session| (Reverse(session.last_used_at), session.id));
+        live.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(live)
+    }
+
+    async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
+        let mut tables = self.lock();
+        let unneeded = tables.sessions.values().filter(|stored| stored.needed_until() < before);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let unneeded: Vec<_> = unneeded.map(|stored| stored.session.id).take(limit).collect();
+        for id in &unneeded {
+            tables.sessions.remove(id);
+        }
+        Ok(unneeded.len() as u64)
     }
 }

@@ -2,7 +2,8 @@
 
 use time::OffsetDateTime;
 
-use crate::ids::{TokenId, UserId};
+use crate::blacklist::RevocationTarget;
+use crate::ids::{SessionId, TokenId, UserId};
 use crate::token::Claims;
 
 /// Somebody whose token was found good: signed by us, not expired, not revoked.
@@ -30,6 +31,20 @@ impl Principal {
     #[must_use]
     pub fn token_id(&self) -> TokenId {
         self.claims.token_id
+    }
+
+    /// Returns the session that the token belongs to, if sessions are kept.
+    #[must_use]
+    pub fn session_id(&self) -> Option<SessionId> {
+        self.claims.session_id
+    }
+
+    /// Returns the target of the entry that revokes the token.
+    pub(crate) fn revocation_target(&self) -> RevocationTarget {
+        match self.claims.renewable_session() {
+            Some(session) => RevocationTarget::Session(session),
+            None => RevocationTarget::Token(self.claims.token_id),
+        }
     }
 
     /// Whether the user was an admin at login. Demoting a user revokes the user's tokens, so this is never stale for

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::password::{AsyncPasswordHasher, PasswordHash, PasswordPolicy};
 use crate::principal::Principal;
 use crate::rehash::HashUpgrades;
+use crate::session::{SessionOptions, SessionStore};
 use crate::throttle::Admission;
 use crate::token::TokenCodec;
 use crate::user::UserStore;
@@ -41,8 +42,16 @@ pub(crate) struct Parts {
     pub(crate) dummy_hash: PasswordHash,
     pub(crate) upgrades: Arc<HashUpgrades>,
     pub(crate) throttle: Admission,
+    pub(crate) sessions: Option<Sessions>,
     clock: Arc<dyn Clock>,
     verifier: TokenVerifier,
+}
+
+/// The store of sessions, and their lives.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    pub(crate) store: Arc<dyn SessionStore>,
+    pub(crate) options: SessionOptions,
 }
 
 impl AuthService {

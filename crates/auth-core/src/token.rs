@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::error::BoxError;
-use crate::ids::{Generation, TokenId, UserId};
+use crate::ids::{Generation, SessionId, TokenId, UserId};
 
 /// How long after its `exp` a token is still accepted, because the clocks of two nodes never quite agree
 /// (RFC 7519 §4.1.4). The one such constant: the check and the life of a blacklist entry both use it.
@@ -33,6 +33,8 @@ pub struct Claims {
     pub user_id: UserId,
     /// `jti`: which token it is.
     pub token_id: TokenId,
+    /// `sid`: the session that the token belongs to, if sessions are kept. It equals `jti` if this is the session's only token.
+    pub session_id: Option<SessionId>,
     /// `iat`, in whole seconds.
     pub issued_at: OffsetDateTime,
     /// `exp`, in whole seconds.
@@ -44,6 +46,15 @@ pub struct Claims {
 }
 
 impl Claims {
+    /// Returns the session whose end revokes this token.
+    ///
+    /// `None` means that the token is revoked by its own id: it belongs to no session, or it is the only token that its
+    /// session ever has, and then both have one id.
+    #[must_use]
+    pub fn renewable_session(&self) -> Option<SessionId> {
+        self.session_id.filter(|session| session.as_uuid() != self.token_id.as_uuid())
+    }
+
     /// Whether the token has expired at `now`: it is good while `now < exp + LEEWAY`. The one place that says so.
     #[must_use]
     pub fn expired_at(&self, now: OffsetDateTime) -> bool {

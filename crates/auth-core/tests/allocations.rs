@@ -19,6 +19,7 @@ fn counted(cached_tokens: usize) -> (u64, u64) {
     let claims = Claims {
         user_id: UserId::generate(issued_at).unwrap(),
         token_id: TokenId::generate().unwrap(),
+        session_id: None,
         issued_at,
         expires_at: issued_at + Duration::from_secs(3_600),
         generation: Generation::default(),

@@ -24,6 +24,7 @@ fn claims() -> Claims {
     Claims {
         user_id: UserId::generate(issued_at).expect("randomness"),
         token_id: TokenId::generate().expect("randomness"),
+        session_id: None,
         issued_at,
         expires_at: issued_at + Duration::from_secs(3_600),
         generation: Generation::default(),

@@ -204,6 +204,7 @@ mod tests {
         Claims {
             user_id: Uuid::from_u128(number).into(),
             token_id: Uuid::from_u128(number).into(),
+            session_id: None,
             issued_at,
             expires_at: issued_at + Duration::from_secs(60),
             generation: Generation::default(),

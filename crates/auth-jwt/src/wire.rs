@@ -9,8 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use auth_core::Generation;
-use auth_core::{Claims, InvalidToken};
+use auth_core::{Claims, Generation, InvalidToken, SessionId};
 
 /// The `typ` of our tokens (RFC 8725 §3.11; the value is that of RFC 9068 §2.1): a token made for another purpose with
 /// the same key is not accepted as an access token.
@@ -78,6 +77,8 @@ pub(super) struct WireClaims<'a> {
     aud: Audience<'a>,
     sub: Uuid,
     jti: Uuid,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sid: Option<Uuid>,
     iat: i64,
     exp: i64,
     #[serde(rename = "gen")]
@@ -106,6 +107,7 @@ impl<'a> WireClaims<'a> {
             aud: Audience::One(audience.into()),
             sub: claims.user_id.as_uuid(),
             jti: claims.token_id.as_uuid(),
+            sid: claims.session_id.map(SessionId::as_uuid),
             iat: claims.issued_at.unix_timestamp(),
             exp: claims.expires_at.unix_timestamp(),
             generation: claims.generation.number(),
@@ -126,6 +128,7 @@ impl<'a> WireClaims<'a> {
         Ok(Claims {
             user_id: self.sub.into(),
             token_id: self.jti.into(),
+            session_id: self.sid.map(SessionId::from),
             issued_at: instant(self.iat)?,
             expires_at: instant(self.exp)?,
             generation: Generation::new(self.generation),

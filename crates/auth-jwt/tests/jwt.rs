@@ -26,6 +26,7 @@ fn claims() -> Claims {
     Claims {
         user_id: UserId::generate(issued_at).unwrap(),
         token_id: TokenId::generate().unwrap(),
+        session_id: None,
         issued_at,
         expires_at: issued_at + Duration::from_secs(3600),
         generation: Generation::new(3),
@@ -232,6 +233,7 @@ proptest! {
         let claims = Claims {
             user_id: Uuid::from_u128(user).into(),
             token_id: Uuid::from_u128(token).into(),
+            session_id: None,
             issued_at: OffsetDateTime::from_unix_timestamp(iat).unwrap(),
             expires_at: OffsetDateTime::from_unix_timestamp(iat + life).unwrap(),
             generation: Generation::new(generation),

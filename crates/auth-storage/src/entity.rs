@@ -3,4 +3,5 @@
 pub(crate) mod attempts;
 pub(crate) mod blacklist;
 pub(crate) mod blacklist_head;
+pub(crate) mod sessions;
 pub(crate) mod users;

@@ -8,6 +8,8 @@ mod error;
 mod instant;
 mod purge;
 mod revocation_log;
+mod session_end;
+mod session_store;
 mod tables;
 mod user_store;
 mod user_table;
@@ -18,6 +20,7 @@ pub use connect::{ConnectError, ConnectOptions, Database, DatabaseKind, Database
 pub use connect::{Statements, UrlError, WriteTransaction, connect, connect_to};
 pub use error::store_error;
 pub use revocation_log::SeaRevocationLog;
+pub use session_store::SeaSessionStore;
 pub use tables::Tables;
 pub use user_store::SeaUserStore;
 pub use user_table::UserTable;

@@ -15,10 +15,11 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::connect::{Database, Standing, WriteTransaction, standing};
-use crate::entity::{blacklist, blacklist_head};
+use crate::entity::{blacklist, blacklist_head, sessions};
 use crate::error::Trouble;
 use crate::instant;
 use crate::purge::Chunk;
+use crate::session_end::endings;
 use crate::tables::Tables;
 use crate::user_table::UserTable;
 
@@ -80,6 +81,9 @@ impl SeaRevocationLog {
             let turn = Turn::take(&transaction, tables, batch.len()).await?;
             for raise in raising_generations(batch, &users) {
                 transaction.execute(&raise).await?;
+            }
+            for ending in endings(tables, batch)? {
+                ending.exec(&transaction).await?;
             }
             turn.write(batch).await
         };
@@ -255,9 +259,20 @@ fn covers_query(
         Expr::exists(Query::select().expr(Expr::val(1)).from(table).cond_where(condition).take())
     };
     let entries = |condition: Condition| exists(tables.of::<blacklist::Entity>(), condition);
-    let of_token = Condition::all()
-        .add(Expr::col(blacklist::Column::ExpiresAt).eq(instant::to_micros_rounded_up(claims.expires_at)?))
-        .add(Expr::col(blacklist::Column::TokenId).eq(claims.token_id.as_uuid()));
+    let of_token = match claims.renewable_session() {
+        None => entries(
+            Condition::all()
+                .add(Expr::col(blacklist::Column::ExpiresAt).eq(instant::to_micros_rounded_up(claims.expires_at)?))
+                .add(Expr::col(blacklist::Column::TokenId).eq(claims.token_id.as_uuid())),
+        ),
+        // The row of the session says that it ended, and is found by its id alone.
+        Some(session) => exists(
+            tables.of::<sessions::Entity>(),
+            Condition::all()
+                .add(Expr::col(sessions::Column::Id).eq(session.as_uuid()))
+                .add(Expr::col(sessions::Column::EndedAt).is_not_null()),
+        ),
+    };
     let of_user = Condition::all()
         .add(Expr::col(blacklist::Column::UserId).eq(claims.user_id.as_uuid()))
         .add(Expr::col(blacklist::Column::Generation).gt(i64::from(claims.generation.number())));
@@ -267,7 +282,7 @@ fn covers_query(
     let purged = Condition::all()
         .add(Expr::col(blacklist_head::Column::Id).eq(blacklist_head::ID))
         .add(Expr::col(blacklist_head::Column::PurgedTokens).gte(instant::to_micros(claims.expires_at)?));
-    let covered = entries(of_token)
+    let covered = of_token
         .or(entries(of_user))
         .or(exists(users.table, user))
         .or(exists(tables.of::<blacklist_head::Entity>(), purged));

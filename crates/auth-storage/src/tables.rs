@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sea_orm::sea_query::{DynIden, IntoIden as _, SchemaName, TableName, TableRef};
 use sea_orm::{DeleteMany, EntityTrait, InsertMany, QueryTrait as _, Select, UpdateMany};
 
-use crate::entity::{attempts, blacklist, blacklist_head, users};
+use crate::entity::{attempts, blacklist, blacklist_head, sessions, users};
 
 /// Prefix of the table names unless a [`Database`](crate::Database) is told otherwise, as `auth-migrations` gives it to the tables of a
 /// new database.
@@ -25,6 +25,7 @@ struct Names {
     blacklist: TableName,
     blacklist_head: TableName,
     attempts: TableName,
+    sessions: TableName,
 }
 
 impl Tables {
@@ -42,6 +43,7 @@ impl Tables {
             blacklist: name("blacklist"),
             blacklist_head: name("blacklist_head"),
             attempts: name("attempts"),
+            sessions: name("sessions"),
         }))
     }
 
@@ -98,11 +100,12 @@ impl Default for Tables {
 
 impl fmt::Debug for Tables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Names { users, blacklist, blacklist_head, attempts } = &*self.0;
-        let names = [users, blacklist, blacklist_head, attempts].map(|TableName(schema, table)| match schema {
-            Some(SchemaName(_, schema)) => format!("{schema}.{table}"),
-            None => table.to_string(),
-        });
+        let Names { users, blacklist, blacklist_head, attempts, sessions } = &*self.0;
+        let names =
+            [users, blacklist, blacklist_head, attempts, sessions].map(|TableName(schema, table)| match schema {
+                Some(SchemaName(_, schema)) => format!("{schema}.{table}"),
+                None => table.to_string(),
+            });
         f.debug_tuple("Tables").field(&names).finish()
     }
 }
@@ -133,5 +136,11 @@ impl Stored for blacklist_head::Entity {
 impl Stored for attempts::Entity {
     fn name_in(tables: &Tables) -> &TableName {
         &tables.0.attempts
+    }
+}
+
+impl Stored for sessions::Entity {
+    fn name_in(tables: &Tables) -> &TableName {
+        &tables.0.sessions
     }
 }

@@ -148,6 +148,7 @@ impl TestAuth {
         Ok(Claims {
             user_id: user.id,
             token_id: TokenId::generate()?,
+            session_id: None,
             issued_at,
             expires_at: issued_at + DEFAULT_TOKEN_LIFE,
             generation: user.generation,

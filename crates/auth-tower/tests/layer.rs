@@ -68,6 +68,7 @@ fn request(admin: bool) -> Request<()> {
     let claims = Claims {
         user_id: UserId::generate(now).unwrap(),
         token_id: TokenId::generate().unwrap(),
+        session_id: None,
         issued_at: now,
         expires_at: now + Duration::from_secs(60),
         generation: Generation::default(),

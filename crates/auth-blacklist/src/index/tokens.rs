@@ -1,4 +1,4 @@
-//! Which tokens are revoked, in memory.
+//! The ids of revoked tokens and sessions, in memory.
 
 use std::cell::RefCell;
 use std::mem;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::IndexStats;
 use super::table::Table;
-use auth_core::TokenId;
+use uuid::Uuid;
 
 /// How many hours there is room for: more than a user-wide revocation lives.
 pub(super) const RING: u16 = 4096;
@@ -58,7 +58,7 @@ impl Default for Tokens {
 
 impl Tokens {
     #[inline]
-    pub(super) fn contains(&self, id: TokenId, hour: i64) -> bool {
+    pub(super) fn contains(&self, id: Uuid, hour: i64) -> bool {
         let number = number_of(id);
         let looked = SEEN.try_with(|seen| {
             let seen = seen.borrow();
@@ -70,7 +70,7 @@ impl Tokens {
 
     /// For a thread that has not seen the latest ring. It keeps that from now on, unless it is ending.
     #[cold]
-    fn contains_anew(&self, id: TokenId, hour: i64) -> bool {
+    fn contains_anew(&self, id: Uuid, hour: i64) -> bool {
         let number = number_of(id);
         let latest = self.latest().clone();
         let found = latest.partition(hour).is_some_and(|partition| partition.table.contains(number));
@@ -78,7 +78,7 @@ impl Tokens {
         found
     }
 
-    pub(super) fn insert(&self, id: TokenId, hour: i64) {
+    pub(super) fn insert(&self, id: Uuid, hour: i64) {
         let _writer = self.writer();
         let partition = self.partition(hour);
         partition.hour.fetch_max(hour, Ordering::AcqRel);
@@ -160,9 +160,9 @@ fn place_of(hour: i64) -> usize {
 /// The number of a token. An id has 122 random bits, too many for a word, so two tokens may have one number: then a good token
 /// cannot be told from a revoked one, and is refused. A table keeps 61 bits: where a million tokens that expire in one hour
 /// are revoked that happens to one good token in 10^12.
-fn number_of(id: TokenId) -> u64 {
+fn number_of(id: Uuid) -> u64 {
     const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
-    let (high, low) = id.as_uuid().as_u64_pair();
+    let (high, low) = id.as_u64_pair();
     // Where the one has no random bits the other has some. The multiplication spreads those of ids that are not random.
     (low ^ high.rotate_left(23)).wrapping_mul(ODD)
 }
@@ -172,12 +172,10 @@ mod tests {
     use std::sync::{Weak, mpsc};
     use std::thread;
 
-    use uuid::Uuid;
-
     use super::*;
 
-    fn id(number: u128) -> TokenId {
-        Uuid::from_u128(number).into()
+    fn id(number: u128) -> Uuid {
+        Uuid::from_u128(number)
     }
 
     #[test]

@@ -133,6 +133,7 @@ pub(crate) fn token(clock: &ManualClock) -> Claims {
     Claims {
         user_id: UserId::generate(clock.now()).unwrap(),
         token_id: TokenId::generate().unwrap(),
+        session_id: None,
         issued_at: clock.now(),
         expires_at: clock.now() + Duration::from_secs(3600),
         generation: Generation::default(),

@@ -9,16 +9,18 @@ use async_trait::async_trait;
 use auth_conformance::{Backend, Disturbance, Finding, Row, Stores, Task, block_on, check, checks};
 use auth_core::AttemptStore;
 use auth_core::blacklist::UnsyncedBlacklist;
-use auth_core::{Blacklist, Clock};
+use auth_core::{Blacklist, Clock, SessionStore};
 
 mod attempts;
 mod blacklist;
 mod conflicts;
 mod log;
+mod sessions;
 mod store;
 
 use attempts::Attempts;
 use blacklist::BrokenBlacklist;
+use sessions::Sessions;
 use store::{Database, Store};
 
 /// Makes [`Fault`] and the table of mutants: the fault, what it is, and the checks that must catch it.
@@ -118,6 +120,21 @@ mutants! {
     PurgesWhatItFound: "looks which counters have expired, then removes them", [renewed_counters_are_not_purged];
     OutageIsNoAttempt: "has counted nothing while the database is away", [attempts_in_an_outage_are_unknown];
     TakesNonsenseForNothing: "takes a row that makes no counter for none", [damaged_counter_is_an_error];
+    CutsTheSession: "keeps an instant of a session in whole seconds", [sessions_are_kept_exactly];
+    RotatesFromAnyToken: "rotates a session whichever token is used", [rotation_needs_the_current_token, one_rotation_wins];
+    ReadsThenRotates: "reads a session, rotates it and writes it back", [one_rotation_wins];
+    LowersTheExpiry: "keeps the expiry of the last access token in place of the latest", [rotation_keeps_the_latest_expiry];
+    EndsWithoutEntry: "ends a session and appends nothing", [session_ends_with_an_entry];
+    OverwritesTheEnd: "ends an ended session again", [session_ends_with_an_entry];
+    RotatesTheEnded: "rotates a session that has ended", [ended_session_is_not_rotated, appended_end_ends_the_session];
+    AppendsWithoutTheEnd: "appends an entry for a session and leaves the session as it is", [appended_end_ends_the_session];
+    ListsTheUnusable: "lists sessions that cannot be used", [lists_usable_sessions];
+    ListsTheOldestFirst: "lists the session first that was used least recently", [lists_usable_sessions];
+    PurgesTheEndedAtOnce: "purges a session as soon as it has ended", [purge_spares_needed_sessions];
+    RemembersSessions: "answers with the session that this node has read before", [sessions_are_seen_by_other_nodes];
+    EndsThenAppends: "ends a session and appends in two transactions", [abandoned_end_is_whole_or_nothing];
+    OutageIsNoSession: "finds no session while the database is away", [sessions_in_an_outage_are_unknown];
+    SkipsDamagedSessions: "takes a row that makes no session for none", [damaged_session_is_an_error];
 }
 
 impl Fault {
@@ -187,6 +204,10 @@ impl Backend for Broken {
         Some(Arc::new(Attempts::new(self.database.lock().unwrap().clone())))
     }
 
+    async fn sessions(&self) -> Option<Arc<dyn SessionStore>> {
+        Some(Arc::new(Sessions::new(self.database.lock().unwrap().clone())))
+    }
+
     /// One after the other, so that what a check sees is always the same; those in one task still take turns.
     fn spawn(&self, task: Task) {
         if self.fault.needs_threads() {
@@ -229,9 +250,14 @@ fn every_mutant_is_caught_by_the_checks_that_are_named() {
     let mut survivors = Vec::new();
     for (fault, _, catchers) in MUTANTS {
         for id in *catchers {
-            let found = block_on(check(id).unwrap().run(&Broken::new(*fault)));
-            if !matches!(found, Err(Finding::Broken(_))) {
-                survivors.push(format!("{fault:?} survives {id}: {found:?}"));
+            // A fault that shows only to a parallel reader has to meet one: the scheduler decides when.
+            let chances = if fault.needs_threads() { 200 } else { 1 };
+            let caught = (0..chances).any(|_| {
+                let found = block_on(check(id).unwrap().run(&Broken::new(*fault)));
+                matches!(found, Err(Finding::Broken(_)))
+            });
+            if !caught {
+                survivors.push(format!("{fault:?} survives {id}"));
             }
         }
     }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_conformance::{Row, pass};
-use auth_core::blacklist::{LogIdentity, LogPage, Position};
+use auth_core::blacklist::{LogIdentity, LogPage, Position, RevocationTarget};
 use auth_core::memory::MemoryStore;
+use auth_core::session::SessionEnd;
 use auth_core::{
     Claims, Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, RevocationLog, RevocationSource,
     StoreError, StoreErrorKind, StoredCredentials, User, UserChange, UserId, UserRevocation, UserStore,
@@ -28,6 +29,7 @@ pub(crate) struct Database {
     users: MemoryStore,
     pub(crate) log: Log,
     pub(crate) counters: Counters,
+    pub(crate) sessions: crate::sessions::Table,
     pub(crate) cut: AtomicBool,
     pub(crate) disturbed: Disturbed,
     /// Whether new entries of the log are refused.
@@ -44,6 +46,7 @@ impl Database {
             users: MemoryStore::new().unwrap(),
             log: Log::new(fault),
             counters: Counters::default(),
+            sessions: crate::sessions::Table::default(),
             cut: AtomicBool::new(false),
             disturbed: Disturbed::default(),
             refusing: AtomicBool::new(false),
@@ -352,6 +355,17 @@ impl RevocationLog for Store {
         self.appended.lock().unwrap().extend(batch);
         if !self.has(Fault::AppendsWithoutTheGeneration) {
             self.database.users.append(batch).await?;
+        }
+        if !self.has(Fault::AppendsWithoutTheEnd) {
+            let mut sessions = self.database.sessions.lock().unwrap();
+            for revocation in batch {
+                if let RevocationTarget::Session(id) = revocation.target
+                    && let Some(stored) = sessions.get_mut(&id)
+                {
+                    let end = SessionEnd { at: revocation.revoked_at, reason: revocation.reason };
+                    stored.session.ended.get_or_insert(end);
+                }
+            }
         }
         Ok(self.database.log.append(batch).await)
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::{BoxError, StoreError};
-use crate::login::LoginError;
+use crate::login::{LoginError, OpenError};
 use crate::password::policy::BreachedError;
 use crate::password::{HashingError, PasswordError};
 use crate::throttle::AdmissionError;
@@ -87,6 +87,15 @@ impl From<HashingError> for RegisterError {
     }
 }
 
+impl From<OpenError> for RegisterError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Store(error) => Self::Store(error),
+            OpenError::Internal(error) => Self::Internal(error),
+        }
+    }
+}
+
 impl From<AdmissionError> for RegisterError {
     fn from(error: AdmissionError) -> Self {
         match error {
@@ -108,6 +117,12 @@ impl From<InsertUserError> for RegisterError {
 
 impl From<HashingError> for ChangePasswordError {
     fn from(error: HashingError) -> Self {
+        Self::Login(error.into())
+    }
+}
+
+impl From<OpenError> for ChangePasswordError {
+    fn from(error: OpenError) -> Self {
         Self::Login(error.into())
     }
 }

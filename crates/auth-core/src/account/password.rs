@@ -4,7 +4,7 @@ use super::error::ChangePasswordError;
 use crate::blacklist::RevocationReason;
 use crate::context::Context;
 use crate::ids::UserId;
-use crate::login::{LoginError, SignedIn, settle_guess};
+use crate::login::{SignedIn, settle_guess};
 use crate::password::policy::PasswordOwner;
 use crate::password::{Password, PasswordHash, PasswordPolicy};
 use crate::principal::Principal;
@@ -46,8 +46,7 @@ impl AuthService {
             };
             let change = UserChange::PasswordFrom { current: proven.password_hash, new };
             if let Some(user) = self.try_change_and_revoke(id, change, RevocationReason::PasswordChange).await? {
-                let token = self.issue(&user).map_err(LoginError::Internal)?;
-                return Ok(SignedIn { user, token });
+                return Ok(self.open_session(user, context).await?);
             }
             // Another hash was stored meanwhile: an upgrade of the same password, or another password. The next comparison
             // decides which.

@@ -71,7 +71,7 @@ pub struct LogPage {
 /// found and may have been purged does not make its token good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Purged {
-    /// Latest expiry of purged entries for one token. A token that expires at this instant or earlier is refused, because it
+    /// Latest expiry of purged entries for one token or one session. A token that expires at this instant or earlier is refused, because it
     /// may have been revoked.
     pub tokens: OffsetDateTime,
     /// Latest expiry of purged entries for all tokens of a user. The store decides about a token that expires at this instant
@@ -90,7 +90,7 @@ impl Purged {
     /// Takes note that `revocation` is purged.
     pub fn note(&mut self, revocation: &Revocation) {
         let latest = match revocation.target {
-            RevocationTarget::Token(_) => &mut self.tokens,
+            RevocationTarget::Token(_) | RevocationTarget::Session(_) => &mut self.tokens,
             RevocationTarget::User { .. } => &mut self.users,
         };
         *latest = revocation.expires_at.max(*latest);
@@ -100,7 +100,7 @@ impl Purged {
     #[must_use]
     pub fn may_hold(&self, revocation: &Revocation) -> bool {
         let latest = match revocation.target {
-            RevocationTarget::Token(_) => self.tokens,
+            RevocationTarget::Token(_) | RevocationTarget::Session(_) => self.tokens,
             RevocationTarget::User { .. } => self.users,
         };
         revocation.expires_at <= latest
@@ -157,6 +157,8 @@ pub trait RevocationLog: RevocationSource {
     /// An entry for a user raises the generation of that user to [`below`](RevocationTarget::User) in the same transaction,
     /// if the store has that user with a lower one. Without this, a user whose "log out everywhere" was lost and appended again
     /// could not log in: new tokens would carry the old generation.
+    ///
+    /// An entry for a session ends that session in the same transaction, if the store has it and it has not ended.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::ids::{Generation, TokenId, UserId};
+use crate::ids::{Generation, SessionId, TokenId, UserId};
 use crate::token::Claims;
 
 /// Target of a revocation: the tokens that it ends.
@@ -10,8 +10,12 @@ use crate::token::Claims;
 /// The enum is exhaustive, because a blacklist that ignores a kind of target would accept revoked tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RevocationTarget {
-    /// One token, by its `jti`. It expires at the [`expires_at`](Revocation::expires_at) of the entry.
+    /// One token that belongs to no renewable session, by its `jti`. It expires at the
+    /// [`expires_at`](Revocation::expires_at) of the entry.
     Token(TokenId),
+    /// Every token of a [renewable session](Claims::renewable_session), by its `sid`. None expires later than the
+    /// [`expires_at`](Revocation::expires_at) of the entry.
+    Session(SessionId),
     /// Every token of a user whose generation is lower than `below`.
     User {
         /// The user.
@@ -35,12 +39,23 @@ pub enum RevocationReason {
     Disabled,
     /// The user is no admin any more.
     Demoted,
+    /// The user, or an operator, ended the session from another one.
+    SessionEnded,
+    /// A refresh token was used a second time.
+    RefreshReuse,
 }
 
 impl RevocationReason {
     /// All reasons.
-    pub const ALL: [Self; 5] =
-        [Self::Logout, Self::LogoutEverywhere, Self::PasswordChange, Self::Disabled, Self::Demoted];
+    pub const ALL: [Self; 7] = [
+        Self::Logout,
+        Self::LogoutEverywhere,
+        Self::PasswordChange,
+        Self::Disabled,
+        Self::Demoted,
+        Self::SessionEnded,
+        Self::RefreshReuse,
+    ];
 
     /// Returns the reason as a stable word, for storage and logs.
     #[must_use]
@@ -51,6 +66,8 @@ impl RevocationReason {
             Self::PasswordChange => "password_change",
             Self::Disabled => "disabled",
             Self::Demoted => "demoted",
+            Self::SessionEnded => "session_ended",
+            Self::RefreshReuse => "refresh_reuse",
         }
     }
 
@@ -69,9 +86,11 @@ pub struct Revocation {
     /// Instant after which the entry is not needed, except for [`LEEWAY`](crate::LEEWAY).
     ///
     /// For one token it is the expiry that its claims have. Memory and the log find a token by expiry and id together, so
-    /// an entry with another expiry revokes nothing. For a user, no token that the entry covers expires later.
+    /// an entry with another expiry revokes nothing. For a session and for a user, no token that the entry covers expires
+    /// later.
     pub expires_at: OffsetDateTime,
-    /// Time of the revocation.
+    /// Time of the revocation. A token of a session that had expired by more than
+    /// [`MAX_CLOCK_SKEW`](crate::MAX_CLOCK_SKEW) then may be left out of memory.
     pub revoked_at: OffsetDateTime,
     /// Reason of the revocation.
     pub reason: RevocationReason,
@@ -82,7 +101,8 @@ impl Revocation {
     #[must_use]
     pub fn covers(&self, claims: &Claims) -> bool {
         match self.target {
-            RevocationTarget::Token(id) => claims.token_id == id,
+            RevocationTarget::Token(id) => claims.token_id == id && claims.renewable_session().is_none(),
+            RevocationTarget::Session(id) => claims.renewable_session() == Some(id),
             RevocationTarget::User { id, below } => claims.user_id == id && claims.generation < below,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::session::OpenError;
 use crate::error::{BoxError, StoreError};
 use crate::ids::UserId;
 use crate::password::{HashError, HashingError};
@@ -52,6 +53,15 @@ impl From<HashingError> for LoginError {
         match error {
             HashingError::Overloaded { retry_after } => Self::Overloaded { retry_after },
             other => Self::Internal(Box::new(other)),
+        }
+    }
+}
+
+impl From<OpenError> for LoginError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Store(error) => Self::Store(error),
+            OpenError::Internal(error) => Self::Internal(error),
         }
     }
 }

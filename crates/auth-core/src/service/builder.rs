@@ -4,12 +4,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{AuthService, Parts};
+use super::{AuthService, Parts, Sessions};
 use crate::blacklist::Blacklist;
 use crate::clock::{Clock, SystemClock};
 use crate::error::BoxError;
 use crate::password::{AsyncPasswordHasher, PasswordPolicy};
 use crate::rehash::{HashUpgrades, Spawner};
+use crate::session::{SessionOptions, SessionStore};
 use crate::throttle::{Admission, Throttle};
 use crate::token::{MAX_TOKEN_LIFE, TokenCodec};
 use crate::user::UserStore;
@@ -28,6 +29,7 @@ pub struct AuthServiceBuilder {
     token_life: Option<Duration>,
     background: Option<Spawner>,
     throttle: Option<Arc<Throttle>>,
+    sessions: Option<Sessions>,
 }
 
 /// Default life of a token: one day.
@@ -92,6 +94,12 @@ impl AuthServiceBuilder {
         self
     }
 
+    /// Sets the store of sessions, and their lives. Every login then opens a session. Default: none, and no sessions are kept.
+    pub fn sessions(mut self, store: Arc<dyn SessionStore>, options: SessionOptions) -> Self {
+        self.sessions = Some(Sessions { store, options });
+        self
+    }
+
     /// Builds the service.
     ///
     /// # Errors
@@ -101,6 +109,9 @@ impl AuthServiceBuilder {
         let token_life = self.token_life.unwrap_or(DEFAULT_TOKEN_LIFE);
         if token_life.subsec_nanos() != 0 || token_life.is_zero() || token_life > MAX_TOKEN_LIFE {
             return Err(BuildError::TokenLife);
+        }
+        if let Some(problem) = self.sessions.as_ref().and_then(|sessions| sessions.options.problem()) {
+            return Err(BuildError::Sessions(problem));
         }
         let passwords = self.passwords.ok_or(BuildError::Missing("passwords"))?;
         let max_bytes = passwords.hasher().max_bytes();
@@ -122,6 +133,7 @@ impl AuthServiceBuilder {
             dummy_hash,
             upgrades: Arc::new(upgrades),
             throttle: Admission::new(self.throttle),
+            sessions: self.sessions,
             clock,
             verifier,
         };
@@ -139,6 +151,9 @@ pub enum BuildError {
     /// The token life is out of its bounds.
     #[error("the token life must be whole seconds, from 1 to {}", MAX_TOKEN_LIFE.as_secs())]
     TokenLife,
+    /// The options of sessions break a rule.
+    #[error("{0}")]
+    Sessions(&'static str),
     /// The hash function could not make the dummy hash that the passwords of unknown users are compared with.
     #[error("the dummy hash could not be made")]
     DummyHash(#[source] BoxError),

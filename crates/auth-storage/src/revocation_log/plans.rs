@@ -48,6 +48,7 @@ async fn no_statement_reads_the_whole_log(test: TestDatabase) {
     let claims = Claims {
         user_id: UserId::generate(NOW).unwrap(),
         token_id: TokenId::generate().unwrap(),
+        session_id: None,
         issued_at: NOW,
         expires_at: NOW,
         generation: Generation::default(),

@@ -94,11 +94,13 @@ impl<'t> Turn<'t> {
     }
 }
 
-/// Returns the key by which the log knows an entry: a token with its expiry, or a user with a generation.
+/// Returns the key by which the log knows an entry: a token or a session with its expiry, or a user with a generation.
 fn known_by(revocation: &Revocation) -> Result<(RevocationTarget, i64), StoreError> {
     let expires_at = match revocation.target {
-        RevocationTarget::Token(_) => instant::to_micros_rounded_up(revocation.expires_at)?,
-        _ => 0,
+        RevocationTarget::Token(_) | RevocationTarget::Session(_) => {
+            instant::to_micros_rounded_up(revocation.expires_at)?
+        }
+        RevocationTarget::User { .. } => 0,
     };
     Ok((revocation.target, expires_at))
 }
@@ -123,16 +125,17 @@ pub(super) fn targets(batch: &[Revocation]) -> Result<[Condition; 2], StoreError
     let mut tokens = BTreeMap::<i64, Vec<Uuid>>::new();
     let mut of_users = Condition::any();
     for revocation in batch {
-        match revocation.target {
-            RevocationTarget::Token(id) => {
-                let expires_at = instant::to_micros_rounded_up(revocation.expires_at)?;
-                tokens.entry(expires_at).or_default().push(id.as_uuid());
-            }
+        let id = match revocation.target {
+            RevocationTarget::Token(id) => id.as_uuid(),
+            RevocationTarget::Session(id) => id.as_uuid(),
             RevocationTarget::User { id, below } => {
                 let generation = Column::Generation.eq(i64::from(below.number()));
                 of_users = of_users.add(Column::UserId.eq(id.as_uuid()).and(generation));
+                continue;
             }
-        }
+        };
+        let expires_at = instant::to_micros_rounded_up(revocation.expires_at)?;
+        tokens.entry(expires_at).or_default().push(id);
     }
     let of_tokens = tokens.into_iter().fold(Condition::any(), |any, (expires_at, ids)| {
         any.add(Column::ExpiresAt.eq(expires_at).and(Column::TokenId.is_in(ids)))

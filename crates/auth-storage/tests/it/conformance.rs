@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use auth_conformance::{Backend, Check, Disturbance, Row, Stores, Task};
-use auth_core::AttemptStore;
-use auth_storage::{Database, SeaAttemptStore};
+use auth_core::{AttemptStore, SessionStore};
+use auth_storage::{Database, SeaAttemptStore, SeaSessionStore};
 use auth_testing::databases::{Kind, PgBouncer, TestDatabase};
 use uuid::Uuid;
 
@@ -29,6 +29,12 @@ impl Backend for Sea {
         let (opened, users, log) = open(&self.database).await;
         self.opened.lock().unwrap().push(opened);
         Stores::new(Arc::new(users), Arc::new(log))
+    }
+
+    async fn sessions(&self) -> Option<Arc<dyn SessionStore>> {
+        let (opened, ..) = open(&self.database).await;
+        self.opened.lock().unwrap().push(opened.clone());
+        Some(Arc::new(SeaSessionStore::new(opened)))
     }
 
     async fn attempts(&self) -> Option<Arc<dyn AttemptStore>> {
@@ -85,6 +91,10 @@ impl Backend for Sea {
             Row::Counter(key) => {
                 let id = uuid_literal(self.database.kind(), Uuid::from_bytes(key.as_bytes()));
                 format!("UPDATE auth_attempts SET not_before = 9223372036854775807 WHERE id = {id}")
+            }
+            Row::Session(id) => {
+                let id = uuid_literal(self.database.kind(), id.as_uuid());
+                format!("UPDATE auth_sessions SET family = 'nonsense' WHERE id = {id}")
             }
             _ => return false,
         };

@@ -45,6 +45,7 @@ pub(crate) fn claims() -> Claims {
     Claims {
         user_id: UserId::generate(NOW).unwrap(),
         token_id: TokenId::generate().unwrap(),
+        session_id: None,
         issued_at: NOW,
         expires_at: NOW + Duration::DAY,
         generation: Generation::default(),

@@ -1,0 +1,35 @@
+//! Removal of sessions that nothing needs any more.
+
+use time::OffsetDateTime;
+
+use super::store::SessionStore;
+use crate::blacklist::PURGE_MARGIN;
+use crate::error::StoreError;
+use crate::token::LEEWAY;
+
+/// Removes sessions that nothing [needs](super::StoredSession::needed_until) any more from `store`, in batches of `batch` until
+/// none is left, and calls `pause` between two batches. Returns the number of removed sessions.
+///
+/// `now` is the time by the clock of this node. It may be ahead of the others by [`PURGE_MARGIN`].
+///
+/// # Errors
+///
+/// When the store failed. Sessions that were removed before stay removed.
+pub async fn purge_sessions(
+    store: &dyn SessionStore,
+    now: OffsetDateTime,
+    batch: u32,
+    mut pause: impl AsyncFnMut(u64),
+) -> Result<u64, StoreError> {
+    let before = now - LEEWAY - PURGE_MARGIN;
+    let batch = batch.max(1);
+    let mut removed = 0;
+    loop {
+        let batch_removed = store.purge(before, batch).await?;
+        removed += batch_removed;
+        if batch_removed < u64::from(batch) {
+            return Ok(removed);
+        }
+        pause(removed).await;
+    }
+}
