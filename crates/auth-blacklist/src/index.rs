@@ -69,7 +69,9 @@ impl Index {
         match revocation.target {
             RevocationTarget::Token(id) => self.tokens.insert(id.as_uuid(), hour),
             RevocationTarget::Session(id) => {
-                sessions::partitions(id, revocation).for_each(|hour| self.tokens.insert(id.as_uuid(), hour))
+                for hour in sessions::partitions(id, revocation) {
+                    self.tokens.insert(id.as_uuid(), hour);
+                }
             }
             RevocationTarget::User { id, below } => self.users.insert(id, below, hour),
         }

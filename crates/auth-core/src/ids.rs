@@ -76,7 +76,7 @@ impl Generation {
     }
 }
 
-/// The id of one session: the `sid` claim of its access tokens (OpenID Connect Front-Channel Logout 1.0 §3), 122 random bits.
+/// The id of one session: the `sid` claim of its access tokens (`OpenID` Connect Front-Channel Logout 1.0 §3), 122 random bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(Uuid);
 

@@ -25,7 +25,7 @@ pub use self::session::RefreshError;
 #[non_exhaustive]
 pub enum LoginOutcome {
     /// The user is signed in.
-    SignedIn(SignedIn),
+    SignedIn(Box<SignedIn>),
     /// The login needs another factor. No token was issued.
     ///
     /// No factor but the password exists today, so this outcome does not occur. It is here so that second factors can be
@@ -38,7 +38,7 @@ impl LoginOutcome {
     #[must_use]
     pub fn signed_in(self) -> Option<SignedIn> {
         match self {
-            Self::SignedIn(signed_in) => Some(signed_in),
+            Self::SignedIn(signed_in) => Some(*signed_in),
             Self::FactorRequired(_) => None,
         }
     }
@@ -117,7 +117,8 @@ impl AuthService {
         }
         // Factor: the password is the only one that exists.
         // Open a session and sign its token.
-        Ok(LoginOutcome::SignedIn(self.open_session(proven.user, context).await?))
+        let signed_in = self.open_session(proven.user, context).await?;
+        Ok(LoginOutcome::SignedIn(Box::new(signed_in)))
     }
 
     /// Logs out: ends the session of the principal, or revokes its token where no sessions are kept. When this has returned, the

@@ -227,8 +227,8 @@ async fn a_session_ends_when_it_is_idle_and_at_its_absolute_end() {
         fixture.clock.advance(29 * DAY);
         used = fixture.near.refresh(&refresh_token(&used)).await.unwrap();
     }
-    let last = Duration::try_from(ends_at - fixture.clock.now()).unwrap() - MINUTE;
-    fixture.clock.advance(last);
+    let last_minute = ends_at - MINUTE;
+    fixture.clock.advance(Duration::try_from(last_minute - fixture.clock.now()).unwrap());
     used = fixture.near.refresh(&refresh_token(&used)).await.unwrap();
     assert_eq!(used.token.expires_in, MINUTE, "no access token outlives its session");
     fixture.clock.advance(MINUTE);

@@ -21,7 +21,7 @@ pub(crate) fn ending(
         .update_many::<sessions::Entity>()
         .col_expr(Column::EndedAt, Expr::value(instant::to_micros(end.at)?))
         .col_expr(Column::EndReason, Expr::value(end.reason.as_str()))
-        .col_expr(Column::NeededUntil, Expr::col(Column::AccessExpiresAt).into())
+        .col_expr(Column::NeededUntil, Expr::col(Column::AccessExpiresAt))
         .filter(Column::Id.eq(id.as_uuid()))
         .filter(Column::EndedAt.is_null()))
 }

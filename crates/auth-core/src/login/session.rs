@@ -137,10 +137,8 @@ impl AuthService {
                 let successor = unverified_token.successor(salt);
                 let idle_until = (issued_at + sessions.options.idle).min(stored.session.ends_at);
                 let access_expires_at = (issued_at + sessions.options.access_life).min(idle_until);
-                let last_used_at = match now - stored.session.last_used_at >= LAST_USE_RESOLUTION {
-                    true => now,
-                    false => stored.session.last_used_at,
-                };
+                let idle_since = now - stored.session.last_used_at;
+                let last_used_at = if idle_since >= LAST_USE_RESOLUTION { now } else { stored.session.last_used_at };
                 let rotation = Rotation {
                     used: own,
                     successor: successor.own_digest(),

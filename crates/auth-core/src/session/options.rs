@@ -77,7 +77,7 @@ mod tests {
         assert!(broken(|options| options.access_life = Duration::ZERO));
         assert!(broken(|options| options.access_life = Duration::from_secs(3_601)));
         assert!(broken(|options| options.idle = Duration::from_secs(899)));
-        assert!(broken(|options| options.absolute = options.idle - Duration::from_secs(1)));
+        assert!(broken(|options| options.idle = options.absolute + Duration::from_secs(1)));
         assert!(broken(|options| options.absolute = SessionOptions::MAX_LIFE + Duration::from_secs(1)));
         assert!(broken(|options| options.grace = Duration::from_secs(301)));
         assert!(broken(|options| options.access_life = options.grace));

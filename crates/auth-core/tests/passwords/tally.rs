@@ -74,7 +74,7 @@ pub(crate) fn password(text: &str) -> Password {
     Password::parse(text).unwrap()
 }
 
-/// HashWork in all, by hash function.
+/// Returns the work in all, by hash function.
 pub(crate) fn totals(counts: &Counts) -> (u64, u64) {
     let sum = |bcrypt: bool| {
         let of_function = counts.iter().filter(|(work, _)| matches!(work, HashWork::Bcrypt { .. }) == bcrypt);

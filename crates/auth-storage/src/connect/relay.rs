@@ -9,7 +9,6 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::mem;
-use std::ops::DerefMut;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Poll;
@@ -61,7 +60,7 @@ impl<DB: sqlx::Database> Lent<DB> {
     }
 
     pub(super) fn connection(&mut self) -> &mut DB::Connection {
-        self.connection.deref_mut()
+        &mut self.connection
     }
 
     fn is_due(&self) -> bool {
