@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod events;
 mod follow;
 mod group;
 mod index;

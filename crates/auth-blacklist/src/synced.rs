@@ -15,6 +15,7 @@ use super::group::GroupCommit;
 use super::index::{Index, IndexStats};
 use super::reader::{Duty, Reader, RoundUnderWay, Sequel};
 use super::tail::Tail;
+use crate::events;
 use auth_core::blacklist::{LogEntry, LogPage, PURGE_MARGIN, Position, Standing};
 use auth_core::{Blacklist, Claims, Clock, LEEWAY, Revocation, RevocationLog, StoreError};
 
@@ -169,8 +170,9 @@ impl SyncedBlacklist {
         let repaired = self.repair(&mut reader).await;
         let step = self.read_page(&mut reader).await;
         let step = step.and_then(|step| Ok(SyncStep { restored: step.restored + repaired?, ..step }));
-        step.inspect_err(|_| {
+        step.inspect_err(|error| {
             self.failures.fetch_add(1, Ordering::Relaxed);
+            events::poll_failed(error);
         })
     }
 
@@ -188,6 +190,7 @@ impl SyncedBlacklist {
             Sequel::Other => {
                 self.synced_at.store(NEVER, Ordering::Release);
                 self.reloads.fetch_add(1, Ordering::Relaxed);
+                events::reloading();
                 *reader = Reader { identity: Some(page.identity), ..Reader::default() };
                 let step = self.step(reader, &page, 0);
                 self.found_loss(reader);
@@ -227,6 +230,7 @@ impl SyncedBlacklist {
 
     fn found_loss(&self, reader: &mut Reader) {
         self.losses.fetch_add(1, Ordering::Relaxed);
+        events::entries_lost();
         let now = self.clock.now();
         self.seen().lost = Some(now);
         reader.duty = Duty::Report(now);
@@ -341,6 +345,7 @@ impl Blacklist for SyncedBlacklist {
 
     async fn look_up(&self, claims: &Claims) -> Result<bool, StoreError> {
         self.fallbacks.fetch_add(1, Ordering::Relaxed);
+        events::fallback();
         self.log.covers(claims).await
     }
 

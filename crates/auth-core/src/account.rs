@@ -8,6 +8,7 @@ use crate::blacklist::RevocationReason;
 use crate::context::Context;
 use crate::email::Email;
 use crate::error::StoreError;
+use crate::events;
 use crate::ids::UserId;
 use crate::login::SignedIn;
 use crate::password::policy::PasswordOwner;
@@ -32,6 +33,7 @@ impl AuthService {
         let attempt = self.parts.throttle.admit_registration(&account.email, context.network()).await?;
         let inserted = self.insert(account, false).await;
         settle_registration(attempt, &inserted).await;
+        events::registration(inserted.as_ref().map(|user| user.id), context.request_id());
         Ok(self.open_session(inserted?, context).await?)
     }
 
@@ -169,6 +171,7 @@ impl AuthService {
             return Ok(None);
         };
         self.parts.blacklist.note(&revocation);
+        events::revoked(id, reason.as_str());
         Ok(Some(user))
     }
 }

@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod account;
+mod batches;
 pub mod blacklist;
 mod clock;
 mod context;
 mod email;
 mod error;
+mod events;
 mod ids;
 mod login;
 pub mod memory;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::blacklist::{Revocation, RevocationReason};
 use crate::context::Context;
 use crate::error::StoreError;
+use crate::events;
 use crate::password::{HashError, HashingError, Password, Verdict};
 use crate::principal::Principal;
 use crate::service::AuthService;
@@ -111,6 +112,7 @@ impl AuthService {
         };
         // Settle: a right guess is not counted.
         settle_guess(attempt, &compared).await;
+        events::login(compared.as_ref().map(|(proven, _)| proven.user.id), context.request_id());
         let (proven, verdict) = compared?;
         if verdict == Verdict::MatchRehash {
             self.parts.upgrades.offer(&proven, password);
@@ -132,6 +134,7 @@ impl AuthService {
         if let Some(id) = principal.session_id()
             && self.end_session(id, SessionEnd { at: revoked_at, reason }).await?
         {
+            events::revoked(principal.user_id(), reason.as_str());
             return Ok(());
         }
         let revocation = Revocation {
@@ -140,7 +143,9 @@ impl AuthService {
             revoked_at,
             reason,
         };
-        self.parts.blacklist.revoke(revocation).await
+        self.parts.blacklist.revoke(revocation).await?;
+        events::revoked(principal.user_id(), reason.as_str());
+        Ok(())
     }
 
     /// Compares a password with the stored hash, or with the dummy hash where there is no user.

@@ -6,7 +6,9 @@ use std::time::Duration;
 use crate::blacklist::{RevocationLog, purge_expired};
 use crate::clock::Clock;
 use crate::error::StoreError;
+use crate::events;
 use crate::random::random_bytes;
+use crate::session::{SessionStore, purge_sessions};
 use crate::throttle::{AttemptStore, purge_counters};
 
 /// Time between two purges unless [`Purge::interval`] is called: ten minutes.
@@ -27,6 +29,7 @@ pub struct Purge {
     clock: Arc<dyn Clock>,
     revocations: Option<Arc<dyn RevocationLog>>,
     attempts: Option<Arc<dyn AttemptStore>>,
+    sessions: Option<Arc<dyn SessionStore>>,
     interval: Duration,
 }
 
@@ -38,12 +41,14 @@ pub enum PurgeEvent {
     Revocations(Result<u64, StoreError>),
     /// The number of expired counters that were removed from the store of attempts, or why the purge failed.
     Attempts(Result<u64, StoreError>),
+    /// The number of sessions that were removed, or why the purge failed.
+    Sessions(Result<u64, StoreError>),
 }
 
 impl Purge {
     /// Creates a purge of nothing. The earlier of `clock` and the clock of each store decides what has expired.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, revocations: None, attempts: None, interval: PURGE_INTERVAL }
+        Self { clock, revocations: None, attempts: None, sessions: None, interval: PURGE_INTERVAL }
     }
 
     /// Removes expired entries from this log of revocations.
@@ -54,6 +59,11 @@ impl Purge {
     /// Removes expired counters from this store of attempts.
     pub fn attempts(self, store: Arc<dyn AttemptStore>) -> Self {
         Self { attempts: Some(store), ..self }
+    }
+
+    /// Removes sessions that nothing needs any more from this store.
+    pub fn sessions(self, store: Arc<dyn SessionStore>) -> Self {
+        Self { sessions: Some(store), ..self }
     }
 
     /// Sets the time between two purges. The default is [`PURGE_INTERVAL`]. Each wait is up to a fifth shorter or longer, so
@@ -89,11 +99,18 @@ impl Purge {
             sleep(jittered(self.interval)).await;
             if let Some(log) = &self.revocations {
                 let outcome = purge_expired(log.as_ref(), self.clock.now(), PURGE_BATCH, pause()).await;
+                events::purge("revocations", &outcome);
                 observe(PurgeEvent::Revocations(outcome));
             }
             if let Some(store) = &self.attempts {
                 let outcome = purge_counters(store.as_ref(), self.clock.now(), PURGE_BATCH, pause()).await;
+                events::purge("attempts", &outcome);
                 observe(PurgeEvent::Attempts(outcome));
+            }
+            if let Some(store) = &self.sessions {
+                let outcome = purge_sessions(store.as_ref(), self.clock.now(), PURGE_BATCH, pause()).await;
+                events::purge("sessions", &outcome);
+                observe(PurgeEvent::Sessions(outcome));
             }
         }
     }

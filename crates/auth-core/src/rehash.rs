@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::events;
 use crate::password::{AsyncPasswordHasher, Password};
 use crate::user::{StoredCredentials, UserStore};
 
@@ -103,16 +104,17 @@ impl Upgrade {
 
     /// Hashes the password and replaces the stored hash if it is still the one that the login was checked against.
     async fn run(self, stored: StoredCredentials, password: Password) {
-        let upgrades = &self.0;
-        let count = match upgrades.passwords.hash(password).await {
-            Err(_) => &upgrades.failed,
-            Ok(new) => match upgrades.users.replace_hash(stored.user.id, &stored.password_hash, &new).await {
-                Ok(true) => &upgrades.upgraded,
-                Ok(false) => &upgrades.superseded,
-                Err(_) => &upgrades.failed,
+        let (upgrades, user) = (&self.0, stored.user.id);
+        let (outcome, count) = match upgrades.passwords.hash(password).await {
+            Err(_) => ("failed", &upgrades.failed),
+            Ok(new) => match upgrades.users.replace_hash(user, &stored.password_hash, &new).await {
+                Ok(true) => ("upgraded", &upgrades.upgraded),
+                Ok(false) => ("superseded", &upgrades.superseded),
+                Err(_) => ("failed", &upgrades.failed),
             },
         };
         count.fetch_add(1, Ordering::Relaxed);
+        events::hash_upgrade(user, outcome);
     }
 }
 

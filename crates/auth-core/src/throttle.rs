@@ -24,6 +24,7 @@ use time::OffsetDateTime;
 use crate::clock::Clock;
 use crate::email::Email;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::events;
 
 mod counter;
 mod limits;
@@ -138,13 +139,15 @@ impl Throttle {
 
     fn judge(&self, verdict: Result<Receipt, Wait>) -> Result<Receipt, AdmissionError> {
         verdict.map_err(|wait| {
-            let tally = match wait.limit {
-                Limit::Account => &self.tally.account,
-                Limit::Network => &self.tally.network,
-                Limit::Registration => &self.tally.registration,
+            let (limit, tally) = match wait.limit {
+                Limit::Account => ("account", &self.tally.account),
+                Limit::Network => ("network", &self.tally.network),
+                Limit::Registration => ("registration", &self.tally.registration),
             };
             tally.fetch_add(1, Ordering::Relaxed);
-            AdmissionError::TooManyAttempts { retry_after: wait.length.max(SHORTEST_WAIT) }
+            let retry_after = wait.length.max(SHORTEST_WAIT);
+            events::throttled(limit, retry_after);
+            AdmissionError::TooManyAttempts { retry_after }
         })
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::log::RevocationLog;
+use crate::batches::remove_in_batches;
 use crate::error::StoreError;
 use crate::token::{LEEWAY, MAX_CLOCK_SKEW};
 
@@ -28,18 +29,9 @@ pub async fn purge_expired(
     log: &dyn RevocationLog,
     now: OffsetDateTime,
     batch: u32,
-    mut pause: impl AsyncFnMut(u64),
+    pause: impl AsyncFnMut(u64),
 ) -> Result<u64, StoreError> {
     let now = log.now().await?.map_or(now, |of_store| of_store.min(now));
     let before = now - LEEWAY - PURGE_MARGIN;
-    let batch = batch.max(1);
-    let mut removed = 0;
-    loop {
-        let batch_removed = log.purge(before, batch).await?;
-        removed += batch_removed;
-        if batch_removed < u64::from(batch) {
-            return Ok(removed);
-        }
-        pause(removed).await;
-    }
+    remove_in_batches(batch, async |limit| log.purge(before, limit).await, pause).await
 }

@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use super::store::SessionStore;
+use crate::batches::remove_in_batches;
 use crate::blacklist::PURGE_MARGIN;
 use crate::error::StoreError;
 use crate::token::LEEWAY;
@@ -19,17 +20,8 @@ pub async fn purge_sessions(
     store: &dyn SessionStore,
     now: OffsetDateTime,
     batch: u32,
-    mut pause: impl AsyncFnMut(u64),
+    pause: impl AsyncFnMut(u64),
 ) -> Result<u64, StoreError> {
     let before = now - LEEWAY - PURGE_MARGIN;
-    let batch = batch.max(1);
-    let mut removed = 0;
-    loop {
-        let batch_removed = store.purge(before, batch).await?;
-        removed += batch_removed;
-        if batch_removed < u64::from(batch) {
-            return Ok(removed);
-        }
-        pause(removed).await;
-    }
+    remove_in_batches(batch, async |limit| store.purge(before, limit).await, pause).await
 }

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
 use super::counter::Counter;
+use crate::batches::remove_in_batches;
 use crate::error::StoreError;
 
 /// The key of a counter: 128 bits of a SHA-256 over what is counted.
@@ -110,16 +111,8 @@ pub async fn purge_counters(
     store: &dyn AttemptStore,
     now: OffsetDateTime,
     batch: u32,
-    mut pause: impl AsyncFnMut(u64),
+    pause: impl AsyncFnMut(u64),
 ) -> Result<u64, StoreError> {
     let before = store.now().await?.map_or(now, |of_store| of_store.min(now));
-    let mut removed = 0;
-    loop {
-        let batch_removed = store.purge(before, batch.max(1)).await?;
-        removed += batch_removed;
-        if batch_removed < u64::from(batch.max(1)) {
-            return Ok(removed);
-        }
-        pause(removed).await;
-    }
+    remove_in_batches(batch, async |limit| store.purge(before, limit).await, pause).await
 }

@@ -1,0 +1,55 @@
+//! Events for `tracing`, where the feature of that name is on. Without it every function here does nothing.
+//!
+//! No event has an e-mail address, a token, a password or a hash in it.
+#![cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "without the feature nothing is reported"))]
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use crate::error::StoreError;
+use crate::ids::UserId;
+
+/// Reports the outcome of a login, after the attempt was admitted.
+pub(crate) fn login<E: Display>(outcome: Result<UserId, &E>, request_id: Option<&str>) {
+    #[cfg(feature = "tracing")]
+    match outcome {
+        Ok(user) => tracing::info!(target: "auth_core", %user, request_id, "login"),
+        Err(error) => tracing::info!(target: "auth_core", %error, request_id, "login refused"),
+    }
+}
+
+/// Reports the outcome of a registration, after the attempt was admitted.
+pub(crate) fn registration<E: Display>(outcome: Result<UserId, &E>, request_id: Option<&str>) {
+    #[cfg(feature = "tracing")]
+    match outcome {
+        Ok(user) => tracing::info!(target: "auth_core", %user, request_id, "registration"),
+        Err(error) => tracing::info!(target: "auth_core", %error, request_id, "registration refused"),
+    }
+}
+
+/// Reports an attempt that the rate limit did not admit.
+pub(crate) fn throttled(limit: &'static str, retry_after: Duration) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(target: "auth_core", limit, retry_after_s = retry_after.as_secs(), "attempt not admitted");
+}
+
+/// Reports a revocation that is durable.
+pub(crate) fn revoked(user: UserId, reason: &'static str) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(target: "auth_core", %user, reason, "revoked");
+}
+
+/// Reports what became of a password hash that was to be replaced after a login.
+pub(crate) fn hash_upgrade(user: UserId, outcome: &'static str) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(target: "auth_core", %user, outcome, "upgrade of a password hash");
+}
+
+/// Reports a purge that has ended.
+pub(crate) fn purge(of: &'static str, outcome: &Result<u64, StoreError>) {
+    #[cfg(feature = "tracing")]
+    match outcome {
+        Ok(removed) => tracing::debug!(target: "auth_core", of, removed, "purged"),
+        Err(error) => tracing::warn!(target: "auth_core", of, %error, "purge failed"),
+    }
+}
