@@ -4,9 +4,9 @@ use crate::error::StoreError;
 
 /// Calls `remove` with the size of a batch until it removes fewer rows, and `pause` with the number of rows so far between two
 /// calls. Returns the number of removed rows.
-pub(crate) async fn remove_in_batches(
+pub(crate) async fn remove_in_batches<F: Future<Output = Result<u64, StoreError>>>(
     batch: u32,
-    mut remove: impl AsyncFnMut(u32) -> Result<u64, StoreError>,
+    remove: impl Fn(u32) -> F,
     mut pause: impl AsyncFnMut(u64),
 ) -> Result<u64, StoreError> {
     let batch = batch.max(1);

@@ -33,5 +33,5 @@ pub async fn purge_expired(
 ) -> Result<u64, StoreError> {
     let now = log.now().await?.map_or(now, |of_store| of_store.min(now));
     let before = now - LEEWAY - PURGE_MARGIN;
-    remove_in_batches(batch, async |limit| log.purge(before, limit).await, pause).await
+    remove_in_batches(batch, |limit| log.purge(before, limit), pause).await
 }

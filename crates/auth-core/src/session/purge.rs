@@ -23,5 +23,5 @@ pub async fn purge_sessions(
     pause: impl AsyncFnMut(u64),
 ) -> Result<u64, StoreError> {
     let before = now - LEEWAY - PURGE_MARGIN;
-    remove_in_batches(batch, async |limit| store.purge(before, limit).await, pause).await
+    remove_in_batches(batch, |limit| store.purge(before, limit), pause).await
 }

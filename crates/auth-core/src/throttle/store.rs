@@ -114,5 +114,5 @@ pub async fn purge_counters(
     pause: impl AsyncFnMut(u64),
 ) -> Result<u64, StoreError> {
     let before = store.now().await?.map_or(now, |of_store| of_store.min(now));
-    remove_in_batches(batch, async |limit| store.purge(before, limit).await, pause).await
+    remove_in_batches(batch, |limit| store.purge(before, limit), pause).await
 }
