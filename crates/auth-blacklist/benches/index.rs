@@ -1,6 +1,7 @@
-//! The blacklist's index: look-ups with both cores reading and one writer, memory, forgetting.
+//! Index of the blacklist: look-ups on two threads beside one writer, memory use, and forgetting.
 //!
-//! `cargo bench -p auth-core --bench index [entries]` (default: a million). Prints what it measures; asserts nothing.
+//! `cargo bench -p auth-blacklist --bench index [entries]` (default: a million). It prints measurements and asserts
+//! nothing.
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,7 +35,7 @@ fn claims(number: u64) -> Claims {
     }
 }
 
-/// Expiries over a day, as tokens that live a day have.
+/// Returns expiries that are spread over a day, like those of tokens that live a day.
 fn expiry(number: u64) -> OffsetDateTime {
     start() + Duration::from_secs(number.wrapping_mul(7919) % 86_400)
 }
@@ -60,7 +61,8 @@ fn per(total: Duration, count: u64) -> f64 {
     total.as_nanos() as f64 / count as f64
 }
 
-/// The claims of so many lie in the caches, as those of a token that was just read do: what is waited for is the index alone.
+/// Number of claims of a batch. They stay in the caches, like those of a token that was just read, so that only the
+/// index is measured.
 const BATCH: u64 = 500;
 
 fn look_ups(index: &Index, numbers: std::ops::Range<u64>, expected: Standing) -> Duration {
@@ -92,7 +94,7 @@ fn main() -> std::io::Result<()> {
         let (one, two) = std::thread::scope(|scope| {
             let one = scope.spawn(|| look_ups(&index, numbers.clone(), expected));
             let two = scope.spawn(|| look_ups(&index, numbers.clone(), expected));
-            // One writer that adds 500 an instant now and then, as a node that polls does.
+            // One writer now and then adds 500 entries at once, as a node that polls does.
             scope.spawn(|| {
                 let mut number = 3 * entries;
                 while !stop.load(Ordering::Relaxed) {

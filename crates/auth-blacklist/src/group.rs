@@ -1,4 +1,4 @@
-//! Group commit: revocations that come while one is being written share the next transaction.
+//! Group commit: revocations that arrive while one is being written share the next transaction.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,67 +10,69 @@ use futures_util::future::{Either, select};
 use auth_core::StoreError;
 use auth_core::{Revocation, RevocationLog};
 
-/// How many revocations one transaction takes at the most.
+/// Maximum number of revocations in one transaction.
 const MAX_BATCH: usize = 500;
 
-/// Appends to a log in groups. A lone revocation is written at once; those that arrive while a transaction is under way
-/// wait for it and are then written together by whoever of them comes first.
+/// Group commit to a log.
+///
+/// A single revocation is written at once. Revocations that arrive while a transaction is under way wait for it. Then
+/// the first of their callers writes all of them together.
 #[derive(Debug)]
 pub(super) struct GroupCommit {
     log: Arc<dyn RevocationLog>,
     waiting: Mutex<Vec<Waiter>>,
     /// Held while a transaction is under way.
-    turn: AsyncMutex<()>,
+    writing: AsyncMutex<()>,
 }
 
 #[derive(Debug)]
 struct Waiter {
     revocation: Revocation,
-    answer: oneshot::Sender<Result<(), Shared>>,
+    answer: oneshot::Sender<Result<(), SharedError>>,
 }
 
-/// One failure, told to everybody who was in the batch.
+/// Failure of a batch, which every caller in the batch gets.
 #[derive(Debug, Clone)]
-struct Shared(Arc<StoreError>);
+struct SharedError(Arc<StoreError>);
 
-impl fmt::Display for Shared {
+impl fmt::Display for SharedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl std::error::Error for Shared {
+impl std::error::Error for SharedError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source()
     }
 }
 
-impl From<Shared> for StoreError {
-    fn from(shared: Shared) -> Self {
+impl From<SharedError> for StoreError {
+    fn from(shared: SharedError) -> Self {
         Self::new(shared.0.kind(), shared)
     }
 }
 
 impl GroupCommit {
     pub(super) fn new(log: Arc<dyn RevocationLog>) -> Self {
-        Self { log, waiting: Mutex::default(), turn: AsyncMutex::new(()) }
+        Self { log, waiting: Mutex::default(), writing: AsyncMutex::new(()) }
     }
 
     /// Returns once the revocation is durable.
     ///
-    /// Dropping the future may leave the revocation written or not, as any lost connection does; nobody else's is
-    /// affected: if the one who writes goes away, the others of its batch notice and write theirs again, which is
-    /// harmless because appending is idempotent.
+    /// When the future is dropped, the revocation may or may not be written, as with a lost connection. No other
+    /// revocation is affected. If the caller that writes goes away, the other callers of its batch notice and write
+    /// theirs again. Appending is idempotent, so this is harmless.
     pub(super) async fn append(&self, revocation: Revocation) -> Result<(), StoreError> {
         loop {
             let (answer, mut result) = oneshot::channel();
             self.lock().push(Waiter { revocation, answer });
-            let turn = match select(&mut result, std::pin::pin!(self.turn.lock())).await {
+            let guard = match select(&mut result, std::pin::pin!(self.writing.lock())).await {
                 Either::Left((Ok(outcome), _)) => return outcome.map_err(StoreError::from),
                 Either::Left((Err(oneshot::Canceled), _)) => continue,
-                Either::Right((turn, _)) => turn,
+                Either::Right((guard, _)) => guard,
             };
-            // It is our turn. We may have been answered just before, or our writer may have gone.
+            // This caller writes now, unless it was answered just before or its writer has gone.
             loop {
                 match result.try_recv() {
                     Ok(Some(outcome)) => return outcome.map_err(StoreError::from),
@@ -78,11 +80,11 @@ impl GroupCommit {
                     Err(oneshot::Canceled) => break,
                 }
             }
-            drop(turn);
+            drop(guard);
         }
     }
 
-    /// Writes what waits, at most [`MAX_BATCH`], oldest first.
+    /// Writes the waiting revocations, at most [`MAX_BATCH`], oldest first.
     async fn write_batch(&self) {
         let batch: Vec<Waiter> = {
             let mut waiting = self.lock();
@@ -91,9 +93,9 @@ impl GroupCommit {
             waiting.drain(..size).collect()
         };
         let revocations: Vec<_> = batch.iter().map(|waiter| waiter.revocation).collect();
-        let outcome = self.log.append(&revocations).await.map(drop).map_err(|error| Shared(Arc::new(error)));
+        let outcome = self.log.append(&revocations).await.map(drop).map_err(|error| SharedError(Arc::new(error)));
         for waiter in batch {
-            // Who has gone meanwhile does not need the answer.
+            // A caller that has gone does not need the answer.
             let _ = waiter.answer.send(outcome.clone());
         }
     }

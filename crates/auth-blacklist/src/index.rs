@@ -1,11 +1,14 @@
-//! The set of what is revoked, in memory.
+//! The index: the set of revoked tokens and users, in memory.
 //!
-//! A token carries its own expiry, so the set is partitioned by it: a look-up goes to one partition, and forgetting
-//! expired tokens is dropping a partition. A session ends with one entry for tokens of several expiries; [`sessions`] says how
-//! each of them finds it. Partitions stand in a ring by the hour of the expiry, so their number is
-//! bounded whatever the expiries are; two hours that meet in the ring share a partition, which lives as long as the
-//! later of them. A partition is a table that is read without a lock while one thread writes to it: no look-up ever waits
-//! for a writer, not even for one that makes a table larger.
+//! A token carries its own expiry, and the set is partitioned by it. A look-up goes to one partition, and expired
+//! tokens are forgotten by dropping a partition. A session ends with one entry for tokens of several expiries;
+//! [`sessions`] says how each of them finds it.
+//!
+//! Partitions stand in a ring by the hour of the expiry, so that their number is bounded for all expiries. Two hours
+//! with the same slot of the ring share a partition, which lives as long as the later hour.
+//!
+//! A partition is a table that is read without a lock while one thread writes to it. No look-up ever waits for a
+//! writer, even while a table grows.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -22,31 +25,32 @@ mod table;
 mod tokens;
 mod users;
 
-/// What an index holds.
+/// Contents of an index.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IndexStats {
-    /// Revoked tokens.
+    /// Number of revoked tokens.
     pub tokens: usize,
-    /// Users with a user-wide revocation.
+    /// Number of users with a user-wide revocation.
     pub users: usize,
-    /// Partitions.
+    /// Number of partitions.
     pub partitions: usize,
-    /// Bytes of memory that the token ids take, spare room included.
+    /// Memory of the token ids, in bytes, spare room included.
     pub bytes: usize,
 }
 
-/// A set of revocations that answers in memory.
+/// Set of revocations in memory.
 pub struct Index {
     tokens: Tokens,
     users: Users,
-    /// Expiries in hours below this one were forgotten: for them the index cannot vouch.
+    /// Hour of expiry below which entries were forgotten. The index cannot say that a token with such an expiry is
+    /// good.
     forgotten_below: AtomicI64,
     /// [`Purged`], in whole seconds since 1970. A token that expires within the second counts as purged.
     purged_tokens: AtomicI64,
     purged_users: AtomicI64,
-    /// The latest hour that any of these has to do with.
-    doubtful: AtomicI64,
+    /// Latest hour of expiry that any of these three affects.
+    uncertain_until: AtomicI64,
 }
 
 impl Default for Index {
@@ -57,7 +61,7 @@ impl Default for Index {
             forgotten_below: AtomicI64::new(i64::MIN),
             purged_tokens: AtomicI64::new(i64::MIN),
             purged_users: AtomicI64::new(i64::MIN),
-            doubtful: AtomicI64::new(i64::MIN),
+            uncertain_until: AtomicI64::new(i64::MIN),
         }
     }
 }
@@ -77,27 +81,29 @@ impl Index {
         }
     }
 
-    /// Whether it holds this revocation, or one that covers at least as much.
+    /// Returns whether the index holds this revocation, or one that covers at least as much.
     pub(super) fn holds(&self, revocation: &Revocation) -> bool {
         match revocation.target {
             RevocationTarget::Token(id) => self.tokens.contains(id.as_uuid(), hour_of(revocation.expires_at)),
             RevocationTarget::Session(id) => {
                 sessions::partitions(id, revocation).all(|hour| self.tokens.contains(id.as_uuid(), hour))
             }
-            RevocationTarget::User { id, below } => self.users.hold(id, below),
+            RevocationTarget::User { id, below } => self.users.holds(id, below),
         }
     }
 
-    /// Takes note of how far the log may have been purged. It never takes that back.
+    /// Records up to which expiries the log may have been purged. The bounds only rise.
     pub fn note_purged(&self, purged: Purged) {
         self.purged_tokens.fetch_max(purged.tokens.unix_timestamp(), Ordering::AcqRel);
         self.purged_users.fetch_max(purged.users.unix_timestamp(), Ordering::AcqRel);
-        self.doubtful.fetch_max(hour_of(purged.tokens.max(purged.users)), Ordering::AcqRel);
+        self.uncertain_until.fetch_max(hour_of(purged.tokens.max(purged.users)), Ordering::AcqRel);
     }
 
-    /// What the index can say of a token: revoked (or purged, which is refused alike), good as far as it knows, or that
-    /// it cannot tell: it has forgotten the hour in which the token expires, or a user-wide entry that may have covered
-    /// the token was purged. Either happens when a clock was set forward and back again.
+    /// Returns the state of a token according to the index.
+    ///
+    /// It is [`Revoked`](Standing::Revoked) also when the entry of the token may have been purged. It is
+    /// [`Unknown`](Standing::Unknown) when the index has forgotten the hour in which the token expires, or a user-wide
+    /// entry that may have covered the token was purged. Both happen when a clock was set forward and back again.
     #[must_use]
     pub fn standing(&self, claims: &Claims) -> Standing {
         if !claims.expires_at.offset().is_utc() {
@@ -108,19 +114,19 @@ impl Index {
             None => (claims.token_id.as_uuid(), hour),
             Some(session) => (session.as_uuid(), sessions::partition(session, hour)),
         };
-        if self.tokens.contains(id, partition) || self.users.cover(claims) {
+        if self.tokens.contains(id, partition) || self.users.covers(claims) {
             return Standing::Revoked;
         }
-        // Asked after the look-up: what is forgotten is said to be so before it is dropped.
-        if hour > self.doubtful.load(Ordering::Acquire) {
+        // Loaded after the look-up, because `forget` raises the bound before it drops entries.
+        if hour > self.uncertain_until.load(Ordering::Acquire) {
             return Standing::Good;
         }
-        self.standing_in_doubt(claims, hour)
+        self.uncertain_standing(claims, hour)
     }
 
-    /// That of a token which no entry covers, but an entry may have covered.
+    /// Returns the state of a token that no entry covers, although an entry may have covered it.
     #[cold]
-    fn standing_in_doubt(&self, claims: &Claims, hour: i64) -> Standing {
+    fn uncertain_standing(&self, claims: &Claims, hour: i64) -> Standing {
         let expiry = claims.expires_at.unix_timestamp();
         if expiry <= self.purged_tokens.load(Ordering::Acquire) {
             return Standing::Revoked;
@@ -133,19 +139,20 @@ impl Index {
         }
     }
 
-    /// Drops what no token can need at `now`, [`LEEWAY`] and [`PURGE_MARGIN`] included. No entry is looked at for it.
+    /// Drops all entries that no token can need at `now`, [`LEEWAY`] and [`PURGE_MARGIN`] included. It does not visit
+    /// single entries.
     pub fn forget(&self, now: OffsetDateTime) {
         let first_kept = hour_of(now - LEEWAY - PURGE_MARGIN);
-        // First say that the hours cannot be vouched for, then drop them: a look-up in between asks the log.
+        // The bounds are raised before the hours are dropped, so that a look-up in between asks the log.
         if self.forgotten_below.fetch_max(first_kept, Ordering::AcqRel) >= first_kept {
             return;
         }
-        self.doubtful.fetch_max(first_kept - 1, Ordering::AcqRel);
+        self.uncertain_until.fetch_max(first_kept - 1, Ordering::AcqRel);
         self.tokens.forget(first_kept);
         self.users.forget(first_kept);
     }
 
-    /// What the index holds. Walks over the tables, not over the entries.
+    /// Returns the contents of the index. It visits every table, but not every entry.
     #[must_use]
     pub fn stats(&self) -> IndexStats {
         let mut stats = IndexStats { users: self.users.len(), ..IndexStats::default() };
@@ -160,8 +167,8 @@ impl fmt::Debug for Index {
     }
 }
 
-/// A number for the hour of an instant, larger for later hours. It leaves out a day after years of 365: a look-up has no use
-/// for the calendar, which would cost as much as all the rest of it.
+/// Returns a number for the hour of an instant, which is larger for later hours. A year has 366 days here, because the
+/// exact calendar would cost as much as the rest of a look-up.
 fn hour_of(instant: OffsetDateTime) -> i64 {
     hour_of_utc(in_utc(instant))
 }
@@ -206,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn hours_are_numbered_in_their_order_wherever_the_clock_hangs() {
+    fn hours_are_numbered_in_order_in_every_time_zone() {
         let instants = (0..40_000).map(|hours| at(0) + Duration::from_secs(hours * 3600 * 5 / 2 + 1799));
         let numbers: Vec<_> = instants.clone().map(hour_of).collect();
         assert!(numbers.is_sorted());
@@ -225,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revoked_token_is_revoked_until_its_hour_is_forgotten_and_then_not_vouched_for() {
+    fn a_revoked_token_is_revoked_until_its_hour_is_forgotten_and_unknown_afterwards() {
         let index = Index::default();
         let (revoked, other) = (claims(at(5)), claims(at(5)));
         index.insert(&revocation(RevocationTarget::Token(revoked.token_id), revoked.expires_at));
@@ -236,7 +243,7 @@ mod tests {
         assert_eq!(index.standing(&revoked), Standing::Revoked, "needed until the leeway is over");
         index.forget(at(9));
         assert_eq!(index.stats(), IndexStats::default());
-        // The clock was wrong and is set back: the index must not say "good" of what it has forgotten.
+        // The clock was wrong and is set back. The index must not call tokens good whose entries it has forgotten.
         index.forget(at(0));
         assert_eq!((index.standing(&revoked), index.standing(&other)), (Standing::Unknown, Standing::Unknown));
         assert_eq!(index.standing(&claims(at(9))), Standing::Good);
@@ -272,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_been_purged_is_refused_or_asked_for() {
+    fn a_token_whose_entry_may_have_been_purged_is_refused_or_unknown() {
         let index = Index::default();
         let token = |seconds: u64| claims(at(5) + Duration::from_secs(seconds));
         index.note_purged(Purged { tokens: at(5) + Duration::from_millis(500), users: at(5) + Duration::from_secs(1) });
@@ -315,7 +322,7 @@ mod tests {
                 });
             }
             scope.spawn(|| index.forget(at(2)));
-            // What was there before stays to be seen while its table is moved to a larger one.
+            // Earlier entries stay visible while their table moves to a larger one.
             scope.spawn(|| {
                 for _ in 0..20 {
                     assert!(before.iter().all(|token| index.standing(token) == Standing::Revoked));

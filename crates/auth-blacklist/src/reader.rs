@@ -1,4 +1,4 @@
-//! Where reading the log stands, and whether what is read next is of the same history.
+//! State of a reader of the log, and the check that the next page belongs to the same history.
 
 use std::time::Duration;
 
@@ -7,75 +7,75 @@ use time::OffsetDateTime;
 use super::tail::Round;
 use auth_core::blacklist::{LogEntry, LogIdentity, LogPage, Position};
 
-/// Where reading the log stands.
+/// State of a reader of the log.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     pub(super) identity: Option<LogIdentity>,
-    /// The end of the log when it was last read.
+    /// Head of the log at the last read.
     pub(super) head: Position,
-    /// Up to where the log has been read.
+    /// Position up to which the log has been read.
     pub(super) position: Position,
-    /// The last entry that was read and not purged since. It is read again with every page: if it is another one, the log is
-    /// another one.
+    /// Last entry that was read and not purged since. Every read includes it again. If there is another entry in its
+    /// place, the log is another one.
     pub(super) last: Option<LogEntry>,
     pub(super) round: Option<RoundUnderWay>,
-    /// The loss that the last page told of.
+    /// Loss that the last page reported.
     pub(super) lost: Option<OffsetDateTime>,
-    pub(super) duty: Duty,
+    pub(super) pending: PendingRepair,
 }
 
-/// Reads of the log up to the head that the first of them saw.
+/// Round of reads up to the head that the first read of the round saw.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RoundUnderWay {
     pub(super) number: Round,
-    /// When its first read was sent.
+    /// Time at which the first read of the round was sent.
     pub(super) sent: Duration,
     pub(super) goal: Position,
 }
 
-/// What has to be done about a loss before the log is read any further.
+/// Work that a loss requires before the log is read any further.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Duty {
+pub(super) enum PendingRepair {
     #[default]
     None,
-    /// Another node found the loss: append what this one remembers.
+    /// Append again the revocations that this node remembers. Another node found the loss.
     Restore,
-    /// This node found it, then: tell the others as well.
+    /// Report the loss to the other nodes, then restore. This node found it.
     Report(OffsetDateTime),
 }
 
-/// How a page goes on from what was read before.
-pub(super) enum Sequel {
-    /// It follows.
-    Next,
-    /// The entry that would tell has been purged.
+/// Relation of a page to the pages before it.
+pub(super) enum Continuity {
+    /// The page continues them.
+    Continues,
+    /// The entry that would show it has been purged.
     Unknown,
-    /// It comes from another log, or from one that went backwards.
-    Other,
+    /// The page is of another log, or of one that went backwards.
+    OtherLog,
 }
 
 impl Reader {
-    /// The position to read from: that before the last entry, or the beginning when there is nothing to compare.
+    /// Returns the position to read from: that before the last entry, or the beginning if there is no last entry.
     pub(super) fn after(&self) -> Position {
         self.last.map_or(Position(0), |last| Position(last.position.0.saturating_sub(1)))
     }
 
-    /// How this page goes on from the one before.
-    pub(super) fn sequel(&self, page: &LogPage) -> Sequel {
-        let Some(identity) = self.identity else { return Sequel::Next };
+    /// Returns the relation of this page to the one before.
+    pub(super) fn continuity(&self, page: &LogPage) -> Continuity {
+        let Some(identity) = self.identity else { return Continuity::Continues };
         if identity != page.identity || page.head < self.head {
-            return Sequel::Other;
+            return Continuity::OtherLog;
         }
-        let Some(last) = self.last else { return Sequel::Next };
+        let Some(last) = self.last else { return Continuity::Continues };
         match page.entries.first() {
-            Some(first) if *first == last => Sequel::Next,
-            Some(first) if first.position == last.position => Sequel::Other,
-            _ if page.purged.may_hold(&last.revocation) => Sequel::Unknown,
-            _ => Sequel::Other,
+            Some(first) if *first == last => Continuity::Continues,
+            Some(first) if first.position == last.position => Continuity::OtherLog,
+            _ if page.purged.may_hold(&last.revocation) => Continuity::Unknown,
+            _ => Continuity::OtherLog,
         }
     }
 
-    /// The entries of a page that follows, without the one that was read before.
+    /// Returns the entries of a page that continues the log, without the one that was read before.
     pub(super) fn new_entries<'p>(&self, page: &'p LogPage) -> &'p [LogEntry] {
         match page.entries.split_first() {
             Some((first, rest)) if self.last == Some(*first) => rest,
@@ -83,20 +83,21 @@ impl Reader {
         }
     }
 
-    /// The loss that is not acknowledged, by this page or because it has yet to be recorded.
+    /// Returns the loss that nobody has acknowledged: that of this page, or one that is not recorded yet.
     pub(super) fn loss(&self, page: &LogPage) -> Option<OffsetDateTime> {
-        match self.duty {
-            Duty::Report(found) => page.lost.max(Some(found)),
-            Duty::Restore | Duty::None => page.lost,
+        match self.pending {
+            PendingRepair::Report(found) => page.lost.max(Some(found)),
+            PendingRepair::Restore | PendingRepair::None => page.lost,
         }
     }
 
-    /// Whether another node has found a loss since the last page. What the first page says is an older story.
-    pub(super) fn is_told_of_loss(&self, page: &LogPage) -> bool {
+    /// Returns whether another node has found a loss since the last page. A loss on the first page is older and does
+    /// not count.
+    pub(super) fn reports_new_loss(&self, page: &LogPage) -> bool {
         self.identity.is_some() && page.lost.is_some() && page.lost != self.lost
     }
 
-    /// A page that follows was read, which may have held `limit` entries.
+    /// Advances past a page that continues the log and was read with this `limit`.
     pub(super) fn take(&mut self, page: &LogPage, limit: u32) {
         self.identity = Some(page.identity);
         self.head = page.head;
@@ -106,7 +107,7 @@ impl Reader {
             self.last = Some(*last);
         }
         if (page.entries.len() as u64) < u64::from(limit) {
-            // Nothing more was there: what lies between the last entry and the head has been purged.
+            // The page was not full, so all entries between the last one and the head have been purged.
             self.position = self.position.max(page.head);
         }
     }

@@ -1,6 +1,6 @@
-//! A blacklist that answers from memory and keeps itself in step with the log that all nodes share.
+//! A blacklist that answers from memory and follows the log that all nodes share.
 //!
-//! The promise: *a token whose logout was acknowledged at time t is refused by that node from t on, and by every other
+//! It promises: *a token whose logout was acknowledged at time t is refused by that node from t on, and by every other
 //! node from t + `max_staleness` on, whatever fails.*
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,24 +13,25 @@ use time::OffsetDateTime;
 
 use super::group::GroupCommit;
 use super::index::{Index, IndexStats};
-use super::reader::{Duty, Reader, RoundUnderWay, Sequel};
+use super::reader::{Continuity, PendingRepair, Reader, RoundUnderWay};
 use super::tail::Tail;
 use crate::events;
 use auth_core::blacklist::{LogEntry, LogPage, PURGE_MARGIN, Position, Standing};
 use auth_core::{Blacklist, Claims, Clock, LEEWAY, Revocation, RevocationLog, StoreError};
 
-/// Nothing was read yet, or what was read counts no more.
+/// Value of `synced_at` before the first load, and after a read that showed another log.
 const NEVER: u64 = 0;
 
-/// How many revocations are appended again at a time.
+/// Number of revocations that one append restores.
 const RESTORE_BATCH: usize = 500;
 
-/// How a [`SyncedBlacklist`] keeps in step.
+/// Options of a [`SyncedBlacklist`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SyncOptions {
-    /// How old the last successful read of the log may be for memory to answer alone. Zero: every check asks the log.
+    /// Maximum age of the last successful read of the log at which memory may answer alone. With zero every check asks
+    /// the log.
     pub max_staleness: Duration,
-    /// How many entries one read of the log asks for.
+    /// Maximum number of entries that one read of the log returns.
     pub page: u32,
 }
 
@@ -40,61 +41,65 @@ impl Default for SyncOptions {
     }
 }
 
-/// What came of reading one page of the log.
+/// Result of reading one page of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SyncStep {
-    /// Whether memory now holds all that was committed when this round of reads began.
+    /// Whether memory now holds all entries that were committed when this round of reads began.
     pub complete: bool,
-    /// Entries read by this step.
+    /// Number of entries that this step read.
     pub read: usize,
-    /// Up to where the log has been read.
+    /// Position up to which the log has been read.
     pub position: Position,
-    /// The end of the log.
+    /// Head of the log.
     pub head: Position,
-    /// The log is another one than before, or went backwards (a failover that lost commits, a restored backup, a re-created
-    /// database): it is read from its beginning again, and until that is done every check asks the log.
+    /// Whether the log is another one than before, or went backwards (a failover that lost commits, a restored backup,
+    /// a re-created database). It is then read from its beginning again, and until that is done every check asks the
+    /// log.
     pub reloading: bool,
-    /// This step found that the log lost entries: it is [`reloading`](Self::reloading), or does not have what this node
-    /// appended. [`SyncStats::lost`] says so until it is acknowledged.
+    /// Whether this step found that the log lost entries: it is [`reloading`](Self::reloading), or the log does not
+    /// have the entries that this node appended. [`SyncStats::lost`] reports it until it is acknowledged.
     pub lost: bool,
-    /// How many entries that the log had lost this step appended again.
+    /// Number of lost entries that this step appended again.
     pub restored: u64,
 }
 
-/// How a [`SyncedBlacklist`] is doing.
+/// State and counts of a [`SyncedBlacklist`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SyncStats {
-    /// What is in memory.
+    /// Contents of memory.
     pub index: IndexStats,
-    /// Up to where the log has been read.
+    /// Position up to which the log has been read.
     pub position: Position,
-    /// The end of the log when it was last read.
+    /// Head of the log at the last read.
     pub head: Position,
-    /// How long ago the read was sent that memory is as fresh as; `None` before the first load is complete.
+    /// Age of memory: the time since the first read of the last complete round was sent. `None` before the first load
+    /// is complete.
     pub age: Option<Duration>,
     /// Whether memory answers alone at this moment.
     pub fresh: bool,
-    /// Reads of the log so far.
+    /// Number of reads of the log so far.
     pub polls: u64,
-    /// Reads of the log that failed so far.
+    /// Number of failed reads of the log so far.
     pub failures: u64,
-    /// Times that the log had to be read from its beginning again.
+    /// Number of times that the log had to be read from its beginning again.
     pub reloads: u64,
-    /// When some node last found that the log lost entries: revocations that were acknowledged may be gone. `None` when that
-    /// never happened, or an operator has acknowledged it ([`RevocationLog::mark_loss`]).
+    /// Time at which some node last found that the log lost entries, so that acknowledged revocations may be gone.
+    /// `None` when that never happened, or an operator has acknowledged it ([`RevocationLog::mark_loss`]).
     pub lost: Option<OffsetDateTime>,
-    /// Times that this node found that the log lost entries.
+    /// Number of times that this node found that the log lost entries.
     pub losses: u64,
-    /// Lost entries that this node appended again.
+    /// Number of lost entries that this node appended again.
     pub restored: u64,
-    /// Checks that asked the log because memory could not tell.
+    /// Number of checks that asked the log because memory had no answer.
     pub fallbacks: u64,
 }
 
-/// A log, an index and a bound on how stale the index may be. Something has to call [`sync_step`](Self::sync_step)
-/// regularly, as [`follow`](Self::follow) does; while nothing does, every check asks the log.
+/// Blacklist in memory that follows a log, with a bound on its staleness.
+///
+/// The application must call [`follow`](Self::follow) or [`sync_step`](Self::sync_step) regularly. Otherwise every
+/// check asks the log.
 #[derive(Debug)]
 pub struct SyncedBlacklist {
     log: Arc<dyn RevocationLog>,
@@ -102,11 +107,11 @@ pub struct SyncedBlacklist {
     options: SyncOptions,
     index: Index,
     group: GroupCommit,
-    /// The monotonic instant, in nanoseconds and never zero, before the read was sent that memory is as fresh as.
+    /// Monotonic time, in nanoseconds and never zero, at which the first read of the last complete round was sent.
     synced_at: AtomicU64,
     reader: AsyncMutex<Reader>,
     tail: Tail,
-    seen: Mutex<Seen>,
+    last_page: Mutex<LastPage>,
     polls: AtomicU64,
     failures: AtomicU64,
     reloads: AtomicU64,
@@ -115,24 +120,25 @@ pub struct SyncedBlacklist {
     fallbacks: AtomicU64,
 }
 
-/// What the last read said.
+/// Content of the last page that was read.
 #[derive(Debug, Clone, Copy, Default)]
-struct Seen {
+struct LastPage {
     position: Position,
     head: Position,
     lost: Option<OffsetDateTime>,
 }
 
-/// A read of the log that does not show what this node appended before the read was sent, although the log has it.
+/// Error of a read that does not show entries that this node appended before the read was sent, although the log has
+/// them.
 #[derive(Debug, thiserror::Error)]
 #[error("the log does not show what it has acknowledged; is the database a replica that lags?")]
 struct StaleRead;
 
 impl SyncedBlacklist {
-    /// A blacklist over `log` that has read nothing yet.
+    /// Returns a blacklist over `log` that has read nothing yet.
     #[must_use]
     pub fn new(log: Arc<dyn RevocationLog>, clock: Arc<dyn Clock>, options: SyncOptions) -> Self {
-        // A page has room for the last entry, which is read again, and for a new one.
+        // A page needs room for the last entry, which is read again, and for a new one.
         let options = SyncOptions { page: options.page.max(2), ..options };
         Self {
             group: GroupCommit::new(Arc::clone(&log)),
@@ -143,7 +149,7 @@ impl SyncedBlacklist {
             synced_at: AtomicU64::new(NEVER),
             reader: AsyncMutex::default(),
             tail: Tail::default(),
-            seen: Mutex::default(),
+            last_page: Mutex::default(),
             polls: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             reloads: AtomicU64::new(0),
@@ -156,14 +162,14 @@ impl SyncedBlacklist {
     /// Reads one page of the log into memory. Call it again at once until [`complete`](SyncStep::complete), then after
     /// the poll interval.
     ///
-    /// After a loss the next steps first append again what this node remembers, until that succeeds: its latest 16,384
-    /// revocations.
+    /// After a loss the next steps first append again the revocations that this node remembers, its latest 16,384,
+    /// until that succeeds.
     ///
     /// # Errors
     ///
-    /// When the log cannot be read, an entry of it cannot be understood, or a read does not show what this node appended
-    /// before. Memory then grows stale and, past the bound, checks ask the log. Also when lost entries could not be
-    /// appended again; the log has been read all the same.
+    /// When the log cannot be read, an entry of it is corrupt, or a read does not show entries that this node appended
+    /// before. Memory then ages, and past the bound checks ask the log. Also when lost entries could not be appended
+    /// again, although the log was read.
     pub async fn sync_step(&self) -> Result<SyncStep, StoreError> {
         let mut reader = self.reader.lock().await;
         self.polls.fetch_add(1, Ordering::Relaxed);
@@ -180,14 +186,15 @@ impl SyncedBlacklist {
         let sent = self.clock.monotonic();
         let number = reader.round.map_or_else(|| self.tail.begin_round(), |round| round.number);
         let page = self.log.read_after(reader.after(), self.options.page).await?;
-        match reader.sequel(&page) {
-            Sequel::Next => {}
-            Sequel::Unknown => {
-                // Read again what may not be what was read, without an alarm: memory keeps its age until that is done.
+        match reader.continuity(&page) {
+            Continuity::Continues => {}
+            Continuity::Unknown => {
+                // The log may be another one, so it is read again, but without an alarm. Memory keeps its age until
+                // that is done.
                 reader.begin_again();
                 return Ok(self.step(reader, &page, 0));
             }
-            Sequel::Other => {
+            Continuity::OtherLog => {
                 self.synced_at.store(NEVER, Ordering::Release);
                 self.reloads.fetch_add(1, Ordering::Relaxed);
                 events::reloading();
@@ -204,8 +211,8 @@ impl SyncedBlacklist {
             self.index.insert(revocation);
             self.tail.read(revocation, was_known);
         }
-        if reader.duty == Duty::None && reader.is_told_of_loss(&page) {
-            reader.duty = Duty::Restore;
+        if reader.pending == PendingRepair::None && reader.reports_new_loss(&page) {
+            reader.pending = PendingRepair::Restore;
         }
         let round = *reader.round.get_or_insert(RoundUnderWay { number, sent, goal: page.head });
         reader.take(&page, self.options.page);
@@ -232,22 +239,22 @@ impl SyncedBlacklist {
         self.losses.fetch_add(1, Ordering::Relaxed);
         events::entries_lost();
         let now = self.clock.now();
-        self.seen().lost = Some(now);
-        reader.duty = Duty::Report(now);
+        self.last_page().lost = Some(now);
+        reader.pending = PendingRepair::Report(now);
     }
 
-    /// Does what has to be done about a loss. Returns how many entries were appended again.
+    /// Does the work that a loss requires. Returns the number of entries that were appended again.
     async fn repair(&self, reader: &mut Reader) -> Result<u64, StoreError> {
-        if let Duty::Report(found) = reader.duty {
+        if let PendingRepair::Report(found) = reader.pending {
             self.log.mark_loss(Some(found)).await?;
-            reader.duty = Duty::Restore;
+            reader.pending = PendingRepair::Restore;
         }
         let mut restored = 0;
-        if reader.duty == Duty::Restore {
+        if reader.pending == PendingRepair::Restore {
             for batch in self.tail.recent().chunks(RESTORE_BATCH) {
                 restored += self.append_again(batch).await?;
             }
-            reader.duty = Duty::None;
+            reader.pending = PendingRepair::None;
         }
         Ok(restored)
     }
@@ -258,35 +265,36 @@ impl SyncedBlacklist {
         Ok(appended)
     }
 
-    /// Whether memory answers alone at this moment: the log has been loaded, and read recently enough.
+    /// Returns whether memory answers alone at this moment: the log has been loaded, and read recently enough.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         self.age().is_some_and(|age| age <= self.options.max_staleness)
     }
 
-    /// Whether checks are answered as intended: the log has been loaded and, unless every check asks it anyway, read
-    /// recently enough.
+    /// Returns whether checks are answered as intended: the log has been loaded and read recently enough. With a bound
+    /// of zero every check asks the log anyway, and loading is enough.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.is_loaded() && (self.options.max_staleness.is_zero() || self.is_fresh())
     }
 
-    /// Whether the log has been loaded into memory.
+    /// Returns whether the log has been loaded into memory.
     #[must_use]
     pub fn is_loaded(&self) -> bool {
         self.synced_at.load(Ordering::Acquire) != NEVER
     }
 
-    /// When the log was found to have lost entries, until that is acknowledged: [`SyncStats::lost`].
+    /// Returns the time at which the log was found to have lost entries, until that is acknowledged. See
+    /// [`SyncStats::lost`].
     #[must_use]
     pub fn lost(&self) -> Option<OffsetDateTime> {
-        self.seen().lost
+        self.last_page().lost
     }
 
-    /// How it is doing.
+    /// Returns the state and the counts.
     #[must_use]
     pub fn stats(&self) -> SyncStats {
-        let Seen { position, head, lost } = *self.seen();
+        let LastPage { position, head, lost } = *self.last_page();
         SyncStats {
             index: self.index.stats(),
             position,
@@ -317,15 +325,15 @@ impl SyncedBlacklist {
 
     fn step(&self, reader: &Reader, page: &LogPage, read: usize) -> SyncStep {
         let (position, head) = (reader.position, page.head);
-        *self.seen() = Seen { position, head, lost: reader.loss(page) };
+        *self.last_page() = LastPage { position, head, lost: reader.loss(page) };
         SyncStep { complete: false, read, position, head, reloading: false, lost: false, restored: 0 }
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn last_page(&self) -> MutexGuard<'_, LastPage> {
+        self.last_page.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Refuses from now on what a durable revocation covers.
+    /// Adds a durable revocation to memory.
     fn remember(&self, revocation: &Revocation) {
         self.tail.acknowledged(revocation, || self.index.holds(revocation));
         self.index.insert(revocation);
@@ -335,10 +343,11 @@ impl SyncedBlacklist {
 #[async_trait]
 impl Blacklist for SyncedBlacklist {
     fn peek(&self, claims: &Claims) -> Standing {
-        // Freshness is read before the index: the index then holds at least what was committed at that instant.
-        let vouches = !self.options.max_staleness.is_zero() && self.is_fresh();
+        // Freshness is read before the index, so that the index holds at least the entries that were committed at that
+        // instant.
+        let answers_alone = !self.options.max_staleness.is_zero() && self.is_fresh();
         match self.index.standing(claims) {
-            Standing::Good if !vouches => Standing::Unknown,
+            Standing::Good if !answers_alone => Standing::Unknown,
             standing => standing,
         }
     }

@@ -1,7 +1,7 @@
 //! The latest revocations that a node knows, in full.
 //!
-//! The index keeps a number of each token, which is enough to refuse it and too little to write it down again. When a log
-//! loses what it acknowledged, the nodes append again what they have here.
+//! The index stores a number for each token. That is enough to refuse the token and too little to write its revocation
+//! again. When a log loses acknowledged entries, the nodes append again the revocations that they have here.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,14 +9,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use auth_core::Revocation;
 use auth_core::blacklist::{Purged, RevocationTarget};
 
-/// How many revocations a node remembers in full: about a mebibyte. A failover loses seconds, a restored backup hours.
+/// Maximum number of revocations that a node remembers in full: about a mebibyte. A failover loses seconds of them, a
+/// restored backup hours.
 const KEPT: usize = 16_384;
 
-/// A round of reads of the log; later rounds have larger numbers.
+/// Number of a round of reads of the log. Later rounds have larger numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Round(u64);
 
-/// The latest revocations, and those of them that the log has yet to show.
+/// The latest revocations, and those of them that have not been read from the log yet.
 #[derive(Debug, Default)]
 pub(super) struct Tail {
     state: Mutex<State>,
@@ -26,21 +27,23 @@ pub(super) struct Tail {
 struct State {
     round: Round,
     recent: VecDeque<Revocation>,
-    /// Acknowledged by this node and not read from the log yet, with the latest round that had begun by then. At most
-    /// [`KEPT`]: there may be nobody who reads.
+    /// Revocations that this node has acknowledged and not read from the log yet, with the latest round that had begun
+    /// by then. There are at most [`KEPT`], because the log may not be read at all.
     unread: HashMap<RevocationTarget, (Revocation, Round)>,
 }
 
 impl Tail {
-    /// Call before the first read of a round is sent.
+    /// Begins a round. Call it before the first read of the round is sent.
     pub(super) fn begin_round(&self) -> Round {
         let mut state = self.lock();
         state.round.0 += 1;
         state.round
     }
 
-    /// A revocation is durable. Every round that begins from now on has to read it, unless `is_known`: then it was read
-    /// already. A reader of the log makes it known first and calls [`read`](Self::read) second.
+    /// Adds a durable revocation. Every round that begins from now on has to read it, unless `is_known` returns true,
+    /// because then it was read already.
+    ///
+    /// A reader of the log adds an entry to the index first and calls [`read`](Self::read) second.
     pub(super) fn acknowledged(&self, revocation: &Revocation, is_known: impl FnOnce() -> bool) {
         let mut state = self.lock();
         if is_known() || state.unread.len() == KEPT {
@@ -52,7 +55,7 @@ impl Tail {
         }
     }
 
-    /// A revocation was read from the log, and was known before or not.
+    /// Adds a revocation that was read from the log. `was_known` says whether the index held it before.
     pub(super) fn read(&self, revocation: &Revocation, was_known: bool) {
         let mut state = self.lock();
         if state.unread.remove(&revocation.target).is_none() && !was_known {
@@ -60,7 +63,8 @@ impl Tail {
         }
     }
 
-    /// What was acknowledged before `round` began and not read in it, although it was not purged.
+    /// Returns the revocations that were acknowledged before `round` began and not read in it, although they were not
+    /// purged.
     pub(super) fn missing_from(&self, round: Round, purged: Purged) -> Vec<Revocation> {
         let mut state = self.lock();
         state.unread.retain(|_, (revocation, _)| !purged.may_hold(revocation));
@@ -68,7 +72,7 @@ impl Tail {
         missing.map(|(revocation, _)| *revocation).collect()
     }
 
-    /// All that is remembered, oldest first.
+    /// Returns all remembered revocations, oldest first.
     pub(super) fn recent(&self) -> Vec<Revocation> {
         self.lock().recent.iter().copied().collect()
     }

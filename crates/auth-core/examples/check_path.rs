@@ -1,11 +1,12 @@
-//! Checks one token again and again, for counting what a check costs without a clock: `.ci/run instructions` runs it
-//! under callgrind, once with so many checks and once with twice as many, and takes the difference.
+//! Checks one token many times, to count the instructions of a check. `.ci/run instructions` runs it under callgrind
+//! with two numbers of checks and takes the difference.
 //!
 //! ```text
 //! cargo run --release -p auth-core --example check_path -- next 1000
 //! ```
 //!
-//! `first` verifies the signature each time, `next` finds the token remembered, `decode` calls `jsonwebtoken::decode`.
+//! `first` verifies the signature at each check (a cache miss). `next` finds the token in the cache (a cache hit).
+//! `decode` calls `jsonwebtoken::decode`.
 
 use std::error::Error;
 use std::sync::Arc;

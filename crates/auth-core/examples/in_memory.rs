@@ -1,4 +1,5 @@
-//! The whole life of a token, with nothing but memory: `cargo run -p auth-core --example in_memory`.
+//! Registers a user and follows one token from login to logout, with stores in memory: `cargo run -p auth-core
+//! --example in_memory`.
 
 use std::error::Error;
 use std::io::Write as _;

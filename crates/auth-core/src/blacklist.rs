@@ -17,7 +17,7 @@ pub use self::purge::{PURGE_MARGIN, purge_expired};
 pub use self::revocation::{Revocation, RevocationReason, RevocationTarget};
 pub use self::unsynced::UnsyncedBlacklist;
 
-/// State of a token, as far as memory alone can tell.
+/// State of a token, as far as memory can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// The token is revoked. This never changes back.
@@ -28,7 +28,7 @@ pub enum Standing {
     Unknown,
 }
 
-/// Answers whether a token was revoked, and takes revocations.
+/// Set of revoked tokens. It answers whether a token was revoked, and takes new revocations.
 ///
 /// # Contract
 ///
@@ -56,7 +56,7 @@ pub trait Blacklist: fmt::Debug + Send + Sync {
     /// When it could not be written, or nobody knows whether it was. Repeating is harmless.
     async fn revoke(&self, revocation: Revocation) -> Result<(), StoreError>;
 
-    /// Takes note of a revocation that is durable already, so that this instance refuses the tokens that it covers at once.
-    /// [`UserStore::change_and_revoke`](crate::UserStore::change_and_revoke) makes such revocations.
+    /// Adds a revocation that is durable already to memory, so that this instance refuses the tokens that it covers at
+    /// once. [`UserStore::change_and_revoke`](crate::UserStore::change_and_revoke) makes such revocations.
     fn note(&self, revocation: &Revocation);
 }

@@ -1,4 +1,4 @@
-//! Time comes in through the door: every part that needs the time holds a [`Clock`].
+//! Clocks. Every part that needs the time holds a [`Clock`], so that tests can set it.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-/// Where the time comes from.
+/// Source of time.
 ///
-/// Two readings are offered because they answer two questions: [`now`](Clock::now) is the wall clock that tokens carry,
-/// [`monotonic`](Clock::monotonic) measures how long something took and is never set back.
+/// It has two readings: [`now`](Clock::now) is the wall clock, which tokens carry. [`monotonic`](Clock::monotonic)
+/// measures durations and is never set back.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// The current wall-clock time, in UTC.
+    /// Returns the current wall-clock time, in UTC.
     fn now(&self) -> OffsetDateTime;
 
-    /// Time since a fixed but arbitrary origin. It never goes backwards and, where the platform can tell, it counts
-    /// the time that the machine was suspended.
+    /// Returns the time since a fixed but arbitrary origin. It never goes backwards. Where the platform supports it,
+    /// the time that the machine was suspended counts.
     fn monotonic(&self) -> Duration;
 }
 
@@ -48,27 +48,27 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only when it is told to, for tests.
+/// Clock for tests. It moves only when a test moves it.
 #[derive(Debug)]
 pub struct ManualClock {
     reading: Mutex<(OffsetDateTime, Duration)>,
 }
 
 impl ManualClock {
-    /// A clock that stands at `now`.
+    /// Returns a clock that stands at `now`.
     #[must_use]
     pub fn new(now: OffsetDateTime) -> Self {
         Self { reading: Mutex::new((now, Duration::ZERO)) }
     }
 
-    /// Lets `by` pass on both readings.
+    /// Moves both readings forward by `by`.
     pub fn advance(&self, by: Duration) {
         let mut reading = self.lock();
         reading.0 += by;
         reading.1 += by;
     }
 
-    /// Sets the wall clock, forwards or backwards, as an operator or a time server would; the monotonic reading stays.
+    /// Sets the wall clock, forwards or backwards, as an operator or a time server would. The monotonic reading stays.
     pub fn set(&self, now: OffsetDateTime) {
         self.lock().0 = now;
     }

@@ -1,4 +1,4 @@
-//! E-mail addresses, parsed once at the edge.
+//! E-mail addresses, parsed once where they enter.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use email_address::{EmailAddress, Options};
 use unicode_normalization::UnicodeNormalization;
 
-/// The longest e-mail address, in bytes (RFC 5321 §4.5.3.1.3, less the two angle brackets).
+/// Maximum length of an e-mail address, in bytes (RFC 5321 §4.5.3.1.3, less the two angle brackets).
 pub const MAX_EMAIL_BYTES: usize = 254;
 
 /// An e-mail address together with the key by which it is unique.
@@ -21,11 +21,11 @@ pub struct Email {
 }
 
 impl Email {
-    /// Reads an e-mail address. Surrounding white space is dropped.
+    /// Parses an e-mail address. Surrounding white space is dropped.
     ///
     /// # Errors
     ///
-    /// When it is too long or no e-mail address.
+    /// When the text is too long or is not an e-mail address.
     ///
     /// # Examples
     ///
@@ -48,7 +48,7 @@ impl Email {
             return Err(EmailError::TooLong);
         }
         let options = Options::default().without_display_text().without_domain_literal();
-        // Composed, as the syntax of a domain wants it: a keyboard may have sent `ü` as two characters.
+        // The syntax of a domain requires composed characters, and a keyboard may have sent `ü` as two.
         let composed: String = address.nfc().collect();
         let parsed = EmailAddress::parse_with_options(&composed, options).map_err(|_| EmailError::Syntax)?;
         let local = parsed.local_part();
@@ -62,7 +62,7 @@ impl Email {
             return Err(EmailError::Domain);
         }
         let local_key = folded(local);
-        // Folding may bring forth what was not there, such as an `@` from its full-width form.
+        // Case folding may produce characters that were not there, such as an `@` from its full-width form.
         if !EmailAddress::is_valid_local_part(&local_key) {
             return Err(EmailError::Syntax);
         }
@@ -73,20 +73,21 @@ impl Email {
         Ok(Self { address: address.to_owned(), key })
     }
 
-    /// The address as it was given, trimmed.
+    /// Returns the address as it was given, trimmed.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.address
     }
 
-    /// The key by which addresses are compared: two spellings of one mailbox have one key.
+    /// Returns the key by which addresses are compared. Two spellings of one mailbox have the same key.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
 }
 
-/// The caseless form of an identifier (Unicode §3.13, D146 in essence): compatibility variants and case do not count.
+/// Returns the caseless form of an identifier (Unicode §3.13, D146 in essence), which ignores case and compatibility
+/// variants.
 pub(crate) fn folded(text: &str) -> String {
     let lower: String = text.nfkc().flat_map(char::to_lowercase).collect();
     lower.nfkc().collect()
@@ -112,20 +113,20 @@ impl fmt::Debug for Email {
     }
 }
 
-/// Why a text is no e-mail address.
+/// Reason that a text is not an e-mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmailError {
-    /// Nothing but white space.
+    /// The text is empty or only white space.
     #[error("must not be empty")]
     Empty,
-    /// Longer than [`MAX_EMAIL_BYTES`].
+    /// The text is longer than [`MAX_EMAIL_BYTES`].
     #[error("must have at most {MAX_EMAIL_BYTES} bytes")]
     TooLong,
-    /// Not of the form `local@domain`.
+    /// The text does not have the form `local@domain`.
     #[error("is not a valid e-mail address")]
     Syntax,
-    /// The part after the `@` is no domain name.
+    /// The part after the `@` is not a domain name.
     #[error("does not end in a valid domain name")]
     Domain,
 }
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn a_text_that_is_not_an_address_is_refused() {
         for text in [
             "",
             "  ",

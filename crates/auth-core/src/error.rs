@@ -1,26 +1,26 @@
-//! [`StoreError`]: the error of everything behind a store.
+//! [`StoreError`], the error of every store.
 
 use std::error::Error as StdError;
 use std::fmt;
 
-/// A boxed cause, kept for the log and never shown to a client.
+/// Boxed cause of an error. It is for the log and is never shown to a client.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// What kind of trouble a store had.
+/// Kind of failure of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// The store could not be reached or did not answer in time; the same call may succeed later.
+    /// The store could not be reached or did not answer in time. The same call may succeed later.
     Unavailable,
-    /// A stored row cannot become a domain value. A human has to look at it.
+    /// A stored row cannot be converted to a domain value. An operator has to repair it.
     Corrupt,
     /// Anything else: a bug, a missing table, a refused statement.
     Internal,
 }
 
-/// An error of a store, with its cause.
+/// Error of a store, with its cause.
 ///
-/// `Display` says only what kind of trouble it was; the cause is in [`source`](StdError::source) and belongs into a log.
+/// `Display` says only the kind. The cause is in [`source`](StdError::source) and belongs in a log.
 #[derive(Debug)]
 pub struct StoreError {
     kind: StoreErrorKind,
@@ -28,22 +28,22 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// An error of `kind` with its cause.
+    /// Returns an error of this kind with its cause.
     pub fn new(kind: StoreErrorKind, source: impl Into<BoxError>) -> Self {
         Self { kind, source: source.into() }
     }
 
-    /// The store could not be reached.
+    /// Returns an [`Unavailable`](StoreErrorKind::Unavailable) error: the store could not be reached.
     pub fn unavailable(source: impl Into<BoxError>) -> Self {
         Self::new(StoreErrorKind::Unavailable, source)
     }
 
-    /// A stored row cannot become a domain value.
+    /// Returns a [`Corrupt`](StoreErrorKind::Corrupt) error: a stored row cannot be converted to a domain value.
     pub fn corrupt(source: impl Into<BoxError>) -> Self {
         Self::new(StoreErrorKind::Corrupt, source)
     }
 
-    /// What kind of trouble it was.
+    /// Returns the kind of the failure.
     #[must_use]
     pub fn kind(&self) -> StoreErrorKind {
         self.kind

@@ -1,4 +1,4 @@
-//! Identifiers of users and tokens, and the generation that ends all tokens of a user at once.
+//! Identifiers of users and tokens, and generations, which revoke all tokens of a user at once.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use crate::random::{NoRandomness, random_bytes};
 
-/// The public id of a user: a `UUIDv7` (RFC 9562 §5.7), so ids sort by time of registration.
+/// Public id of a user: a `UUIDv7` (RFC 9562 §5.7), so that ids sort by time of registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(Uuid);
 
 impl UserId {
-    /// A new id for a user who registers at `at`.
+    /// Returns a new id for a user who registers at `at`.
     ///
     /// # Errors
     ///
@@ -24,7 +24,7 @@ impl UserId {
         Ok(Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()))
     }
 
-    /// The id as a UUID.
+    /// Returns the id as a UUID.
     #[must_use]
     pub fn as_uuid(self) -> Uuid {
         self.0
@@ -51,32 +51,34 @@ impl fmt::Display for UserId {
     }
 }
 
-/// How often all tokens of a user were revoked. A token carries the generation of its login and is refused once the
-/// user's generation is higher: no clock is compared, so a login after "log out everywhere" is good at once.
+/// Number of times that all tokens of a user were revoked.
+///
+/// A token carries the generation of its login. It is refused once the user's generation is higher. No clock is
+/// compared, so a login after "log out everywhere" is good at once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(u32);
 
 impl Generation {
-    /// The generation with this number.
+    /// Returns the generation with this number.
     #[must_use]
     pub fn new(number: u32) -> Self {
         Self(number)
     }
 
-    /// The generation as a number.
+    /// Returns the generation as a number.
     #[must_use]
     pub fn number(self) -> u32 {
         self.0
     }
 
-    /// The generation after this one.
+    /// Returns the generation after this one.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 }
 
-/// The id of one session: the `sid` claim of its access tokens (`OpenID` Connect Front-Channel Logout 1.0 §3), 122 random bits.
+/// Id of one session: the `sid` claim of its access tokens (`OpenID` Connect Front-Channel Logout 1.0 §3), 122 random bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(Uuid);
 
@@ -117,12 +119,12 @@ impl fmt::Display for SessionId {
     }
 }
 
-/// The id of one token: the `jti` claim (RFC 7519 §4.1.7), 122 random bits.
+/// Id of one token: the `jti` claim (RFC 7519 §4.1.7), 122 random bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenId(Uuid);
 
 impl TokenId {
-    /// A new random id.
+    /// Returns a new random id.
     ///
     /// # Errors
     ///
@@ -131,7 +133,7 @@ impl TokenId {
         Ok(Self(uuid::Builder::from_random_bytes(random_bytes()?).into_uuid()))
     }
 
-    /// The id as a UUID.
+    /// Returns the id as a UUID.
     #[must_use]
     pub fn as_uuid(self) -> Uuid {
         self.0

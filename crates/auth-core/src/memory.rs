@@ -1,4 +1,4 @@
-//! Stores that live in memory: for doc examples, for tests and for trying things out. Nothing survives the process.
+//! Stores in memory, for examples and tests. Nothing survives the process.
 
 mod sessions;
 
@@ -23,8 +23,9 @@ use crate::session::{SessionEnd, StoredSession};
 use crate::token::Claims;
 use crate::user::{InsertUserError, NewUser, StoredCredentials, User, UserChange, UserRevocation, UserStore};
 
-/// Users and the log of revocations, in memory. One value is both, because a change that ends a user's tokens writes
-/// to both in one step.
+/// Store of users and log of revocations, in memory.
+///
+/// One value is both, because a change that ends a user's tokens writes to both in one step.
 pub struct MemoryStore {
     identity: LogIdentity,
     tables: Mutex<Tables>,
@@ -44,7 +45,7 @@ struct Tables {
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Returns an empty store.
     ///
     /// # Errors
     ///
@@ -189,7 +190,7 @@ impl RevocationSource for MemoryStore {
         let tables = self.lock();
         let rest = (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        // Memory loses all or nothing, so one mark is enough.
+        // Memory loses everything or nothing, so all entries may have the same mark.
         let entry = |(position, revocation): (&Position, &Revocation)| LogEntry {
             position: *position,
             mark: Mark::default(),

@@ -1,4 +1,4 @@
-//! Passwords: the secret, its hash, and the trait of what makes one from the other.
+//! Passwords, their hashes, and the traits that compute a hash from a password.
 
 use std::fmt;
 
@@ -18,21 +18,23 @@ pub use self::hashing::{AsyncPasswordHasher, HashingError};
 pub use self::outcome::{HashError, Verdict};
 pub use self::policy::PasswordPolicy;
 
-/// The most characters that a password may have before it is looked at any further.
+/// Maximum length of a password, in characters. A longer one is refused before any other check.
 pub const MAX_PASSWORD_CHARS: usize = 256;
 
-/// A password, normalised to NFKC (NIST SP 800-63B-4 §3.1.1.2) so that one password typed on two keyboards is one
-/// sequence of bytes. Erased from memory when dropped, never shown by `Debug`.
+/// A password, normalised to NFKC (NIST SP 800-63B-4 §3.1.1.2), so that the same password typed on two keyboards gives
+/// the same bytes.
+///
+/// It is erased from memory when dropped. `Debug` does not show it.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Password(String);
 
 impl Password {
-    /// Takes a password as a person typed it.
+    /// Parses a password as a person typed it.
     ///
     /// # Errors
     ///
-    /// When it is empty, longer than [`MAX_PASSWORD_CHARS`] (before or after the normalisation), or contains a NUL character (which bcrypt would read as
-    /// the end).
+    /// When the password is empty, longer than [`MAX_PASSWORD_CHARS`] (before or after the normalisation), or contains
+    /// a NUL character (which bcrypt would read as the end).
     ///
     /// # Examples
     ///
@@ -53,7 +55,8 @@ impl Password {
         if text.contains('\0') {
             return Err(PasswordError::Nul);
         }
-        // Room for the longest expansion that NFKC knows (18), so that no half of it is left behind by a reallocation.
+        // The longest expansion of NFKC is 18-fold. With this capacity no reallocation leaves a part of the password
+        // behind.
         let mut normalised = Zeroizing::new(String::with_capacity(text.len() * 18));
         normalised.extend(text.nfkc());
         if normalised.chars().count() > MAX_PASSWORD_CHARS {
@@ -62,13 +65,13 @@ impl Password {
         Ok(Self(normalised.as_str().to_owned()))
     }
 
-    /// A fixed password, to be hashed where only the work counts.
+    /// Returns a fixed password, to be hashed where only the work counts.
     #[must_use]
     pub fn dummy() -> Self {
         Self("dummy".to_owned())
     }
 
-    /// The normalised text, for a hasher.
+    /// Returns the normalised text, for a hasher.
     #[must_use]
     pub fn expose_secret(&self) -> &str {
         &self.0
@@ -81,43 +84,43 @@ impl fmt::Debug for Password {
     }
 }
 
-/// Which rule a password breaks.
+/// Rule that a password breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PasswordError {
-    /// No characters.
+    /// The password has no characters.
     #[error("must not be empty")]
     Empty,
-    /// More than [`MAX_PASSWORD_CHARS`] characters.
+    /// The password has more than [`MAX_PASSWORD_CHARS`] characters.
     #[error("must have at most {MAX_PASSWORD_CHARS} characters")]
     TooLong,
-    /// A NUL character.
+    /// The password contains a NUL character.
     #[error("must not contain a NUL character")]
     Nul,
-    /// Fewer characters than the policy asks for.
+    /// The password has fewer characters than the policy requires.
     #[error("must have at least {min} characters")]
     TooShort {
-        /// The fewest that are accepted.
+        /// Minimum number of characters.
         min: usize,
     },
-    /// More bytes than the hash function can take; they are refused, never cut off.
+    /// The password has more bytes than the hash function can take. It is refused, never truncated.
     #[error("must have at most {max} bytes in UTF-8")]
     TooManyBytes {
-        /// The most that are accepted.
+        /// Maximum number of bytes.
         max: usize,
     },
-    /// On the list of passwords that are guessed first.
+    /// The password is on the list of the most commonly used passwords.
     #[error("is among the most commonly used passwords")]
     Common,
-    /// The user's own e-mail address, its part before the `@`, or username.
+    /// The password is the user's own e-mail address, its part before the `@`, or username.
     #[error("must not be your e-mail address or username")]
     Personal,
-    /// Published in a breach, as a [`BreachedPasswords`](policy::BreachedPasswords) service knows.
+    /// The password was published in a breach, according to a [`BreachedPasswords`](policy::BreachedPasswords) service.
     #[error("was published in a data breach")]
     Breached,
 }
 
-/// A stored hash in its modular-crypt or PHC text form. Not shown by `Debug`: whoever has it can guess offline.
+/// A stored hash in its modular-crypt or PHC text form. `Debug` does not show it, because its holder can guess offline.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct PasswordHash(String);
 
@@ -128,7 +131,7 @@ impl PasswordHash {
         Self(text)
     }
 
-    /// The text, for a store or a hasher.
+    /// Returns the text, for a store or a hasher.
     #[must_use]
     pub fn expose_hash(&self) -> &str {
         &self.0

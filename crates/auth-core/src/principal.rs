@@ -1,4 +1,4 @@
-//! The proof that a check passed.
+//! The proof that a token was checked.
 
 use time::OffsetDateTime;
 
@@ -6,11 +6,11 @@ use crate::blacklist::RevocationTarget;
 use crate::ids::{SessionId, TokenId, UserId};
 use crate::token::Claims;
 
-/// Somebody whose token was found good: signed by us, not expired, not revoked.
+/// Holder of a token that was found good: signed by us, not expired, not revoked.
 ///
-/// A value of this type cannot be made outside this crate, and within it only
-/// [`TokenVerifier`](crate::TokenVerifier) makes one, which is what
-/// [`AuthService::authenticate`](crate::AuthService::authenticate) checks with.
+/// No code outside this crate can make a value of this type. Within the crate only
+/// [`TokenVerifier`](crate::TokenVerifier) makes one. [`AuthService::authenticate`](crate::AuthService::authenticate)
+/// checks with a `TokenVerifier`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Principal {
     claims: Claims,
@@ -21,13 +21,13 @@ impl Principal {
         Self { claims }
     }
 
-    /// Whose token it is.
+    /// Returns the id of the user that the token belongs to.
     #[must_use]
     pub fn user_id(&self) -> UserId {
         self.claims.user_id
     }
 
-    /// Which token it is.
+    /// Returns the id of the token.
     #[must_use]
     pub fn token_id(&self) -> TokenId {
         self.claims.token_id
@@ -47,20 +47,20 @@ impl Principal {
         }
     }
 
-    /// Whether the user was an admin at login. Demoting a user revokes the user's tokens, so this is never stale for
-    /// longer than a revocation takes.
+    /// Returns whether the user was an admin at login. Demoting a user revokes the user's tokens, so the answer is
+    /// outdated no longer than a revocation takes.
     #[must_use]
     pub fn is_admin(&self) -> bool {
         self.claims.admin
     }
 
-    /// When the token was issued.
+    /// Returns the time at which the token was issued.
     #[must_use]
     pub fn issued_at(&self) -> OffsetDateTime {
         self.claims.issued_at
     }
 
-    /// When the token expires.
+    /// Returns the time at which the token expires.
     #[must_use]
     pub fn expires_at(&self) -> OffsetDateTime {
         self.claims.expires_at

@@ -1,6 +1,6 @@
 //! Randomness of the operating system.
 
-/// The operating system has no randomness to give.
+/// Error of the operating system when it has no randomness to give.
 #[derive(Debug, thiserror::Error)]
 #[error("the operating system has no randomness to give")]
 pub struct NoRandomness(#[source] getrandom::Error);

@@ -56,7 +56,7 @@ pub(crate) struct HashUpgrades {
 }
 
 impl HashUpgrades {
-    /// Upgrades of the hashes in `users`. Without a spawner no hash is ever replaced.
+    /// Returns the upgrades of the hashes in `users`. Without a spawner no hash is ever replaced.
     pub(crate) fn new(
         users: Arc<dyn UserStore>,
         passwords: Arc<dyn AsyncPasswordHasher>,

@@ -24,7 +24,8 @@ use crate::verifier::{AuthenticateError, TokenVerifier};
 pub use self::builder::{AuthServiceBuilder, BuildError, DEFAULT_TOKEN_LIFE};
 pub use crate::rehash::UpgradeStats;
 
-/// Registers users, logs them in, checks their tokens and revokes them. Cheap to clone; clones share everything.
+/// Revocable authentication: registers users, logs them in, checks their tokens and revokes them. Cheap to clone;
+/// clones share everything.
 #[derive(Clone)]
 pub struct AuthService {
     pub(crate) parts: Arc<Parts>,
@@ -60,11 +61,11 @@ impl AuthService {
         AuthServiceBuilder::default()
     }
 
-    /// Checks a token: signature, time, blacklist. It reads no user.
+    /// Checks the signature, the times and the blacklist of a token. It reads no user.
     ///
     /// # Errors
     ///
-    /// When the token is not good, or nobody can tell at the moment.
+    /// When the token is not good, or the blacklist has no answer at the moment.
     pub async fn authenticate(&self, unverified_token: &str) -> Result<Principal, AuthenticateError> {
         self.parts.verifier.authenticate(unverified_token).await
     }

@@ -1,18 +1,19 @@
-//! Limits on guessing: who tried too often waits, before any hash is computed.
+//! Rate limits on guessed passwords and on registrations. A client over its limit has to wait, and no hash is computed
+//! for it.
 //!
-//! A guess is counted *before* the password is compared, in one atomic step, and given back when it turns out to be
-//! right or was never made. So a thousand guesses at once do not slip through before the first has failed. What
-//! is refused costs no hash, and counts for nothing.
+//! A guess is counted *before* the password is compared, in one atomic step. It is taken back when it was right or was
+//! never made. So a thousand guesses at once do not slip through before the first has failed. A refused attempt costs
+//! no hash and is not counted.
 //!
-//! Four things limit a login; each is a [`Counter`] under a key:
+//! Four limits apply to a login. Each is a [`Counter`] under its own key:
 //!
-//! - **account and network**: after some failures in a row the waits double, up to a ceiling. A success ends them.
-//! - **account, strangers**: what all networks together that the account never logged in from may try in an hour.
-//! - **account, known networks**: the same for those that it did log in from. Strangers cannot use this up, so an attacker
-//!   elsewhere does not lock the owner out.
-//! - **network**: what one network may try in an hour against accounts that never logged in from it.
+//! - **account and network**: after some failures in a row the waits double, up to a maximum. A success ends them.
+//! - **account, strangers**: the guesses in an hour from all networks together from which the account never logged in.
+//! - **account, known networks**: the same for the networks from which it did. Strangers cannot use this limit up, so
+//!   an attacker elsewhere does not lock the owner out.
+//! - **network**: the guesses in an hour from one network against accounts that never logged in from it.
 //!
-//! Whether the account exists makes no difference to any of them.
+//! An account that does not exist is limited in the same way as one that does.
 
 use std::fmt;
 use std::sync::Arc;
@@ -42,10 +43,10 @@ pub use memory::MemoryAttempts;
 pub use network::ClientNetwork;
 pub use store::{AttemptKey, AttemptStore, Change, purge_counters};
 
-/// No wait is shorter: a client is told whole seconds.
+/// Minimum wait. A client is told whole seconds.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
-/// Says which attempts may go on to the hash.
+/// Rate limiter that decides which attempts may go on to the hash.
 pub struct Throttle {
     store: Arc<dyn AttemptStore>,
     clock: Arc<dyn Clock>,
@@ -61,7 +62,7 @@ struct Tally {
     failures: AtomicU64,
 }
 
-/// How often something was refused since the start, and by what.
+/// Counts of the refused attempts since the start, by limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ThrottleStats {
@@ -83,7 +84,7 @@ pub(crate) enum AdmissionError {
 }
 
 impl Throttle {
-    /// A throttle with these limits over the counters in `store`.
+    /// Returns a throttle with these limits over the counters in `store`.
     ///
     /// # Errors
     ///
@@ -96,7 +97,7 @@ impl Throttle {
         Ok(Self { store, clock, rules: limits.rules()?, tally: Tally::default() })
     }
 
-    /// What was refused so far.
+    /// Returns the counts of the attempts that were refused so far.
     #[must_use]
     pub fn stats(&self) -> ThrottleStats {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -110,11 +111,11 @@ impl Throttle {
 
     async fn admit(self: &Arc<Self>, mut plan: Plan) -> Result<Attempt, AdmissionError> {
         let (now, keys) = (self.now(), plan.keys());
-        // Who has to wait hears so from a plain read: a flood takes no lock and writes nothing.
+        // This read finds most refusals, so that a flood takes no lock and writes nothing.
         let mut seen = self.answered(keys.len(), self.store.read(&keys).await)?;
         plan.narrow(&mut seen, now);
         self.judge(plan.charge(&mut seen, now))?;
-        // A refusal leaves the counters as they were.
+        // A refused charge leaves the counters as they were.
         let charge = move |plan: &Plan, counters: &mut [Counter]| drop(plan.charge(counters, now));
         let mut counters = self.update(&plan, charge).await?;
         let receipt = self.judge(plan.charge(&mut counters, now))?;
@@ -166,7 +167,7 @@ impl Throttle {
         })
     }
 
-    /// The time, in the whole microseconds that every store can keep.
+    /// Returns the time in whole microseconds, which every store can keep.
     fn now(&self) -> OffsetDateTime {
         let now = self.clock.now();
         now.replace_nanosecond(now.nanosecond() / 1_000 * 1_000).unwrap_or(now)
@@ -212,7 +213,7 @@ impl Admission {
     }
 }
 
-/// An attempt that was admitted. It stays counted when it is dropped: it failed, or nobody knows.
+/// An attempt that was admitted. A dropped attempt stays counted, because it failed or its result is unknown.
 pub(crate) struct Attempt(Option<Charged>);
 
 /// The counters that an attempt was charged to.
@@ -233,7 +234,7 @@ impl Attempt {
         self.settle(Plan::withdraw).await;
     }
 
-    /// Changes the counters. A failure leaves an attempt counted that need not be, and is ignored.
+    /// Changes the counters. An error of the store is ignored: the attempt stays counted, which is only too strict.
     async fn settle(self, change: fn(&Plan, &Receipt, &mut [Counter], OffsetDateTime)) {
         let Some(Charged { throttle, plan, receipt }) = self.0 else { return };
         let now = throttle.now();

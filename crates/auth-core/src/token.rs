@@ -1,4 +1,4 @@
-//! Access tokens: what they say, and the trait of what signs and reads them.
+//! Access tokens, their claims, and the trait that signs and reads them.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,39 +9,41 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::error::BoxError;
 use crate::ids::{Generation, SessionId, TokenId, UserId};
 
-/// How long after its `exp` a token is still accepted, because the clocks of two nodes never quite agree
-/// (RFC 7519 §4.1.4). The one such constant: the check and the life of a blacklist entry both use it.
+/// Time after its `exp` for which a token is still accepted, because the clocks of two nodes never quite agree (RFC
+/// 7519 §4.1.4). The check of a token and the life of a blacklist entry both use this constant.
 pub const LEEWAY: Duration = Duration::from_secs(1);
 
-/// The longest life that a token may be given. A user-wide revocation expires this long plus [`MAX_CLOCK_SKEW`] after it
-/// was made, so it outlives every token it covers, also when the configured life was longer at the time or the token
-/// comes from a node whose clock is ahead.
+/// Maximum life of a token.
+///
+/// A user-wide revocation expires this long plus [`MAX_CLOCK_SKEW`] after it was made. So it outlives every token that
+/// it covers, even if the configured life was longer at the time or the token comes from a node whose clock is ahead.
 pub const MAX_TOKEN_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-/// How far the clocks of two nodes may be apart. Up to here no node revives a token, and none refuses a token that
-/// nobody revoked.
+/// Maximum difference between the clocks of two nodes. Up to this difference no node accepts a revoked token, and none
+/// refuses a token that nobody revoked.
 pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// The longest text that is looked at as a token, in bytes.
+/// Maximum length of a token, in bytes. A longer text is refused before any other check.
 pub const MAX_TOKEN_BYTES: usize = 4096;
 
-/// What a token says, after its signature was found good. Whether it is still good is another question, which
-/// [`AuthService::authenticate`](crate::AuthService::authenticate) answers.
+/// Claims of a token whose signature was found good. The token may have expired or been revoked, which
+/// [`AuthService::authenticate`](crate::AuthService::authenticate) checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claims {
-    /// `sub`: whose token it is.
+    /// User of the token (`sub`).
     pub user_id: UserId,
-    /// `jti`: which token it is.
+    /// Id of the token (`jti`).
     pub token_id: TokenId,
-    /// `sid`: the session that the token belongs to, if sessions are kept. It equals `jti` if this is the session's only token.
+    /// Session that the token belongs to, if sessions are kept (`sid`). It equals `jti` if this is the session's only
+    /// token.
     pub session_id: Option<SessionId>,
-    /// `iat`, in whole seconds.
+    /// Time of issue (`iat`), in whole seconds.
     pub issued_at: OffsetDateTime,
-    /// `exp`, in whole seconds.
+    /// Time of expiry (`exp`), in whole seconds.
     pub expires_at: OffsetDateTime,
-    /// `gen`: the user's generation at login.
+    /// Generation of the user at login (`gen`).
     pub generation: Generation,
-    /// `admin`: whether the user was an admin at login.
+    /// Whether the user was an admin at login (`admin`).
     pub admin: bool,
 }
 
@@ -55,14 +57,15 @@ impl Claims {
         self.session_id.filter(|session| session.as_uuid() != self.token_id.as_uuid())
     }
 
-    /// Whether the token has expired at `now`: it is good while `now < exp + LEEWAY`. The one place that says so.
+    /// Returns whether the token has expired at `now`. It is good while `now < exp + LEEWAY`. No other code decides
+    /// this.
     #[must_use]
     pub fn expired_at(&self, now: OffsetDateTime) -> bool {
         now >= self.expires_at + LEEWAY
     }
 }
 
-/// A signed token, which is a secret: whoever holds it is the user.
+/// A signed token. It is a secret, because its holder is taken for the user.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct AccessToken(String);
 
@@ -73,7 +76,7 @@ impl AccessToken {
         Self(text)
     }
 
-    /// The text of the token, for the one client it belongs to.
+    /// Returns the text of the token, for the one client that it belongs to.
     #[must_use]
     pub fn expose_token(&self) -> &str {
         &self.0
@@ -86,12 +89,12 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// The text is no token of ours. It says no more, because its reader may be who forged it.
+/// Error for a text that is not a token of ours. It gives no reason, because its reader may be the forger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the token is invalid")]
 pub struct InvalidToken;
 
-/// Signs claims and reads signed claims.
+/// Codec of tokens. It signs claims and reads signed claims.
 pub trait TokenCodec: fmt::Debug + Send + Sync {
     /// Signs `claims`.
     ///
@@ -100,13 +103,14 @@ pub trait TokenCodec: fmt::Debug + Send + Sync {
     /// When the key cannot sign.
     fn encode(&self, claims: &Claims) -> Result<AccessToken, BoxError>;
 
-    /// Checks signature, algorithm, type, issuer, audience and shape, and returns the claims. It does not look at the
-    /// time: that is checked in one place, against our clock.
+    /// Checks signature, algorithm, type, issuer, audience and shape, and returns the claims. It does not check the
+    /// times, which are compared with our clock elsewhere.
     ///
-    /// One text is accepted per signed token: a re-spelt one (changed trailing bits, padding, blanks) is invalid.
+    /// Exactly one text is accepted for a signed token. Another spelling of it (changed trailing bits, padding, blanks)
+    /// is invalid.
     ///
     /// # Errors
     ///
-    /// When anything is wrong with it.
+    /// When any of these is wrong.
     fn decode(&self, unverified_token: &str) -> Result<Claims, InvalidToken>;
 }

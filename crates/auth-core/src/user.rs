@@ -1,4 +1,4 @@
-//! Users: who they are, what is stored of them and the trait of what stores them.
+//! Users, their stored credentials, and the trait that stores them.
 
 use std::fmt;
 
@@ -12,37 +12,37 @@ use crate::ids::{Generation, UserId};
 use crate::password::{Password, PasswordHash};
 use crate::username::Username;
 
-/// A registered user, as far as anybody may see. It never holds a password hash.
+/// A registered user, without the password hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// The public id.
     pub id: UserId,
     /// The e-mail address, as it was given.
     pub email: Email,
-    /// The name, as it was given.
+    /// The username, as it was given.
     pub username: Username,
     /// Whether the user may see and change other users.
     pub admin: bool,
     /// The generation that the user's next token will carry.
     pub generation: Generation,
-    /// Since when the account is disabled, if it is.
+    /// Time at which the account was disabled, if it is.
     pub disabled_at: Option<OffsetDateTime>,
-    /// When the user registered.
+    /// Time of registration.
     pub registered_on: OffsetDateTime,
 }
 
-/// What a person gives to register.
+/// Data that a person gives to register.
 #[derive(Debug)]
 pub struct NewAccount {
     /// The e-mail address.
     pub email: Email,
-    /// The name.
+    /// The username.
     pub username: Username,
     /// The password.
     pub password: Password,
 }
 
-/// What a person gives to log in.
+/// Data that a person gives to log in.
 #[derive(Debug)]
 pub struct Credentials {
     /// The e-mail address.
@@ -51,24 +51,24 @@ pub struct Credentials {
     pub password: Password,
 }
 
-/// A user row to be written. Its generation is zero and it is not disabled.
+/// User to be inserted. The generation is zero and the account is not disabled.
 #[derive(Debug, Clone)]
 pub struct NewUser {
     /// The public id.
     pub id: UserId,
     /// The e-mail address; its [key](Email::key) is unique.
     pub email: Email,
-    /// The name; its [key](Username::key) is unique.
+    /// The username; its [key](Username::key) is unique.
     pub username: Username,
     /// The hash of the password.
     pub password_hash: PasswordHash,
     /// Whether the user is an admin.
     pub admin: bool,
-    /// When the user registered.
+    /// Time of registration.
     pub registered_on: OffsetDateTime,
 }
 
-/// A user together with the hash that a login is checked against.
+/// A user together with the hash that a login is compared with.
 #[derive(Debug, Clone)]
 pub struct StoredCredentials {
     /// The user.
@@ -81,15 +81,15 @@ pub struct StoredCredentials {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum UserChange {
-    /// Nothing but the end of all tokens: "log out everywhere".
+    /// No change but the end of all tokens: "log out everywhere".
     LogoutEverywhere,
     /// The user is no admin any more.
     Demote,
     /// The account is disabled from this moment.
     Disable(OffsetDateTime),
-    /// The password is another one, whatever it was.
+    /// The password is replaced unconditionally.
     Password(PasswordHash),
-    /// The password is another one, if the stored hash still is the one that the user's proof was checked against.
+    /// The password is replaced if the stored hash is still the one that the current password was compared with.
     PasswordFrom {
         /// The hash that must still be stored.
         current: PasswordHash,
@@ -101,7 +101,7 @@ pub enum UserChange {
 /// Data of the log entry that ends all tokens of a user. The store adds the user's new generation, which it alone knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserRevocation {
-    /// No earlier than the expiry of any token that the user has.
+    /// Expiry of the entry, no earlier than that of any token that the user has.
     pub expires_at: OffsetDateTime,
     /// Time of the revocation.
     pub revoked_at: OffsetDateTime,
@@ -133,44 +133,46 @@ pub enum InsertUserError {
     Store(#[from] StoreError),
 }
 
-/// Keeps users.
+/// Store of users.
 ///
 /// # Contract
 ///
 /// - "Not found" is `Ok(None)`, never an error.
-/// - E-mail addresses and usernames are unique by their *keys*; the store's own unique constraint decides, also when
-///   many callers insert at once. When both keys are taken the e-mail address is reported.
-/// - What a call wrote is seen by every later read, on any connection and any node, and survives a restart.
+/// - E-mail addresses and usernames are unique by their *keys*. The store's own unique constraint decides, also when
+///   many callers insert at once. When both keys are taken, the e-mail address is reported.
+/// - Every later read, on any connection and any node, sees the values that a call wrote. They survive a restart.
 /// - A future that is dropped half-way leaves the whole change or nothing.
-/// - A database that cannot be reached is [`StoreErrorKind::Unavailable`](crate::StoreErrorKind::Unavailable), never "not found".
-/// - A row that cannot become a [`User`] is [`StoreErrorKind::Corrupt`](crate::StoreErrorKind::Corrupt).
+/// - A database that cannot be reached is [`StoreErrorKind::Unavailable`](crate::StoreErrorKind::Unavailable), never
+///   "not found".
+/// - A row that cannot be converted to a [`User`] is [`StoreErrorKind::Corrupt`](crate::StoreErrorKind::Corrupt).
 ///
 /// The crate `auth-conformance` has a test of each rule.
 #[async_trait]
 pub trait UserStore: fmt::Debug + Send + Sync {
-    /// Inserts a user and returns it as stored. An id that is taken is an error, and the user who has it stays as they are.
+    /// Inserts a user and returns it as stored. An id that is taken is an error, and the user with this id stays
+    /// unchanged.
     ///
     /// # Errors
     ///
-    /// Says which unique key is taken; then nothing was written. When the store failed it may have been written all the
-    /// same: an answer that is lost on its way looks like one that was never given.
+    /// When a unique key is taken, and then nothing was written. When the store failed: the user may have been written
+    /// all the same, because the answer may have been lost on its way.
     async fn insert(&self, new: NewUser) -> Result<User, InsertUserError>;
 
-    /// The user with this id.
+    /// Returns the user with this id.
     ///
     /// # Errors
     ///
     /// When the store failed.
     async fn find_by_id(&self, id: UserId) -> Result<Option<User>, StoreError>;
 
-    /// The user whose e-mail key is that of `email`, with the stored hash: the one read of a login.
+    /// Returns the user whose e-mail key is that of `email`, with the stored hash. It is the only read of a login.
     ///
     /// # Errors
     ///
     /// When the store failed.
     async fn find_credentials(&self, email: &Email) -> Result<Option<StoredCredentials>, StoreError>;
 
-    /// At most `limit` users with an id greater than `after`, in order of id.
+    /// Returns at most `limit` users with an id greater than `after`, in order of id.
     ///
     /// # Errors
     ///
@@ -192,17 +194,17 @@ pub trait UserStore: fmt::Debug + Send + Sync {
     async fn enable(&self, id: UserId) -> Result<Option<User>, StoreError>;
 
     /// Applies `change`, raises the user's generation by one and appends the user-wide revocation to the log of
-    /// revocations, all in one transaction: either every token of the user is dead and the change is made, or neither.
-    /// Disabling a disabled user keeps the first moment.
+    /// revocations, all in one transaction. Either the change is made and every token of the user is revoked, or
+    /// neither. Disabling a disabled user keeps the first moment.
     ///
-    /// The store appends [`revocation.entry(id, new_generation)`](UserRevocation::entry).
-    /// Returns the user as this change left them, whatever comes after it, and the revocation that was appended. `None` when
-    /// there is no such user, or the stored hash is not the one that [`UserChange::PasswordFrom`] asks for: then nothing
-    /// was written. Of many who change one password from one hash at once, exactly one does.
+    /// The store appends [`revocation.entry(id, new_generation)`](UserRevocation::entry). It returns the user as this
+    /// change left them, before any later change, and the revocation that was appended. It returns `None`, and nothing
+    /// was written, when there is no such user or the stored hash is not the one that [`UserChange::PasswordFrom`] asks
+    /// for. Of many who change one password from one hash at once, exactly one succeeds.
     ///
     /// # Errors
     ///
-    /// When the store failed. Then either all of it was written or nothing; repeating raises the generation once more,
+    /// When the store failed. Then either everything was written or nothing. Repeating raises the generation once more,
     /// which does no harm.
     async fn change_and_revoke(
         &self,
@@ -211,8 +213,9 @@ pub trait UserStore: fmt::Debug + Send + Sync {
         revocation: UserRevocation,
     ) -> Result<Option<(User, Revocation)>, StoreError>;
 
-    /// Replaces the stored hash if it is still `current`: used to upgrade a hash after a login, where a password that
-    /// was changed meanwhile must win. Returns whether it was replaced. The generation stays.
+    /// Replaces the stored hash if it is still `current`, and returns whether it was replaced. The generation stays.
+    ///
+    /// A login upgrades a hash with it. A password that was changed meanwhile must not be overwritten.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! Usernames, parsed once at the edge: the PRECIS profile `Nickname` (RFC 8266), in the characters of
-//! `FreeformClass` (RFC 8264 §4.3). A space between words is allowed, as in RFC 8265 §3.5.
+//! Usernames, parsed once where they enter. They follow the PRECIS profile `Nickname` (RFC 8266), with the characters
+//! of `FreeformClass` (RFC 8264 §4.3). A space between words is allowed, as in RFC 8265 §3.5.
 
 mod freeform;
 
@@ -10,15 +10,15 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::email::folded;
 
-/// The most characters (Unicode scalar values) in a username.
+/// Maximum length of a username, in characters (Unicode scalar values).
 pub const MAX_USERNAME_CHARS: usize = 50;
 
 /// A username together with the key by which it is unique.
 ///
-/// Invariants: 1 to [`MAX_USERNAME_CHARS`] characters, no control characters; the key is the name in NFKC and lower case, so
-/// that spellings of one name that differ in case, width, composition or compatibility variants have one key. A name that
-/// was [parsed](Self::parse) besides has no invisible, unassigned or private-use characters, single spaces (U+0020) between
-/// its words and none around them, and the same holds of its key.
+/// Invariants: 1 to [`MAX_USERNAME_CHARS`] characters, no control characters. The key is the name in NFKC and lower
+/// case, so that spellings of one name that differ in case, width, composition or compatibility variants have one key.
+/// A name that was [parsed](Self::parse) also has no invisible, unassigned or private-use characters, single spaces
+/// (U+0020) between its words and none around them. The same holds for its key.
 ///
 /// Keys do not cover homographs: letters of different scripts that look alike, such as Latin `a` and Cyrillic `а`, are
 /// different letters (RFC 8264 §12.5). Show the id of a user beside a name that others have to rely upon.
@@ -29,11 +29,12 @@ pub struct Username {
 }
 
 impl Username {
-    /// Reads a username that somebody chooses. Surrounding white space is dropped.
+    /// Parses a username that somebody chooses. Surrounding white space is dropped.
     ///
     /// # Errors
     ///
-    /// When it is empty or too long, has characters that no name may have, or white space other than single spaces.
+    /// When the name is empty or too long, has characters that no name may have, or has white space other than single
+    /// spaces.
     ///
     /// # Examples
     ///
@@ -51,7 +52,7 @@ impl Username {
             return Err(UsernameError::Empty);
         }
         let key = folded(name);
-        // Composed first: a keyboard may have sent a Hangul syllable as its parts.
+        // Composition comes first, because a keyboard may have sent a Hangul syllable as its parts.
         let composed: String = name.nfc().collect();
         for text in [name, &key] {
             if text.chars().count() > MAX_USERNAME_CHARS {
@@ -64,18 +65,18 @@ impl Username {
                 return Err(UsernameError::Invisible);
             }
         }
-        if !freeform::stands_well(&key) {
+        if !freeform::is_in_context(&key) {
             return Err(UsernameError::Misplaced);
         }
         Ok(Self { name: name.to_owned(), key })
     }
 
-    /// Reads a username from where a store has kept it. Releases before this one accepted names that [`parse`](Self::parse)
-    /// refuses; their owners keep them. The key is made as it always was.
+    /// Parses a username that a store has kept. Earlier releases accepted names that [`parse`](Self::parse) refuses,
+    /// and their owners keep them. The key is computed as in those releases.
     ///
     /// # Errors
     ///
-    /// When no release has accepted it: it is empty, too long, or holds control characters.
+    /// When no release has accepted the name: it is empty, too long, or has control characters.
     ///
     /// # Examples
     ///
@@ -99,21 +100,23 @@ impl Username {
         Ok(Self { name: name.to_owned(), key: folded(name) })
     }
 
-    /// The name as it was given, trimmed.
+    /// Returns the name as it was given, trimmed.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.name
     }
 
-    /// The key by which names are compared.
+    /// Returns the key by which names are compared.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
 }
 
-/// Two spaces look like one, and a space of another width like a space. They are refused and not replaced, so that a name is
-/// stored as it was given and the keys of earlier releases stay what they are.
+/// Refuses white space other than single spaces.
+///
+/// Two spaces look like one, and a space of another width looks like a space. They are refused and not replaced, so
+/// that a name is stored as it was given and the keys of earlier releases stay the same.
 fn check_spaces(text: &str) -> Result<(), UsernameError> {
     let is_other_space = |c: char| c.is_whitespace() && !c.is_control() && c != ' ';
     let trimmed = text.trim_matches(' ');
@@ -143,23 +146,24 @@ impl fmt::Debug for Username {
     }
 }
 
-/// Why a text is no username.
+/// Reason that a text is not a username.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UsernameError {
-    /// Nothing but white space.
+    /// The text is empty or only white space.
     #[error("must not be empty")]
     Empty,
-    /// More than [`MAX_USERNAME_CHARS`] characters.
+    /// The name has more than [`MAX_USERNAME_CHARS`] characters.
     #[error("must have at most {MAX_USERNAME_CHARS} characters")]
     TooLong,
-    /// A control, invisible, private-use or unassigned character.
+    /// The name has a control, invisible, private-use or unassigned character.
     #[error("must not contain control, invisible, private-use or unassigned characters")]
     Invisible,
-    /// White space other than single spaces between words.
+    /// The name has white space other than single spaces between words.
     #[error("must not contain white space other than single spaces")]
     Spaces,
-    /// A combining mark at the beginning, or a character that is allowed beside certain others only (RFC 5892 appendix A).
+    /// The name begins with a combining mark, or has a character that is allowed beside certain others only (RFC 5892
+    /// appendix A).
     #[error("must not begin with a combining mark, nor have punctuation that its script does not have there")]
     Misplaced,
 }
@@ -183,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_seen_or_told_apart_is_refused() {
+    fn invisible_and_indistinguishable_characters_are_refused() {
         for bad in [
             "a\u{200B}b",
             "a\nb",
@@ -210,7 +214,7 @@ mod tests {
             assert_eq!(Username::parse(bad), Err(UsernameError::Misplaced), "{bad:?}");
         }
         assert_eq!(Username::parse("\u{A0}Ada Lovelace\u{3000}").unwrap().as_str(), "Ada Lovelace");
-        // A Hangul syllable in its parts is the syllable.
+        // A Hangul syllable in its parts is the same name as the syllable.
         assert_eq!(Username::parse("\u{1112}\u{1161}\u{11AB}").unwrap().key(), Username::parse("한").unwrap().key());
     }
 
@@ -221,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_stored_name_of_an_earlier_release_is_read_with_the_key_it_has() {
-        // Each was accepted before; the keys are those that databases hold.
+        // Earlier releases accepted each of these, and databases hold these keys.
         for (name, key) in [
             ("Ada  Lovelace", "ada  lovelace"),
             ("a\u{A0}b", "a b"),

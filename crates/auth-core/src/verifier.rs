@@ -1,4 +1,4 @@
-//! The one way a token is checked, for who issues tokens and for who only checks them.
+//! Checks of tokens, for services that issue tokens and for those that only check them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,23 +16,24 @@ use crate::token::{Claims, TokenCodec};
 /// The enum is exhaustive, so that code that maps it to an answer has to decide about each case.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthenticateError {
-    /// Not a token of ours: shape, algorithm, key, signature, type, issuer or audience is wrong.
+    /// The token is not one of ours: its shape, algorithm, key, signature, type, issuer or audience is wrong.
     #[error("the token is invalid")]
     Invalid,
-    /// A token of ours, past its expiry (RFC 7519 §4.1.4).
+    /// The token is one of ours and is past its expiry (RFC 7519 §4.1.4).
     #[error("the token has expired")]
     Expired,
-    /// A token of ours that was revoked.
+    /// The token is one of ours and was revoked.
     #[error("the token was revoked")]
     Revoked,
-    /// Nobody can tell right now whether the token was revoked, so it is refused without a verdict. The client keeps
-    /// the token and tries again.
+    /// The blacklist has no answer at the moment, so the token is refused without a verdict. The client keeps the token
+    /// and tries again.
     #[error("the blacklist cannot be asked right now")]
     Unknown(#[source] StoreError),
 }
 
-/// Checks tokens and knows no users: what a service needs that protects its routes and issues nothing. An
-/// [`AuthService`] holds one and checks with it. Cheap to clone; clones share everything.
+/// Checker of tokens that knows no users. It is all that a service needs that protects its routes and issues no tokens.
+///
+/// An [`AuthService`] holds one and checks with it. Cheap to clone; clones share everything.
 #[derive(Clone)]
 pub struct TokenVerifier {
     parts: Arc<Parts>,
@@ -45,17 +46,18 @@ struct Parts {
 }
 
 impl TokenVerifier {
-    /// A verifier of what `codec` reads, refusing what `blacklist` knows to be revoked, with the time of `clock`.
+    /// Returns a verifier. `codec` reads the tokens, `blacklist` knows the revoked ones and `clock` tells the time.
     #[must_use]
     pub fn new(codec: Arc<dyn TokenCodec>, blacklist: Arc<dyn Blacklist>, clock: Arc<dyn Clock>) -> Self {
         Self { parts: Arc::new(Parts { codec, blacklist, clock }) }
     }
 
-    /// Checks a token: signature, time, blacklist. The only maker of a [`Principal`], and it reads no user.
+    /// Checks the signature, the times and the blacklist of a token. It reads no user. No other function makes a
+    /// [`Principal`].
     ///
     /// # Errors
     ///
-    /// When the token is not good, or nobody can tell right now.
+    /// When the token is not good, or the blacklist has no answer at the moment.
     pub async fn authenticate(&self, unverified_token: &str) -> Result<Principal, AuthenticateError> {
         match self.check(unverified_token)? {
             TokenCheck::Good(principal) => Ok(principal),
@@ -63,8 +65,8 @@ impl TokenVerifier {
         }
     }
 
-    /// As much of [`authenticate`](Self::authenticate) as needs no waiting, for callers that would have to allocate in
-    /// order to wait.
+    /// Checks a token as far as possible without waiting, for callers that would have to allocate in order to wait.
+    /// [`authenticate`](Self::authenticate) is the complete check.
     ///
     /// # Errors
     ///
@@ -103,17 +105,17 @@ impl From<&Self> for TokenVerifier {
     }
 }
 
-/// Result of a check that memory alone made, for a token that is not known to be bad.
+/// Result of a check in memory, for a token that was not found bad.
 #[derive(Debug)]
 #[must_use]
 pub enum TokenCheck {
     /// The token is good.
     Good(Principal),
-    /// The token is good unless it was revoked, which only the log can tell.
+    /// The token is good unless it was revoked, which only the log knows.
     Unsettled(UnsettledCheck),
 }
 
-/// A check that is complete except for the question whether the token was revoked.
+/// Check that is complete except for the look-up of the token in the log.
 #[must_use]
 pub struct UnsettledCheck {
     claims: Claims,
@@ -121,7 +123,7 @@ pub struct UnsettledCheck {
 }
 
 impl UnsettledCheck {
-    /// Asks the log whether the token was revoked.
+    /// Looks up in the log whether the token was revoked, and completes the check.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! How often a check of a token allocates: counted, not timed.
+//! Number of allocations of a check of a token: counted, not timed.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 use futures_util::FutureExt as _;
 
-/// Allocations of the first check of a token and of the next.
+/// Returns the allocations of the first check of a token and of the second.
 fn counted(cached_tokens: usize) -> (u64, u64) {
     let issued_at = SystemClock.now().replace_nanosecond(0).unwrap();
     let codec = JwtCodec::new(SigningKey::from_secret(&[7; 32]).unwrap(), "issuer", "audience");
@@ -39,7 +39,7 @@ fn counted(cached_tokens: usize) -> (u64, u64) {
         .build()
         .unwrap();
     let check = |token: &str| service.authenticate(token).now_or_never().unwrap().map(drop);
-    // What is made once for a process or a thread is not a cost of a check.
+    // Values that are made once for a process or a thread are no cost of a check.
     check(warm.expose_token()).unwrap();
     let first = measure(|| check(token.expose_token()).unwrap());
     let next = measure(|| check(token.expose_token()).unwrap());
@@ -47,12 +47,12 @@ fn counted(cached_tokens: usize) -> (u64, u64) {
 }
 
 #[test]
-fn the_next_sight_of_a_token_allocates_nothing() {
+fn a_cache_hit_allocates_nothing() {
     assert_eq!(counted(64).1, 0);
 }
 
 #[test]
-fn the_first_sight_of_a_token_allocates_a_handful() {
+fn a_cache_miss_allocates_a_handful() {
     let (first, _) = counted(64);
     assert!((1..=8).contains(&first), "{first} allocations");
     let (uncached, again) = counted(0);

@@ -1,4 +1,4 @@
-//! The service from outside, over the stores in memory and a clock that moves when it is told to.
+//! The public API of the service, over the stores in memory and a clock that the test moves.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 use time::OffsetDateTime;
 
-/// Counts the hashes computed, by what was done.
+/// Hasher that counts the hashes and the comparisons that it computes.
 #[derive(Debug)]
 struct CountingHasher {
     inner: BcryptHasher,
@@ -42,7 +42,7 @@ impl PasswordHasher for CountingHasher {
     }
 }
 
-struct World {
+struct ServiceFixture {
     auth: AuthService,
     clock: Arc<ManualClock>,
     hasher: Arc<CountingHasher>,
@@ -60,13 +60,13 @@ fn builder(store: &Arc<MemoryStore>, hasher: &Arc<CountingHasher>, clock: &Arc<M
         .clock(clock.clone())
 }
 
-fn world() -> World {
+fn fixture() -> ServiceFixture {
     let inner = BcryptHasher::new(4).unwrap();
     let hasher = Arc::new(CountingHasher { inner, hashed: AtomicUsize::default(), verified: AtomicUsize::default() });
     let clock = Arc::new(ManualClock::new(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)));
     let store = Arc::new(MemoryStore::new().unwrap());
     let auth = builder(&store, &hasher, &clock).build().unwrap();
-    World { auth, clock, hasher, store }
+    ServiceFixture { auth, clock, hasher, store }
 }
 
 fn account(name: &str) -> NewAccount {
@@ -96,7 +96,7 @@ async fn refusal(auth: &AuthService, session: &SignedIn) -> &'static str {
 
 #[tokio::test]
 async fn a_registered_user_logs_in_and_out_and_the_token_stays_refused() {
-    let World { auth, .. } = world();
+    let ServiceFixture { auth, .. } = fixture();
     let registered = auth.register(account("ada"), &Context::default()).await.unwrap();
     let session = auth.login(credentials("ada", "123456"), &Context::default()).await.unwrap().signed_in().unwrap();
     let principal = auth.authenticate(session.token.expose_token()).await.unwrap();
@@ -110,7 +110,7 @@ async fn a_registered_user_logs_in_and_out_and_the_token_stays_refused() {
 
 #[tokio::test]
 async fn two_logins_in_one_instant_are_two_tokens() {
-    let World { auth, .. } = world();
+    let ServiceFixture { auth, .. } = fixture();
     auth.register(account("ada"), &Context::default()).await.unwrap();
     let one = auth.login(credentials("ada", "123456"), &Context::default()).await.unwrap().signed_in().unwrap();
     let two = auth.login(credentials("ada", "123456"), &Context::default()).await.unwrap().signed_in().unwrap();
@@ -121,7 +121,7 @@ async fn two_logins_in_one_instant_are_two_tokens() {
 
 #[tokio::test]
 async fn a_token_is_good_until_its_expiry_plus_the_leeway_and_not_at_it() {
-    let World { auth, clock, .. } = world();
+    let ServiceFixture { auth, clock, .. } = fixture();
     let session = auth.register(account("ada"), &Context::default()).await.unwrap();
     clock.advance(session.token.expires_in);
     clock.set(clock.now() + LEEWAY - Duration::from_nanos(1));
@@ -132,7 +132,7 @@ async fn a_token_is_good_until_its_expiry_plus_the_leeway_and_not_at_it() {
 
 #[tokio::test]
 async fn unknown_user_wrong_password_and_disabled_user_cost_and_answer_the_same() {
-    let World { auth, hasher, .. } = world();
+    let ServiceFixture { auth, hasher, .. } = fixture();
     let registered = auth.register(account("ada"), &Context::default()).await.unwrap();
     auth.register(account("off"), &Context::default()).await.unwrap();
     let off = auth.find_by_email(&Email::parse("off@example.org").unwrap()).await.unwrap();
@@ -147,8 +147,8 @@ async fn unknown_user_wrong_password_and_disabled_user_cost_and_answer_the_same(
 }
 
 #[tokio::test]
-async fn a_conflict_says_which_field_and_a_short_password_costs_no_hash() {
-    let World { auth, hasher, .. } = world();
+async fn a_conflict_names_the_field_and_a_short_password_costs_no_hash() {
+    let ServiceFixture { auth, hasher, .. } = fixture();
     auth.register(account("ada"), &Context::default()).await.unwrap();
     let twin = NewAccount { username: Username::parse("other").unwrap(), ..account("ADA") };
     assert!(matches!(auth.register(twin, &Context::default()).await, Err(RegisterError::EmailTaken)));
@@ -169,7 +169,7 @@ async fn a_conflict_says_which_field_and_a_short_password_costs_no_hash() {
 
 #[tokio::test]
 async fn every_change_that_must_end_tokens_ends_those_from_before_and_none_from_after() {
-    let World { auth, .. } = world();
+    let ServiceFixture { auth, .. } = fixture();
     let user = auth.register(account("ada"), &Context::default()).await.unwrap().user;
     auth.promote(user.id).await.unwrap();
     for change in ["logout everywhere", "demote", "disable"] {
@@ -191,7 +191,7 @@ async fn every_change_that_must_end_tokens_ends_those_from_before_and_none_from_
 
 #[tokio::test]
 async fn an_admin_is_one_from_the_login_after_the_promotion_on() {
-    let World { auth, .. } = world();
+    let ServiceFixture { auth, .. } = fixture();
     let user = auth.register(account("ada"), &Context::default()).await.unwrap().user;
     auth.promote(user.id).await.unwrap();
     let session = auth.login(credentials("ada", "123456"), &Context::default()).await.unwrap().signed_in().unwrap();
@@ -200,8 +200,8 @@ async fn an_admin_is_one_from_the_login_after_the_promotion_on() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_said_so() {
-    let World { auth, clock, .. } = world();
+async fn an_unknown_user_is_reported_as_not_found() {
+    let ServiceFixture { auth, clock, .. } = fixture();
     let nobody = auth_core::UserId::generate(clock.now()).unwrap();
     assert!(matches!(auth.find_user(nobody).await, Err(AccountError::UserNotFound)));
     assert!(matches!(auth.promote(nobody).await, Err(AccountError::UserNotFound)));
@@ -211,21 +211,22 @@ async fn what_does_not_exist_is_said_so() {
 
 #[tokio::test]
 async fn a_revocation_outlives_a_token_that_was_issued_when_lives_were_longer() {
-    let world = world();
-    let long = builder(&world.store, &world.hasher, &world.clock).token_life(MAX_TOKEN_LIFE).build().unwrap();
-    let short = builder(&world.store, &world.hasher, &world.clock).token_life(Duration::from_secs(60)).build().unwrap();
+    let fixture = fixture();
+    let long = builder(&fixture.store, &fixture.hasher, &fixture.clock).token_life(MAX_TOKEN_LIFE).build().unwrap();
+    let short =
+        builder(&fixture.store, &fixture.hasher, &fixture.clock).token_life(Duration::from_secs(60)).build().unwrap();
     let session = long.register(account("ada"), &Context::default()).await.unwrap();
     short.logout_everywhere(session.user.id).await.unwrap();
-    world.clock.set(world.clock.now() + MAX_TOKEN_LIFE - Duration::from_secs(1));
+    fixture.clock.set(fixture.clock.now() + MAX_TOKEN_LIFE - Duration::from_secs(1));
     let purged =
-        auth_core::blacklist::purge_expired(&*world.store, world.clock.now(), 100, async |_| {}).await.unwrap();
+        auth_core::blacklist::purge_expired(&*fixture.store, fixture.clock.now(), 100, async |_| {}).await.unwrap();
     assert_eq!(purged, 0);
     assert_eq!(refusal(&long, &session).await, "revoked");
 }
 
 #[tokio::test]
 async fn a_revocation_by_a_slow_clock_outlives_a_token_that_a_fast_one_issued() {
-    let World { store, hasher, clock, .. } = world();
+    let ServiceFixture { store, hasher, clock, .. } = fixture();
     let auth = builder(&store, &hasher, &clock).token_life(MAX_TOKEN_LIFE).build().unwrap();
     let issued_at = clock.now();
     let session = auth.register(account("ada"), &Context::default()).await.unwrap();
@@ -235,7 +236,7 @@ async fn a_revocation_by_a_slow_clock_outlives_a_token_that_a_fast_one_issued() 
     let purge = async |now| auth_core::blacklist::purge_expired(&*store, now, 100, async |_| {}).await.unwrap();
     assert_eq!(purge(clock.now() + MAX_CLOCK_SKEW).await, 0);
     assert_eq!(refusal(&auth, &session).await, "revoked");
-    // Much too early, but what was purged is known to be.
+    // The purge is much too early. The log remembers what it purged, so the token is refused.
     assert_eq!(purge(clock.now() + MAX_TOKEN_LIFE).await, 1);
     assert_eq!(refusal(&auth, &session).await, "revoked");
 }
@@ -243,11 +244,11 @@ async fn a_revocation_by_a_slow_clock_outlives_a_token_that_a_fast_one_issued() 
 #[test]
 fn a_service_without_a_part_or_with_a_life_out_of_bounds_is_not_built() {
     assert!(matches!(AuthService::builder().build(), Err(BuildError::Missing("passwords"))));
-    let world = world();
+    let fixture = fixture();
     for life in [Duration::ZERO, Duration::from_millis(1500), MAX_TOKEN_LIFE + Duration::from_secs(1)] {
         assert!(
             matches!(
-                builder(&world.store, &world.hasher, &world.clock).token_life(life).build(),
+                builder(&fixture.store, &fixture.hasher, &fixture.clock).token_life(life).build(),
                 Err(BuildError::TokenLife)
             ),
             "{life:?}"
@@ -257,7 +258,7 @@ fn a_service_without_a_part_or_with_a_life_out_of_bounds_is_not_built() {
 
 #[tokio::test]
 async fn no_public_value_and_no_error_shows_a_secret() {
-    let World { auth, store, .. } = world();
+    let ServiceFixture { auth, store, .. } = fixture();
     let session = auth.register(account("ada"), &Context::default()).await.unwrap();
     let stored = store.find_credentials(&session.user.email).await.unwrap().unwrap();
     let wrong = auth.login(credentials("ada", "s3cret-guess"), &Context::default()).await.unwrap_err();

@@ -1,20 +1,22 @@
-//! Tokens whose signature was found good, so that the next sight of one costs a look-up and no cryptography.
+//! Cache of tokens whose signature was found good. A cache hit costs one look-up and no cryptography.
 //!
-//! What is remembered is that *this text says these claims*, which never changes. Whether the token is still good
-//! does change, and is asked at every use: of the clock and of the blacklist, by
-//! [`AuthService::authenticate`](auth_core::AuthService::authenticate), whether the claims came from here or not.
+//! An entry maps *the text of a token* to *its claims*, which never changes. Whether the token is still good does
+//! change. [`AuthService::authenticate`](auth_core::AuthService::authenticate) compares the claims with the clock and
+//! the blacklist at every use, cached or not.
 //!
-//! - **No two tokens are confused.** An entry answers only for the very bytes that were verified: they are kept, and
-//!   compared in full. The hash only finds the place.
-//! - **A stranger cannot fill it.** Only what carries our signature comes in, so pushing out one honest token takes
-//!   many tokens of ours, and each of those took a login. A newcomer is also the first to leave again: what was used
-//!   since the last look round stays (second chance).
-//! - **A stranger cannot aim at it.** The hash is keyed with a secret of the process. It reads the end of the token
-//!   alone, which is the end of a signature: 192 bits that nobody without our key chooses.
-//! - **The comparison tells nothing.** It begins only when the keyed hash of the end of the signature is equal, which
-//!   is to say when the caller has the signature already.
-//! - **Nobody waits.** Each place has its own lock; a reader that finds it taken verifies the signature instead.
-//! - **It forgets with its keys.** A codec owns its cache, and the keys of a codec never change.
+//! The cache is set-associative: the hash of a token chooses a set, and a set holds up to 8 tokens.
+//!
+//! - **No two tokens are confused.** An entry keeps the bytes that were verified, and a look-up compares all of them.
+//!   The hash only finds the set.
+//! - **A stranger cannot fill it.** Only a token with our signature enters the cache. To evict one honest token takes
+//!   many tokens of ours, and each of those took a login. A new token is also the first to be evicted, because a used
+//!   one gets a second chance.
+//! - **A stranger cannot choose a set.** The hash is keyed with a secret of the process. It covers only the end of the
+//!   token, which is the end of a signature: 192 bits that nobody without our key chooses.
+//! - **The comparison leaks nothing by its duration.** It begins only when the keyed hash of the end of the signature
+//!   is equal. Then the caller has the signature already.
+//! - **No reader waits.** Each set has its own lock. A reader that finds it locked verifies the signature instead.
+//! - **Removed keys leave no entries.** A codec owns its cache, and the keys of a codec never change.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -25,19 +27,19 @@ use zeroize::Zeroizing;
 
 use auth_core::Claims;
 
-/// How many tokens share a place.
+/// Maximum number of tokens in a set.
 const WAYS: usize = 8;
 
-/// How many bytes of text a place holds at most: a kibibyte a token, twice what a token of ours has.
-const PLACE_BYTES: usize = WAYS * 1024;
+/// Maximum size of the texts in a set: one kibibyte a token, which is twice the length of a token of ours.
+const SET_BYTES: usize = WAYS * 1024;
 
-/// How much of the end of a token is hashed, in bytes.
+/// Length of the end of a token that is hashed, in bytes.
 const HASHED_BYTES: usize = 32;
 
-/// The most entries a cache can have: beyond it the texts alone are a gibibyte or more.
+/// Maximum number of entries of a cache. With more the texts alone would take a gibibyte or more.
 pub const MAX_CACHED_TOKENS: usize = 1 << 20;
 
-/// What a cache has done so far, and what it holds.
+/// Counts and size of the cache of a codec.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CacheStats {
@@ -47,20 +49,21 @@ pub struct CacheStats {
     pub misses: u64,
     /// Tokens in memory.
     pub entries: usize,
-    /// Bytes of their texts.
+    /// Length of their texts, in bytes.
     pub bytes: usize,
 }
 
-/// At most so many verified tokens, and at most a kibibyte of text for each.
+/// Cache of a limited number of verified tokens, with at most a kibibyte of text for each.
 pub(super) struct VerifiedTokens {
     hasher: RandomState,
-    places: Box<[Place]>,
+    sets: Box<[CacheSet]>,
 }
 
-/// A cache line of its own, so that two places are never in each other's way.
+/// Set of the cache, with counters of its look-ups. It has a cache line of its own, so that two sets do not slow each
+/// other down.
 #[derive(Default)]
 #[repr(align(64))]
-struct Place {
+struct CacheSet {
     ways: RwLock<Ways>,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -68,72 +71,72 @@ struct Place {
 
 #[derive(Default)]
 struct Ways {
-    /// The hash of each entry; zero and no entry past the last.
+    /// Hash of each entry, and zero past the last entry.
     hashes: [u64; WAYS],
     entries: Vec<Entry>,
     bytes: usize,
-    /// Who is looked at first when somebody has to leave.
+    /// Index of the next candidate for eviction.
     hand: usize,
 }
 
 struct Entry {
     token: Zeroizing<Box<[u8]>>,
     claims: Claims,
-    /// Whether it was found since the hand last passed.
+    /// Whether the entry was found since the hand last passed it.
     used: AtomicBool,
 }
 
 impl VerifiedTokens {
-    /// Room for `entries` tokens, rounded up to a power of two of places of [`WAYS`].
+    /// Returns a cache for `entries` tokens. The number of sets of [`WAYS`] tokens is rounded up to a power of two.
     pub(super) fn new(entries: usize) -> Self {
-        let places = match entries.min(MAX_CACHED_TOKENS) {
+        let sets = match entries.min(MAX_CACHED_TOKENS) {
             0 => 0,
             entries => entries.div_ceil(WAYS).next_power_of_two(),
         };
-        Self { hasher: RandomState::new(), places: (0..places).map(|_| Place::default()).collect() }
+        Self { hasher: RandomState::new(), sets: (0..sets).map(|_| CacheSet::default()).collect() }
     }
 
-    /// What `token` says, if its signature was found good before.
+    /// Returns the claims of `token`, if its signature was found good before.
     pub(super) fn find(&self, token: &str) -> Option<Claims> {
-        let (hash, place) = self.place(token)?;
-        let found = place.ways.try_read().ok().and_then(|ways| ways.find(hash, token.as_bytes()));
-        let counter = if found.is_some() { &place.hits } else { &place.misses };
+        let (hash, set) = self.set_of(token)?;
+        let found = set.ways.try_read().ok().and_then(|ways| ways.find(hash, token.as_bytes()));
+        let counter = if found.is_some() { &set.hits } else { &set.misses };
         counter.fetch_add(1, Ordering::Relaxed);
         found
     }
 
-    /// Remembers what `token` says. Its signature must have been found good.
+    /// Adds a token, whose signature must have been found good.
     pub(super) fn remember(&self, token: &str, claims: Claims) {
-        if token.len() > PLACE_BYTES {
+        if token.len() > SET_BYTES {
             return;
         }
-        let Some((hash, place)) = self.place(token) else { return };
-        // Whoever holds the lock is about to be done; not being remembered once costs one more verification.
-        if let Ok(mut ways) = place.ways.try_write() {
+        let Some((hash, set)) = self.set_of(token) else { return };
+        // If the set is locked, the token is not added. That costs one more verification.
+        if let Ok(mut ways) = set.ways.try_write() {
             ways.insert(hash, token.as_bytes(), claims);
         }
     }
 
     pub(super) fn stats(&self) -> CacheStats {
-        self.places.iter().fold(CacheStats::default(), |sum, place| {
-            let ways = place.ways.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.sets.iter().fold(CacheStats::default(), |sum, set| {
+            let ways = set.ways.read().unwrap_or_else(std::sync::PoisonError::into_inner);
             CacheStats {
-                hits: sum.hits + place.hits.load(Ordering::Relaxed),
-                misses: sum.misses + place.misses.load(Ordering::Relaxed),
+                hits: sum.hits + set.hits.load(Ordering::Relaxed),
+                misses: sum.misses + set.misses.load(Ordering::Relaxed),
                 entries: sum.entries + ways.entries.len(),
                 bytes: sum.bytes + ways.bytes,
             }
         })
     }
 
-    /// The hash of `token` and its place; `None` if there are no places.
-    fn place(&self, token: &str) -> Option<(u64, &Place)> {
-        let last = self.places.len().checked_sub(1)?;
+    /// Returns the hash of `token` and its set, or `None` if there are no sets.
+    fn set_of(&self, token: &str) -> Option<(u64, &CacheSet)> {
+        let last = self.sets.len().checked_sub(1)?;
         let bytes = token.as_bytes();
         let hash = self.hasher.hash_one(&bytes[bytes.len().saturating_sub(HASHED_BYTES)..]);
-        #[expect(clippy::cast_possible_truncation, reason = "the number of places is what bounds it")]
-        let place = self.places.get(hash as usize & last)?;
-        Some((hash, place))
+        #[expect(clippy::cast_possible_truncation, reason = "the number of sets is what bounds it")]
+        let set = self.sets.get(hash as usize & last)?;
+        Some((hash, set))
     }
 }
 
@@ -147,7 +150,7 @@ impl Ways {
     fn find(&self, hash: u64, token: &[u8]) -> Option<Claims> {
         let way = self.hashes.iter().position(|known| *known == hash)?;
         let entry = self.entries.get(way).filter(|entry| **entry.token == *token)?;
-        // Only the first to use it writes: the others read a line that they all share.
+        // Only the first use writes. Later uses only read, because all cores share this cache line.
         if !entry.used.load(Ordering::Relaxed) {
             entry.used.store(true, Ordering::Relaxed);
         }
@@ -159,7 +162,7 @@ impl Ways {
         if let Some(way) = known {
             self.remove(way);
         }
-        while self.entries.len() == WAYS || self.bytes + token.len() > PLACE_BYTES {
+        while self.entries.len() == WAYS || self.bytes + token.len() > SET_BYTES {
             self.evict();
         }
         self.hashes[self.entries.len()] = hash;
@@ -168,7 +171,7 @@ impl Ways {
         self.entries.push(Entry { token, claims, used: AtomicBool::new(false) });
     }
 
-    /// Removes the first entry from the hand on that was not used since the hand passed it.
+    /// Removes the first entry, counted from the hand, that was not used since the hand passed it.
     fn evict(&mut self) {
         loop {
             self.hand %= self.entries.len();
@@ -217,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_remembered_is_found_and_nothing_else_is() {
+    fn a_cached_token_is_found_and_no_other() {
         let cache = VerifiedTokens::new(64);
         cache.remember(&token(1), claims(1));
         assert_eq!(cache.find(&token(1)), Some(claims(1)));
@@ -233,8 +236,8 @@ mod tests {
         cache.remember(&token(1), claims(1));
         let other = token(1).replace("body", "bodY");
         assert_eq!(
-            cache.place(&other).unwrap().0,
-            cache.place(&token(1)).unwrap().0,
+            cache.set_of(&other).unwrap().0,
+            cache.set_of(&token(1)).unwrap().0,
             "the hash cannot tell them apart"
         );
         assert_eq!(cache.find(&other), None);
@@ -244,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn it_never_holds_more_than_it_may() {
+    fn a_cache_never_exceeds_its_capacity() {
         let cache = VerifiedTokens::new(64);
         for number in 0..10_000 {
             cache.remember(&token(number), claims(number));
@@ -257,16 +260,16 @@ mod tests {
         }
         let stats = cache.stats();
         assert!(stats.bytes <= 64 * 1024 && stats.entries >= 2, "{stats:?}");
-        cache.remember(&"x".repeat(PLACE_BYTES + 1), claims(1));
-        assert_eq!(cache.find(&"x".repeat(PLACE_BYTES + 1)), None);
+        cache.remember(&"x".repeat(SET_BYTES + 1), claims(1));
+        assert_eq!(cache.find(&"x".repeat(SET_BYTES + 1)), None);
     }
 
     #[test]
-    fn a_token_in_use_outlives_any_number_that_are_seen_once() {
+    fn a_token_in_use_outlives_any_number_that_are_used_once() {
         let cache = VerifiedTokens::new(WAYS);
         cache.remember(&token(0), claims(0));
         for number in 1..1_000 {
-            assert_eq!(cache.find(&token(0)), Some(claims(0)), "pushed out by {number}");
+            assert_eq!(cache.find(&token(0)), Some(claims(0)), "evicted by {number}");
             cache.remember(&token(number), claims(number));
         }
     }
@@ -280,10 +283,10 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_place_that_is_taken() {
+    fn a_reader_does_not_wait_for_a_locked_set() {
         let cache = VerifiedTokens::new(WAYS);
         cache.remember(&token(1), claims(1));
-        let taken = cache.places[0].ways.write().unwrap();
+        let taken = cache.sets[0].ways.write().unwrap();
         assert_eq!(cache.find(&token(1)), None);
         cache.remember(&token(2), claims(2));
         drop(taken);

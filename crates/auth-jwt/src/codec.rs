@@ -1,4 +1,5 @@
-//! JSON Web Tokens (RFC 7519, RFC 8725) over `jsonwebtoken`: signature, algorithm, type and shape — not time.
+//! JSON Web Tokens (RFC 7519, RFC 8725) over `jsonwebtoken`: signature, algorithm, type and shape. The times are
+//! checked elsewhere.
 
 use std::fmt;
 
@@ -9,15 +10,16 @@ use crate::cache::{CacheStats, VerifiedTokens};
 use crate::keys::{SigningKey, VerifyingKey};
 use crate::wire::{self, UnverifiedHeader, WireClaims};
 
-/// Signs and reads our tokens. One key signs; any number of keys verify, chosen by `kid` from this ring only — what a
-/// token says of `jku`, `jwk` or `x5u` is never looked at.
+/// Codec that signs and reads our tokens. One key signs, and any number of keys verify.
+///
+/// The `kid` of a token chooses a key from the codec's own ring. The header members `jku`, `jwk` and `x5u` are ignored.
 ///
 /// # Examples
 ///
 /// ```
 /// use auth_jwt::{JwtCodec, SigningKey, VerifyingKey};
 ///
-/// // Rotating a secret: the new one signs, tokens of the old one stay good until they expire.
+/// // Rotation of a secret: the new key signs, and tokens of the old key stay good until they expire.
 /// let codec = JwtCodec::new(SigningKey::from_secret(&[2; 32])?, "https://auth.example", "api")
 ///     .with_verifying_key(VerifyingKey::from_secret(&[1; 32])?);
 /// assert!(SigningKey::from_secret(b"too short").is_err());
@@ -32,12 +34,12 @@ pub struct JwtCodec {
     verified: VerifiedTokens,
 }
 
-/// How many verified tokens a codec remembers unless it is told otherwise: about seven mebibytes of HS256 tokens.
+/// Default number of verified tokens in the cache of a codec: about seven mebibytes of HS256 tokens.
 pub const DEFAULT_CACHED_TOKENS: usize = 16_384;
 
 struct RingKey {
     key: VerifyingKey,
-    /// The first part of every token that we sign with this key: whoever sees it need not parse it.
+    /// First part of every token that we sign with this key. A header with the same text need not be parsed.
     header: Option<String>,
 }
 
@@ -48,7 +50,7 @@ impl fmt::Debug for RingKey {
 }
 
 impl JwtCodec {
-    /// A codec that signs with `signing` for one issuer and one audience (RFC 8725 §3.8 and §3.9).
+    /// Returns a codec that signs with `signing` for one issuer and one audience (RFC 8725 §3.8 and §3.9).
     #[must_use]
     pub fn new(signing: SigningKey, issuer: impl Into<String>, audience: impl Into<String>) -> Self {
         let verifying = signing.verifying.clone();
@@ -57,7 +59,7 @@ impl JwtCodec {
         codec
     }
 
-    /// A codec that cannot sign, for a service that only checks tokens. Give it keys with
+    /// Returns a codec that cannot sign, for a service that only checks tokens. Add keys with
     /// [`with_verifying_key`](Self::with_verifying_key).
     #[must_use]
     pub fn verify_only(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
@@ -73,30 +75,30 @@ impl JwtCodec {
         self
     }
 
-    /// Remembers at most `entries` tokens whose signature was found good, and at most a kibibyte of text for each, so
-    /// that the next sight of one costs no cryptography. Zero: every signature is verified at every sight. At most
-    /// [`MAX_CACHED_TOKENS`](crate::MAX_CACHED_TOKENS) are remembered. Default: [`DEFAULT_CACHED_TOKENS`].
+    /// Sets the maximum number of verified tokens in the cache. Each takes at most a kibibyte of text. A cache hit
+    /// costs no cryptography. With zero every signature is verified at every use. The maximum is
+    /// [`MAX_CACHED_TOKENS`](crate::MAX_CACHED_TOKENS), the default is [`DEFAULT_CACHED_TOKENS`].
     ///
-    /// Time and blacklist are asked at every sight all the same. To forget a key is to make a codec without it, which
-    /// remembers nothing of this one.
+    /// The times and the blacklist are checked at every use all the same. To remove a key, make a codec without it. The
+    /// new codec has an empty cache.
     #[must_use]
     pub fn with_cached_tokens(mut self, entries: usize) -> Self {
         self.verified = VerifiedTokens::new(entries);
         self
     }
 
-    /// What remembering verified tokens has done so far.
+    /// Returns the counts and the size of the cache.
     #[must_use]
     pub fn cache_stats(&self) -> CacheStats {
         self.verified.stats()
     }
 
-    /// Verifies the signature of a token that is not remembered, and reads it.
+    /// Verifies the signature of a token that is not in the cache, and reads it.
     fn verify(&self, unverified_token: &str) -> Result<Claims, InvalidToken> {
         let (message, signature) = unverified_token.rsplit_once('.').ok_or(InvalidToken)?;
         let (unverified_header, payload) = message.split_once('.').ok_or(InvalidToken)?;
         let key = self.key_for(unverified_header)?;
-        // The algorithm is the key's, never the token's.
+        // The key decides the algorithm, never the token.
         match jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key.key, key.algorithm) {
             Ok(true) => wire::decode::<WireClaims<'_>, _>(payload, |wire| wire.read(&self.issuer, &self.audience)),
             _ => Err(InvalidToken),
@@ -108,7 +110,7 @@ impl JwtCodec {
         if let Some(known) = self.ring.iter().find(written) {
             return Ok(&known.key);
         }
-        // The same header in another order of fields is as good.
+        // A header of ours with its fields in another order is accepted too.
         wire::decode::<UnverifiedHeader<'_>, _>(unverified_header, |header| {
             let of_ours = |known: &&RingKey| header.is_of(known.key.id(), known.key.algorithm());
             self.ring.iter().find(of_ours).map(|known| &known.key).ok_or(InvalidToken)

@@ -1,4 +1,4 @@
-//! Recognizing keys and other documents that must never serve as an HMAC secret.
+//! Recognition of keys and other documents that must never serve as an HMAC secret.
 
 mod binary;
 mod text;
@@ -39,22 +39,22 @@ pub enum KeyForm {
     Lines,
 }
 
-/// Layers that are looked at: base64 of the hexadecimal digits of a PEM file are three.
+/// Maximum number of encodings that are undone. Base64 of the hexadecimal digits of a PEM file is three.
 const MAX_LAYERS: usize = 5;
 
 impl KeyForm {
     /// Returns the form of the key that `bytes` are, contain or decode to (base64, base64url, hexadecimal digits), or
     /// `None` for bytes without a known structure.
     ///
-    /// Errs on the side of recognizing: about one random secret in a hundred thousand is taken for a key, and one of
-    /// exactly 65, 97, 133, 256, 384 or 512 bytes more often. Bytes without any structure cannot be recognized: a bare 32-byte
-    /// Ed25519 or X25519 public key looks like a random secret.
+    /// The result errs on the side of recognition. About one random secret in a hundred thousand is taken for a key,
+    /// and one of exactly 65, 97, 133, 256, 384 or 512 bytes more often. Bytes without any structure cannot be
+    /// recognized: a bare 32-byte Ed25519 or X25519 public key looks like a random secret.
     #[must_use]
     pub fn recognize(bytes: &[u8]) -> Option<Self> {
         recognize(bytes, MAX_LAYERS)
     }
 
-    /// What to do with a file of this form where a PEM key is expected.
+    /// Returns advice for a file of this form where a PEM key is expected.
     pub(super) fn remedy(self) -> &'static str {
         match self {
             Self::Der => "; convert it with: openssl pkey -inform DER -in FILE -out FILE.pem (-pubin for a public key)",
@@ -93,12 +93,12 @@ fn recognize(bytes: &[u8], layers: usize) -> Option<KeyForm> {
     let trimmed = bytes.trim_ascii();
     text::marked(bytes)
         .or_else(|| binary::form(bytes))
-        // The first bytes and the size count, so white space around a binary key is a disguise.
+        // Binary forms are recognized by their first bytes and their size, which white space around them changes.
         .or_else(|| binary::form(trimmed).filter(|_| trimmed.len() < bytes.len()))
         .or_else(|| text::form(bytes, layers - 1))
 }
 
-/// Whether `part` occurs in `bytes`.
+/// Returns whether `part` occurs in `bytes`.
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }

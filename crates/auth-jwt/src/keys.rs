@@ -1,4 +1,4 @@
-//! Keys: an HMAC secret, or one half of a key pair in PEM.
+//! Keys: HMAC secrets, and halves of key pairs in PEM.
 
 mod pem;
 
@@ -10,51 +10,51 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use crate::key_form::KeyForm;
 use crate::wire::TOKEN_TYPE;
 
-/// The shortest HMAC secret, in bytes (RFC 7518 §3.2: at least the size of the hash output).
+/// Minimum length of an HMAC secret, in bytes (RFC 7518 §3.2: at least the size of the hash output).
 pub const MIN_SECRET_BYTES: usize = 32;
 
-/// The shortest RSA modulus, in bits (RFC 7518 §3.3).
+/// Minimum length of an RSA modulus, in bits (RFC 7518 §3.3).
 pub const MIN_RSA_BITS: usize = 2048;
 
-/// Characters of the RFC 7638 thumbprint that serve as `kid`: 96 bits.
+/// Length of a `kid`, in characters of the RFC 7638 thumbprint: 96 bits.
 const KEY_ID_CHARS: usize = 16;
 
-/// Why a key cannot be used. Never shows any of the key.
+/// Reason that a key cannot be used. It never shows any of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// An HMAC secret shorter than [`MIN_SECRET_BYTES`].
+    /// The HMAC secret is shorter than [`MIN_SECRET_BYTES`].
     #[error("the secret must have at least {MIN_SECRET_BYTES} bytes")]
     SecretTooShort,
-    /// A key or a document given as an HMAC secret. If it were a public key, everybody could sign tokens with it.
+    /// A key or a document was given as an HMAC secret. If it were a public key, everybody could sign tokens with it.
     #[error(
         "the secret looks like {0}; a key belongs into a key file, and a secret is made with: openssl rand -base64 48"
     )]
     SecretIsKey(KeyForm),
-    /// Not a PEM key of a kind we use.
+    /// The text is not a PEM key of a supported kind.
     #[error("the key is no PEM file with an Ed25519, a P-256 or an RSA {0} key (RSA of at least {MIN_RSA_BITS} bits)")]
     UnsupportedPem(&'static str),
-    /// A key in another form than PEM.
+    /// The key has another form than PEM.
     #[error("the key is no PEM file; it looks like {0}{remedy}", remedy = .0.remedy())]
     NotPem(KeyForm),
-    /// A private key where a public key is expected.
+    /// A private key was given where a public key is expected.
     #[error("the key is a private key; write its public half with: openssl pkey -in FILE -pubout -out FILE.pub")]
     PrivateKey,
-    /// A public key where a private key is expected.
+    /// A public key was given where a private key is expected.
     #[error("the key is a public key; the private key signs")]
     PublicKey,
-    /// A private key that is encrypted with a passphrase.
+    /// The private key is encrypted with a passphrase.
     #[error("the key is encrypted; write it without a passphrase with: openssl pkey -in FILE -out FILE.plain")]
     Encrypted,
-    /// More than one key in one file.
+    /// The file contains more than one key.
     #[error("there is more than one key in the file; give each a file of its own")]
     SeveralKeys,
-    /// An RSA key that is too small.
+    /// The RSA key is too small.
     #[error("the RSA key must have at least {MIN_RSA_BITS} bits")]
     RsaTooSmall,
 }
 
-/// The key that signs: an HMAC secret, or a private key.
+/// Key that signs: an HMAC secret or a private key.
 #[derive(Clone)]
 pub struct SigningKey {
     pub(super) key: EncodingKey,
@@ -63,7 +63,7 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// HS256 with a random secret (RFC 8725 §3.5).
+    /// Returns an HS256 key with a random secret (RFC 8725 §3.5).
     ///
     /// # Errors
     ///
@@ -73,12 +73,12 @@ impl SigningKey {
         Ok(Self::new(EncodingKey::from_secret(secret), verifying))
     }
 
-    /// `EdDSA` (Ed25519), ES256 (P-256) or RS256, whichever the one private key in `pem` is for: PKCS#8, PKCS#1 or
-    /// SEC 1, unencrypted. Text around it is ignored.
+    /// Reads the one private key in `pem`, which decides the algorithm: `EdDSA` (Ed25519), ES256 (P-256) or RS256. The
+    /// key is in PKCS#8, PKCS#1 or SEC 1 form, unencrypted. Text around it is ignored.
     ///
     /// # Errors
     ///
-    /// When it is no private key of these kinds, there is more than one, or an RSA key is too small.
+    /// When it is not a private key of these kinds, there is more than one, or an RSA key is too small.
     pub fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
         const UNSUPPORTED: KeyError = KeyError::UnsupportedPem("private");
         let block = pem::private_key(pem)?;
@@ -95,7 +95,7 @@ impl SigningKey {
         let decoding = DecodingKey::from_jwk(&jwk).map_err(|_| UNSUPPORTED)?;
         let verifying = VerifyingKey::from_jwk(&jwk, algorithm, decoding, UNSUPPORTED)?;
         let signing = Self::new(key, verifying);
-        // Signing once finds a key that parses but cannot sign, here and not at the first login.
+        // A first signature finds a key that parses but cannot sign here, and not at the first login.
         jsonwebtoken::encode(&signing.header, &(), &signing.key).map_err(|_| UNSUPPORTED)?;
         Ok(signing)
     }
@@ -104,13 +104,13 @@ impl SigningKey {
         Self { key, header: verifying.header(), verifying }
     }
 
-    /// The `kid` that tokens signed with this key carry.
+    /// Returns the `kid` of tokens that are signed with this key.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.verifying.id
     }
 
-    /// The JWS name of the algorithm (RFC 7518 §3.1).
+    /// Returns the JWS name of the algorithm (RFC 7518 §3.1).
     #[must_use]
     pub fn algorithm(&self) -> &'static str {
         self.verifying.algorithm()
@@ -123,7 +123,7 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// A key that verifies. Its algorithm is pinned: the header of a token chooses a key, never an algorithm (RFC 8725 §3.1).
+/// Key that verifies. Its algorithm is fixed: the header of a token chooses a key, never an algorithm (RFC 8725 §3.1).
 #[derive(Clone)]
 pub struct VerifyingKey {
     pub(super) id: String,
@@ -132,7 +132,7 @@ pub struct VerifyingKey {
 }
 
 impl VerifyingKey {
-    /// HS256 with a secret that signed before.
+    /// Returns an HS256 key with a secret that signed before.
     ///
     /// # Errors
     ///
@@ -149,12 +149,13 @@ impl VerifyingKey {
         Self::from_jwk(&jwk, Algorithm::HS256, key, KeyError::SecretTooShort)
     }
 
-    /// `EdDSA` (Ed25519), ES256 (P-256) or RS256, whichever the one public key in `pem` is for: SPKI or PKCS#1, or the
-    /// key of a certificate, whose dates and signatures are not looked at. Text around it is ignored.
+    /// Reads the one public key in `pem`, which decides the algorithm: `EdDSA` (Ed25519), ES256 (P-256) or RS256. The
+    /// key is in SPKI or PKCS#1 form, or is that of a certificate, whose dates and signatures are ignored. Text around
+    /// it is ignored.
     ///
     /// # Errors
     ///
-    /// When it is no public key of these kinds, there is more than one, or an RSA key is too small.
+    /// When it is not a public key of these kinds, there is more than one, or an RSA key is too small.
     pub fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
         const UNSUPPORTED: KeyError = KeyError::UnsupportedPem("public");
         let pem = pem::text(&pem::public_key(pem)?);
@@ -178,7 +179,7 @@ impl VerifyingKey {
         Ok(Self { id, algorithm, key })
     }
 
-    /// The header of the tokens that this key verifies, as we write it.
+    /// Returns the header of the tokens that this key verifies, as we write it.
     pub(super) fn header(&self) -> Header {
         let mut header = Header::new(self.algorithm);
         header.typ = Some(TOKEN_TYPE.to_owned());
@@ -186,13 +187,13 @@ impl VerifyingKey {
         header
     }
 
-    /// The `kid` of the tokens that this key verifies.
+    /// Returns the `kid` of the tokens that this key verifies.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The JWS name of the algorithm (RFC 7518 §3.1).
+    /// Returns the JWS name of the algorithm (RFC 7518 §3.1).
     #[must_use]
     pub fn algorithm(&self) -> &'static str {
         match self.algorithm {

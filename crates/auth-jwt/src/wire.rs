@@ -1,4 +1,4 @@
-//! A token's parts as they are written: JSON in unpadded, strict base64url (RFC 7515 §2).
+//! Wire format of the parts of a token: JSON in unpadded, strict base64url (RFC 7515 §2).
 
 use std::borrow::Cow;
 
@@ -11,20 +11,20 @@ use uuid::Uuid;
 
 use auth_core::{Claims, Generation, InvalidToken, SessionId};
 
-/// The `typ` of our tokens (RFC 8725 §3.11; the value is that of RFC 9068 §2.1): a token made for another purpose with
+/// The `typ` of our tokens (RFC 8725 §3.11; the value is that of RFC 9068 §2.1). A token made for another purpose with
 /// the same key is not accepted as an access token.
 pub const TOKEN_TYPE: &str = "at+jwt";
 
-/// 9999-01-01T00:00:00Z in Unix seconds. The last year is left free, so that adding the leeway to an expiry cannot
-/// overflow.
+/// Latest expiry that is accepted, in Unix seconds: 9999-01-01T00:00:00Z. The last year is left free, so that adding
+/// the leeway to an expiry cannot overflow.
 const LAST_EXPIRY: i64 = 253_370_764_800;
 
-/// A part of a token; `None` if it cannot be written as JSON.
+/// Encodes a part of a token. Returns `None` if it cannot be written as JSON.
 pub(super) fn encode(part: &impl Serialize) -> Option<String> {
     serde_json::to_vec(part).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
 }
 
-/// Decodes and parses a part of a token, once, and makes something of it.
+/// Decodes and parses a part of a token once, and passes it to `read`.
 pub(super) fn decode<P: Part, T>(
     part: &str,
     read: impl FnOnce(P::Read<'_>) -> Result<T, InvalidToken>,
@@ -33,12 +33,12 @@ pub(super) fn decode<P: Part, T>(
     read(serde_json::from_slice(&json).map_err(|_| InvalidToken)?)
 }
 
-/// What a part is read into; it borrows from the decoded JSON.
+/// Part of a token. It borrows from the decoded JSON.
 pub(super) trait Part {
     type Read<'a>: Deserialize<'a>;
 }
 
-/// What is looked at of a header (RFC 7515 §4.1). Whatever else it says is not believed.
+/// Members of a header that are read (RFC 7515 §4.1). All other members are ignored.
 #[derive(Deserialize)]
 pub(super) struct UnverifiedHeader<'a> {
     #[serde(borrow)]
@@ -47,12 +47,12 @@ pub(super) struct UnverifiedHeader<'a> {
     alg: Cow<'a, str>,
     #[serde(borrow)]
     kid: Cow<'a, str>,
-    /// Whether it names extensions that must be understood: we understand none.
+    /// Whether the header names extensions that must be understood. We understand none.
     #[serde(default, deserialize_with = "is_there")]
     crit: bool,
 }
 
-/// True for a member that is there, whatever its value: `null` is one.
+/// Returns true for a member that is present, whatever its value. `null` is a value.
 fn is_there<'de, D: Deserializer<'de>>(member: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(member).map(|_| true)
 }
@@ -62,13 +62,13 @@ impl Part for UnverifiedHeader<'_> {
 }
 
 impl UnverifiedHeader<'_> {
-    /// Whether it names this key, for this algorithm, and an access token.
+    /// Returns whether the header names this key, this algorithm and an access token.
     pub(super) fn is_of(&self, key_id: &str, algorithm: &str) -> bool {
         self.kid == key_id && self.alg == algorithm && self.typ == TOKEN_TYPE && !self.crit
     }
 }
 
-/// The claims. Names are those of RFC 7519 §4.1; `gen` and `admin` are ours.
+/// Claims on the wire. Names are those of RFC 7519 §4.1; `gen` and `admin` are ours.
 #[derive(Serialize, Deserialize)]
 pub(super) struct WireClaims<'a> {
     #[serde(borrow)]
@@ -86,7 +86,7 @@ pub(super) struct WireClaims<'a> {
     admin: bool,
 }
 
-/// One audience, or a list with one of ours in it (RFC 7519 §4.1.3).
+/// Audience of a token: one name, or a list (RFC 7519 §4.1.3).
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Audience<'a> {
@@ -100,7 +100,7 @@ impl Part for WireClaims<'_> {
 }
 
 impl<'a> WireClaims<'a> {
-    /// What a token for this audience says.
+    /// Returns the wire form of `claims` for this audience.
     pub(super) fn new(claims: &Claims, issuer: &'a str, audience: &'a str) -> Self {
         Self {
             iss: issuer.into(),
@@ -115,7 +115,7 @@ impl<'a> WireClaims<'a> {
         }
     }
 
-    /// The claims, if they are from this issuer for this audience.
+    /// Returns the claims, if they are from this issuer for this audience.
     pub(super) fn read(self, issuer: &str, audience: &str) -> Result<Claims, InvalidToken> {
         let addressed = match &self.aud {
             Audience::One(one) => one == audience,

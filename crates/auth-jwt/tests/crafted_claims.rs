@@ -1,5 +1,5 @@
-//! Claims and headers that no server of ours writes, under a valid signature: by a leaked key, another program with the same
-//! key, or a bug. Each is refused, or read in exactly one way.
+//! Claims and headers that no server of ours writes, under a valid signature. They could come from a leaked key,
+//! another program with the same key, or a bug. Each is refused, or read in exactly one way.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use auth_core::{Claims, InvalidToken, TokenCodec};
@@ -22,7 +22,7 @@ fn header() -> String {
     format!(r#""typ":"at+jwt","alg":"HS256","kid":"{}""#, key.id())
 }
 
-/// The members of good claims, without one.
+/// Returns the members of good claims, without one.
 fn claims_without(absent: &str) -> String {
     let all = [
         ("iss", r#""issuer""#),
@@ -38,7 +38,7 @@ fn claims_without(absent: &str) -> String {
     members.map(|(name, value)| format!(r#""{name}":{value}"#)).collect::<Vec<_>>().join(",")
 }
 
-/// Decodes a signed token with these members, as they are written.
+/// Decodes a signed token with these members, unchanged.
 fn decode(header: &str, claims: &str) -> Result<Claims, InvalidToken> {
     let part = |members: &str| URL_SAFE_NO_PAD.encode(format!("{{{members}}}"));
     let message = format!("{}.{}", part(header), part(claims));
@@ -52,7 +52,7 @@ fn with(name: &str, value: &str) -> Result<Claims, InvalidToken> {
 }
 
 #[test]
-fn what_is_crafted_below_is_good_but_for_what_is_crafted() {
+fn the_unchanged_claims_and_header_are_accepted() {
     let claims = decode(&header(), &claims_without("")).unwrap();
     assert_eq!(claims.expires_at, OffsetDateTime::from_unix_timestamp(EXPIRY).unwrap());
     assert_eq!(with("exp", "1800003600"), Ok(claims));
@@ -80,7 +80,7 @@ fn a_time_that_is_no_whole_number_of_seconds_in_range_is_refused() {
         "true",
         "[1800003600]",
         "{\"$numberLong\":\"1800003600\"}",
-        // No JSON at all.
+        // These are not JSON.
         "+1800003600",
         "01800003600",
         "0x6b49d210",

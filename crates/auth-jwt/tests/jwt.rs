@@ -1,4 +1,4 @@
-//! The token codec from outside: what it accepts, and everything it must refuse.
+//! The public API of the token codec: accepted tokens, and every kind of token that must be refused.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use std::time::Duration;
@@ -34,7 +34,7 @@ fn claims() -> Claims {
     }
 }
 
-/// A token of ours with one thing changed, signed with our own secret.
+/// Returns a token of ours with one change, signed with our own secret.
 fn forged(change: impl FnOnce(&mut Header, &mut Value)) -> String {
     let mut header = Header::new(Algorithm::HS256);
     header.typ = Some("at+jwt".to_owned());
@@ -69,7 +69,7 @@ fn an_unchanged_forgery_is_good_so_that_the_changed_ones_prove_something() {
 }
 
 #[test]
-fn what_the_header_or_the_claims_get_wrong_is_refused() {
+fn every_wrong_header_or_claim_is_refused() {
     let wrong: Vec<(&str, String)> = vec![
         ("no typ", forged(|header, _| header.typ = None)),
         ("typ JWT", forged(|header, _| header.typ = Some("JWT".to_owned()))),
@@ -145,16 +145,16 @@ fn every_other_spelling_of_a_token_is_refused() {
             spellings.push(changed.join("."));
         }
     }
-    let remembers = codec();
-    assert!(remembers.decode(&token).is_ok());
+    let caching = codec();
+    assert!(caching.decode(&token).is_ok());
     for spelling in spellings.into_iter().filter(|spelling| *spelling != token) {
         assert_eq!(codec().decode(&spelling), Err(InvalidToken), "accepted {spelling:?}");
-        assert_eq!(remembers.decode(&spelling), Err(InvalidToken), "took {spelling:?} for what it remembers");
+        assert_eq!(caching.decode(&spelling), Err(InvalidToken), "{spelling:?} hit the cache");
     }
 }
 
 #[test]
-fn what_a_token_may_say_in_other_words_is_understood() {
+fn equivalent_headers_and_claims_are_accepted() {
     let part = |json: &str| base64(json.as_bytes());
     let id = SigningKey::from_secret(&SECRET).unwrap().id().to_owned();
     let payload = part(
@@ -182,11 +182,11 @@ fn what_a_token_may_say_in_other_words_is_understood() {
 }
 
 #[test]
-fn a_token_is_verified_at_first_sight_and_found_from_then_on() {
+fn a_cache_miss_verifies_a_token_and_later_uses_hit() {
     let codec = codec().with_cached_tokens(8);
     let (claims, other) = (claims(), claims());
     let token = codec.encode(&claims).unwrap();
-    assert_eq!(codec.cache_stats().entries, 0, "what was signed is not yet what was verified");
+    assert_eq!(codec.cache_stats().entries, 0, "signing adds nothing to the cache");
     assert!(codec.decode(&forged(|_, claims| claims["iss"] = json!("evil"))).is_err());
     for _ in 0..3 {
         assert_eq!(codec.decode(token.expose_token()), Ok(claims));

@@ -1,4 +1,5 @@
-//! No key of any form becomes an HMAC secret, and every key is read as what it is or refused with a name.
+//! Recognition of keys: no key of any form becomes an HMAC secret, and every key is read as the kind that it is or
+//! refused with its form.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use auth_jwt::{KeyError, KeyForm};
@@ -10,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 #[path = "keys/forms.rs"]
 mod forms;
 
-/// A file beside the forms: the key as the other tests read it.
+/// Includes a file beside the forms: the key that the other tests read.
 macro_rules! key {
     ($name:literal) => {
         include_bytes!(concat!("keys/", $name)).as_slice()
@@ -23,7 +24,7 @@ macro_rules! form {
     };
 }
 
-/// `size` bytes without structure, other ones for every `number`.
+/// Returns `size` bytes without structure, which differ for every `number`.
 fn random(number: u32, size: usize) -> Vec<u8> {
     let block = |index: u32| Sha256::digest([number.to_be_bytes(), index.to_be_bytes()].concat());
     (0..).flat_map(block).take(size).collect()
@@ -80,7 +81,7 @@ fn a_random_secret_is_taken_in_every_spelling() {
             }
         }
     }
-    // As password managers make them.
+    // Secrets in the style of password managers.
     for secret in [
         "{)q7Vd0J2pXw9Zt4L[r8Nc1Yb6Hs3Km5}",
         "[<&>!?#q7Vd0J2pXw9Zt4Lr8Nc1Yb6Hs3]",

@@ -1,4 +1,4 @@
-//! Argon2id (RFC 9106): the password hash that costs memory too. Feature `argon2`.
+//! Argon2id (RFC 9106), a password hash that costs memory as well as time. Feature `argon2`.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -15,28 +15,28 @@ use auth_core::{HashError, Password, PasswordHash, PasswordHasher, Verdict};
 use crate::random::random;
 use crate::schemes::{HashWork, Scheme};
 
-/// The most bytes of password that are hashed: [`MAX_PASSWORD_CHARS`] of four bytes each.
+/// Maximum length of a password that is hashed, in bytes: [`MAX_PASSWORD_CHARS`] of four bytes each.
 pub const MAX_ARGON2_BYTES: usize = MAX_PASSWORD_CHARS * 4;
 
-/// The most memory, in KiB, of a hash that is computed: 256 MiB.
+/// Maximum memory of a hash that is computed, in KiB: 256 MiB.
 pub const MAX_MEMORY_KIB: u32 = 256 * 1024;
 
-/// The most passes of a hash that is computed.
+/// Maximum number of passes of a hash that is computed.
 pub const MAX_PASSES: u32 = 16;
 
-/// The most lanes of a hash that is computed. They are computed one after the other.
+/// Maximum number of lanes of a hash that is computed. Lanes are computed one after the other.
 pub const MAX_LANES: u32 = 16;
 
-/// The least memory, in KiB, for each lane.
+/// Minimum memory for each lane, in KiB.
 pub const MIN_LANE_KIB: u32 = 8;
 
 const SALT_BYTES: usize = 16;
 const DIGEST_BYTES: usize = 32;
 
-/// The longest text of a stored hash that is looked at.
+/// Maximum length of the text of a stored hash, in bytes.
 const MAX_TEXT: usize = 256;
 
-/// How much an Argon2 hash costs.
+/// Cost parameters of an Argon2 hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Argon2Params {
     memory_kib: u32,
@@ -45,15 +45,15 @@ pub struct Argon2Params {
 }
 
 impl Argon2Params {
-    /// 19 MiB, two passes, one lane: the smallest memory that OWASP's Password Storage Cheat Sheet recommends with two passes.
+    /// 19 MiB, two passes, one lane. OWASP's Password Storage Cheat Sheet recommends no less memory with two passes.
     pub const RECOMMENDED: Self = Self { memory_kib: 19 * 1024, passes: 2, lanes: 1 };
 
-    /// Parameters within the bounds of what is computed: from [`MIN_LANE_KIB`] a lane to [`MAX_MEMORY_KIB`], from one
-    /// to [`MAX_PASSES`] passes, from one to [`MAX_LANES`] lanes.
+    /// Returns the parameters if they are within the bounds of what is computed. The memory is from [`MIN_LANE_KIB`]
+    /// for each lane to [`MAX_MEMORY_KIB`]. There are one to [`MAX_PASSES`] passes and one to [`MAX_LANES`] lanes.
     ///
     /// # Errors
     ///
-    /// When they are out of these bounds.
+    /// When a parameter is out of its bounds.
     pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, Argon2ParamsError> {
         if !(1..=MAX_LANES).contains(&lanes) {
             return Err(Argon2ParamsError::Lanes);
@@ -72,7 +72,7 @@ impl Argon2Params {
     }
 }
 
-/// Which bound the parameters of an Argon2 hash break.
+/// Parameter of an Argon2 hash that is out of its bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Argon2ParamsError {
     /// The memory.
@@ -86,15 +86,17 @@ pub enum Argon2ParamsError {
     Lanes,
 }
 
-/// Hashes with Argon2id. Reads Argon2id, Argon2i and Argon2d of versions 16 and 19 in the PHC text form, writes Argon2id of
-/// version 19. Memory of the configured size is kept from one hash to the next, erased in between.
+/// Password hasher for Argon2id.
+///
+/// It reads Argon2id, Argon2i and Argon2d of versions 16 and 19 in the PHC text form, and writes Argon2id of version
+/// 19. It keeps memory of the configured size from one hash to the next, and erases it in between.
 pub struct Argon2Hasher {
     params: Argon2Params,
-    /// As many as have been used at once.
+    /// Free memories: as many as have been used at once.
     memories: Mutex<Vec<Vec<Block>>>,
 }
 
-/// A stored hash, taken apart.
+/// Fields of a stored hash.
 struct Stored {
     algorithm: Algorithm,
     version: Version,
@@ -104,7 +106,7 @@ struct Stored {
 }
 
 impl Argon2Hasher {
-    /// A hasher whose new hashes cost this much.
+    /// Returns a hasher whose new hashes have this cost.
     #[must_use]
     pub fn new(params: Argon2Params) -> Self {
         Self { params, memories: Mutex::default() }
@@ -135,7 +137,8 @@ impl Argon2Hasher {
         Ok(memory)
     }
 
-    /// Keeps no more than what our own hashes take: a stored hash that took more was an exception.
+    /// Keeps the memory for the next hash, but no more than our own hashes take. A stored hash that took more was an
+    /// exception.
     fn keep_memory(&self, mut memory: Vec<Block>) {
         let ours = usize::try_from(self.params.memory_kib).unwrap_or(usize::MAX);
         if memory.capacity() > ours {
@@ -167,7 +170,8 @@ fn failed(error: argon2::Error) -> HashError {
 }
 
 impl Stored {
-    /// `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<digest>`, and nothing that is nearly so.
+    /// Parses the text of a stored hash. It accepts only the exact form
+    /// `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<digest>`.
     fn parse(text: &str) -> Option<Result<Self, HashError>> {
         let rest = text.strip_prefix("$argon2")?;
         let malformed = || HashError::UnusableHash("it is not a well-formed argon2 hash");
@@ -184,7 +188,7 @@ impl Stored {
         }))
     }
 
-    /// The fields, and the parameters as they are written, within bounds or not.
+    /// Returns the fields, and the parameters as they are written, within bounds or not.
     fn fields(rest: &str) -> Option<(Self, [u32; 3])> {
         let mut fields = rest.split('$');
         let algorithm = match fields.next()? {
@@ -194,7 +198,7 @@ impl Stored {
             _ => return None,
         };
         let mut field = fields.next()?;
-        // Hashes from before version 19 do not say theirs.
+        // Hashes from before version 19 do not name their version.
         let mut version = Version::V0x10;
         if let Some(number) = field.strip_prefix("v=") {
             version = match number {
@@ -287,7 +291,7 @@ mod tests {
         Argon2Hasher::new(Argon2Params::new(64, 2, 1).unwrap())
     }
 
-    /// Made by the reference implementation, as its own test suite has them.
+    /// Hashes of the reference implementation, from its own test suite.
     const VECTORS: [(&str, &str); 4] = [
         ("password", "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"),
         ("password", "$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc"),
@@ -336,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn hashes_that_ask_for_too_much_or_are_malformed_are_not_computed() {
+    fn expensive_and_malformed_hashes_are_not_computed() {
         let good = VECTORS[1].1;
         for (from, to) in [
             ("m=256", "m=262145"),
@@ -364,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn the_decoy_costs_what_ours_cost_and_nothing_matches_it() {
+    fn the_dummy_hash_costs_as_much_as_ours_and_no_password_matches_it() {
         let hasher = hasher();
         let dummy_hash = hasher.dummy_hash().unwrap();
         assert_eq!(hasher.work(&dummy_hash).unwrap().unwrap(), hasher.configured());
@@ -373,7 +377,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_stored_text_makes_it_panic_or_allocate_without_bound(
+        fn no_stored_text_causes_a_panic_or_an_unbounded_allocation(
             text in "\\PC{0,60}|\\$argon2(id|i|d|)(\\$v=[0-9]{1,3})?\\$m=[0-9]{1,11},t=[0-9]{1,11},p=[0-9]{1,11}\\$[A-Za-z0-9+/]{0,24}\\$[A-Za-z0-9+/]{0,48}",
         ) {
             if let Some(Ok(HashWork::Argon2 { memory_kib, passes, lanes })) = hasher().work(&PasswordHash::new(text)) {

@@ -1,7 +1,7 @@
-//! bcrypt: the default password hash.
+//! bcrypt, the default password hash.
 //!
-//! [`BcryptHasher::hash`] and [`BcryptHasher::verify`] are the `bcrypt` crate. A batch is computed by
-//! `bcrypt-interleaved`: the same function, for several at once and with pauses.
+//! [`BcryptHasher::hash`] and [`BcryptHasher::verify`] use the `bcrypt` crate. Batches use `bcrypt-interleaved`, which
+//! computes the same function for several passwords at once and with pauses.
 
 use bcrypt_interleaved::{Digest, Hash, MAX_LANES, Salt, hash_batch_pausing};
 use zeroize::Zeroizing;
@@ -13,26 +13,26 @@ use auth_core::{
 use crate::random::random;
 use crate::schemes::{HashWork, Scheme};
 
-/// The most bytes of password that bcrypt reads. Longer ones are refused, never cut off.
+/// Maximum length of a password that bcrypt reads, in bytes. Longer ones are refused, never truncated.
 pub const MAX_BCRYPT_BYTES: usize = bcrypt_interleaved::MAX_PASSWORD_LEN;
 
-/// The lowest cost that bcrypt defines.
+/// Lowest cost that bcrypt defines.
 pub const MIN_COST: u32 = bcrypt_interleaved::MIN_COST;
 
-/// The highest cost that bcrypt defines.
+/// Highest cost that bcrypt defines.
 pub const MAX_COST: u32 = bcrypt_interleaved::MAX_COST;
 
-/// The highest cost of a stored hash that is computed. A row that asks for more would hold a thread for minutes.
+/// Highest cost of a stored hash that is computed. A hash with a higher one would hold a thread for minutes.
 pub const MAX_VERIFIED_COST: u32 = 16;
 
-/// Hashes with bcrypt. Reads `$2a$`, `$2b$` and `$2y$`, writes `$2b$`.
+/// Password hasher for bcrypt. It reads `$2a$`, `$2b$` and `$2y$`, and writes `$2b$`.
 #[derive(Debug, Clone)]
 pub struct BcryptHasher {
     cost: u32,
 }
 
 impl BcryptHasher {
-    /// A hasher of the given cost, from [`MIN_COST`] to [`MAX_COST`]: 2^cost rounds.
+    /// Returns a hasher of the given cost, from [`MIN_COST`] to [`MAX_COST`]: 2^cost rounds.
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ impl BcryptHasher {
         if (MIN_COST..=MAX_COST).contains(&cost) { Ok(Self { cost }) } else { Err(CostError { cost }) }
     }
 
-    /// A stored hash that we are willing to compute. What we write ourselves is always among these.
+    /// Returns a stored hash if its cost is not too high to compute. The hashes that we write are always usable.
     fn usable(&self, stored: &PasswordHash) -> Result<Hash, HashError> {
         let hash: Hash =
             stored.expose_hash().parse().map_err(|_| HashError::UnusableHash("it is not a well-formed bcrypt hash"))?;
@@ -59,14 +59,14 @@ impl BcryptHasher {
         }
     }
 
-    /// What a new hash is computed from.
+    /// Returns the input for a new hash.
     fn new_lane<'a>(&self, password: &'a Password) -> Result<Lane<'a>, HashError> {
         let too_long = || HashError::Failed(PasswordError::TooManyBytes { max: MAX_BCRYPT_BYTES }.into());
         let secret = secret_of(password).ok_or_else(too_long)?;
         Ok(Lane { secret, cost: self.cost, salt: random()?, digest: Zeroizing::default() })
     }
 
-    /// What a comparison is computed from; `None` when the password is too long to be the one.
+    /// Returns the input for a comparison, or `None` if the password is too long to be the right one.
     fn lane_of<'a>(
         &self,
         password: &'a Password,
@@ -78,7 +78,7 @@ impl BcryptHasher {
     }
 }
 
-/// One bcrypt among several.
+/// Input and output of one computation in a batch.
 struct Lane<'a> {
     secret: &'a [u8],
     cost: u32,
@@ -87,11 +87,11 @@ struct Lane<'a> {
 }
 
 impl Lane<'_> {
-    /// Fills the digests, as many at once as the kernel takes. Lanes of one cost should be neighbours.
+    /// Computes the digests, as many at once as the kernel takes. Lanes of the same cost should be next to each other.
     ///
     /// # Errors
     ///
-    /// For a cost or a length that the makers of lanes do not let through.
+    /// When a cost or a length is out of bounds. The functions that make lanes exclude this.
     fn compute(lanes: &mut [&mut Self], pause: Pause<'_>) -> Result<(), bcrypt_interleaved::Error> {
         for of_one_cost in lanes.chunk_by_mut(|one, other| one.cost == other.cost) {
             for some in of_one_cost.chunks_mut(MAX_LANES) {
@@ -107,13 +107,13 @@ impl Lane<'_> {
     }
 }
 
-/// The bytes of a password, unless bcrypt would not read them all.
+/// Returns the bytes of a password, unless bcrypt would not read all of them.
 fn secret_of(password: &Password) -> Option<&[u8]> {
     let secret = password.expose_secret().as_bytes();
     (secret.len() <= MAX_BCRYPT_BYTES).then_some(secret)
 }
 
-/// The cost is not one that bcrypt defines.
+/// Error of a cost that bcrypt does not define.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a bcrypt cost must be from {MIN_COST} to {MAX_COST}, not {cost}")]
 pub struct CostError {
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn the_decoy_is_a_hash_of_the_configured_cost_that_nothing_matches() {
+    fn the_dummy_hash_has_the_configured_cost_and_no_password_matches_it() {
         let hasher = BcryptHasher::new(5).unwrap();
         let dummy_hash = hasher.dummy_hash().unwrap();
         assert!(dummy_hash.expose_hash().starts_with("$2b$05$"));

@@ -1,19 +1,21 @@
-//! The threads that hash. Hashing takes a quarter of a second of a core, so it never runs where requests are answered.
+//! Pool of hashing threads. A hash takes a quarter of a second of a core, so it never runs on the threads that answer
+//! requests.
 //!
-//! A job owns its slot: a caller that goes away frees nothing that is still being computed, and a job whose caller has
-//! gone is skipped before it starts. Too many that wait, or a wait past its limit, is [`HashingError::Overloaded`] at once.
+//! A job keeps its slot until it ends. A caller that goes away frees no slot whose job is being computed. A job whose
+//! caller has gone is skipped before it starts. When too many jobs wait, or one waits past its limit, the result is
+//! [`HashingError::Overloaded`] at once.
 //!
-//! A thread takes several waiting jobs at once when the hasher can compute them together, so that a backlog is worked off
-//! at a multiple of the pace. While other threads have nothing to do the jobs are spread over them first.
+//! A thread takes several waiting jobs at once when the hasher can compute them together, so that a backlog shrinks
+//! several times as fast. Jobs are first spread over idle threads.
 //!
-//! Registrations hash, logins compare. Each kind has room of its own and they are served in turn, so that a flood of the
-//! one does not shut out the other.
+//! Registrations hash and logins compare. Each of these kinds of job has a queue of its own, and the queues are served
+//! in turn, so that a flood of one kind does not shut out the other.
 
-mod courtesy;
 mod job;
 mod priority;
 mod stats;
 mod waiting;
+mod yielding;
 
 use std::fmt;
 use std::io;
@@ -25,34 +27,35 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 
-use self::courtesy::Courtesy;
-use self::job::{Job, Kind, Work};
+use self::job::{Job, JobKind, JobRequest};
 pub use self::priority::{PriorityOutcome, ThreadPriority};
 pub use self::stats::{PoolStats, WaitStats};
 use self::waiting::Waiting;
+use self::yielding::CooperativeYield;
 use async_trait::async_trait;
 use auth_core::{AsyncPasswordHasher, BatchKey, HashingError, Password, PasswordHash, PasswordHasher, Pause, Verdict};
 use auth_core::{Clock, SystemClock};
 
-/// The most jobs that a thread computes at once.
+/// Maximum number of jobs that a thread computes at once.
 pub const MAX_WIDTH: usize = 4;
 
-/// How a [`PasswordPool`] is laid out.
+/// Options of a [`PasswordPool`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PoolOptions {
-    /// How many threads hash. Default: as many as cores.
+    /// Number of hashing threads. Default: the number of cores.
     pub threads: NonZeroUsize,
-    /// How many jobs a thread computes at once when that many wait and the hasher can: 1 to [`MAX_WIDTH`], more is taken
-    /// for that. Default: 4.
+    /// Maximum number of jobs that a thread computes at once, when that many wait and the hasher can: 1 to
+    /// [`MAX_WIDTH`]. A higher value counts as [`MAX_WIDTH`]. Default: 4.
     pub width: NonZeroUsize,
-    /// How many passwords may wait to be hashed, and how many to be compared. Default: 64 of each for each thread.
+    /// Maximum number of passwords that wait to be hashed, and of those that wait to be compared. Default: 64 of each
+    /// for each thread.
     pub queue: usize,
-    /// How long a job may wait before it is refused. Default: 10 seconds.
+    /// Maximum wait of a job before it is refused. Default: 10 seconds.
     pub max_wait: Duration,
-    /// How the threads stand behind others. Default: [`ThreadPriority::Low`].
+    /// Priority of the threads. Default: [`ThreadPriority::Low`].
     pub priority: ThreadPriority,
-    /// The clock that measures the wait.
+    /// Clock that measures the wait.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -70,8 +73,9 @@ impl Default for PoolOptions {
     }
 }
 
-/// Runs a [`PasswordHasher`] on threads of its own. Works with any async runtime. Dropping the last clone ends the
-/// threads once the jobs being computed are done.
+/// Pool that runs a [`PasswordHasher`] on threads of its own. It works with any async runtime.
+///
+/// Dropping the last clone ends the threads once the jobs that are being computed are done.
 #[derive(Clone)]
 pub struct PasswordPool {
     owner: Arc<Owner>,
@@ -93,17 +97,17 @@ struct Shared {
 #[derive(Default)]
 struct State {
     waiting: Waiting,
-    /// Threads that have nothing to do.
+    /// Number of threads that have nothing to do.
     idle: usize,
     closing: bool,
-    /// All but what the queues and `idle` say themselves.
+    /// Counts, except those that `waiting` and `idle` hold.
     stats: PoolStats,
-    /// The mean time of one batch, smoothed over the last few.
+    /// Mean time of one batch, smoothed over the last few.
     pace: Duration,
 }
 
 impl PasswordPool {
-    /// Starts the threads.
+    /// Returns a pool whose threads have started.
     ///
     /// # Errors
     ///
@@ -117,9 +121,9 @@ impl PasswordPool {
         for number in 0..count {
             let (shared, report) = (Arc::clone(&shared), report.clone());
             let run = move || {
-                // Whoever started us has gone when nobody takes it.
+                // An error means that the thread that started this one has gone.
                 let _ = report.send(priority.apply());
-                shared.work();
+                shared.run_jobs();
             };
             owner.threads.push(thread::Builder::new().name(format!("password-{number}")).spawn(run)?);
         }
@@ -128,19 +132,19 @@ impl PasswordPool {
         Ok(Self { owner: Arc::new(owner) })
     }
 
-    /// What came of the priority that was asked for.
+    /// Returns whether the threads got the priority that was asked for.
     #[must_use]
     pub fn priority(&self) -> PriorityOutcome {
         self.owner.priority
     }
 
-    /// What the pool is doing and has done.
+    /// Returns the current state and the counts of the pool.
     #[must_use]
     pub fn stats(&self) -> PoolStats {
         let state = self.owner.shared.lock();
         PoolStats {
-            hashes_queued: state.waiting.queue(Kind::Hash).len(),
-            verifies_queued: state.waiting.queue(Kind::Verify).len(),
+            hashes_queued: state.waiting.queue(JobKind::Hash).len(),
+            verifies_queued: state.waiting.queue(JobKind::Verify).len(),
             idle: state.idle,
             ..state.stats
         }
@@ -160,14 +164,14 @@ impl AsyncPasswordHasher for PasswordPool {
     async fn hash(&self, password: Password) -> Result<PasswordHash, HashingError> {
         let (reply, result) = oneshot::channel();
         let key = self.hasher().batch_key(None);
-        self.owner.shared.enqueue(Work::Hash(password, reply), key)?;
+        self.owner.shared.enqueue(JobRequest::Hash(password, reply), key)?;
         result.await.unwrap_or(Err(HashingError::Lost))
     }
 
     async fn verify(&self, password: Password, hash: PasswordHash) -> Result<Verdict, HashingError> {
         let (reply, result) = oneshot::channel();
         let key = self.hasher().batch_key(Some(&hash));
-        self.owner.shared.enqueue(Work::Verify(password, hash, reply), key)?;
+        self.owner.shared.enqueue(JobRequest::Verify(password, hash, reply), key)?;
         result.await.unwrap_or(Err(HashingError::Lost))
     }
 }
@@ -183,7 +187,7 @@ impl Drop for Owner {
         self.shared.lock().closing = true;
         self.shared.wake.notify_all();
         for thread in self.threads.drain(..) {
-            // A hasher that panicked was reported to its caller as `Lost` already.
+            // A panic of the hasher was reported to its caller as `Lost` already.
             let _ = thread.join();
         }
     }
@@ -198,8 +202,8 @@ impl Shared {
         self.options.width.get().min(MAX_WIDTH)
     }
 
-    fn enqueue(&self, work: Work, key: Option<BatchKey>) -> Result<(), HashingError> {
-        let job = Job { enqueued: self.options.clock.monotonic(), key, work };
+    fn enqueue(&self, request: JobRequest, key: Option<BatchKey>) -> Result<(), HashingError> {
+        let job = Job { enqueued: self.options.clock.monotonic(), key, request };
         let kind = job.kind();
         let mut state = self.lock();
         if state.waiting.queue(kind).len() >= self.options.queue {
@@ -216,21 +220,21 @@ impl Shared {
         Ok(())
     }
 
-    /// How long the jobs will take that go before a new one of this kind, by the pace of the last batches.
-    fn backlog(&self, state: &State, kind: Kind) -> Duration {
+    /// Estimates the time until the jobs before a new one of this kind are done, from the duration of the last batches.
+    fn backlog(&self, state: &State, kind: JobKind) -> Duration {
         let batches = u32::try_from(state.waiting.batches_before(kind, self.width())).unwrap_or(u32::MAX);
         let threads = u32::try_from(self.options.threads.get()).unwrap_or(u32::MAX);
         state.pace.saturating_mul(batches) / threads
     }
 
-    fn work(&self) {
+    fn run_jobs(&self) {
         while let Some(jobs) = self.next_batch() {
             let clock = self.options.clock.as_ref();
             let started = clock.monotonic();
-            let courtesy = Courtesy::new(clock, self.options.priority, started);
-            let give_way = || courtesy.give_way();
-            // A panic of the hasher ends here, and with it the jobs; the thread lives on.
-            let run = AssertUnwindSafe(|| Job::run(&jobs, self.hasher.as_ref(), Pause::new(&give_way)));
+            let cooperative = CooperativeYield::new(clock, self.options.priority, started);
+            let pause = || cooperative.yield_if_due();
+            // A panic of the hasher ends the jobs, but not the thread.
+            let run = AssertUnwindSafe(|| Job::run(&jobs, self.hasher.as_ref(), Pause::new(&pause)));
             let results = catch_unwind(run);
             let took = clock.monotonic().saturating_sub(started);
             let mut state = self.lock();
@@ -245,7 +249,7 @@ impl Shared {
         }
     }
 
-    /// Waits for jobs that somebody still waits for; `None` when the pool closes.
+    /// Waits for jobs whose callers still wait. Returns `None` when the pool closes.
     fn next_batch(&self) -> Option<Vec<Job>> {
         let mut state = self.lock();
         while !state.closing {
@@ -264,7 +268,7 @@ impl Shared {
                 continue;
             }
 
-            let share = share(state.waiting.len(), state.idle, self.width());
+            let share = fair_share(state.waiting.len(), state.idle, self.width());
             let jobs = state.waiting.take(share);
             if jobs.is_empty() {
                 state.idle += 1;
@@ -286,8 +290,8 @@ impl Shared {
     }
 }
 
-/// How many jobs a thread takes at most: of those that wait, `idle` other threads that have nothing to do get their part.
-fn share(waiting: usize, idle: usize, width: usize) -> usize {
+/// Returns the maximum number of jobs that a thread takes, so that `idle` other threads without work get their share.
+fn fair_share(waiting: usize, idle: usize, width: usize) -> usize {
     waiting.div_ceil(idle + 1).clamp(1, width)
 }
 
@@ -297,13 +301,13 @@ fn overloaded(wait: Duration) -> HashingError {
 
 #[cfg(test)]
 mod tests {
-    use super::share;
+    use super::fair_share;
 
     #[test]
-    fn idle_threads_get_their_part_before_one_takes_more_than_its_own() {
-        assert_eq!([0, 1, 2, 3, 4, 9].map(|waiting| share(waiting, 0, 4)), [1, 1, 2, 3, 4, 4]);
-        assert_eq!([1, 2, 3, 4, 7, 9].map(|waiting| share(waiting, 1, 4)), [1, 1, 2, 2, 4, 4]);
-        assert_eq!([1, 3, 4, 6].map(|waiting| share(waiting, 2, 4)), [1, 1, 2, 2]);
-        assert_eq!(share(9, 0, 1), 1);
+    fn idle_threads_get_their_share_before_one_takes_more() {
+        assert_eq!([0, 1, 2, 3, 4, 9].map(|waiting| fair_share(waiting, 0, 4)), [1, 1, 2, 3, 4, 4]);
+        assert_eq!([1, 2, 3, 4, 7, 9].map(|waiting| fair_share(waiting, 1, 4)), [1, 1, 2, 2, 4, 4]);
+        assert_eq!([1, 3, 4, 6].map(|waiting| fair_share(waiting, 2, 4)), [1, 1, 2, 2]);
+        assert_eq!(fair_share(9, 0, 1), 1);
     }
 }

@@ -1,11 +1,11 @@
-//! Several schemes and costs side by side, at one price for every login.
+//! Several schemes and costs side by side, where every login costs the same.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use auth_core::{Batch, BatchKey, BatchResults, HashError, Password, PasswordHash, PasswordHasher, Pause, Verdict};
 
-/// How much work one hash is.
+/// Work of one hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum HashWork {
     /// 2^cost rounds of bcrypt.
@@ -13,19 +13,20 @@ pub enum HashWork {
         /// The cost.
         cost: u32,
     },
-    /// Argon2: each pass fills the memory once.
+    /// Argon2. Each pass fills the memory once.
     Argon2 {
         /// The memory in KiB.
         memory_kib: u32,
-        /// How often it is filled.
+        /// Number of times that it is filled.
         passes: u32,
-        /// Into how many lanes it is divided.
+        /// Number of lanes that it is divided into.
         lanes: u32,
     },
 }
 
 impl HashWork {
-    /// The work in units of its hash function: rounds of bcrypt, KiB filled by Argon2. Compares work of one function only.
+    /// Returns the work in units of its hash function: rounds of bcrypt, KiB filled by Argon2. Only work of the same
+    /// function can be compared.
     #[must_use]
     pub fn units(self) -> u64 {
         match self {
@@ -38,8 +39,8 @@ impl HashWork {
         std::mem::discriminant(&self) == std::mem::discriminant(&other)
     }
 
-    /// What is left of `self` once `done` of the same function has been computed: as many units together, but for
-    /// Argon2's smallest memory.
+    /// Returns the work that is missing to `self` once `done` of the same function has been computed. Both together
+    /// have as many units as `self`, except for Argon2's minimum memory.
     fn less(self, done: Self) -> Vec<Self> {
         match (self, done) {
             // 2^c and 2^c + 2^(c+1) + … + 2^(d-1) are 2^d.
@@ -63,19 +64,19 @@ impl HashWork {
     }
 }
 
-/// A [`PasswordHasher`] of one hash function, as [`PasswordSchemes`] puts several together.
+/// [`PasswordHasher`] of one hash function. [`PasswordSchemes`] combines several.
 pub trait Scheme: PasswordHasher {
-    /// The work of a new hash.
+    /// Returns the work of a new hash.
     fn configured(&self) -> HashWork;
 
-    /// The work that a stored hash asks for; `None` when it is not one of this function.
+    /// Returns the work that a stored hash asks for, or `None` if it is not a hash of this function.
     ///
     /// # Errors
     ///
     /// When the hash is malformed or asks for more than is computed.
     fn work(&self, hash: &PasswordHash) -> Option<Result<HashWork, HashError>>;
 
-    /// Returns a dummy hash that takes this much work; `None` when that is not of this function.
+    /// Returns a dummy hash with this work, or `None` if the work is not of this function.
     ///
     /// # Errors
     ///
@@ -83,68 +84,68 @@ pub trait Scheme: PasswordHasher {
     fn dummy_hash_of(&self, work: HashWork) -> Option<Result<PasswordHash, HashError>>;
 }
 
-/// Writes hashes of one scheme and reads those of several, at one price.
+/// Password hasher that writes hashes of one scheme and reads those of several, where every comparison costs the same.
 ///
-/// **Every comparison does the same work**, so that its duration does not tell which account has which kind of hash, or
-/// that there is an account at all. For each hash function in play there is a level: the most work that a hash of it
-/// takes. A comparison does the stored hash's own work and then, with dummy hashes, what is missing to the level of every
+/// **Every comparison does the same work.** So its duration does not reveal which account has which kind of hash, or
+/// whether the account exists. Each hash function in use has a level: the maximum work of a hash of it. A comparison
+/// does the stored hash's own work. Then it computes dummy hashes for the work that is missing to the level of every
 /// function. With one function and one cost nothing is missing and nothing is added.
 ///
-/// The levels are the configured work of the schemes given, and grow for good (until the process ends) when a stored
-/// hash that asks for more is met. The one comparison that meets it first takes longer than those before it: say what is
-/// stored with [`with_level`](Self::with_level) to have that known before.
+/// The levels are at first the configured work of the given schemes. A stored hash that asks for more raises a level
+/// until the process ends. The one comparison that first reads such a hash takes longer than those before it. Declare
+/// the stored hashes with [`with_level`](Self::with_level) to avoid that.
 ///
 /// A stored hash that cannot be used costs the same too, and is then an error.
 #[derive(Debug)]
 pub struct PasswordSchemes {
-    /// The first one writes.
+    /// All schemes. The first one writes.
     schemes: Vec<Arc<dyn Scheme>>,
-    /// For each function in play, the most work of a hash.
+    /// Maximum work of a hash, for each function in use.
     levels: RwLock<Vec<HashWork>>,
-    tell: Option<Tell>,
-    /// What is hashed where only the work counts.
-    stand_in: Password,
+    listener: Option<LevelListener>,
+    /// Password that is hashed where only the work counts.
+    dummy_password: Password,
 }
 
 impl PasswordSchemes {
-    /// Writes and reads hashes of this scheme.
+    /// Returns a hasher that writes and reads hashes of this scheme.
     #[must_use]
     pub fn new(scheme: impl Scheme + 'static) -> Self {
         let levels = RwLock::new(vec![scheme.configured()]);
-        Self { schemes: vec![Arc::new(scheme)], levels, tell: None, stand_in: Password::dummy() }
+        Self { schemes: vec![Arc::new(scheme)], levels, listener: None, dummy_password: Password::dummy() }
     }
 
-    /// Reads hashes of this scheme as well. It adds to the price of a comparison from when the first one is met, or
-    /// from the start with [`with_level`](Self::with_level).
+    /// Reads hashes of this scheme as well. It adds to the cost of every comparison once the first such hash is read,
+    /// or from the start with [`with_level`](Self::with_level).
     #[must_use]
     pub fn reading(mut self, scheme: impl Scheme + 'static) -> Self {
         self.schemes.push(Arc::new(scheme));
         self
     }
 
-    /// Says that hashes which take this much work are stored.
+    /// Declares that hashes with this much work are stored.
     #[must_use]
     pub fn with_level(self, work: HashWork) -> Self {
-        self.meet(work);
+        self.raise_level(work);
         self
     }
 
-    /// Has `tell` called with every level that is new from now on, once: somebody should know that each comparison costs
-    /// more than was configured.
+    /// Calls `listener` once with every level that is new from now on. An operator should know that each comparison
+    /// costs more than was configured.
     #[must_use]
-    pub fn on_new_level(mut self, tell: impl Fn(HashWork) + Send + Sync + 'static) -> Self {
-        self.tell = Some(Tell(Box::new(tell)));
+    pub fn on_new_level(mut self, listener: impl Fn(HashWork) + Send + Sync + 'static) -> Self {
+        self.listener = Some(LevelListener(Box::new(listener)));
         self
     }
 
-    /// For each hash function in play the most work that a hash of it takes: what a login costs.
+    /// Returns the maximum work of a hash for each hash function in use. A login costs all of it.
     #[must_use]
     pub fn levels(&self) -> Vec<HashWork> {
         self.levels.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Raises the level of a function if this is more.
-    fn meet(&self, work: HashWork) {
+    /// Raises the level of a function if this work is more.
+    fn raise_level(&self, work: HashWork) {
         let covers = |level: &HashWork| level.same_function(work) && level.units() >= work.units();
         if self.levels.read().unwrap_or_else(PoisonError::into_inner).iter().any(covers) {
             return;
@@ -156,8 +157,8 @@ impl PasswordSchemes {
             None => levels.push(work),
         }
         drop(levels);
-        if let Some(Tell(tell)) = &self.tell {
-            tell(work);
+        if let Some(LevelListener(listener)) = &self.listener {
+            listener(work);
         }
     }
 
@@ -165,14 +166,14 @@ impl PasswordSchemes {
         self.schemes[0].as_ref()
     }
 
-    /// The scheme that a stored hash is of, and its work.
+    /// Returns the scheme of a stored hash, and its work.
     fn scheme_of(&self, hash: &PasswordHash) -> Result<(&dyn Scheme, HashWork), HashError> {
         let found = self.schemes.iter().find_map(|scheme| Some((scheme.as_ref(), scheme.work(hash)?)));
         let (scheme, work) = found.ok_or(HashError::UnusableHash("it is of no scheme that is read"))?;
         Ok((scheme, work?))
     }
 
-    /// Does, as often as asked, what `done` leaves to the levels.
+    /// Computes `times` dummy hashes for the work that `done` leaves to each level.
     fn top_up(&self, done: Option<HashWork>, times: usize, pause: Pause<'_>) {
         let missing = self.levels().into_iter().flat_map(|level| match done {
             Some(done) => level.less(done),
@@ -183,12 +184,13 @@ impl PasswordSchemes {
             let scheme = self.schemes.iter().find(|scheme| matches!(scheme.dummy_hash_of(work), Some(Ok(_))));
             let Some(scheme) = scheme else { continue };
             let dummy_hashes: Vec<_> = (0..times).filter_map(|_| scheme.dummy_hash_of(work)?.ok()).collect();
-            let jobs: Vec<_> = dummy_hashes.iter().map(|dummy_hash| (&self.stand_in, dummy_hash)).collect();
+            let jobs: Vec<_> = dummy_hashes.iter().map(|dummy_hash| (&self.dummy_password, dummy_hash)).collect();
             drop(scheme.run_batch(Batch { hash: &[], verify: &jobs, pause }));
         }
     }
 
-    /// Whether a match should be hashed anew: by another scheme than it is, where that can take the password.
+    /// Returns the final verdict. A match of another scheme needs a rehash, unless the password is too long for the
+    /// first scheme.
     fn verdict(&self, verdict: Verdict, by: &dyn Scheme, password: &Password) -> Verdict {
         let ours = std::ptr::addr_eq(by, self.primary());
         let fits = password.expose_secret().len() <= self.max_bytes();
@@ -214,19 +216,19 @@ impl PasswordSchemes {
         }
     }
 
-    /// Comparisons with hashes of one scheme that take the same work.
+    /// Compares passwords with hashes of one scheme that take the same work.
     fn compare(
         &self,
         scheme: &dyn Scheme,
         work: HashWork,
         Batch { hash: new, verify: claims, pause }: Batch<'_>,
     ) -> BatchResults {
-        self.meet(work);
-        // A password that is too long for the scheme is not the one, but that must not save work.
+        self.raise_level(work);
+        // A password that is too long for the scheme is wrong, but its comparison must not save work.
         let fits = |password: &Password| password.expose_secret().len() <= scheme.max_bytes();
         let jobs: Vec<_> = claims
             .iter()
-            .map(|&(password, hash)| (if fits(password) { password } else { &self.stand_in }, hash))
+            .map(|&(password, hash)| (if fits(password) { password } else { &self.dummy_password }, hash))
             .collect();
         let mut results = scheme.run_batch(Batch { hash: new, verify: &jobs, pause });
         self.top_up(Some(work), claims.len(), pause);
@@ -240,12 +242,12 @@ impl PasswordSchemes {
     }
 }
 
-/// Who is told of new levels.
-struct Tell(Box<dyn Fn(HashWork) + Send + Sync>);
+/// Function that is called with new levels.
+struct LevelListener(Box<dyn Fn(HashWork) + Send + Sync>);
 
-impl fmt::Debug for Tell {
+impl fmt::Debug for LevelListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Tell")
+        f.write_str("LevelListener")
     }
 }
 
@@ -276,7 +278,7 @@ impl PasswordHasher for PasswordSchemes {
     fn run_batch(&self, jobs: Batch<'_>) -> BatchResults {
         let first = jobs.verify.first().map(|(_, hash)| self.scheme_of(hash));
         match first {
-            // All are of one key, so they are of one scheme and take the same work.
+            // All have one key, so they are of one scheme and take the same work.
             Some(Ok((scheme, work))) => self.compare(scheme, work, jobs),
             Some(Err(_)) => BatchResults {
                 hashes: jobs.hash.iter().map(|password| self.hash(password)).collect(),

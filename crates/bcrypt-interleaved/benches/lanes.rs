@@ -1,4 +1,4 @@
-//! One call at each width, beside the `bcrypt` crate: `cargo bench -p bcrypt-interleaved`.
+//! One call at each width, and the `bcrypt` crate for comparison: `cargo bench -p bcrypt-interleaved`.
 
 use bcrypt_interleaved::hash_many;
 use divan::counter::ItemsCount;

@@ -1,12 +1,12 @@
-//! Hashes per second on one thread: the `bcrypt` crate beside this one with 1 to 4 lanes.
+//! Hashes per second on one thread: the `bcrypt` crate and this one with 1 to 4 lanes.
 //!
 //! ```text
 //! taskset -c 1 cargo run --release -p bcrypt-interleaved --example throughput -- 10 15
 //! ```
 //!
-//! The arguments are the cost (12) and the rounds (15). Every round measures all five in turn, so that whatever else the
-//! machine does meets all alike; the medians of the rounds are printed, and the median of each round's ratio to the
-//! crate.
+//! The arguments are the cost (default 12) and the number of rounds (default 15). Every round measures all five in
+//! turn, so that other load on the machine affects all alike. The output is the median of the rounds, and the median of
+//! each round's ratio to the crate.
 #![expect(clippy::disallowed_methods, reason = "it measures durations")]
 #![expect(clippy::print_stdout, reason = "an example that prints a table")]
 
@@ -19,7 +19,7 @@ use bcrypt_interleaved::hash_many;
 const SALT: [u8; 16] = *b"sixteen bytes ok";
 const PASSWORD: &[u8] = b"correct horse battery";
 
-/// Hashes per second at a cost.
+/// Function that returns the hashes per second at a cost.
 type Measure = fn(u32) -> f64;
 
 fn main() {
@@ -64,7 +64,7 @@ fn lanes<const N: usize>(cost: u32) -> f64 {
     })
 }
 
-/// Hashes per second over at least a tenth of a second.
+/// Returns the hashes per second, measured over at least a tenth of a second.
 fn timed(hashes: f64, mut call: impl FnMut()) -> f64 {
     let (start, mut done) = (Instant::now(), 0.0);
     loop {

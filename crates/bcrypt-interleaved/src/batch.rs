@@ -6,12 +6,12 @@ use crate::hash::check_cost;
 use crate::kernel::bcrypt;
 use crate::{Digest, Error, Hash, MAX_LANES, MAX_PASSWORD_LEN, Salt};
 
-/// A password to hold against a hash. `Debug` keeps the password to itself.
+/// A password to compare with a hash. `Debug` does not show the password.
 #[derive(Clone, Copy)]
 pub struct Job<'a> {
     /// The password as typed, at most [`MAX_PASSWORD_LEN`] bytes, without a terminator. A NUL in it counts like any other byte.
     pub password: &'a [u8],
-    /// The hash that it is claimed to have.
+    /// Hash that the password is compared with.
     pub hash: Hash,
 }
 
@@ -21,10 +21,10 @@ impl fmt::Debug for Job<'_> {
     }
 }
 
-/// Hashes N passwords, each with its own salt, at one cost. N is 1 to [`MAX_LANES`]; another N does not compile. Passwords are
-/// as in [`Job::password`].
+/// Hashes N passwords, each with its own salt, at one cost. N is 1 to [`MAX_LANES`]; another N does not compile.
+/// Passwords are as in [`Job::password`].
 ///
-/// Make a text of each with [`Hash::new`] and `to_string`.
+/// [`Hash::new`] and `to_string` make a text of each digest.
 ///
 /// # Errors
 ///
@@ -36,24 +36,24 @@ pub fn hash_many<const N: usize>(cost: u32, inputs: [(&[u8], Salt); N]) -> Resul
     Ok(out)
 }
 
-/// Hashes 1 to [`MAX_LANES`] passwords, each with its own salt, at one cost, into a slice as long as the inputs'.
+/// Hashes 1 to [`MAX_LANES`] passwords, each with its own salt, at one cost, into a slice of the same length.
 ///
-/// Registrations and logins of one cost can share a batch: hash a login's password with the stored hash's salt and ask
-/// [`Hash::matches`].
+/// Registrations and logins of one cost can share a batch: hash a login's password with the stored hash's salt and
+/// compare with [`Hash::matches`].
 ///
 /// # Errors
 ///
-/// Any but [`Error::MixedCosts`]; nothing was computed and `out` is as it was.
+/// Any but [`Error::MixedCosts`]. Then nothing was computed and `out` is unchanged.
 pub fn hash_batch(cost: u32, inputs: &[(&[u8], Salt)], out: &mut [Digest]) -> Result<(), Error> {
     hash_batch_pausing(cost, inputs, out, &mut || {})
 }
 
-/// As [`hash_batch`], and calls `pause` after each of the 2^cost iterations: some 50 to 80 µs apart on the machine of the
-/// README, whatever the cost.
+/// Does the same as [`hash_batch`] and calls `pause` after each of the 2^cost iterations. The calls are some 50 to 80
+/// µs apart on the machine of the README, whatever the cost.
 ///
-/// A thread that computes for a third of a second keeps others from its core for as long as the scheduler lets it. Where
-/// that is felt, `pause` is the place to yield; how often, and to whom, is the caller's to decide. It learns nothing of
-/// what is computed.
+/// A thread that computes for a third of a second keeps other threads from its core for as long as the scheduler lets
+/// it. A caller that must avoid this yields in `pause`, and decides how often. `pause` learns nothing about the
+/// passwords.
 ///
 /// # Errors
 ///
@@ -81,12 +81,12 @@ fn fill<const N: usize>(cost: u32, inputs: &[(&[u8], Salt); N], out: &mut [Diges
     out.copy_from_slice(&*Zeroizing::new(bcrypt(cost, inputs, pause)));
 }
 
-/// Whether each of N passwords has the hash beside it. The hashes have one cost. N is 1 to [`MAX_LANES`]; another N
-/// does not compile.
+/// Returns for each of N passwords whether it has the hash beside it. The hashes have one cost. N is 1 to
+/// [`MAX_LANES`]; another N does not compile.
 ///
 /// # Errors
 ///
-/// [`Error::MixedCosts`] and [`Error::PasswordTooLong`]; nothing was computed.
+/// [`Error::MixedCosts`] and [`Error::PasswordTooLong`]. Then nothing was computed.
 pub fn verify_many<const N: usize>(jobs: [Job<'_>; N]) -> Result<[bool; N], Error> {
     const { assert!(N >= 1 && N <= MAX_LANES, "1 to MAX_LANES passwords") }
     let mut out = [false; N];
@@ -94,12 +94,12 @@ pub fn verify_many<const N: usize>(jobs: [Job<'_>; N]) -> Result<[bool; N], Erro
     Ok(out)
 }
 
-/// Whether each of 1 to [`MAX_LANES`] passwords has the hash beside it, into a slice as long as the jobs'. The hashes
-/// have one cost.
+/// Writes for each of 1 to [`MAX_LANES`] passwords whether it has the hash beside it, into a slice of the same length.
+/// The hashes have one cost.
 ///
 /// # Errors
 ///
-/// Any but [`Error::Cost`]; nothing was computed and all of `out` is `false`.
+/// Any but [`Error::Cost`]. Then nothing was computed and all of `out` is `false`.
 pub fn verify_batch(jobs: &[Job<'_>], out: &mut [bool]) -> Result<(), Error> {
     out.fill(false);
     check_batch(jobs.len(), out.len())?;

@@ -1,8 +1,9 @@
-//! bcrypt's base64: its own alphabet, most significant bits first, no padding, and only the canonical text of a value.
+//! bcrypt's base64: its own alphabet, most significant bits first, no padding. Only the canonical text of a value is
+//! accepted.
 
 const ALPHABET: [u8; 64] = *b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/// Each byte's six bits, or `NONE`.
+/// Six-bit value of each byte, or `NONE`.
 const VALUES: [u8; 256] = {
     let mut values = [NONE; 256];
     let mut value = 0;

@@ -8,11 +8,11 @@ use crate::{Digest, Error, MAX_COST, MIN_COST, ParseHashError, Salt};
 
 /// A bcrypt hash: cost, salt and digest.
 ///
-/// Reads the 60 characters of `$2a$`, `$2b$` and `$2y$`, which name one function, and writes `$2b$`. Exactly the texts
-/// that the `bcrypt` crate can verify are accepted, with two exceptions that are refused here: `$2x$`, which marks hashes of a
-/// faulty function that this is not, and a cost written with a sign (`+4`).
+/// It reads the 60 characters of `$2a$`, `$2b$` and `$2y$`, which name one function, and writes `$2b$`. It accepts
+/// exactly the texts that the `bcrypt` crate can verify, with two exceptions that are refused: `$2x$`, which marks
+/// hashes of a faulty variant of the function, and a cost with a sign (`+4`).
 ///
-/// Equality takes the same time for every pair of digests. `Debug` keeps salt and digest to itself.
+/// Equality takes the same time for every pair of digests. `Debug` does not show salt and digest.
 ///
 /// ```
 /// use bcrypt_interleaved::{Hash, ParseHashError};
@@ -31,7 +31,7 @@ pub struct Hash {
 }
 
 impl Hash {
-    /// Puts a hash together from its parts.
+    /// Returns the hash with these parts.
     ///
     /// # Errors
     ///
@@ -41,25 +41,26 @@ impl Hash {
         Ok(Self { cost, salt, digest })
     }
 
-    /// The base-2 logarithm of the number of iterations, from [`MIN_COST`] to [`MAX_COST`].
+    /// Returns the cost: the base-2 logarithm of the number of iterations, from [`MIN_COST`] to [`MAX_COST`].
     #[must_use]
     pub fn cost(&self) -> u32 {
         self.cost
     }
 
-    /// The salt, decoded.
+    /// Returns the decoded salt.
     #[must_use]
     pub fn salt(&self) -> Salt {
         self.salt
     }
 
-    /// The digest, decoded. To compare it use [`matches`](Self::matches), which takes the same time whatever it is.
+    /// Returns the decoded digest. Compare digests with [`matches`](Self::matches), which takes the same time for all
+    /// values.
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// Whether a freshly computed digest is this hash's, in the same time whatever the two are.
+    /// Returns whether a freshly computed digest is the digest of this hash, in the same time for all values.
     #[must_use]
     pub fn matches(&self, digest: &Digest) -> bool {
         self.digest.ct_eq(digest).into()
@@ -71,7 +72,7 @@ impl FromStr for Hash {
 
     /// # Errors
     ///
-    /// Says what about the text is not as it should be, in the order of the text; never repeats it.
+    /// When the text is malformed. The error names the first part of the text that is wrong, and never repeats it.
     fn from_str(text: &str) -> Result<Self, ParseHashError> {
         let bytes: &[u8; 60] = text.as_bytes().try_into().map_err(|_| ParseHashError::Shape)?;
         let &[b'$', v0, v1, b'$', tens, units, b'$', ref encoded @ ..] = bytes else {

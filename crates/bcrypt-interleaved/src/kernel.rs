@@ -1,8 +1,9 @@
 //! The eksblowfish kernel: N independent computations of one cost, advanced in step.
 //!
-//! A Blowfish round cannot start before the one before it has ended: a byte extracted, a table read, two additions and
-//! two exclusive-ors, some ten cycles in which a modern core could do four times as much. Here each round is done for
-//! every lane before the next is done for any, so that the core always has N chains to choose from.
+//! A Blowfish round cannot start before the previous one has ended. It extracts a byte, reads a table, adds twice and
+//! does two exclusive-ors. That takes some ten cycles, in which a modern core could do four times as much. Here each
+//! round is done for every lane before the next round begins in any lane. So the core always has N independent chains
+//! of instructions to choose from.
 
 use core::array::from_fn;
 
@@ -11,17 +12,17 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::tables;
 use crate::{Digest, MAX_PASSWORD_LEN, Salt};
 
-/// Round keys in one Blowfish state; also the words of key material that one expansion consumes.
+/// Number of round keys in one Blowfish state. One expansion consumes as many words of key material.
 const ROUND_KEYS: usize = 18;
 
 /// `OrpheanBeholderScryDoubt`, in words.
 const MAGIC: [[u32; 2]; 3] = [[0x4f72_7068, 0x6561_6e42], [0x6568_6f6c, 0x6465_7253], [0x6372_7944, 0x6f75_6274]];
 
-/// The same word (left or right half, key word) of every lane.
+/// One word (left or right half, key word) of every lane.
 type Lanes<const N: usize> = [u32; N];
 
-/// One Blowfish state. Lane after lane in memory: one base register and constant offsets reach every table of every
-/// lane.
+/// One Blowfish state. The lanes follow one another in memory, so that one base register and constant offsets reach
+/// every table of every lane.
 struct Blowfish {
     s: [[u32; 256]; 4],
     p: [u32; ROUND_KEYS],
@@ -30,7 +31,7 @@ struct Blowfish {
 impl Blowfish {
     const INITIAL: Self = Self { s: tables::S, p: tables::P };
 
-    /// Blowfish's F. Indexing 256 words with a byte needs no bounds check.
+    /// Blowfish's function F. An index of one byte into 256 words needs no bounds check.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the lanes only overlap when nothing is called between them")]
     fn f(&self, half: u32) -> u32 {
@@ -39,7 +40,7 @@ impl Blowfish {
     }
 }
 
-/// N Blowfish states; zeroed when dropped.
+/// N Blowfish states, which are zeroed when dropped.
 #[repr(align(64))]
 struct State<const N: usize>([Blowfish; N]);
 
@@ -77,7 +78,7 @@ impl<const N: usize> State<N> {
         }
     }
 
-    /// Two rounds in every lane, with their round keys.
+    /// Computes two rounds in every lane, with their round keys.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as above")]
     fn two_rounds<const KEY: usize>(&self, l: &mut Lanes<N>, r: &mut Lanes<N>) {
@@ -91,7 +92,7 @@ impl<const N: usize> State<N> {
         }
     }
 
-    /// `ExpandKey` without a salt.
+    /// Computes `ExpandKey` without a salt.
     #[inline(never)]
     fn expand(&mut self, key: &[[u32; ROUND_KEYS]; N]) {
         self.mix(key);
@@ -114,7 +115,7 @@ impl<const N: usize> State<N> {
         }
     }
 
-    /// `ExpandKey` with a salt, done once per hash.
+    /// Computes `ExpandKey` with a salt, once per hash.
     fn expand_salted(&mut self, salt: &[[u32; 4]; N], key: &[[u32; ROUND_KEYS]; N]) {
         self.mix(key);
         let (mut l, mut r) = ([0; N], [0; N]);
@@ -145,7 +146,7 @@ impl<const N: usize> State<N> {
     }
 }
 
-/// bcrypt of N passwords of at most [`MAX_PASSWORD_LEN`] bytes with N salts, at one cost.
+/// Computes bcrypt of N passwords of at most [`MAX_PASSWORD_LEN`] bytes with N salts, at one cost.
 ///
 /// The caller has checked the lengths and the cost. `pause` is called after each of the 2^cost iterations.
 pub(crate) fn bcrypt<const N: usize>(cost: u32, inputs: &[(&[u8], Salt); N], pause: &mut dyn FnMut()) -> [Digest; N] {
@@ -167,7 +168,7 @@ pub(crate) fn bcrypt<const N: usize>(cost: u32, inputs: &[(&[u8], Salt); N], pau
 }
 
 impl<const N: usize> State<N> {
-    /// Encrypts the magic text 64 times and keeps bcrypt's 23 of the 24 bytes.
+    /// Encrypts the magic text 64 times and keeps the 23 of the 24 bytes that bcrypt uses.
     fn digests(&self) -> [Digest; N] {
         let mut out = Zeroizing::new([[0; 24]; N]);
         for (block, magic) in MAGIC.into_iter().enumerate() {
@@ -184,7 +185,7 @@ impl<const N: usize> State<N> {
     }
 }
 
-/// The password with its terminating NUL, cut at 72 bytes, repeated cyclically over 18 words.
+/// Writes the password with its terminating NUL, cut at 72 bytes and repeated cyclically over 18 words.
 fn expand_password(password: &[u8], key: &mut [u32; ROUND_KEYS]) {
     let period = (password.len() + 1).min(MAX_PASSWORD_LEN);
     for (i, word) in key.iter_mut().enumerate() {

@@ -12,21 +12,21 @@ pub use crate::batch::{Job, hash_batch, hash_batch_pausing, hash_many, verify_ba
 pub use crate::error::{Error, ParseHashError};
 pub use crate::hash::Hash;
 
-/// The longest password, in bytes: 18 words of 32 bits are what bcrypt's key schedule takes in (Provos and Mazières, "A
-/// Future-Adaptable Password Scheme", USENIX 1999, §4). A longer one is an [`Error`], never truncated.
+/// Maximum length of a password, in bytes. bcrypt's key schedule takes in 18 words of 32 bits (Provos and Mazières, "A
+/// Future-Adaptable Password Scheme", USENIX 1999, §4). A longer password is an [`Error`], never truncated.
 pub const MAX_PASSWORD_LEN: usize = 72;
 
-/// The lowest cost that implementations of bcrypt allow: 2⁴ iterations.
+/// Lowest cost that implementations of bcrypt allow: 2⁴ iterations.
 pub const MIN_COST: u32 = 4;
 
-/// The highest cost bcrypt allows: 2³¹ iterations, which takes more than a day. Bound what you accept well below it.
+/// Highest cost that bcrypt allows: 2³¹ iterations, which takes more than a day. Accept only costs well below it.
 pub const MAX_COST: u32 = 31;
 
-/// The most passwords that one call computes side by side.
+/// Maximum number of passwords that one call computes side by side.
 pub const MAX_LANES: usize = 4;
 
-/// Sixteen bytes: to be taken from the operating system's random generator, fresh for every new hash.
+/// Salt of 16 bytes. Take it from the operating system's random generator, fresh for every new hash.
 pub type Salt = [u8; 16];
 
-/// What bcrypt computes: 23 bytes, one fewer than the cipher gives, as in every implementation since the first.
+/// Result of bcrypt: 23 bytes, one fewer than the cipher gives, as in every implementation since the first.
 pub type Digest = [u8; 23];

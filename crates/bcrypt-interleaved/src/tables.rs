@@ -1,7 +1,7 @@
-//! Blowfish's initial state: the first 1,042 words of the fraction of pi, 18 for the round keys, then 4 × 256 for the
-//! S-boxes. A test recomputes them with Machin's formula.
+//! Blowfish's initial state: the first 1,042 words of the fraction of pi. 18 are the round keys, and 4 × 256 are the
+//! S-boxes. A test computes them again with Machin's formula.
 
-/// The initial round keys.
+/// Initial round keys.
 #[rustfmt::skip]
 pub(crate) const P: [u32; 18] = [
     0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344, 0xa409_3822, 0x299f_31d0, 0x082e_fa98, 0xec4e_6c89,
@@ -9,7 +9,7 @@ pub(crate) const P: [u32; 18] = [
     0x9216_d5d9, 0x8979_fb1b,
 ];
 
-/// The initial S-boxes.
+/// Initial S-boxes.
 #[rustfmt::skip]
 pub(crate) const S: [[u32; 256]; 4] = [
     [
@@ -154,10 +154,10 @@ pub(crate) const S: [[u32; 256]; 4] = [
 mod tests {
     use super::{P, S};
 
-    /// Words of fraction: the tables' and four more for what truncation loses.
+    /// Number of fraction words: those of the tables, and four more because truncation makes the last ones inexact.
     const WORDS: usize = 18 + 4 * 256 + 4;
 
-    /// A fixed-point number below 2³²: one word of integer, then the fraction, most significant first.
+    /// Fixed-point number below 2³²: one word of integer, then the fraction, most significant first.
     type Fixed = Vec<u32>;
 
     fn divide(number: &mut Fixed, by: u32) {
@@ -189,7 +189,7 @@ mod tests {
         }
     }
 
-    /// `factor` × arctan(1/x) = factor × (1/x − 1/3x³ + 1/5x⁵ − …).
+    /// Returns `factor` × arctan(1/x) = factor × (1/x − 1/3x³ + 1/5x⁵ − …).
     fn arctan_of_inverse(x: u32, factor: u32) -> Fixed {
         let mut power = vec![0; 1 + WORDS];
         power[0] = factor;

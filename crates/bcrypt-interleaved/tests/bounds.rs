@@ -1,4 +1,4 @@
-//! What is refused, what is never printed, and what a comparison sees.
+//! Refused inputs, secrets in `Debug`, and comparisons.
 
 use bcrypt_interleaved::{
     Digest, Error, Hash, Job, ParseHashError, Salt, hash_batch, hash_batch_pausing, hash_many, verify_batch,
@@ -31,7 +31,7 @@ fn malformed_texts_are_refused_each_for_its_own_reason() {
         (&TEXT.replace("EGdr", "EG=r"), ParseHashError::Encoding),
         (&TEXT.replace("EGdr", "EG$r"), ParseHashError::Encoding),
         (&TEXT.replace("EGdr", "E\u{e9}r"), ParseHashError::Encoding),
-        // The last character of salt and digest carries bits that no byte owns.
+        // The last character of salt and digest carries bits that belong to no byte.
         (&TEXT.replace("HQOxSg", "HQPxSg"), ParseHashError::Encoding),
         (&TEXT.replace("xcie", "xcif"), ParseHashError::Encoding),
     ];

@@ -1,4 +1,4 @@
-//! Held against the `bcrypt` crate, bit by bit.
+//! Comparison with the `bcrypt` crate, bit by bit.
 
 use bcrypt_interleaved::{Digest, Hash, Job, MAX_LANES, Salt, hash_batch, hash_many, verify_batch};
 use proptest::collection::vec;
@@ -7,7 +7,7 @@ use proptest::sample::{Index, select};
 
 type Input = (Vec<u8>, Salt);
 
-/// Any bytes, NULs included, with the lengths about the bound drawn more often.
+/// Returns arbitrary bytes, NULs included. Lengths near the bound are drawn more often.
 fn password() -> impl Strategy<Value = Vec<u8>> {
     let bytes = prop_oneof![4 => any::<u8>(), 1 => Just(0), 1 => Just(0xff)];
     let length = prop_oneof![3 => 0_usize..=72, 1 => 70_usize..=72, 1 => 0_usize..=4];
@@ -118,7 +118,8 @@ proptest! {
         }
         let text: String = text.into_iter().collect();
 
-        // The other crate reads a cost that it then cannot compute, `$2x$`, and a sign before the cost.
+        // The other crate accepts three forms that it cannot compute or that are refused here: a cost out of bounds,
+        // `$2x$`, and a sign before the cost.
         let theirs = text.parse::<bcrypt::HashParts>();
         let accepted = theirs.as_ref().is_ok_and(|parts| (4..=31).contains(&parts.get_cost()))
             && !text.starts_with("$2x$")

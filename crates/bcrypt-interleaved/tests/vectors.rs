@@ -15,7 +15,7 @@ const VECTORS: &[(&[u8], &str)] = &[
     (b"\xff\xff\xa3", "$2y$05$/OK.fbVrR/bpIqNJ5ianF.CE5elHaaO4EbggVDjb8P19RukzXSM3e"),
     (b"\xff\xa3345", "$2a$05$/OK.fbVrR/bpIqNJ5ianF.nRht2l/HRhr6zmCp9vYUvvsqynflf9e"),
     (b"\xa3ab", "$2a$05$/OK.fbVrR/bpIqNJ5ianF.6IflQkJytoRVc1yuaNtHfiuq.FRlSIS"),
-    // 72 bytes: the first 72 of longer published passwords, or 72 as published.
+    // Passwords of 72 bytes: the first 72 of longer published ones, or 72 as published.
     (
         b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
         "$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui",
@@ -45,7 +45,7 @@ const VECTORS: &[(&[u8], &str)] = &[
     (b"U*U***U*", "$2a$05$Fa0iKV3E2SYVUlMknirWU.CFYGvJ67UwVKI1E2FP6XeLiZGcH3MJi"),
     (b"*U*U*U*U", "$2a$05$.WRrXibc1zPgIdRXYfv.4uu6TD1KWf0VnHzq/0imhUhuxSxCyeBs2"),
     (b"", "$2a$05$Otz9agnajgrAe0.kFVF9V.tzaStZ2s1s4ZWi/LY4sw2k/MTVFj/IO"),
-    // The bcrypt crate: bytes out of a random generator, with a NUL among them, hashed by Go.
+    // The bcrypt crate: bytes of a random generator, with a NUL among them, hashed by Go.
     (
         &[
             29, 225, 195, 167, 223, 236, 85, 195, 114, 227, 7, 0, 209, 239, 189, 24, 51, 105, 124, 168, 151, 75, 144,
@@ -55,7 +55,7 @@ const VECTORS: &[(&[u8], &str)] = &[
     ),
 ];
 
-/// A pattern over all 72 bytes.
+/// Returns the pattern, repeated over all 72 bytes.
 const fn repeated(pattern: &[u8]) -> [u8; 72] {
     let mut bytes = [0; 72];
     let mut i = 0;
@@ -129,7 +129,7 @@ fn a_nul_is_a_byte_like_any_other_and_the_key_repeats() {
     let hash = |password: &[u8]| hash_many(4, [(password, salt)]).expect("within bounds");
     assert_ne!(hash(b"a"), hash(b"a\0b"));
     assert_ne!(hash(b"a"), hash(b"a\0"));
-    // Properties of bcrypt itself, and the reason to refuse NUL before hashing.
+    // These are properties of bcrypt itself, and the reason to refuse NUL before hashing.
     assert_eq!(hash(b"a"), hash(b"a\0a"));
     assert_eq!(hash(b""), hash(b"\0\0\0"));
 }

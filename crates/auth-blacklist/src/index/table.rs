@@ -1,49 +1,52 @@
-//! A set of random 64-bit numbers that is read without a lock, while one thread writes to it.
+//! Hash set of random 64-bit numbers that is read without a lock, while one thread writes to it.
 //!
-//! At millions of them what a look-up costs is the memory that it has to wait for, and how many look-ups the processor can
-//! have under way while it waits. So the words that hold the numbers say all that is to be known, eight of them make a cache
-//! line, the bucket, and a look-up is short and writes nothing. A number whose bucket is full goes on to the next one, and
-//! the full bucket takes note of that in sixteen bits, so that a look-up of another number seldom goes on in vain.
+//! With millions of numbers, a look-up costs the memory access that it waits for, and its cost falls with the number of
+//! look-ups that the processor can overlap. So the words that hold the numbers hold all other information too. Eight of
+//! them make a bucket, which is one cache line. A look-up is short and writes nothing.
 //!
-//! A table that has become too full doubles: the upper half is added, numbers that belong there are copied, the new size is
-//! said, and only then are they removed where they were. A look-up that misses one that was removed sees the new size and
-//! looks again. Nothing that can be read is ever freed or moved, and the lower half is not copied.
+//! A number whose bucket is full overflows to the next bucket. The full bucket records this in sixteen overflow bits,
+//! so that a look-up of another number seldom continues in vain.
+//!
+//! A table that has become too full doubles. The upper half is added, and the numbers that belong there are copied.
+//! Then the new size is published, and only then the numbers are removed from their old buckets. A look-up that misses
+//! a removed number sees the new size and searches again. Readable memory is never freed or moved, and the lower half
+//! is not copied.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 const SLOTS: usize = 8;
 
-/// At most this share of the slots is used, as a fraction, and at least half of it once a table has doubled.
+/// Maximum load as a fraction of the slots. A table that has just doubled has half of it.
 const MAX_LOAD: (usize, usize) = (7, 10);
 
-/// Of a word: its part of the notes of its bucket.
-const NOTES: u64 = 0b11;
-const NOTES_IN_A_WORD: u64 = 2;
+/// Mask of the overflow bits of a bucket that are in one word.
+const OVERFLOW_MASK: u64 = 0b11;
+const OVERFLOW_BITS_PER_WORD: u64 = 2;
 
-/// Of a word: a number stands here.
+/// Flag of a word that holds a number.
 const OCCUPIED: u64 = 0b100;
 
-/// With so many a table has 16 GiB, and two thousand million numbers.
+/// Maximum number of segments. With all of them a table has 16 GiB and two thousand million numbers.
 const SEGMENTS: usize = 28;
 
 #[derive(Debug)]
 pub(super) struct Table {
     used: AtomicUsize,
-    /// In buckets, a power of two.
+    /// Number of buckets, a power of two.
     size: AtomicUsize,
-    /// Two buckets, two more, four more …
+    /// Segments of two buckets, two more, four more …
     segments: [OnceLock<Box<[Bucket]>>; SEGMENTS],
 }
 
-/// A cache line.
+/// Bucket: one cache line.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct Bucket {
     words: [AtomicU64; SLOTS],
 }
 
-/// A number as a table keeps it: 61 bits of it, and [`OCCUPIED`].
+/// Number as a table stores it: 61 bits of it, and [`OCCUPIED`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Key(u64);
 
@@ -64,7 +67,7 @@ impl Table {
         size_of::<Self>() + self.size.load(Ordering::Acquire) * size_of::<Bucket>()
     }
 
-    /// Whether `number` is held. One that is being added meanwhile may be or not.
+    /// Returns whether the table holds `number`. The result for a number that is being added is either.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a look-up is short, and a call takes a tenth of it")]
     pub(super) fn contains(&self, number: u64) -> bool {
@@ -74,12 +77,12 @@ impl Table {
         if bucket.holds(key) {
             return true;
         }
-        // Who saw that a number was removed sees here that it was moved.
-        let ends_here = !bucket.was_passed_by(key) && self.size.load(Ordering::Acquire) == size;
+        // A reader that saw the removal of a number sees the new size here, because the size was published first.
+        let ends_here = !bucket.has_overflowed(key) && self.size.load(Ordering::Acquire) == size;
         !ends_here && self.finds(key)
     }
 
-    /// Adds `number`. One thread at a time may.
+    /// Adds `number`. Only one thread at a time may call it.
     pub(super) fn insert(&self, number: u64) {
         let key = Key::new(number);
         if self.finds(key) {
@@ -92,7 +95,8 @@ impl Table {
         self.used.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// The whole walk, from where `key` belongs for as long as notes say that some went on.
+    /// Searches all buckets from the home of `key` on, as long as overflow bits say that numbers with these bits went
+    /// further.
     #[inline(never)]
     fn finds(&self, key: Key) -> bool {
         let mut size = self.size.load(Ordering::Acquire);
@@ -102,7 +106,7 @@ impl Table {
                 if bucket.holds(key) {
                     return true;
                 }
-                if !bucket.was_passed_by(key) {
+                if !bucket.has_overflowed(key) {
                     break;
                 }
             }
@@ -114,8 +118,10 @@ impl Table {
         }
     }
 
-    /// Puts what is not held where it belongs in a table of so many buckets. A walk goes to all of them, and to those of the
-    /// half that it begins in first: it begins as the walk in half as many buckets did.
+    /// Stores `key`, which is not in the table, in a table of `size` buckets.
+    ///
+    /// A search visits all buckets, and first those of the half in which it begins, because it begins like a search in
+    /// half as many buckets.
     fn put(&self, key: Key, size: usize) {
         let home = key.home(size);
         for step in 0..size {
@@ -126,7 +132,7 @@ impl Table {
         }
     }
 
-    /// Makes room. Returns the size from now on.
+    /// Doubles the table and returns its new size.
     fn doubled(&self, size: usize) -> usize {
         let doubled = size * 2;
         if !self.add_segment(segment_of(size), size) {
@@ -155,50 +161,54 @@ impl Table {
     }
 }
 
-/// Which segment a bucket is in.
+/// Returns the segment of a bucket.
 fn segment_of(place: usize) -> usize {
     (place | 1).ilog2() as usize
 }
 
 impl Bucket {
-    /// With one branch that depends on what is read, the one on the result: a processor that guesses wrong throws away the
-    /// look-ups it has begun. (A comparison of each word for being equal is made into branches by the compiler.)
+    /// Returns whether the bucket holds `key`.
+    ///
+    /// It has a single branch that depends on the data, the one on its result. A processor that mispredicts throws away
+    /// the look-ups that it has begun. (The compiler turns a comparison of each word for equality into branches.)
     fn holds(&self, key: Key) -> bool {
         let difference = |word: &AtomicU64| word.load(Ordering::Acquire) ^ key.0;
-        self.words.iter().map(difference).fold(u64::MAX, u64::min) <= NOTES
+        self.words.iter().map(difference).fold(u64::MAX, u64::min) <= OVERFLOW_MASK
     }
 
-    fn was_passed_by(&self, key: Key) -> bool {
-        let (word, note) = key.note();
-        self.words[word].load(Ordering::Acquire) & note != 0
+    fn has_overflowed(&self, key: Key) -> bool {
+        let (word, mask) = key.overflow_bit();
+        self.words[word].load(Ordering::Acquire) & mask != 0
     }
 
-    /// Takes a number in, or takes note that it had to go on. The note comes before the number: who finds the number missing at
-    /// the end of its walk came too early for it.
+    /// Stores a number, or sets its overflow bit if the bucket is full.
+    ///
+    /// The overflow bit is set before the number is stored in another bucket. A search that does not find the number at
+    /// its end came before the number was added.
     fn put(&self, key: Key) -> bool {
         for word in &self.words {
-            let notes = word.load(Ordering::Relaxed);
-            if notes & OCCUPIED == 0 {
-                word.store(notes | key.0, Ordering::Release);
+            let held = word.load(Ordering::Relaxed);
+            if held & OCCUPIED == 0 {
+                word.store(held | key.0, Ordering::Release);
                 return true;
             }
         }
-        let (word, note) = key.note();
-        self.words[word].fetch_or(note, Ordering::Release);
+        let (word, mask) = key.overflow_bit();
+        self.words[word].fetch_or(mask, Ordering::Release);
         false
     }
 
     fn keys(&self) -> impl Iterator<Item = Key> {
         let words = self.words.iter().map(|word| word.load(Ordering::Relaxed));
-        words.filter(|word| word & OCCUPIED != 0).map(|word| Key(word & !NOTES))
+        words.filter(|word| word & OCCUPIED != 0).map(|word| Key(word & !OVERFLOW_MASK))
     }
 
     fn remove(&self, moved: impl Fn(&Key) -> bool) {
         for word in &self.words {
             let held = word.load(Ordering::Relaxed);
-            if held & OCCUPIED != 0 && moved(&Key(held & !NOTES)) {
-                // With the size that was said before it.
-                word.store(held & NOTES, Ordering::Release);
+            if held & OCCUPIED != 0 && moved(&Key(held & !OVERFLOW_MASK)) {
+                // A reader that sees the removal also sees the new size, which was stored before.
+                word.store(held & OVERFLOW_MASK, Ordering::Release);
             }
         }
     }
@@ -206,18 +216,18 @@ impl Bucket {
 
 impl Key {
     fn new(number: u64) -> Self {
-        Self(number & !NOTES | OCCUPIED)
+        Self(number & !OVERFLOW_MASK | OCCUPIED)
     }
 
-    /// Where a walk begins. The upper half of a product is the better mixed one.
+    /// Returns the bucket in which a search begins. The upper half of a product is mixed better than the lower one.
     fn home(self, size: usize) -> usize {
         usize::try_from(self.0 >> 32).unwrap_or_default() & (size - 1)
     }
 
-    /// The word and the bit in which a bucket notes that this one went on.
-    fn note(self) -> (usize, u64) {
-        let note = self.0 >> (u64::BITS - (SLOTS as u64 * NOTES_IN_A_WORD).trailing_zeros());
-        (usize::try_from(note / NOTES_IN_A_WORD).unwrap_or_default(), 1 << (note % NOTES_IN_A_WORD))
+    /// Returns the word and the mask of the overflow bit of this number.
+    fn overflow_bit(self) -> (usize, u64) {
+        let bit = self.0 >> (u64::BITS - (SLOTS as u64 * OVERFLOW_BITS_PER_WORD).trailing_zeros());
+        (usize::try_from(bit / OVERFLOW_BITS_PER_WORD).unwrap_or_default(), 1 << (bit % OVERFLOW_BITS_PER_WORD))
     }
 }
 
@@ -229,11 +239,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Numbers without the bits that a table does not keep; many of some few buckets, whose walks are long.
+    /// Returns numbers without the bits that a table does not store. Many have one of a few home buckets, so that their
+    /// searches are long.
     fn numbers() -> impl Strategy<Value = Vec<u64>> {
         let few_homes = (0_u64..3, 0_u64..40).prop_map(|(home, other)| (home << 32) | (other << 4));
         let number = prop_oneof![any::<u64>(), few_homes, 0_u64..64, Just(u64::MAX)];
-        prop::collection::vec(number.prop_map(|number| number & !(NOTES | OCCUPIED)), 0..600)
+        prop::collection::vec(number.prop_map(|number| number & !(OVERFLOW_MASK | OCCUPIED)), 0..600)
     }
 
     fn spread(number: u64) -> u64 {
@@ -242,7 +253,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn holds_what_a_hash_set_holds(numbers in numbers()) {
+        fn a_table_holds_the_same_numbers_as_a_hash_set(numbers in numbers()) {
             let (table, mut set) = (Table::default(), HashSet::new());
             for number in numbers {
                 prop_assert_eq!(table.contains(number), set.contains(&number));
@@ -267,23 +278,23 @@ mod tests {
     }
 
     #[test]
-    fn the_look_up_of_a_stranger_seldom_goes_past_its_bucket() {
+    fn a_look_up_of_an_absent_number_seldom_goes_past_its_bucket() {
         let table = Table::default();
         (1..=100_000).for_each(|number| table.insert(spread(number)));
         let size = table.size.load(Ordering::Relaxed);
-        let goes_on = |number: &u64| {
+        let overflows = |number: &u64| {
             let key = Key::new(spread(*number));
-            table.bucket(key.home(size)).unwrap().was_passed_by(key)
+            table.bucket(key.home(size)).unwrap().has_overflowed(key)
         };
-        let share = (200_001..=300_000).filter(goes_on).count();
-        assert!(share < 3_000, "{share} of 100000 go on");
+        let share = (200_001..=300_000).filter(overflows).count();
+        assert!(share < 3_000, "{share} of 100000 overflow");
     }
 
     #[test]
-    fn what_is_there_is_seen_while_a_table_doubles() {
+    fn stored_numbers_stay_visible_while_a_table_doubles() {
         const THERE: u64 = 100;
         let looks: [fn(&Table, u64) -> bool; 2] = [Table::contains, |table, number| table.finds(Key::new(number))];
-        // Many small tables, because what can go wrong goes wrong in the moment of doubling.
+        // Many small tables, because errors occur at the moment of doubling.
         for _ in 0..200 {
             let (table, done) = (Table::default(), AtomicBool::new(false));
             (0..THERE).for_each(|number| table.insert(spread(number)));

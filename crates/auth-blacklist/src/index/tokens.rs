@@ -1,4 +1,4 @@
-//! The ids of revoked tokens and sessions, in memory.
+//! Ids of revoked tokens and sessions, in memory.
 
 use std::cell::RefCell;
 use std::mem;
@@ -9,49 +9,51 @@ use super::IndexStats;
 use super::table::Table;
 use uuid::Uuid;
 
-/// How many hours there is room for: more than a user-wide revocation lives.
+/// Number of hours in the ring: more than a user-wide revocation lives.
 pub(super) const RING: u16 = 4096;
 
-/// The tokens that expire in one hour, or in hours that meet in the ring.
+/// Tokens that expire in one hour, or in hours with the same slot of the ring.
 #[derive(Debug)]
 struct Partition {
-    /// The latest hour that it holds.
+    /// Latest hour of the partition.
     hour: AtomicI64,
     table: Table,
 }
 
-/// All partitions, by their place in the ring.
+/// All partitions, by their slot in the ring.
 type Ring = Arc<[Option<Arc<Partition>>; RING as usize]>;
 
-/// The revoked tokens.
+/// Set of the revoked tokens.
 ///
-/// Partitions come and go once an hour; all that happens between is within one. So each thread keeps the ring that it saw last,
-/// and a look-up only asks whether there is another one by now. A lock, or a count of those who read, would have to be
-/// written by every look-up, and a processor waits with what comes after such a write for all that comes before it. The price
-/// is that a thread which stops looking keeps the partitions of that time from being freed.
+/// Partitions are added and dropped about once an hour. All other changes are within one partition. So each thread
+/// keeps the ring that it used last, and a look-up only checks whether there is a newer one.
+///
+/// A lock or a count of readers would need a write in every look-up. A processor delays the instructions after such a
+/// write until those before it are done. The price is that a thread that makes no more look-ups keeps the partitions of
+/// that time from being freed.
 pub(super) struct Tokens {
-    /// That of the latest ring.
+    /// Version of the latest ring.
     version: AtomicU64,
-    latest: Mutex<Seen>,
-    /// Held by who changes a table.
+    latest: Mutex<RingSnapshot>,
+    /// Held by the thread that changes a table.
     writer: Mutex<()>,
 }
 
-/// A ring and its version, which no other ring of any index has.
+/// Ring and its version, which is unique among all rings of all indexes.
 #[derive(Debug, Clone)]
-struct Seen {
+struct RingSnapshot {
     version: u64,
     ring: Ring,
 }
 
 thread_local! {
-    static SEEN: RefCell<Option<Seen>> = const { RefCell::new(None) };
+    static SNAPSHOT: RefCell<Option<RingSnapshot>> = const { RefCell::new(None) };
 }
 
 impl Default for Tokens {
     #[expect(clippy::large_stack_arrays, reason = "32 KiB, once")]
     fn default() -> Self {
-        let first = Seen::new(Arc::new([const { None }; RING as usize]));
+        let first = RingSnapshot::new(Arc::new([const { None }; RING as usize]));
         Self { version: AtomicU64::new(first.version), latest: Mutex::new(first), writer: Mutex::new(()) }
     }
 }
@@ -60,21 +62,23 @@ impl Tokens {
     #[inline]
     pub(super) fn contains(&self, id: Uuid, hour: i64) -> bool {
         let number = number_of(id);
-        let looked = SEEN.try_with(|seen| {
-            let seen = seen.borrow();
-            let latest = seen.as_ref().filter(|seen| seen.version == self.version.load(Ordering::Acquire))?;
+        let looked = SNAPSHOT.try_with(|snapshot| {
+            let snapshot = snapshot.borrow();
+            let latest =
+                snapshot.as_ref().filter(|snapshot| snapshot.version == self.version.load(Ordering::Acquire))?;
             Some(latest.partition(hour).is_some_and(|partition| partition.table.contains(number)))
         });
-        if let Ok(Some(found)) = looked { found } else { self.contains_anew(id, hour) }
+        if let Ok(Some(found)) = looked { found } else { self.contains_in_latest(id, hour) }
     }
 
-    /// For a thread that has not seen the latest ring. It keeps that from now on, unless it is ending.
+    /// Looks a token up for a thread that does not have the latest ring. The thread keeps this ring from now on, unless
+    /// it is ending.
     #[cold]
-    fn contains_anew(&self, id: Uuid, hour: i64) -> bool {
+    fn contains_in_latest(&self, id: Uuid, hour: i64) -> bool {
         let number = number_of(id);
         let latest = self.latest().clone();
         let found = latest.partition(hour).is_some_and(|partition| partition.table.contains(number));
-        let _ = SEEN.try_with(|seen| seen.replace(Some(latest)));
+        let _ = SNAPSHOT.try_with(|snapshot| snapshot.replace(Some(latest)));
         found
     }
 
@@ -87,23 +91,23 @@ impl Tokens {
 
     /// Drops the partitions of hours before this one.
     pub(super) fn forget(&self, first_kept: i64) {
-        // Nobody else may find that a partition is old enough and then write to it.
+        // Without the lock another thread could find that a partition is old enough and then write to it.
         let writer = self.writer();
         let is_kept = |partition: &&Arc<Partition>| partition.hour.load(Ordering::Acquire) >= first_kept;
         let latest = self.latest();
         if latest.ring.iter().flatten().any(|partition| !is_kept(&partition)) {
             let mut kept = Ring::clone(&latest.ring);
-            for place in Arc::make_mut(&mut kept) {
-                place.take_if(|partition| !is_kept(&&*partition));
+            for slot in Arc::make_mut(&mut kept) {
+                slot.take_if(|partition| !is_kept(&&*partition));
             }
             let old = self.publish(latest, kept);
-            // Nobody has to wait until it is freed.
+            // No thread has to wait until the memory is freed.
             drop(writer);
             drop(old);
         }
     }
 
-    /// Adds up what the tables hold, without a look into them.
+    /// Adds the sizes of the tables. It does not visit the entries.
     pub(super) fn count(&self, stats: &mut IndexStats) {
         let latest = self.latest().clone();
         for partition in latest.ring.iter().flatten() {
@@ -113,7 +117,7 @@ impl Tokens {
         }
     }
 
-    /// The partition of `hour`, which is made if there is none.
+    /// Returns the partition of `hour`, and creates it if there is none.
     fn partition(&self, hour: i64) -> Arc<Partition> {
         let latest = self.latest();
         if let Some(partition) = latest.partition(hour) {
@@ -121,19 +125,19 @@ impl Tokens {
         }
         let made = Arc::new(Partition { hour: AtomicI64::new(hour), table: Table::default() });
         let mut ring = Ring::clone(&latest.ring);
-        Arc::make_mut(&mut ring)[place_of(hour)] = Some(Arc::clone(&made));
+        Arc::make_mut(&mut ring)[slot_of(hour)] = Some(Arc::clone(&made));
         self.publish(latest, ring);
         made
     }
 
-    /// Returns what was the latest until now.
-    fn publish(&self, mut latest: MutexGuard<'_, Seen>, ring: Ring) -> Seen {
-        let old = mem::replace(&mut *latest, Seen::new(ring));
+    /// Publishes a ring and returns the previous one.
+    fn publish(&self, mut latest: MutexGuard<'_, RingSnapshot>, ring: Ring) -> RingSnapshot {
+        let old = mem::replace(&mut *latest, RingSnapshot::new(ring));
         self.version.store(latest.version, Ordering::Release);
         old
     }
 
-    fn latest(&self) -> MutexGuard<'_, Seen> {
+    fn latest(&self) -> MutexGuard<'_, RingSnapshot> {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -142,28 +146,31 @@ impl Tokens {
     }
 }
 
-impl Seen {
+impl RingSnapshot {
     fn new(ring: Ring) -> Self {
         static VERSIONS: AtomicU64 = AtomicU64::new(1);
         Self { version: VERSIONS.fetch_add(1, Ordering::Relaxed), ring }
     }
 
     fn partition(&self, hour: i64) -> Option<&Arc<Partition>> {
-        self.ring[place_of(hour)].as_ref()
+        self.ring[slot_of(hour)].as_ref()
     }
 }
 
-fn place_of(hour: i64) -> usize {
+fn slot_of(hour: i64) -> usize {
     usize::try_from(hour.rem_euclid(i64::from(RING))).unwrap_or_default() % usize::from(RING)
 }
 
-/// The number of a token. An id has 122 random bits, too many for a word, so two tokens may have one number: then a good token
-/// cannot be told from a revoked one, and is refused. A table keeps 61 bits: where a million tokens that expire in one hour
-/// are revoked that happens to one good token in 10^12.
+/// Returns the number under which a token is stored.
+///
+/// An id has 122 random bits, too many for a word, so two tokens may have the same number. Then a good token looks like
+/// a revoked one and is refused. A table stores 61 bits: if a million tokens that expire in the same hour are revoked,
+/// this happens to one good token in 10^12.
 fn number_of(id: Uuid) -> u64 {
     const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
     let (high, low) = id.as_u64_pair();
-    // Where the one has no random bits the other has some. The multiplication spreads those of ids that are not random.
+    // Where one half has no random bits, the other has some. The multiplication spreads the bits of ids that are not
+    // random.
     (low ^ high.rotate_left(23)).wrapping_mul(ODD)
 }
 
@@ -179,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_looks_at_two_sees_each() {
+    fn a_thread_that_reads_two_sets_sees_each() {
         let (one, other) = (Tokens::default(), Tokens::default());
         one.insert(id(1), 7);
         other.insert(id(2), 7);
@@ -187,7 +194,7 @@ mod tests {
             assert!(one.contains(id(1), 7) && !one.contains(id(2), 7));
             assert!(other.contains(id(2), 7) && !other.contains(id(1), 7));
             assert_eq!(
-                SEEN.with_borrow(|seen| seen.as_ref().unwrap().version),
+                SNAPSHOT.with_borrow(|seen| seen.as_ref().unwrap().version),
                 other.version.load(Ordering::Relaxed),
                 "it is kept"
             );
@@ -195,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_looked_before_sees_what_comes_later_and_lets_go_of_what_is_forgotten() {
+    fn a_thread_sees_later_entries_and_releases_forgotten_partitions() {
         let tokens = Tokens::default();
         tokens.insert(id(1), 7);
         let old: Weak<Partition> = Arc::downgrade(&tokens.partition(7));
@@ -222,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_ends_can_look_still() {
+    fn an_ending_thread_can_still_look_up() {
         struct AtTheEnd(Arc<Tokens>, mpsc::Sender<bool>);
         impl Drop for AtTheEnd {
             fn drop(&mut self) {
@@ -235,7 +242,7 @@ mod tests {
         let (answer, answered) = mpsc::channel();
         let last = AtTheEnd(Arc::clone(&tokens), answer);
         let ended = thread::spawn(move || {
-            // What comes first is dropped last.
+            // Destructors run in reverse order, so the first variable is dropped last.
             LAST.set(Some(last));
             tokens.contains(id(1), 7)
         });
@@ -244,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_that_are_not_random_are_told_apart_too() {
+    fn ids_that_are_not_random_are_distinguished_too() {
         let tokens = Tokens::default();
         let ids = |from: u128| (from..from + 20_000).flat_map(|number| [number, number << 64, number << 100]);
         ids(1).for_each(|number| tokens.insert(id(number), 7));

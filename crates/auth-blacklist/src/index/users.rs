@@ -1,4 +1,4 @@
-//! Which users have a user-wide revocation, in memory.
+//! Users with a user-wide revocation, in memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,10 +7,10 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use auth_core::Claims;
 use auth_core::{Generation, UserId};
 
-/// How many locks the users are spread over, so that checks of different users do not wait for one another.
+/// Number of locks. The users are spread over them, so that checks of different users do not wait for one another.
 const SHARDS: usize = 64;
 
-/// The user-wide revocations.
+/// Set of the user-wide revocations.
 pub(super) struct Users {
     shards: Box<[RwLock<HashMap<UserId, Entry>>]>,
     count: AtomicUsize,
@@ -35,26 +35,26 @@ impl Users {
         self.count.load(Ordering::Acquire)
     }
 
-    /// Whether a user-wide revocation covers the token.
-    pub(super) fn cover(&self, claims: &Claims) -> bool {
+    /// Returns whether a user-wide revocation covers the token.
+    pub(super) fn covers(&self, claims: &Claims) -> bool {
         self.len() != 0 && self.look_up(claims)
     }
 
-    /// Apart, so that a check where there are none does not make room for it.
+    /// Separate function, so that a check reserves no stack for it when there are no revocations.
     #[inline(never)]
     fn look_up(&self, claims: &Claims) -> bool {
         let users = self.shard(claims.user_id).read().unwrap_or_else(PoisonError::into_inner);
         users.get(&claims.user_id).is_some_and(|entry| claims.generation < entry.below)
     }
 
-    /// Whether a revocation of this user below this generation, or a higher one, is there.
-    pub(super) fn hold(&self, id: UserId, below: Generation) -> bool {
+    /// Returns whether there is a revocation of this user with this generation or a higher one.
+    pub(super) fn holds(&self, id: UserId, below: Generation) -> bool {
         let users = self.shard(id).read().unwrap_or_else(PoisonError::into_inner);
         users.get(&id).is_some_and(|entry| below <= entry.below)
     }
 
     pub(super) fn insert(&self, id: UserId, below: Generation, hour: i64) {
-        // Held until the entry is there too: one that is in no list would never be forgotten.
+        // Locked until the entry is stored too, because an entry that is in no list would never be forgotten.
         let mut by_hour = self.by_hour.lock().unwrap_or_else(PoisonError::into_inner);
         by_hour.entry(hour).or_default().push(id);
         let mut users = self.shard(id).write().unwrap_or_else(PoisonError::into_inner);

@@ -1,32 +1,32 @@
-//! A log that loses its latest entries once, as in a failover, and a node that reads it and writes to it.
+//! Model of a log that loses its latest entries once, as in a failover, and of a node that reads it and writes to it.
 //!
-//! Whenever a round of reads is complete and nothing has happened since it began, the log and the node know the same, and the
-//! node has raised the alarm if the log lost anything that it knew.
+//! Whenever a round of reads is complete and nothing has happened since it began, the log and the node have the same
+//! entries. If the log lost an entry that the node knew, the node has raised the alarm.
 
 use stateright::{Checker, Model, Property};
 
-/// Logged out at the node that is modelled.
+/// Token that is logged out at the modelled node.
 const OWN: u8 = 0;
-/// Logged out elsewhere, and again when the answer was lost.
+/// Token that is logged out elsewhere, and again when the answer was lost.
 const REPEATED: u8 = 1;
-/// Logged out elsewhere.
+/// Tokens that are logged out elsewhere.
 const OTHER: [u8; 2] = [2, 3];
 
-/// A rule that is left out.
+/// Rule that is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Without {
     Nothing,
-    /// The last entry is compared by what it revokes, not by the transaction that appended it.
+    /// The last entry is compared by its target, not by the transaction that appended it.
     Marks,
     /// The last entry is not compared at all.
     Comparison,
-    /// A round need not show what the node itself has appended.
+    /// A round need not show the entries that the node itself has appended.
     OwnEntries,
     /// The node appends nothing again.
     Restoring,
 }
 
-/// An entry: what it revokes, and the transaction that appended it.
+/// Entry of the log: its target, and the transaction that appended it.
 type Entry = (u8, u8);
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and every combination is a state")]
@@ -35,24 +35,24 @@ struct State {
     log: Vec<Entry>,
     transactions: u8,
     has_lost: bool,
-    /// How often the log was appended to from elsewhere.
+    /// Number of appends from elsewhere.
     writes: u8,
-    /// The position and the entry that the node read last.
+    /// Position and content of the entry that the node read last.
     last: Option<(usize, Entry)>,
-    /// What the node refuses, as bits.
+    /// Targets that the node refuses, as bits.
     index: u8,
-    /// What it appended and has not read yet, with the round that had begun by then.
+    /// Round that had begun when the node appended its own entry, if it has not read the entry yet.
     unread: Option<u8>,
     round: u8,
     is_reading: bool,
-    /// It is to append again what it knows.
-    duty: bool,
+    /// Whether the node is to append again the entries that it knows.
+    must_restore: bool,
     alarm: bool,
-    /// The log lost something that the node knew.
+    /// Whether the log lost an entry that the node knew.
     lost_known: bool,
-    /// Nothing has happened since the round began.
+    /// Whether nothing has happened since the round began.
     is_undisturbed: bool,
-    /// A round is complete, and nothing has happened since it began.
+    /// Whether a round is complete and nothing has happened since it began.
     is_settled: bool,
 }
 
@@ -81,7 +81,7 @@ impl State {
         self.log.iter().fold(0, |bits, (revoked, _)| bits | 1 << revoked)
     }
 
-    /// Appends again what the node knows. Returns whether anything was new.
+    /// Appends again the entries that the node knows. Returns whether any was new.
     fn restore(&mut self) -> bool {
         let mut any = false;
         for revoked in 0..4 {
@@ -105,7 +105,7 @@ impl State {
         self.is_reading = false;
         if self.is_other_log(without) {
             self.last = None;
-            (self.duty, self.alarm) = (true, true);
+            (self.must_restore, self.alarm) = (true, true);
             return;
         }
         let first = self.last.map_or(0, |(position, _)| position + 1);
@@ -118,7 +118,7 @@ impl State {
         self.last = self.log.iter().copied().enumerate().next_back().or(self.last);
         let is_missing = self.unread.is_some_and(|acknowledged| acknowledged < self.round);
         if is_missing && without != Without::OwnEntries {
-            (self.duty, self.alarm) = (true, true);
+            (self.must_restore, self.alarm) = (true, true);
         } else {
             self.is_settled = self.is_undisturbed;
         }
@@ -140,7 +140,7 @@ impl Model for System {
             unread: None,
             round: 0,
             is_reading: false,
-            duty: false,
+            must_restore: false,
             alarm: false,
             lost_known: false,
             is_undisturbed: false,
@@ -182,10 +182,10 @@ impl Model for System {
                 state.lost_known = before & !state.logged() & state.index != 0;
             }
             Step::Send => {
-                if state.duty && self.0 != Without::Restoring {
+                if state.must_restore && self.0 != Without::Restoring {
                     state.restore();
                 }
-                state.duty = false;
+                state.must_restore = false;
                 state.round += 1;
                 (state.is_reading, state.is_undisturbed) = (true, true);
             }

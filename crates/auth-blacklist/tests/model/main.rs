@@ -1,9 +1,11 @@
-//! A model of log, poll, freshness, purge and check, explored exhaustively: within its bounds no order of steps lets a
-//! node accept a token later than the promise allows, or refuse one that nobody logged out — and each rule, taken away, is
-//! missed.
+//! Model of log, poll, freshness, purge and check, explored exhaustively.
 //!
-//! Two tokens are logged out on other nodes while one node polls the log and checks one token; another node removes
-//! entries from the log. Time is a counter that all share, but for who purges: that clock may be ahead by any amount.
+//! Within its bounds no order of steps lets a node accept a token later than the promise allows, or refuse one that
+//! nobody logged out. Without any one of the rules some order does.
+//!
+//! Two tokens are logged out on other nodes while one node polls the log and checks one token. Another node purges
+//! entries from the log. Time is a counter that all share, except for the purging node, whose clock may be ahead by any
+//! amount.
 
 mod loss;
 mod rules;
@@ -15,14 +17,15 @@ use self::rules::Without;
 const BOUND: u8 = 2;
 const LAST_TICK: u8 = 5;
 
-/// A token is good while `now < expiry + LEEWAY`. More than one, so that a moment lies between expiry and leeway.
+/// Leeway: a token is good while `now < expiry + LEEWAY`. It is more than one, so that a moment lies between expiry and
+/// leeway.
 const LEEWAY: u8 = 2;
 
-/// The first token: it expires while we look, and is logged out.
+/// First token. It expires during the modelled time, and is logged out.
 const EARLY: usize = 0;
-/// The second: it outlives all that we look at, and is logged out.
+/// Second token. It outlives the modelled time, and is logged out.
 const LATE: usize = 1;
-/// Nobody logs it out; it expires with the first.
+/// Token that nobody logs out. It expires with the first.
 const STRANGER: usize = 2;
 
 const EXPIRY: [u8; 3] = [1, 9, 1];
@@ -35,7 +38,7 @@ enum Writer {
     Purged { position: u8 },
 }
 
-/// A purge of one entry: two steps, each committed by itself.
+/// Purge of one entry, in two steps, each of which is committed by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Purge {
     Idle,
@@ -48,8 +51,8 @@ enum Poll {
     Sent {
         at: u8,
     },
-    /// The database has answered for this moment: whether it showed the checked token, the last position, and what may be
-    /// purged.
+    /// The database has answered with its state at this moment: whether it showed the checked token, the last position,
+    /// and the purge bound.
     Answered {
         at: u8,
         shown: bool,
@@ -61,20 +64,21 @@ enum Poll {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Check {
     Idle,
-    /// The first half is read: whether memory vouches, or (without the rule) whether the index holds the token.
+    /// The first half of the check is read: whether memory is fresh, or (without the rule) whether the index holds the
+    /// token.
     Half {
         late: bool,
         read: bool,
     },
 }
 
-/// Whether a promise was broken on the way.
+/// Promise that was broken on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Broken {
     Nothing,
     /// The checked token was accepted past the bound.
     AcceptedTooLate,
-    /// It was refused although nobody logged out, and no clock was wrong.
+    /// The token was refused although nobody logged out, and no clock was wrong.
     RefusedWrongly,
 }
 
@@ -84,17 +88,17 @@ struct State {
     up: bool,
     given: u8,
     writers: [Writer; 2],
-    /// When the logout of the checked token was acknowledged.
+    /// Time at which the logout of the checked token was acknowledged.
     acknowledged: Option<u8>,
     purge: Purge,
-    /// What the log says may be gone from it: entries that expire no later. Zero: none.
+    /// Latest expiry of the entries that the log says may have been purged. Zero means none.
     purged: u8,
-    /// Whether a purge removed what a right clock would have kept.
+    /// Whether a purge removed an entry that a right clock would have kept.
     wrong_clock: bool,
     poll: Poll,
     position: u8,
     index: bool,
-    /// What the node knows of `purged`.
+    /// Value of `purged` that the node knows.
     noted: u8,
     synced_at: Option<u8>,
     check: Check,
@@ -119,14 +123,14 @@ enum Step {
     EndCheck,
 }
 
-/// The system without a rule, and the token that is checked in it.
+/// The system with one rule left out, and the token that is checked in it.
 struct System {
     without: Without,
     token: usize,
 }
 
 impl State {
-    /// The position of the entry of a token, where a reader of the log sees it.
+    /// Returns the position of the entry of a token, if a reader of the log sees it.
     fn entry(&self, token: usize) -> Option<u8> {
         match self.writers.get(token) {
             Some(Writer::Committed { position }) => Some(*position),
@@ -134,7 +138,7 @@ impl State {
         }
     }
 
-    /// What the head of the log says to a reader.
+    /// Returns the head of the log that a reader sees.
     fn head(&self, without: Without) -> u8 {
         let positions = self.writers.iter().map(|writer| match writer {
             Writer::Committed { position } => *position,
@@ -144,7 +148,7 @@ impl State {
         positions.max().unwrap_or(0)
     }
 
-    fn say_purged(&mut self, token: usize) {
+    fn raise_purge_bound(&mut self, token: usize) {
         self.purged = self.purged.max(EXPIRY[token]);
     }
 
@@ -160,12 +164,12 @@ impl State {
 }
 
 impl System {
-    /// Whether memory refuses the token: its entry was read, or may have been purged.
+    /// Returns whether memory refuses the token: its entry was read, or may have been purged.
     fn memory_refuses(&self, state: &State) -> bool {
         state.index || self.without != Without::PurgedIsRefused && EXPIRY[self.token] <= state.noted
     }
 
-    /// Whether the log, asked now, refuses it.
+    /// Returns whether the log refuses the token at this moment.
     fn log_refuses(&self, state: &State) -> bool {
         let may_be_purged = self.without != Without::PurgedIsRefused && EXPIRY[self.token] <= state.purged;
         state.entry(self.token).is_some() || may_be_purged
@@ -249,7 +253,7 @@ impl Model for System {
             Step::Fail => state.up = false,
             Step::Heal => state.up = true,
             Step::Write(token) => {
-                // Who holds the lock reads the head; without it, positions are given whatever was committed.
+                // The holder of the lock reads the head. Without the lock positions are given regardless of commits.
                 let before = if self.without == Without::CommitOrder { state.given } else { state.head(self.without) };
                 state.given = before + 1;
                 state.writers[token] = Writer::Written { position: state.given };
@@ -265,12 +269,12 @@ impl Model for System {
                 state.purge = Purge::Half { token };
                 match self.without {
                     Without::PurgedFirst => state.remove(token),
-                    _ => state.say_purged(token),
+                    _ => state.raise_purge_bound(token),
                 }
             }
             Step::EndPurge => {
                 let Purge::Half { token } = state.purge else { return None };
-                state.say_purged(token);
+                state.raise_purge_bound(token);
                 state.remove(token);
                 state.purge = Purge::Idle;
             }
@@ -328,7 +332,7 @@ impl Model for System {
     }
 
     fn within_boundary(&self, state: &State) -> bool {
-        // For the token that nobody logs out only right clocks are of interest.
+        // For the token that nobody logs out only right clocks matter.
         self.token != STRANGER || !state.wrong_clock
     }
 

@@ -1,14 +1,14 @@
-//! The rules that the promise rests on.
+//! The rules that the promise needs.
 
-/// A rule that is left out.
+/// Rule that is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Without {
     Nothing,
     /// Positions are given without a lock, as auto-increment ids are.
     CommitOrder,
-    /// Freshness counts from the arrival of an answer, not from before the question.
+    /// Freshness counts from the arrival of an answer, not from before the read was sent.
     SentInstant,
-    /// Past the bound memory answers on.
+    /// Memory answers past the bound.
     Bound,
     /// When the log cannot be asked either, the token is accepted.
     FailClosed,
@@ -20,9 +20,9 @@ pub(crate) enum Without {
     OnlySuccess,
     /// An entry is removed as soon as its token has expired.
     Leeway,
-    /// An entry is removed first, and that it may be gone is said second.
+    /// An entry is removed first, and the purge bound is raised second.
     PurgedFirst,
-    /// Who does not find an entry takes no note of what may have been purged.
+    /// A check that finds no entry ignores the purge bound.
     PurgedIsRefused,
     /// The head of the log is the last entry that is left, so that a position is given again after a purge.
     HeadStays,

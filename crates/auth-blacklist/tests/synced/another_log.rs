@@ -1,4 +1,4 @@
-//! A log that is not the one that was read before.
+//! Reads that show another log than before.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use auth_core::memory::MemoryStore;
 use auth_core::{Blacklist as _, Clock as _, RevocationLog as _, RevocationSource as _};
 
 use crate::branch::Branch;
-use crate::world::{FaultyLog, clock, logout, node, sync, token};
+use crate::fixture::{FaultyLog, clock, logout, node, sync, token};
 
 #[tokio::test]
 async fn a_log_that_is_another_one_or_went_backwards_is_read_again_from_its_beginning() {
@@ -37,7 +37,7 @@ async fn a_backup_that_has_grown_past_our_position_is_noticed_by_the_entry_that_
     let entry = |number: usize| logout(&tokens[number]);
     let before = Branch::new();
     before.append(&(0..5).map(entry).collect::<Vec<_>>()).await.unwrap();
-    // The backup held two entries; four others were appended since: 6 is past our position 5.
+    // The backup had two entries, and four others were appended since. The head 6 is past our position 5.
     let after = before.fork(2);
     after.append(&[5, 6, 7, 8].map(entry)).await.unwrap();
     let log = FaultyLog::new();
@@ -63,7 +63,7 @@ async fn an_entry_that_is_gone_without_a_purge_means_another_log() {
 }
 
 #[tokio::test]
-async fn another_log_is_told_by_its_identity_or_its_head_when_no_entry_is_left_to_compare() {
+async fn another_log_is_recognised_by_its_identity_or_head_when_no_entry_is_left_to_compare() {
     let (log, clock) = (FaultyLog::new(), clock());
     log.append(&[logout(&token(&clock)), logout(&token(&clock))]).await.unwrap();
     clock.advance(Duration::from_secs(6 * 3600));

@@ -1,4 +1,4 @@
-//! A log in memory that can part: a copy of its beginning goes on by itself, as a standby does after a failover.
+//! A log in memory that can branch: a copy of its beginning continues by itself, as a standby does after a failover.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,14 +12,14 @@ use time::OffsetDateTime;
 #[derive(Debug)]
 pub(crate) struct Branch {
     page: Mutex<LogPage>,
-    /// How many of the latest entries a reader does not see yet.
+    /// Number of the latest entries that a reader does not see yet.
     pub(crate) lag: AtomicU64,
-    /// Shared by all branches: no two transactions have one mark.
+    /// Source of marks that all branches share, so that no two transactions have the same one.
     marks: Arc<AtomicU64>,
 }
 
 impl Branch {
-    /// An empty log, with the identity of every other log that was made so.
+    /// Returns an empty log. All logs that were made by this function have the same identity.
     pub(crate) fn new() -> Arc<Self> {
         let (identity, head, purged) = (LogIdentity(uuid::Uuid::nil()), Position(0), Purged::default());
         Self::of(LogPage { identity, head, purged, lost: None, entries: Vec::new() })
@@ -29,7 +29,7 @@ impl Branch {
         Arc::new(Self { page: Mutex::new(page), lag: AtomicU64::new(0), marks: Arc::default() })
     }
 
-    /// A log that has the first `kept` entries of this one.
+    /// Returns a log that has the first `kept` entries of this one.
     pub(crate) fn fork(&self, kept: u64) -> Arc<Self> {
         let mut page = self.page.lock().unwrap().clone();
         page.entries.retain(|entry| entry.position.0 <= kept);

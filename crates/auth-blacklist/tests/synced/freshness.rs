@@ -1,4 +1,4 @@
-//! When memory answers, and when the log is asked.
+//! Freshness: when memory answers, and when the log is asked.
 
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
@@ -9,7 +9,7 @@ use auth_core::blacklist::Standing;
 use auth_core::{Blacklist as _, RevocationLog as _, StoreErrorKind};
 use tokio::sync::Notify;
 
-use crate::world::{BOUND, FaultyLog, clock, logout, node, sync, token, verdict};
+use crate::fixture::{BOUND, FaultyLog, clock, logout, node, sync, token, verdict};
 
 #[tokio::test]
 async fn before_the_first_load_is_complete_the_log_is_asked() {

@@ -1,4 +1,4 @@
-//! Logouts that come together.
+//! Concurrent logouts.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,12 +9,12 @@ use auth_core::{Blacklist as _, Claims, StoreError, StoreErrorKind};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use crate::world::{FaultyLog, clock, logout, node, sync, token};
+use crate::fixture::{FaultyLog, clock, logout, node, sync, token};
 
 /// Logouts under way, the first of which is held in the middle of its append.
 struct Held {
     tasks: Vec<JoinHandle<Result<(), StoreError>>>,
-    /// Lets it go on.
+    /// Gate that lets it continue.
     gate: Arc<Notify>,
 }
 
@@ -36,7 +36,7 @@ impl Held {
 }
 
 #[tokio::test]
-async fn concurrent_logouts_share_a_transaction_and_a_lone_one_waits_for_nobody() {
+async fn concurrent_logouts_share_a_transaction_and_a_single_one_does_not_wait() {
     let (log, clock) = (FaultyLog::new(), clock());
     let node = Arc::new(node(&log, &clock));
     node.revoke(logout(&token(&clock))).await.unwrap();
@@ -52,12 +52,12 @@ async fn concurrent_logouts_share_a_transaction_and_a_lone_one_waits_for_nobody(
 }
 
 #[tokio::test]
-async fn a_writer_that_goes_away_takes_nobody_with_it() {
+async fn a_cancelled_writer_affects_no_other_caller() {
     let (log, clock) = (FaultyLog::new(), clock());
     let node = Arc::new(node(&log, &clock));
     let tokens: Vec<_> = (0..8).map(|_| token(&clock)).collect();
     let mut held = Held::under_way(&log, &node, &tokens).await;
-    // The first one writes, and holds the batch; it is cut off in the middle of it.
+    // The first caller writes and holds the batch. It is cancelled in the middle.
     let writer = held.tasks.remove(0);
     writer.abort();
     assert!(writer.await.unwrap_err().is_cancelled());
@@ -73,7 +73,7 @@ async fn a_batch_that_could_not_be_written_is_acknowledged_to_nobody() {
     let node = Arc::new(node(&log, &clock));
     let tokens: Vec<_> = (0..8).map(|_| token(&clock)).collect();
     let held = Held::under_way(&log, &node, &tokens).await;
-    // The first one writes, and the others wait to be written together.
+    // The first caller writes, and the others wait to be written together.
     log.set_down(true);
     held.gate.notify_one();
     for task in held.tasks {
@@ -86,7 +86,7 @@ async fn a_batch_that_could_not_be_written_is_acknowledged_to_nobody() {
 }
 
 #[tokio::test]
-async fn a_failed_append_is_told_to_who_asked_for_it_and_to_nobody_after() {
+async fn a_failed_append_is_reported_to_its_callers_and_to_nobody_later() {
     let (log, clock) = (FaultyLog::new(), clock());
     let node = node(&log, &clock);
     log.set_down(true);

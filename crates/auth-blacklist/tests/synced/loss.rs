@@ -1,4 +1,4 @@
-//! A log that lost what it acknowledged: it is noticed, repaired from memory, and told to everybody.
+//! Losses of acknowledged entries: they are noticed, repaired from memory, and reported to all nodes.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,9 +12,9 @@ use auth_core::{
 };
 
 use crate::branch::Branch;
-use crate::world::{BOUND, FaultyLog, clock, everywhere, logout, node, sync, token, verdict};
+use crate::fixture::{BOUND, FaultyLog, clock, everywhere, logout, node, sync, token, verdict};
 
-/// Two nodes over a primary that has two entries, which a standby has too.
+/// Two nodes over a primary with two entries, which its standby has too.
 struct Cluster {
     clock: Arc<ManualClock>,
     log: Arc<FaultyLog>,
@@ -42,14 +42,14 @@ impl Cluster {
         token(&self.clock)
     }
 
-    /// The standby takes over; it has the first `kept` entries.
+    /// Lets the standby take over, with the first `kept` entries.
     fn fail_over(&self, kept: u64) -> Arc<Branch> {
         let standby = self.primary.fork(kept);
         self.log.replace(standby.clone());
         standby
     }
 
-    /// A node that knows nothing yet refuses these tokens.
+    /// Returns whether a node with empty memory refuses these tokens.
     async fn refused_by_a_new_node(&self, tokens: &[Claims]) -> bool {
         let new = node(&self.log, &self.clock);
         sync(&new).await;
@@ -58,7 +58,7 @@ impl Cluster {
 }
 
 #[tokio::test]
-async fn what_was_read_and_then_lost_is_written_again() {
+async fn an_entry_that_was_read_and_then_lost_is_written_again() {
     let cluster = Cluster::up().await;
     let tokens = [cluster.token(), cluster.token(), cluster.token()];
     cluster.primary.append(&tokens.map(|claims| logout(&claims))).await.unwrap();
@@ -75,7 +75,7 @@ async fn what_was_read_and_then_lost_is_written_again() {
 }
 
 #[tokio::test]
-async fn what_this_node_acknowledged_and_nobody_had_read_yet_is_written_again() {
+async fn an_entry_that_this_node_acknowledged_and_no_node_had_read_is_written_again() {
     let cluster = Cluster::up().await;
     let claims = cluster.token();
     cluster.one.revoke(logout(&claims)).await.unwrap();
@@ -99,7 +99,7 @@ async fn a_replaced_suffix_of_the_same_length_and_the_same_last_entry_is_noticed
     cluster.sync().await;
     let standby = cluster.fail_over(2);
     standby.append(&[logout(&after)]).await.unwrap();
-    // A client that got no answer tries again, and takes the same position.
+    // A client that got no answer tries again, and its entry takes the same position.
     standby.append(&[logout(&last)]).await.unwrap();
     assert!(cluster.one.sync_step().await.unwrap().lost);
     sync(&cluster.one).await;
@@ -113,7 +113,7 @@ async fn a_loss_that_one_node_finds_is_repaired_by_all() {
     let (of_one, of_other) = (cluster.token(), cluster.token());
     cluster.other.revoke(logout(&of_other)).await.unwrap();
     sync(&cluster.other).await;
-    // The one never reads that; the other sees nothing wrong once the log has grown past what it knows.
+    // One node never reads the lost entry. The other sees nothing wrong once the log has grown past its position.
     let standby = cluster.fail_over(2);
     standby.append(&[logout(&of_other)]).await.unwrap();
     sync(&cluster.other).await;
@@ -131,12 +131,12 @@ async fn a_loss_that_one_node_finds_is_repaired_by_all() {
 }
 
 #[tokio::test]
-async fn a_node_told_of_a_loss_appends_what_it_remembers() {
+async fn a_node_that_reads_of_a_loss_appends_its_remembered_entries() {
     let cluster = Cluster::up().await;
     let claims = cluster.token();
     cluster.primary.append(&[logout(&claims)]).await.unwrap();
     sync(&cluster.one).await;
-    // A log that drops an entry from its middle shows it to nobody.
+    // A log that drops an entry from its middle shows this to no reader.
     let damaged = cluster.primary.fork(2);
     let page = cluster.primary.read_after(Position(2), 1).await.unwrap();
     cluster.log.replace(Branch::of(auth_core::blacklist::LogPage {
@@ -153,7 +153,7 @@ async fn a_node_told_of_a_loss_appends_what_it_remembers() {
 }
 
 #[tokio::test]
-async fn every_node_tells_of_a_loss_until_it_is_acknowledged() {
+async fn every_node_reports_a_loss_until_it_is_acknowledged() {
     let cluster = Cluster::up().await;
     cluster.primary.append(&[logout(&cluster.token())]).await.unwrap();
     sync(&cluster.one).await;
@@ -173,7 +173,7 @@ async fn every_node_tells_of_a_loss_until_it_is_acknowledged() {
 }
 
 #[tokio::test]
-async fn a_loss_that_cannot_be_repaired_at_once_is_told_and_repaired_later() {
+async fn a_loss_that_cannot_be_repaired_at_once_is_reported_and_repaired_later() {
     let cluster = Cluster::up().await;
     let claims = cluster.token();
     cluster.primary.append(&[logout(&claims)]).await.unwrap();
@@ -195,7 +195,7 @@ async fn a_loss_that_cannot_be_repaired_at_once_is_told_and_repaired_later() {
 }
 
 #[tokio::test]
-async fn a_read_that_lags_behind_what_was_acknowledged_counts_for_nothing() {
+async fn a_read_that_lags_behind_acknowledged_entries_does_not_count() {
     let cluster = Cluster::up().await;
     let claims = cluster.token();
     cluster.one.revoke(logout(&claims)).await.unwrap();
@@ -214,7 +214,7 @@ async fn a_log_whose_last_known_entry_was_purged_is_read_again_without_an_alarm(
     let cluster = Cluster::up().await;
     let (late, hidden) = (cluster.token(), cluster.token());
     cluster.clock.advance(Duration::from_secs(6 * 3600));
-    // Where the entries that were known have been purged, another history may have other ones.
+    // Where the known entries have been purged, another history may have other entries.
     let standby = cluster.primary.fork(0);
     let long = Claims { expires_at: cluster.clock.now() + Duration::from_secs(3600), ..hidden };
     standby.append(&[logout(&late)]).await.unwrap();
@@ -232,7 +232,7 @@ async fn a_user_whose_logout_everywhere_is_written_again_is_logged_out_and_can_l
     let cluster = Cluster::up().await;
     let claims = cluster.token();
     let fresh = Claims { generation: Generation::new(1), ..claims };
-    // The change is durable already; the service only says so.
+    // The change is durable already. The service only reports it to the blacklist.
     let everywhere = everywhere(claims.user_id, fresh.generation, claims.expires_at);
     cluster.primary.append(&[everywhere]).await.unwrap();
     cluster.one.note(&everywhere);

@@ -1,4 +1,4 @@
-//! What has expired, been purged, or seems to be because a clock is wrong.
+//! Entries that expired or were purged, or seem so because a clock is wrong.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use auth_core::blacklist::{Standing, purge_expired};
 use auth_core::{Blacklist as _, Claims, Clock as _, ManualClock, RevocationLog as _, UserId};
 
-use crate::world::{FaultyLog, clock, logout, node, sync, token, verdict};
+use crate::fixture::{FaultyLog, clock, logout, node, sync, token, verdict};
 
 #[tokio::test]
 async fn purged_entries_are_no_reason_to_reload_and_cost_no_position() {
@@ -43,7 +43,8 @@ async fn a_purge_by_a_node_whose_clock_is_hours_ahead_revives_no_token_anywhere(
     );
     assert_eq!(purge_expired(log.as_ref(), wrong, 10, async |_| {}).await.unwrap(), 1, "it expires in an hour");
 
-    // One node knew the entry, one reads the log only now, one asks it every time; one's clock is behind as well.
+    // One node knew the entry, one reads the log only now, and one asks the log at every check. One clock is behind as
+    // well.
     let starting = node(&log, &clock);
     sync(&starting).await;
     let asking = node(&log, &clock);
@@ -65,7 +66,7 @@ async fn a_purge_beside_a_reader_is_seen_by_it_before_the_entry_is_gone() {
     let claims: Vec<_> = (0..9).map(|_| token(&clock)).collect();
     log.append(&claims.iter().map(logout).collect::<Vec<_>>()).await.unwrap();
     let node = node(&log, &clock);
-    // Pages of three: the purge comes between the first page and the second.
+    // With pages of three the purge comes between the first page and the second.
     assert!(!node.sync_step().await.unwrap().complete);
     assert_eq!(log.purge(clock.now() + Duration::from_secs(7200), 100).await.unwrap(), 9);
     sync(&node).await;
@@ -73,7 +74,7 @@ async fn a_purge_beside_a_reader_is_seen_by_it_before_the_entry_is_gone() {
 }
 
 #[tokio::test]
-async fn a_clock_set_forward_and_back_never_brings_a_token_back() {
+async fn a_clock_set_forward_and_back_never_revives_a_token() {
     let (log, clock) = (FaultyLog::new(), clock());
     let node = node(&log, &clock);
     let claims = token(&clock);

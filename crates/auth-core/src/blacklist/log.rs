@@ -87,7 +87,7 @@ impl Default for Purged {
 }
 
 impl Purged {
-    /// Takes note that `revocation` is purged.
+    /// Records that `revocation` is purged.
     pub fn note(&mut self, revocation: &Revocation) {
         let latest = match revocation.target {
             RevocationTarget::Token(_) | RevocationTarget::Session(_) => &mut self.tokens,
@@ -96,7 +96,7 @@ impl Purged {
         *latest = revocation.expires_at.max(*latest);
     }
 
-    /// Whether `revocation`, which is not in the log any more, may have been purged.
+    /// Returns true if `revocation`, which is not in the log any more, may have been purged.
     #[must_use]
     pub fn may_hold(&self, revocation: &Revocation) -> bool {
         let latest = match revocation.target {
@@ -126,10 +126,11 @@ pub trait RevocationSource: fmt::Debug + Send + Sync {
     /// silently.
     async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError>;
 
-    /// Whether the token with these claims must be refused: an entry covers it, or may have covered it and was purged.
+    /// Returns whether the token with these claims must be refused, because an entry covers it or may have covered it
+    /// and was purged.
     ///
-    /// A token that expires no later than [`Purged::tokens`] is refused. So is a token whose generation is below that of its
-    /// user, even if the entry that says so was purged.
+    /// A token that expires no later than [`Purged::tokens`] is refused. So is a token whose generation is below that
+    /// of its user, even if the entry that says so was purged.
     ///
     /// # Errors
     ///

@@ -97,7 +97,7 @@ pub struct Revocation {
 }
 
 impl Revocation {
-    /// Whether the token with these claims is covered.
+    /// Returns whether this revocation ends the token with these claims.
     #[must_use]
     pub fn covers(&self, claims: &Claims) -> bool {
         match self.target {

@@ -1,49 +1,49 @@
-//! Several jobs for a hasher at once: some schemes compute them together in hardly more time than one alone.
+//! Batches of jobs for a hasher. Some schemes compute several hashes in hardly more time than one.
 
 use std::fmt;
 
 use super::outcome::{HashError, Verdict};
 use super::{Password, PasswordHash};
 
-/// Which jobs can be computed together: those whose keys are equal.
+/// Key of a batch: jobs with equal keys can be computed together.
 ///
-/// A hasher chooses what it puts in, as a rule the parameters that decide how much work a hash is.
+/// The hasher chooses the contents, usually the parameters that decide the work of a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BatchKey {
-    /// The scheme of the hashes.
+    /// Scheme of the hashes.
     pub scheme: &'static str,
-    /// What else has to be equal, in the scheme's own terms: for bcrypt the cost.
+    /// Other parameters that must be equal, in the scheme's own terms. For bcrypt it is the cost.
     pub parameters: u64,
 }
 
-/// Jobs of one [`BatchKey`]: new passwords to hash, and passwords to compare with stored hashes.
+/// Jobs with the same [`BatchKey`]: new passwords to hash, and passwords to compare with stored hashes.
 #[derive(Debug, Clone, Copy)]
 pub struct Batch<'a> {
     /// Passwords to hash, each with a new random salt.
     pub hash: &'a [&'a Password],
     /// Passwords to compare, each with the hash beside it.
     pub verify: &'a [(&'a Password, &'a PasswordHash)],
-    /// To be called between the steps of the computation.
+    /// Pause to call between the steps of the computation.
     pub pause: Pause<'a>,
 }
 
-/// Where a computation that holds its core for long may be interrupted: whoever started it gives way to others there.
+/// Hook that a long computation calls between its steps, so that its caller can yield to other work there.
 ///
-/// A hasher calls it every 100 µs or so as far as its hash function has steps that short, or not at all.
+/// A hasher calls it about every 100 µs if its hash function has steps that short, or not at all.
 #[derive(Clone, Copy)]
 pub struct Pause<'a>(&'a dyn Fn());
 
 impl<'a> Pause<'a> {
-    /// No pause.
+    /// Pause that does nothing.
     pub const NONE: Self = Self(&|| {});
 
-    /// Runs `what` at each pause.
+    /// Returns a pause that runs `what`.
     #[must_use]
     pub fn new(what: &'a dyn Fn()) -> Self {
         Self(what)
     }
 
-    /// Pauses here.
+    /// Runs the pause.
     pub fn here(self) {
         (self.0)();
     }
@@ -55,11 +55,11 @@ impl fmt::Debug for Pause<'_> {
     }
 }
 
-/// What came of a [`Batch`]: one result for each job, in the order of the jobs.
+/// Results of a [`Batch`]: one for each job, in the order of the jobs.
 #[derive(Debug, Default)]
 pub struct BatchResults {
-    /// The new hashes.
+    /// Results of the passwords to hash.
     pub hashes: Vec<Result<PasswordHash, HashError>>,
-    /// The comparisons.
+    /// Results of the comparisons.
     pub verdicts: Vec<Result<Verdict, HashError>>,
 }

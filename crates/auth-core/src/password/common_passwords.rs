@@ -1,14 +1,15 @@
-//! The passwords that are guessed first: some forty thousand from public leaks, compiled in.
+//! The most commonly used passwords: 42,692 from public leaks, compiled in.
 //!
-//! `common-passwords/generate.py` says where they come from and how they are written: sorted and front-coded, a letter
-//! for how many characters a line shares with the one before, and the rest. A line that begins with `A` shares none.
+//! `common-passwords/generate.py` says where they come from and how they are written. The list is sorted and
+//! front-coded: each line begins with a letter for the number of characters that it shares with the line before, and
+//! the rest follows. A line that begins with `A` shares none.
 
 const LIST: &str = include_str!("../../common-passwords/list.txt");
 
-/// The start of a line that can be read without the one before it.
+/// Start of a line that can be read without the line before it.
 const BLOCK: &str = "\nA";
 
-/// Whether `folded`, a password without regard to case and compatibility variants, is on the list.
+/// Returns whether `folded` is on the list. It must be a password in [folded](crate::email::folded) form.
 pub(super) fn is_common(folded: &str) -> bool {
     let mut before = String::new();
     for line in block_of(folded).lines() {
@@ -22,15 +23,15 @@ pub(super) fn is_common(folded: &str) -> bool {
     false
 }
 
-/// What the list holds from the last block on that begins at or before `text`.
+/// Returns the end of the list, from the last block on that begins at or before `text`.
 fn block_of(text: &str) -> &'static str {
     let (mut first, mut end) = (0_usize, LIST.len());
     loop {
         let middle = first.midpoint(end);
         let block = match LIST[..middle].rfind(BLOCK).map_or(0, |at| at + 1) {
-            // The middle is within the first block, so the next one is where the rest begins.
+            // The middle is within the first block, so the search goes on in the next one.
             block if block <= first => {
-                // One before the middle, which may be between the two characters that are looked for.
+                // The search starts one before the middle, which may be between the two characters of the delimiter.
                 let from = first.max(middle.saturating_sub(1));
                 match LIST[from..end].find(BLOCK) {
                     Some(at) => from + at + 1,
@@ -43,7 +44,7 @@ fn block_of(text: &str) -> &'static str {
     }
 }
 
-/// The entry that the block at this place begins with.
+/// Returns the first entry of the block at this offset.
 fn head(block: usize) -> &'static str {
     LIST[block..].lines().next().and_then(entry).map_or("", |(_, rest)| rest)
 }
@@ -58,7 +59,7 @@ mod tests {
     use super::*;
     use crate::email::folded;
 
-    /// Every entry, read from the first line to the last.
+    /// Returns every entry, read from the first line to the last.
     fn all() -> Vec<String> {
         let mut entries: Vec<String> = Vec::new();
         for line in LIST.lines() {

@@ -1,4 +1,4 @@
-//! The trait of what computes password hashes for the service.
+//! The trait of an asynchronous password hasher.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub trait AsyncPasswordHasher: fmt::Debug + Send + Sync {
     /// Returns the hash function that is computed.
     fn hasher(&self) -> &dyn PasswordHasher;
 
-    /// Whether no work is waiting, so that work that can be left out may be done.
+    /// Returns whether no work is waiting, so that optional work may be done.
     fn is_idle(&self) -> bool;
 
     /// Hashes a password with a new random salt.
@@ -36,7 +36,7 @@ pub trait AsyncPasswordHasher: fmt::Debug + Send + Sync {
     async fn verify(&self, password: Password, hash: PasswordHash) -> Result<Verdict, HashingError>;
 }
 
-/// Why an [`AsyncPasswordHasher`] did not do its work.
+/// Reason that an [`AsyncPasswordHasher`] gave no result.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HashingError {
@@ -49,7 +49,7 @@ pub enum HashingError {
     /// The hash function failed.
     #[error(transparent)]
     Hash(#[from] HashError),
-    /// The thread that had the work gave no answer: the hash function panicked.
+    /// The worker thread gave no answer, because the hash function panicked.
     #[error("the hashing thread gave no answer")]
     Lost,
 }

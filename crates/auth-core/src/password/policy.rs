@@ -1,4 +1,4 @@
-//! Which passwords are accepted when one is set. Logging in with an older, weaker password stays possible.
+//! Rules for new passwords. A login with an older, weaker password stays possible.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use crate::email::{Email, folded};
 use crate::error::BoxError;
 use crate::username::Username;
 
-/// The rules for a new password: its length, what it must not be, and nothing about which characters it is made of
-/// (NIST SP 800-63B-4 §3.1.1.2).
+/// Rules for a new password: its length and its forbidden values. No rule says which characters it is made of (NIST SP
+/// 800-63B-4 §3.1.1.2).
 ///
-/// What it must not be: the user's own e-mail address, its part before the `@`, or username; one of the commonly used
-/// passwords, if the policy says so; one that a [`BreachedPasswords`] service knows, if there is one. All comparisons
-/// are made in NFKC and lower case.
+/// Forbidden are the user's own e-mail address, its part before the `@`, and username. The commonly used passwords are
+/// forbidden if the policy says so. Passwords that a [`BreachedPasswords`] service knows are forbidden if there is one.
+/// All comparisons are made in NFKC and lower case.
 #[derive(Debug, Clone)]
 pub struct PasswordPolicy {
     min_chars: usize,
@@ -34,19 +34,19 @@ struct Breached {
     unknown: Arc<AtomicU64>,
 }
 
-/// Whose password it is to be, as far as that is known.
+/// The person whose password it will be, as far as known.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PasswordOwner<'a> {
     /// The e-mail address.
     pub email: Option<&'a Email>,
-    /// The name.
+    /// The username.
     pub username: Option<&'a Username>,
 }
 
-/// Knows passwords that were published in a breach.
+/// Service that knows the passwords that were published in a breach.
 ///
-/// Called when a password is set and has passed every other rule; never at a login. Services that are asked over the
-/// network want a few characters of a hash, never the password (k-anonymity).
+/// The policy asks it when a password is set and has passed every other rule, and never at a login. A service that is
+/// asked over the network should get a few characters of a hash, never the password (k-anonymity).
 ///
 /// # Examples
 ///
@@ -75,45 +75,46 @@ pub struct PasswordOwner<'a> {
 /// ```
 #[async_trait]
 pub trait BreachedPasswords: fmt::Debug + Send + Sync {
-    /// Whether the password was published. An implementation bounds its own time.
+    /// Returns whether the password was published. An implementation limits its own time.
     ///
     /// # Errors
     ///
-    /// When nobody can tell right now; [`WhenUnknown`] says what follows. The policy counts it and writes no log.
+    /// When the service has no answer. [`WhenUnknown`] decides what follows. The policy counts the failure and writes
+    /// no log.
     async fn contains(&self, password: &Password) -> Result<bool, BoxError>;
 }
 
-/// What becomes of a new password when the service that knows breached ones cannot tell.
+/// Decision about a new password when the service that knows breached ones has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenUnknown {
-    /// It is accepted: people can register while the service is away, and
-    /// [`breached_unknown`](PasswordPolicy::breached_unknown) counts how often that was so.
+    /// The password is accepted. People can register while the service is away, and
+    /// [`breached_unknown`](PasswordPolicy::breached_unknown) counts such passwords.
     Accept,
-    /// It is not: nobody can set a password while the service is away.
+    /// The password is refused. Nobody can set a password while the service is away.
     Refuse,
 }
 
-/// Why a password was not accepted by [`PasswordPolicy::check_breached`].
+/// Reason that [`PasswordPolicy::check_breached`] did not accept a password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BreachedError {
-    /// It was published in a breach.
+    /// The password was published in a breach.
     #[error(transparent)]
     Password(#[from] PasswordError),
-    /// Nobody can tell, and the policy refuses then.
+    /// The service has no answer, and the policy refuses then.
     #[error("the service that knows breached passwords cannot tell")]
     Unknown(#[source] BoxError),
 }
 
 impl PasswordPolicy {
-    /// A policy that asks for at least `min_chars` characters, counted as Unicode code points after normalisation, and
-    /// does not look at the list of commonly used passwords.
+    /// Returns a policy that requires at least `min_chars` characters, counted as Unicode code points after
+    /// normalisation. It does not use the list of commonly used passwords.
     #[must_use]
     pub fn new(min_chars: usize) -> Self {
         Self { min_chars, max_bytes: usize::MAX, refuses_common: false, breached: None }
     }
 
-    /// Refuses the passwords that are guessed first: 42,692 from public leaks, compiled in.
+    /// Refuses the most commonly used passwords: 42,692 from public leaks, compiled in.
     #[must_use]
     pub fn refuse_common(self) -> Self {
         Self { refuses_common: true, ..self }
@@ -125,18 +126,18 @@ impl PasswordPolicy {
         Self { breached: Some(Breached { service, when_unknown, unknown: Arc::default() }), ..self }
     }
 
-    /// Refuses what the hash function cannot take: more than `max_bytes` bytes in UTF-8. The service sets it to the
-    /// bound of its hasher.
+    /// Refuses passwords that the hash function cannot take: more than `max_bytes` bytes in UTF-8. The service sets
+    /// this to the bound of its hasher.
     #[must_use]
     pub fn at_most_bytes(self, max_bytes: usize) -> Self {
         Self { max_bytes: self.max_bytes.min(max_bytes), ..self }
     }
 
-    /// Checks all rules that take no time.
+    /// Checks all rules that need no service.
     ///
     /// # Errors
     ///
-    /// Names the first rule that is broken.
+    /// When a rule is broken. The error names the first such rule.
     ///
     /// # Examples
     ///
@@ -175,7 +176,7 @@ impl PasswordPolicy {
     ///
     /// # Errors
     ///
-    /// When the password was published, or nobody can tell and the policy says [`WhenUnknown::Refuse`].
+    /// When the password was published, or the service has no answer and the policy says [`WhenUnknown::Refuse`].
     pub async fn check_breached(&self, password: &Password) -> Result<(), BreachedError> {
         let Some(breached) = &self.breached else { return Ok(()) };
         match breached.service.contains(password).await {
@@ -191,7 +192,7 @@ impl PasswordPolicy {
         }
     }
 
-    /// How often the service that knows breached passwords could not tell, since the policy was made.
+    /// Returns the number of times that the service had no answer since the policy was made.
     #[must_use]
     pub fn breached_unknown(&self) -> u64 {
         self.breached.as_ref().map_or(0, |breached| breached.unknown.load(Ordering::Relaxed))
@@ -199,18 +200,18 @@ impl PasswordPolicy {
 }
 
 impl Default for PasswordPolicy {
-    /// At least 15 characters (NIST SP 800-63B-4 §3.1.1.2) and none of the commonly used ones.
+    /// Requires at least 15 characters (NIST SP 800-63B-4 §3.1.1.2) and refuses the commonly used passwords.
     fn default() -> Self {
         Self::new(15).refuse_common()
     }
 }
 
 impl<'a> PasswordOwner<'a> {
-    /// Everything that the owner is called by, as it is compared.
+    /// Returns all names of the owner, in the form in which they are compared.
     fn names(self) -> impl Iterator<Item = String> + 'a {
         let email = self.email.map(|email| {
             let local = email.key().rsplit_once('@').map_or("", |(local, _)| local);
-            // As it is written too: the key has an international domain in its ASCII form.
+            // The address as written is compared too, because the key has an international domain in its ASCII form.
             [email.key().to_owned(), folded(email.as_str()), local.to_owned()]
         });
         let username = self.username.map(|username| username.key().to_owned());
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_owner_is_called_by_is_refused_in_every_spelling() {
+    fn every_name_of_the_owner_is_refused_in_every_spelling() {
         let policy = PasswordPolicy::new(1);
         let (email, username) = (Email::parse("Ada.L@bücher.example").unwrap(), Username::parse("Countess").unwrap());
         let ada = PasswordOwner { email: Some(&email), username: Some(&username) };

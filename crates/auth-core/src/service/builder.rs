@@ -54,7 +54,7 @@ impl AuthServiceBuilder {
         self
     }
 
-    /// Sets what computes password hashes, for example the pool of `auth-password`.
+    /// Sets the component that computes password hashes, for example the pool of `auth-password`.
     pub fn passwords(mut self, passwords: impl AsyncPasswordHasher + 'static) -> Self {
         self.passwords = Some(Arc::new(passwords));
         self

@@ -1,28 +1,28 @@
-//! What is remembered of attempts, and the arithmetic of waiting.
+//! Counters of attempts, and the arithmetic of waits.
 
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
-/// How long failures in a row are remembered once no wait is left of them. As long as the hour that limits are stated
-/// for, so that sitting it out gains nothing within that hour.
+/// Time for which failures in a row are remembered after the last wait. It is as long as the hour of the quotas, so
+/// that waiting for it gains nothing within that hour.
 const STREAK_MEMORY: Duration = HOUR;
 
-/// What limits are stated for.
+/// Period that the quotas refer to.
 pub(super) const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// What is remembered under one key. A counter that was never written is [`Counter::default`]: nothing happened.
+/// State under one key. [`Counter::default`] is the state of a counter that was never written.
 ///
-/// An instant in the past says nothing. Instants are whole microseconds.
+/// An instant in the past has no effect. Instants are whole microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counter {
     /// Failures in a row.
     pub failures: u32,
-    /// No attempt before this instant.
+    /// Instant before which no attempt is admitted.
     pub not_before: OffsetDateTime,
-    /// When everything that was taken from the quota will have flowed back.
+    /// Instant at which the whole quota is available again.
     pub spent_until: OffsetDateTime,
-    /// Until when a success vouches for the network.
+    /// Instant until which the network is known to the account because of a successful login.
     pub known_until: OffsetDateTime,
 }
 
@@ -34,7 +34,8 @@ impl Default for Counter {
 }
 
 impl Counter {
-    /// From when on the counter holds nobody back. One that was never charged never did.
+    /// Returns the instant from which the counter imposes no wait. It is in the past for a counter that was never
+    /// charged.
     #[must_use]
     pub fn charged_until(&self) -> OffsetDateTime {
         match self.failures {
@@ -43,7 +44,7 @@ impl Counter {
         }
     }
 
-    /// From when on the counter says nothing at all and may be purged.
+    /// Returns the instant from which the counter has no effect at all and may be purged.
     #[must_use]
     pub fn expires_at(&self) -> OffsetDateTime {
         self.charged_until().max(self.known_until)
@@ -54,19 +55,19 @@ impl Counter {
     }
 }
 
-/// Waits that double with every failure in a row, up to a ceiling.
+/// Waits that double with every failure in a row, up to a maximum.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Backoff {
-    /// Failures before the first wait.
+    /// Number of failures before the first wait.
     pub(super) free: u32,
-    /// The first wait.
+    /// Length of the first wait.
     pub(super) first: Duration,
-    /// The longest wait.
+    /// Length of the longest wait.
     pub(super) ceiling: Duration,
 }
 
 impl Backoff {
-    /// How long to wait before an attempt at `now`; zero if it may be made.
+    /// Returns the wait before an attempt at `now`, or zero if it may be made.
     pub(super) fn wait(&self, counter: &Counter, now: OffsetDateTime) -> Duration {
         until(counter.not_before, now, self.ceiling)
     }
@@ -77,7 +78,7 @@ impl Backoff {
         counter.not_before = now + self.after(counter.failures);
     }
 
-    /// Takes one failure back that was none. The wait that others have earned stays.
+    /// Takes one failure back that was none. The wait that other failures caused stays.
     pub(super) fn refund(&self, counter: &mut Counter, now: OffsetDateTime) {
         counter.failures = counter.failures.saturating_sub(1);
         if counter.failures < self.free {
@@ -89,35 +90,35 @@ impl Backoff {
         (counter.failures, counter.not_before) = (0, Counter::default().not_before);
     }
 
-    /// The wait after this many failures in a row.
+    /// Returns the wait after this many failures in a row.
     fn after(&self, failures: u32) -> Duration {
         let Some(doublings) = failures.checked_sub(self.free) else { return Duration::ZERO };
         2_u32.checked_pow(doublings).map_or(self.ceiling, |factor| self.first.saturating_mul(factor).min(self.ceiling))
     }
 }
 
-/// So many in any hour: half of them at once, the other half flowing back one by one.
+/// Quota of attempts in any hour. Half of them are available at once, and the other half returns one by one.
 ///
-/// It is the leaky bucket in the form of ITU-T I.371 (GCRA), which needs one instant for its state: when the bucket
-/// will be empty.
+/// It is the leaky bucket in the form of ITU-T I.371 (GCRA). Its whole state is one instant: the time at which the
+/// bucket will be empty.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Quota {
     burst: u32,
-    /// How long it takes until one flows back.
+    /// Time until one attempt is available again.
     interval: Duration,
 }
 
 impl Quota {
-    /// At most `limit`, at least 2, in any hour.
+    /// Returns a quota of at most `limit` in any hour. The limit is at least 2.
     pub(super) fn per_hour(limit: u32) -> Self {
         let burst = (limit / 2).max(1);
         let rate = u64::from(limit.saturating_sub(burst).max(1));
-        // Rounded up: an interval that is short by a microsecond would let one too many through.
+        // Rounded up, because an interval one microsecond too short would let one attempt too many through.
         let micros = (HOUR.as_secs() * 1_000_000).div_ceil(rate);
         Self { burst, interval: Duration::from_micros(micros) }
     }
 
-    /// The longest wait that it can impose.
+    /// Returns the longest wait that this quota can impose.
     pub(super) fn interval(self) -> Duration {
         self.interval
     }
@@ -131,8 +132,8 @@ impl Quota {
         counter.spent_until = now + until(counter.spent_until, now, self.interval * self.burst) + self.interval;
     }
 
-    /// Gives back one of which the charge left `spent_until` at `mark`. What has flowed back by itself is not given back
-    /// once more: then the bucket has been empty since, and holds only what others took.
+    /// Gives back one attempt, whose charge left `spent_until` at `mark`. An attempt that is available again by itself
+    /// is not given back a second time: the bucket has been empty since, and holds only the attempts of others.
     pub(super) fn refund(self, counter: &mut Counter, mark: OffsetDateTime, now: OffsetDateTime) {
         if now < mark && mark <= counter.spent_until {
             counter.spent_until -= self.interval;
@@ -140,9 +141,10 @@ impl Quota {
     }
 }
 
-/// How far `instant` is ahead of `now`. No instant is ever set further ahead than `longest`: one that is more than twice as
-/// far comes from a clock that was wrong, and is ignored. Without this a node whose clock once ran a year ahead would
-/// have locked people out for a year.
+/// Returns how far `instant` is ahead of `now`.
+///
+/// No instant is ever set further ahead than `longest`. One that is more than twice as far comes from a clock that was
+/// wrong, and is ignored. Otherwise a node whose clock once ran a year ahead would have locked people out for a year.
 fn until(instant: OffsetDateTime, now: OffsetDateTime, longest: Duration) -> Duration {
     let ahead = Duration::try_from(instant - now).unwrap_or_default();
     if ahead > longest * 2 { Duration::ZERO } else { ahead }

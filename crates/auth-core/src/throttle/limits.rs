@@ -1,32 +1,33 @@
-//! How many attempts are let through.
+//! Settings of the rate limits.
 
 use std::time::Duration;
 
 use super::counter::{Backoff, HOUR, Quota};
 
-/// The most tries an hour against one account that may be configured (NIST SP 800-63B-4 §3.2.2).
+/// Maximum that may be configured for the tries in an hour against one account (NIST SP 800-63B-4 §3.2.2).
 pub const MAX_ACCOUNT_TRIES: u32 = 100;
 
-/// The wait after the last free failure; it doubles from there.
+/// Length of the first wait. Each further one is twice as long.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 
-/// How many attempts are let through. "In an hour" means in any hour, not on the hour.
+/// Numbers of attempts that are admitted. "In an hour" means in any period of 60 minutes, not from one full hour to the
+/// next.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ThrottleLimits {
-    /// Wrong guesses in an hour against one account, from everywhere together: at most [`MAX_ACCOUNT_TRIES`]. Three
-    /// fifths of them are for networks that the account never logged in from, two fifths for those that it did.
+    /// Wrong guesses in an hour against one account, from all networks together: at most [`MAX_ACCOUNT_TRIES`]. Three
+    /// fifths of them are for networks from which the account never logged in, two fifths for those from which it did.
     /// Default: 100.
     pub account: u32,
     /// Wrong guesses in an hour from one network, against accounts that never logged in from it. Default: 600.
     pub network: u32,
-    /// Registrations in an hour from one network, whether they come to pass or not. Default: 100.
+    /// Registrations in an hour from one network, successful or not. Default: 100.
     pub registrations: u32,
     /// Wrong guesses in a row against one account from one network before the first wait. Default: 10.
     pub free: u32,
     /// The longest wait. Default: 15 minutes.
     pub max_delay: Duration,
-    /// How long a network stays known to an account after a login from it. Default: 30 days.
+    /// Time for which a network stays known to an account after a login from it. Default: 30 days.
     pub known_for: Duration,
 }
 
@@ -43,7 +44,7 @@ impl Default for ThrottleLimits {
     }
 }
 
-/// A limit that is out of its bounds.
+/// Error of a limit that is out of its bounds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {rule}")]
 #[non_exhaustive]
@@ -66,7 +67,7 @@ pub(super) struct Rules {
 }
 
 impl ThrottleLimits {
-    /// Every limit that is out of its bounds.
+    /// Returns an error for every limit that is out of its bounds.
     #[must_use]
     pub fn problems(&self) -> Vec<LimitsError> {
         let day = Duration::from_secs(24 * 60 * 60);
@@ -117,7 +118,8 @@ impl ThrottleLimits {
     }
 }
 
-/// What known networks and strangers get of the tries against one account; together not more than there are.
+/// Splits the tries against one account into those for known networks and those for strangers. Their sum is at most
+/// `account`.
 fn shares(account: u32) -> (u32, u32) {
     let known = account / 5 * 2;
     (known, account - known)

@@ -1,4 +1,4 @@
-//! Counters in memory, bounded.
+//! Counters in memory, limited in number.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -11,13 +11,14 @@ use super::counter::Counter;
 use super::store::{AttemptKey, AttemptStore, Change};
 use crate::error::StoreError;
 
-/// Counters of one process. Nothing survives it, and nobody else sees them.
+/// Store of attempt counters in the memory of one process. The counters do not survive the process, and other nodes do
+/// not see them.
 ///
-/// There are never more than the capacity. When it is reached, the counter goes that will be first to hold nobody back;
-/// those that only remember a known network go before all others, because forgetting them is merely strict. To get rid
-/// of a counter that holds them back, an attacker has to fill the capacity with counters that last longer. An
-/// attempt that is refused writes nothing, so each of those costs them a hash, and a network has only so many an hour:
-/// 100,000 hashes at the default cost are hours of computing.
+/// There are never more counters than the capacity. When it is reached, the counter that will first cease to impose a
+/// wait is evicted. Counters that only remember a known network are evicted before all others, because losing them only
+/// makes the limits stricter. An attacker who wants to evict the counter that holds them back has to fill the capacity
+/// with counters that last longer. A refused attempt writes nothing, so each of those costs them a hash, and a network
+/// has only so many an hour: 100,000 hashes at the default cost are hours of computing.
 pub struct MemoryAttempts {
     capacity: usize,
     table: Mutex<Table>,
@@ -26,12 +27,12 @@ pub struct MemoryAttempts {
 #[derive(Default)]
 struct Table {
     counters: HashMap<AttemptKey, Counter>,
-    /// The same keys, in the order in which they go.
+    /// The same keys, in order of eviction.
     order: BTreeSet<(OffsetDateTime, AttemptKey)>,
 }
 
 impl MemoryAttempts {
-    /// An empty store of at most `capacity` counters, at least 16. A counter takes about 200 bytes.
+    /// Returns an empty store of at most `capacity` counters, at least 16. A counter takes about 200 bytes.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self { capacity: capacity.max(16), table: Mutex::default() }
@@ -43,7 +44,7 @@ impl MemoryAttempts {
 }
 
 impl Default for MemoryAttempts {
-    /// At most 100,000 counters.
+    /// Returns a store of at most 100,000 counters.
     fn default() -> Self {
         Self::new(100_000)
     }
@@ -70,7 +71,7 @@ impl Table {
         self.order.insert((counter.charged_until(), key));
     }
 
-    /// Makes room, but not at the cost of what has just been written.
+    /// Evicts counters down to the capacity, but none that was just written.
     fn trim(&mut self, capacity: usize, written: &[AttemptKey]) {
         while self.counters.len() > capacity {
             let Some(least) = self.order.iter().map(|(_, key)| *key).find(|key| !written.contains(key)) else { return };
@@ -108,7 +109,7 @@ impl AttemptStore for MemoryAttempts {
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
         let mut table = self.lock();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        // What expires before then is charged until before then at most.
+        // A counter that expires before `before` imposes no wait after it, so the order by `charged_until` can be used.
         let expired = table.order.iter().take_while(|(charged_until, _)| *charged_until < before).map(|(_, key)| *key);
         let expired = expired.filter(|key| table.counters.get(key).is_some_and(|found| found.expires_at() < before));
         let expired: Vec<_> = expired.take(limit).collect();

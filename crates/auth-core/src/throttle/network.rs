@@ -1,13 +1,14 @@
-//! Where a client is, as far as limits are concerned.
+//! Network of a client, the unit that attempts are counted by.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// How many bits of an IPv6 address name the network; the rest is the client's to choose (RFC 4291 §2.5.1).
+/// Length of the network prefix of an IPv6 address, in bits. The client chooses the rest (RFC 4291 §2.5.1).
 const IPV6_PREFIX: u32 = 64;
 
-/// The network that a client is counted with: an IPv4 address, or the /64 of an IPv6 address. An IPv4 address that is
-/// written as an IPv6 one (`::ffff:192.0.2.1`) is the IPv4 address.
+/// Network that a client is counted with: an IPv4 address, or the /64 of an IPv6 address.
+///
+/// An IPv4 address in IPv6 form (`::ffff:192.0.2.1`) counts as the IPv4 address.
 ///
 /// ```
 /// use auth_core::throttle::ClientNetwork;
@@ -21,7 +22,7 @@ const IPV6_PREFIX: u32 = 64;
 pub struct ClientNetwork(IpAddr);
 
 impl ClientNetwork {
-    /// The network of a client at `address`.
+    /// Returns the network of a client at `address`.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {

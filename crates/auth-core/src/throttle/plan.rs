@@ -1,4 +1,4 @@
-//! Which counters an attempt is about, and what it does to them.
+//! Plan of an attempt: the counters that it is charged to, and its effect on them.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::network::ClientNetwork;
 use super::store::AttemptKey;
 use crate::email::Email;
 
-/// What limited an attempt.
+/// Limit that refused an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Limit {
     Account,
@@ -18,148 +18,150 @@ pub(super) enum Limit {
     Registration,
 }
 
-/// How long an attempt has to wait, and what for.
+/// Time that a refused attempt has to wait, with the limit that refused it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wait {
     pub(super) limit: Limit,
     pub(super) length: Duration,
 }
 
-/// The counters of one attempt: that of account and network first, then the quotas.
+/// Counters of one attempt: first that of account and network, then the quotas.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
-    kind: Kind,
-    place: AttemptKey,
-    shares: Vec<Share>,
+    kind: AttemptKind,
+    /// Key of the counter of account and network.
+    streak_key: AttemptKey,
+    quotas: Vec<PlannedQuota>,
     rules: Rules,
-    /// Whether a success vouches for where it came from: only a place that has a name can be known.
-    vouches: bool,
+    /// Whether the network is given. A success makes only a given network known to the account.
+    has_network: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum AttemptKind {
     Guess,
     Registration,
 }
 
-/// A quota and who draws on it.
+/// Quota of a plan, with the networks that it limits.
 #[derive(Debug, Clone, Copy)]
-struct Share {
+struct PlannedQuota {
     key: AttemptKey,
     quota: Quota,
     limit: Limit,
-    drawn_by: Drawers,
+    scope: QuotaScope,
 }
 
+/// Networks that a quota limits, by whether they are known to the account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Drawers {
+enum QuotaScope {
     Known,
     Strangers,
     All,
 }
 
-/// What a charge left in `spent_until` of each quota.
+/// Values of `spent_until` that a charge left, one for each quota.
 pub(super) type Receipt = Vec<OffsetDateTime>;
 
 impl Plan {
-    /// A guess at the password of an account.
+    /// Returns the plan of a guess at the password of an account.
     pub(super) fn guess(rules: Rules, email: &Email, network: Option<ClientNetwork>) -> Self {
-        let mut plan = Self::new(Kind::Guess, rules, email, network);
-        plan.add(&["strangers", email.key()], rules.strangers, Limit::Account, Drawers::Strangers);
-        plan.add(&["known networks", email.key()], rules.known, Limit::Account, Drawers::Known);
+        let mut plan = Self::new(AttemptKind::Guess, rules, email, network);
+        plan.add(&["strangers", email.key()], rules.strangers, Limit::Account, QuotaScope::Strangers);
+        plan.add(&["known networks", email.key()], rules.known, Limit::Account, QuotaScope::Known);
         if let Some(network) = network {
-            plan.add(&["network", &network.to_string()], rules.network, Limit::Network, Drawers::Strangers);
+            plan.add(&["network", &network.to_string()], rules.network, Limit::Network, QuotaScope::Strangers);
         }
         plan
     }
 
-    /// A registration. Without a network there is nothing to count it by.
+    /// Returns the plan of a registration. Without a network no quota applies.
     pub(super) fn registration(rules: Rules, email: &Email, network: Option<ClientNetwork>) -> Self {
-        let mut plan = Self::new(Kind::Registration, rules, email, network);
+        let mut plan = Self::new(AttemptKind::Registration, rules, email, network);
         if let Some(network) = network {
             let key = ["registrations", &network.to_string()];
-            plan.add(&key, rules.registrations, Limit::Registration, Drawers::All);
+            plan.add(&key, rules.registrations, Limit::Registration, QuotaScope::All);
         }
         plan
     }
 
-    fn new(kind: Kind, rules: Rules, email: &Email, network: Option<ClientNetwork>) -> Self {
-        let place = network.map(|network| network.to_string()).unwrap_or_default();
-        let place = AttemptKey::new(&["account and network", email.key(), &place]);
-        Self { kind, place, shares: Vec::new(), rules, vouches: network.is_some() }
+    fn new(kind: AttemptKind, rules: Rules, email: &Email, network: Option<ClientNetwork>) -> Self {
+        let network_name = network.map(|network| network.to_string()).unwrap_or_default();
+        let streak_key = AttemptKey::new(&["account and network", email.key(), &network_name]);
+        Self { kind, streak_key, quotas: Vec::new(), rules, has_network: network.is_some() }
     }
 
-    fn add(&mut self, key: &[&str], quota: Quota, limit: Limit, drawn_by: Drawers) {
-        self.shares.push(Share { key: AttemptKey::new(key), quota, limit, drawn_by });
+    fn add(&mut self, key: &[&str], quota: Quota, limit: Limit, scope: QuotaScope) {
+        self.quotas.push(PlannedQuota { key: AttemptKey::new(key), quota, limit, scope });
     }
 
-    /// The keys of the counters. Wherever counters are given, they are those of these keys, one for one.
+    /// Returns the keys of the counters. Every list of counters that a method takes is in the order of these keys.
     pub(super) fn keys(&self) -> Vec<AttemptKey> {
-        std::iter::once(self.place).chain(self.shares.iter().map(|share| share.key)).collect()
+        std::iter::once(self.streak_key).chain(self.quotas.iter().map(|planned| planned.key)).collect()
     }
 
-    /// Keeps the quotas that are drawn on by this account from this network, and their counters.
+    /// Keeps the quotas whose scope includes this network, and their counters.
     pub(super) fn narrow(&mut self, counters: &mut Vec<Counter>, now: OffsetDateTime) {
         let known = counters[0].is_known(now);
-        let drawn: Vec<bool> = self.shares.iter().map(|share| share.drawn_by.includes(known)).collect();
-        let mut keep = drawn.iter().copied();
-        self.shares.retain(|_| keep.next().unwrap_or_default());
-        let mut keep = std::iter::once(true).chain(drawn);
+        let limited: Vec<bool> = self.quotas.iter().map(|planned| planned.scope.includes(known)).collect();
+        let mut keep = limited.iter().copied();
+        self.quotas.retain(|_| keep.next().unwrap_or_default());
+        let mut keep = std::iter::once(true).chain(limited);
         counters.retain(|_| keep.next().unwrap_or_default());
     }
 
-    /// Charges every counter; or none of them, and says how long to wait.
+    /// Charges every counter. If a limit refuses the attempt, it charges none and returns the longest wait.
     pub(super) fn charge(&self, counters: &mut [Counter], now: OffsetDateTime) -> Result<Receipt, Wait> {
         let mut longest = Wait { limit: Limit::Account, length: Duration::ZERO };
-        if self.kind == Kind::Guess {
+        if self.kind == AttemptKind::Guess {
             longest.length = self.rules.streak.wait(&counters[0], now);
         }
-        for (share, counter) in self.shares.iter().zip(&counters[1..]) {
-            let length = share.quota.wait(counter, now);
+        for (planned, counter) in self.quotas.iter().zip(&counters[1..]) {
+            let length = planned.quota.wait(counter, now);
             if length > longest.length {
-                longest = Wait { limit: share.limit, length };
+                longest = Wait { limit: planned.limit, length };
             }
         }
         if !longest.length.is_zero() {
             return Err(longest);
         }
-        if self.kind == Kind::Guess {
+        if self.kind == AttemptKind::Guess {
             self.rules.streak.charge(&mut counters[0], now);
         }
-        let charge = |(share, counter): (&Share, &mut Counter)| {
-            share.quota.charge(counter, now);
+        let charge = |(planned, counter): (&PlannedQuota, &mut Counter)| {
+            planned.quota.charge(counter, now);
             counter.spent_until
         };
-        Ok(self.shares.iter().zip(&mut counters[1..]).map(charge).collect())
+        Ok(self.quotas.iter().zip(&mut counters[1..]).map(charge).collect())
     }
 
-    /// The attempt was right. A right guess is none; a registration counts all the same.
+    /// Settles an attempt that was right. A right guess is not counted. A registration stays counted.
     pub(super) fn succeed(&self, receipt: &Receipt, counters: &mut [Counter], now: OffsetDateTime) {
-        if self.kind == Kind::Guess {
+        if self.kind == AttemptKind::Guess {
             Backoff::reset(&mut counters[0]);
             self.refund(receipt, counters, now);
         }
-        if self.vouches {
+        if self.has_network {
             counters[0].known_until = now + self.rules.known_for;
         }
     }
 
-    /// The attempt was never made.
+    /// Settles an attempt that was never made.
     pub(super) fn withdraw(&self, receipt: &Receipt, counters: &mut [Counter], now: OffsetDateTime) {
-        if self.kind == Kind::Guess {
+        if self.kind == AttemptKind::Guess {
             self.rules.streak.refund(&mut counters[0], now);
         }
         self.refund(receipt, counters, now);
     }
 
     fn refund(&self, receipt: &Receipt, counters: &mut [Counter], now: OffsetDateTime) {
-        for ((share, counter), mark) in self.shares.iter().zip(&mut counters[1..]).zip(receipt) {
-            share.quota.refund(counter, *mark, now);
+        for ((planned, counter), mark) in self.quotas.iter().zip(&mut counters[1..]).zip(receipt) {
+            planned.quota.refund(counter, *mark, now);
         }
     }
 }
 
-impl Drawers {
+impl QuotaScope {
     fn includes(self, known: bool) -> bool {
         match self {
             Self::Known => known,

@@ -1,4 +1,4 @@
-//! Where counters are kept.
+//! The trait of a store of counters.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,19 +11,20 @@ use super::counter::Counter;
 use crate::batches::remove_in_batches;
 use crate::error::StoreError;
 
-/// The key of a counter: 128 bits of a SHA-256 over what is counted.
+/// Key of a counter: the first 128 bits of a SHA-256 hash over the subject that is counted.
 ///
-/// A table of counters is therefore no list of the e-mail addresses that strangers typed. It is no secret either: who can
-/// read it can find out whether an address that they know already failed to log in lately.
+/// A table of counters is therefore no list of the e-mail addresses that strangers typed. The key is no secret, though:
+/// a reader of the table can find out whether an address that they know already failed to log in lately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttemptKey([u8; 16]);
 
 impl AttemptKey {
-    /// The key of what these parts say together. The first one names the kind, so that no two kinds share a counter.
+    /// Returns the key of these parts together. The first part names the kind of counter, so that no two kinds share
+    /// one.
     pub(super) fn new(parts: &[&str]) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
-            // With its length in front, or "a" + "bc" would be "ab" + "c".
+            // The length in front keeps "a" + "bc" apart from "ab" + "c".
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
@@ -32,7 +33,7 @@ impl AttemptKey {
         Self(key)
     }
 
-    /// The key as bytes.
+    /// Returns the key as bytes.
     #[must_use]
     pub fn as_bytes(self) -> [u8; 16] {
         self.0
@@ -45,52 +46,53 @@ impl From<[u8; 16]> for AttemptKey {
     }
 }
 
-/// What an update does to the counters it is given, in the order of the keys. It may be called more than once.
+/// Function that an update applies to the counters, which are in the order of the keys. It may be called more than
+/// once.
 pub type Change = Arc<dyn Fn(&mut [Counter]) + Send + Sync>;
 
-/// Keeps counters of attempts.
+/// Store of attempt counters for rate limiting.
 ///
 /// # Contract
 ///
 /// - A key that was never written has [`Counter::default`].
-/// - No update is lost: of many that overlap each sees what the ones before it wrote, in every counter it names.
-/// - What an update wrote is seen by every later call, on any connection and any node.
-/// - Keys of one call are different from one another; their order means nothing.
-/// - A store that has no room left may forget counters, those first that hold nobody back.
-/// - Updates that name some of the same keys, in whatever order, all succeed.
+/// - No update is lost: of many that overlap, each sees in all its counters the values that earlier ones wrote.
+/// - Every later call, on any connection and any node, sees the values that an update wrote.
+/// - The keys of one call differ from one another. Their order has no meaning.
+/// - A store that is full may forget counters, first those that impose no wait.
+/// - Updates that share some keys, in any order, all succeed.
 /// - A future that is dropped half-way leaves the whole update or nothing.
-/// - A database that cannot be reached is [`StoreErrorKind::Unavailable`](crate::StoreErrorKind::Unavailable), never a counter that
-///   says nothing.
-/// - A row that cannot become a [`Counter`] is [`StoreErrorKind::Corrupt`](crate::StoreErrorKind::Corrupt).
+/// - A database that cannot be reached is [`StoreErrorKind::Unavailable`](crate::StoreErrorKind::Unavailable), never a
+///   default counter.
+/// - A row that cannot be converted to a [`Counter`] is [`StoreErrorKind::Corrupt`](crate::StoreErrorKind::Corrupt).
 ///
 /// The crate `auth-conformance` has a test of each rule.
 #[async_trait]
 pub trait AttemptStore: fmt::Debug + Send + Sync {
-    /// The counters of `keys`, in their order. It waits for no update and may miss those that are under way.
+    /// Returns the counters of `keys`, in their order. It does not wait for updates under way and may miss them.
     ///
     /// # Errors
     ///
     /// When the store failed.
     async fn read(&self, keys: &[AttemptKey]) -> Result<Vec<Counter>, StoreError>;
 
-    /// Applies `change` to the counters of `keys` in one atomic step and returns them as they were *before*. What
-    /// `change` leaves as it was is not written.
+    /// Applies `change` to the counters of `keys` in one atomic step and returns the counters as they were *before*.
+    /// Counters that `change` does not alter are not written.
     ///
     /// # Errors
     ///
-    /// When the store failed. Then either all of it was written or nothing.
+    /// When the store failed. Then either the whole update was written or nothing.
     async fn update(&self, keys: &[AttemptKey], change: Change) -> Result<Vec<Counter>, StoreError>;
 
-    /// Removes at most `limit` counters that [expired](Counter::expires_at) before `before`; returns how many. It never
-    /// removes what an update has renewed meanwhile.
+    /// Removes at most `limit` counters that [expired](Counter::expires_at) before `before`, and returns the number of
+    /// removed ones. It never removes a counter that an update has renewed meanwhile.
     ///
     /// # Errors
     ///
     /// When the store failed. Some may have been removed.
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError>;
 
-    /// The time by the clock of the store, which all nodes share. `None` when the store has no clock other than that of this
-    /// machine.
+    /// Returns the time by the clock of the store, which all nodes share, or `None` if the store has only the clock of
+    /// this machine.
     ///
     /// # Errors
     ///
@@ -98,15 +100,15 @@ pub trait AttemptStore: fmt::Debug + Send + Sync {
     async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError>;
 }
 
-/// Removes expired counters from `store` in batches of `batch` until none is left, and calls `pause` between two batches.
-/// Returns how many.
+/// Removes expired counters from `store` in batches of `batch` until none is left, and calls `pause` between two
+/// batches. Returns the number of removed counters.
 ///
-/// `now` is the time by the clock of this node. The clock of the store counts as well, and the earlier of the two decides: a
-/// node whose clock is ahead removes no counter that still holds somebody back.
+/// `now` is the time by the clock of this node. The earlier one of it and the clock of the store decides, so a node
+/// whose clock is ahead removes no counter that still imposes a wait.
 ///
 /// # Errors
 ///
-/// When the store failed; what was removed until then stays removed.
+/// When the store failed. Counters that were removed before stay removed.
 pub async fn purge_counters(
     store: &dyn AttemptStore,
     now: OffsetDateTime,

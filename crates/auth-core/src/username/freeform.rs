@@ -1,14 +1,17 @@
-//! The characters that a name may have: those of the PRECIS `FreeformClass` (RFC 8264 §4.3), less a few that show nothing.
+//! Characters that a name may have: those of the PRECIS `FreeformClass` (RFC 8264 §4.3), except a few that show
+//! nothing.
 
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, GeneralCategoryGroup, Script};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
-/// Whether no name may have this character: a control, a character that is invisible or changes the direction of text, one
-/// that Unicode has not assigned or leaves to private agreement, and white space other than U+0020.
+/// Returns whether no name may have this character.
 ///
-/// The rules are those of RFC 8264 §8 and §9 for `FreeformClass`, with these differences: zero-width joiners are never
-/// allowed (`CONTEXTJ`), and neither is a character that is assigned and shows nothing (see [`is_blank`]). Unassigned means
-/// so in the version of Unicode that `icu_properties` was built from.
+/// Disallowed are controls, characters that are invisible or change the direction of text, characters that Unicode has
+/// not assigned or leaves to private agreement, and white space other than U+0020.
+///
+/// The rules are those of RFC 8264 §8 and §9 for `FreeformClass`, with two differences. Zero-width joiners are never
+/// allowed (`CONTEXTJ`). Neither is a character that is assigned and shows nothing (see [`is_blank`]). "Unassigned"
+/// refers to the version of Unicode that `icu_properties` was built from.
 pub(super) fn is_disallowed(c: char) -> bool {
     let category = CodePointMapData::<GeneralCategory>::new().get(c);
     let disallowed = GeneralCategoryGroup::Other.union(GeneralCategoryGroup::Separator);
@@ -18,12 +21,13 @@ pub(super) fn is_disallowed(c: char) -> bool {
         || is_blank(c)
 }
 
-/// `OldHangulJamo` (RFC 8264 §9.9): parts of syllables that no normalization composes.
+/// Returns whether the character is in `OldHangulJamo` (RFC 8264 §9.9): parts of syllables that no normalisation
+/// composes.
 fn is_old_hangul(c: char) -> bool {
     matches!(c, '\u{1100}'..='\u{11FF}' | '\u{A960}'..='\u{A97C}' | '\u{D7B0}'..='\u{D7FB}')
 }
 
-/// Symbols and letters whose glyph is empty, or stands for something that is not there.
+/// Returns whether the character is a symbol or letter whose glyph is empty, or stands for something that is not there.
 fn is_blank(c: char) -> bool {
     matches!(
         c,
@@ -35,9 +39,9 @@ fn is_blank(c: char) -> bool {
     )
 }
 
-/// Whether each character stands where it may (`CONTEXTO`, RFC 5892 appendix A.3 to A.9), and the first is no combining mark,
-/// which would be drawn upon whatever stands before the name.
-pub(super) fn stands_well(text: &str) -> bool {
+/// Returns whether each character is in a context where it is allowed (`CONTEXTO`, RFC 5892 appendix A.3 to A.9), and
+/// the first is not a combining mark. Such a mark would be drawn on the text before the name.
+pub(super) fn is_in_context(text: &str) -> bool {
     let chars: Vec<char> = text.chars().collect();
     let is_mark = |c: &char| GeneralCategoryGroup::Mark.contains(CodePointMapData::<GeneralCategory>::new().get(*c));
     let script = |at: Option<usize>| {
@@ -63,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_shows_nothing_or_means_nothing_is_disallowed() {
+    fn characters_without_a_glyph_or_a_meaning_are_disallowed() {
         for (name, chars) in [
             ("controls", "\0\t\n\r\u{1b}\u{7f}\u{80}\u{85}\u{9f}"),
             ("separators", "\u{a0}\u{1680}\u{2000}\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}"),
@@ -105,10 +109,10 @@ mod tests {
             "\u{6F1}",
             "e\u{301}",
         ] {
-            assert!(stands_well(good), "{good}");
+            assert!(is_in_context(good), "{good}");
         }
         for bad in ["a·b", "·", "l·", "\u{375}a", "a\u{5F3}", "\u{5F4}", "a・b", "\u{661}\u{6F1}", "\u{301}e"] {
-            assert!(!stands_well(bad), "{bad}");
+            assert!(!is_in_context(bad), "{bad}");
         }
     }
 }

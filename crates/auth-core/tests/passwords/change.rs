@@ -1,4 +1,4 @@
-//! Changing a password, and what that means for the tokens of before.
+//! Changes of a password, and their effect on earlier tokens.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,46 +12,46 @@ use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
 use time::OffsetDateTime;
 
-use crate::tally::{bcrypt, password};
-use crate::world::{World, email};
+use crate::counting::{bcrypt, password};
+use crate::fixture::{PasswordFixture, email};
 
-async fn session_of_new(world: &World) -> SignedIn {
+async fn signed_in_user(fixture: &PasswordFixture) -> SignedIn {
     let account = NewAccount {
         email: email("ada"),
         username: Username::parse("ada").unwrap(),
         password: password("right password"),
     };
-    world.auth.register(account, &Context::default()).await.unwrap()
+    fixture.auth.register(account, &Context::default()).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_change_of_password_leaves_one_good_token() {
-    let world = World::new(&[]);
-    let old = session_of_new(&world).await;
-    let principal = world.auth.authenticate(old.token.expose_token()).await.unwrap();
-    let wrong = world
+    let fixture = PasswordFixture::new(&[]);
+    let old = signed_in_user(&fixture).await;
+    let principal = fixture.auth.authenticate(old.token.expose_token()).await.unwrap();
+    let wrong = fixture
         .auth
         .change_password(&principal, password("wrong password"), password("new password"), &Context::default())
         .await;
     assert!(matches!(wrong, Err(ChangePasswordError::Login(LoginError::InvalidCredentials))), "{wrong:?}");
-    let short = world
+    let short = fixture
         .auth
         .change_password(&principal, password("right password"), password("short"), &Context::default())
         .await;
     assert!(matches!(short, Err(ChangePasswordError::NewPassword(_))), "{short:?}");
-    assert!(world.auth.authenticate(old.token.expose_token()).await.is_ok(), "a refused change changes nothing");
+    assert!(fixture.auth.authenticate(old.token.expose_token()).await.is_ok(), "a refused change changes nothing");
 
-    let new = world
+    let new = fixture
         .auth
         .change_password(&principal, password("right password"), password("new password"), &Context::default())
         .await
         .unwrap();
-    let refused = world.auth.authenticate(old.token.expose_token()).await;
+    let refused = fixture.auth.authenticate(old.token.expose_token()).await;
     assert!(matches!(refused, Err(AuthenticateError::Revoked)), "{refused:?}");
-    assert!(world.auth.authenticate(new.token.expose_token()).await.is_ok());
-    assert!(world.login("ada", "right password").await.is_err());
-    assert!(world.login("ada", "new password").await.is_ok());
-    let again = world
+    assert!(fixture.auth.authenticate(new.token.expose_token()).await.is_ok());
+    assert!(fixture.login("ada", "right password").await.is_err());
+    assert!(fixture.login("ada", "new password").await.is_ok());
+    let again = fixture
         .auth
         .change_password(&principal, password("right password"), password("third password"), &Context::default())
         .await;
@@ -60,18 +60,19 @@ async fn a_change_of_password_leaves_one_good_token() {
 
 #[tokio::test]
 async fn an_upgrade_under_way_does_not_fail_a_change_of_password() {
-    let world = World::new(&[]);
-    world.import("ada", bcrypt(4).hash(&password("right password")).unwrap()).await;
-    let session = world.login("ada", "right password").await.unwrap();
-    let principal = world.auth.authenticate(session.token.expose_token()).await.unwrap();
+    let fixture = PasswordFixture::new(&[]);
+    fixture.import("ada", bcrypt(4).hash(&password("right password")).unwrap()).await;
+    let session = fixture.login("ada", "right password").await.unwrap();
+    let principal = fixture.auth.authenticate(session.token.expose_token()).await.unwrap();
     let context = Context::default();
-    let change = world.auth.change_password(&principal, password("right password"), password("new password"), &context);
-    let (changed, ()) = tokio::join!(change, world.run_later());
+    let change =
+        fixture.auth.change_password(&principal, password("right password"), password("new password"), &context);
+    let (changed, ()) = tokio::join!(change, fixture.run_later());
     assert!(changed.is_ok(), "{changed:?}");
-    assert!(world.login("ada", "new password").await.is_ok());
+    assert!(fixture.login("ada", "new password").await.is_ok());
 }
 
-/// A hasher whose first comparison waits until it is told to go on.
+/// Hasher whose first comparison waits for a signal.
 #[derive(Debug)]
 struct Gated {
     inner: BcryptHasher,
@@ -128,7 +129,7 @@ async fn a_login_under_way_while_the_password_is_changed_yields_a_token_that_is_
     });
     tokio::task::yield_now().await;
     has_started.recv().unwrap();
-    // Not by hashing: with one core there is one thread, and that one waits.
+    // The new hash is made here and not by the pool: with one core the pool has one thread, and that one waits.
     let new = bcrypt(4).hash(&password("new password")).unwrap();
     let revocation = auth_core::UserRevocation {
         expires_at: OffsetDateTime::UNIX_EPOCH + std::time::Duration::from_secs(10_000_000_000),

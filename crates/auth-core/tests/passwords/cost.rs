@@ -1,4 +1,4 @@
-//! What a login computes.
+//! Hashes that a login computes.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -6,26 +6,26 @@ use std::sync::{Arc, Mutex};
 use auth_core::{LoginError, PasswordHasher as _};
 use auth_password::{HashWork, PasswordSchemes};
 
-use crate::tally::{Counts, argon2, bcrypt, password, totals};
-use crate::world::{World, email, one_of_each};
+use crate::counting::{Counts, argon2, bcrypt, password, totals};
+use crate::fixture::{PasswordFixture, email, one_of_each};
 
 #[tokio::test]
 async fn every_login_costs_the_same_whatever_is_stored() {
     let legacy = [HashWork::Bcrypt { cost: 7 }, HashWork::Argon2 { memory_kib: 96, passes: 3, lanes: 1 }];
-    let world = World::new(&legacy);
-    let names = one_of_each(&world).await;
+    let fixture = PasswordFixture::new(&legacy);
+    let names = one_of_each(&fixture).await;
     let long = "x".repeat(100);
     let mut costs = BTreeMap::new();
     for text in ["wrong password", long.as_str()] {
-        costs.insert(format!("nobody, {} characters", text.len()), world.cost("nobody", text).await);
+        costs.insert(format!("nobody, {} characters", text.len()), fixture.cost("nobody", text).await);
         for name in &names {
-            costs.insert(format!("{name}, {} characters", text.len()), world.cost(name, text).await);
+            costs.insert(format!("{name}, {} characters", text.len()), fixture.cost(name, text).await);
         }
     }
     for name in &names {
-        let id = world.auth.find_by_email(&email(name)).await.unwrap().id;
-        world.auth.disable(id).await.unwrap();
-        costs.insert(format!("{name}, disabled"), world.cost(name, "right password").await);
+        let id = fixture.auth.find_by_email(&email(name)).await.unwrap().id;
+        fixture.auth.disable(id).await.unwrap();
+        costs.insert(format!("{name}, disabled"), fixture.cost(name, "right password").await);
     }
     for (who, counts) in &costs {
         assert_eq!(totals(counts), (1 << 7, 96 * 3), "{who}: {counts:?}");
@@ -35,11 +35,11 @@ async fn every_login_costs_the_same_whatever_is_stored() {
 
 #[tokio::test]
 async fn with_one_scheme_and_one_cost_a_login_is_one_hash() {
-    let world = World::new(&[]);
-    world.import("ada", bcrypt(6).hash(&password("right password")).unwrap()).await;
+    let fixture = PasswordFixture::new(&[]);
+    fixture.import("ada", bcrypt(6).hash(&password("right password")).unwrap()).await;
     for name in ["ada", "nobody"] {
         assert_eq!(
-            world.cost(name, "wrong password").await,
+            fixture.cost(name, "wrong password").await,
             Counts::from([(HashWork::Bcrypt { cost: 6 }, 1)]),
             "{name}"
         );
@@ -47,20 +47,20 @@ async fn with_one_scheme_and_one_cost_a_login_is_one_hash() {
 }
 
 #[tokio::test]
-async fn what_is_met_raises_the_price_of_every_login_after_it() {
-    let world = World::new(&[]);
-    one_of_each(&world).await;
-    assert_eq!(totals(&world.cost("nobody", "wrong password").await), (1 << 6, 0));
-    assert_eq!(totals(&world.cost("dearer", "wrong password").await), (1 << 7, 0));
-    assert_eq!(totals(&world.cost("nobody", "wrong password").await), (1 << 7, 0));
-    assert_eq!(totals(&world.cost("othermore", "wrong password").await), (1 << 7, 96 * 3));
+async fn a_dearer_stored_hash_raises_the_cost_of_every_later_login() {
+    let fixture = PasswordFixture::new(&[]);
+    one_of_each(&fixture).await;
+    assert_eq!(totals(&fixture.cost("nobody", "wrong password").await), (1 << 6, 0));
+    assert_eq!(totals(&fixture.cost("dearer", "wrong password").await), (1 << 7, 0));
+    assert_eq!(totals(&fixture.cost("nobody", "wrong password").await), (1 << 7, 0));
+    assert_eq!(totals(&fixture.cost("othermore", "wrong password").await), (1 << 7, 96 * 3));
     for name in ["nobody", "default", "other", "unusable"] {
-        assert_eq!(totals(&world.cost(name, "wrong password").await), (1 << 7, 96 * 3), "{name}");
+        assert_eq!(totals(&fixture.cost(name, "wrong password").await), (1 << 7, 96 * 3), "{name}");
     }
 }
 
 #[test]
-fn each_new_level_is_told_of_once() {
+fn each_new_level_is_reported_once() {
     let told = Arc::<Mutex<Vec<HashWork>>>::default();
     let teller = Arc::clone(&told);
     let schemes = PasswordSchemes::new(bcrypt(6))
@@ -79,10 +79,10 @@ fn each_new_level_is_told_of_once() {
 
 #[tokio::test]
 async fn a_hash_that_cannot_be_used_is_named_and_no_login() {
-    let world = World::new(&[]);
-    one_of_each(&world).await;
+    let fixture = PasswordFixture::new(&[]);
+    one_of_each(&fixture).await;
     for name in ["unusable", "malformed", "foreign"] {
-        let error = world.login(name, "right password").await.unwrap_err();
+        let error = fixture.login(name, "right password").await.unwrap_err();
         assert!(matches!(error, LoginError::UnusableHash { .. }), "{name} got {error:?}");
     }
 }

@@ -1,9 +1,10 @@
-//! Stored hashes of several kinds: what a login with each costs, what becomes of the hash, and changing a password.
+//! Stored hashes of several schemes: the cost of a login with each, the upgrade of the hash, and changes of the
+//! password.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod change;
 mod cost;
+mod counting;
+mod fixture;
 mod schemes;
-mod tally;
 mod upgrade;
-mod world;

@@ -1,4 +1,4 @@
-//! Stores that fail or are full, and clocks that lie.
+//! Stores that fail or are full, and clocks that are wrong.
 
 use auth_core::Context;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use auth_core::{AttemptStore, Clock, RegisterError, StoreError};
 use auth_password::PoolOptions;
 use time::OffsetDateTime;
 
-use crate::world::{Answer, HOME, HOUR, RIGHT, World, elsewhere, login, node};
+use crate::fixture::{Answer, HOME, HOUR, RIGHT, ThrottleFixture, elsewhere, login, node};
 
-/// A store that does not answer, or answers with nonsense.
+/// Store that stops working: then it fails or gives malformed answers.
 #[derive(Debug)]
 struct BrokenAttempts {
-    /// The number of calls that still work.
+    /// Number of calls that still work.
     works: AtomicUsize,
     inner: MemoryAttempts,
 }
@@ -57,30 +57,30 @@ impl AttemptStore for BrokenAttempts {
 #[tokio::test]
 async fn when_attempts_cannot_be_counted_nobody_is_let_through() {
     for works in [0, 1] {
-        let world = World::over(BrokenAttempts::after(works));
-        assert_eq!(world.login("ada", RIGHT, HOME).await, Answer::Unavailable);
-        assert!(matches!(world.register("ada", HOME).await, Err(RegisterError::Uncounted(_))));
-        assert_eq!((world.hashes(), world.throttle.stats().failures), (0, 2));
+        let fixture = ThrottleFixture::over(BrokenAttempts::after(works));
+        assert_eq!(fixture.login("ada", RIGHT, HOME).await, Answer::Unavailable);
+        assert!(matches!(fixture.register("ada", HOME).await, Err(RegisterError::Uncounted(_))));
+        assert_eq!((fixture.hashes(), fixture.throttle.stats().failures), (0, 2));
     }
 }
 
 #[tokio::test]
 async fn a_right_password_lets_in_even_if_that_cannot_be_noted() {
-    // Reading and counting for the registration, its success, and reading and counting for the login.
-    let world = World::over(BrokenAttempts::after(5));
-    world.register("ada", HOME).await.unwrap();
-    assert_eq!(world.login("ada", RIGHT, HOME).await, Answer::In);
-    assert_eq!(world.throttle.stats().failures, 1);
+    // Five calls work: read and update for the registration, its settlement, read and update for the login.
+    let fixture = ThrottleFixture::over(BrokenAttempts::after(5));
+    fixture.register("ada", HOME).await.unwrap();
+    assert_eq!(fixture.login("ada", RIGHT, HOME).await, Answer::In);
+    assert_eq!(fixture.throttle.stats().failures, 1);
 }
 
 #[tokio::test]
 async fn a_guess_that_was_never_compared_counts_for_nothing() {
     let attempts = Arc::new(MemoryAttempts::default());
-    let world = World::over(attempts.clone());
+    let fixture = ThrottleFixture::over(attempts.clone());
     let mut no_room = PoolOptions::default();
     no_room.queue = 0;
     let users = Arc::new(MemoryStore::new().unwrap());
-    let (overloaded, _) = node(&users, attempts, &world.clock, &world.hasher, no_room);
+    let (overloaded, _) = node(&users, attempts, &fixture.clock, &fixture.hasher, no_room);
     for number in 0..400 {
         for from in [HOME, elsewhere(number)] {
             assert_eq!(
@@ -90,39 +90,39 @@ async fn a_guess_that_was_never_compared_counts_for_nothing() {
         }
     }
     for _ in 0..10 {
-        assert_eq!(world.guess("ada", HOME).await, Answer::Wrong);
+        assert_eq!(fixture.guess("ada", HOME).await, Answer::Wrong);
     }
-    assert!(matches!(world.guess("ada", HOME).await, Answer::Wait(_)));
+    assert!(matches!(fixture.guess("ada", HOME).await, Answer::Wait(_)));
 }
 
 #[tokio::test]
 async fn a_clock_that_once_ran_a_year_ahead_locks_nobody_out() {
-    let world = World::new();
-    world.register("ada", HOME).await.unwrap();
-    let now = world.clock.now();
-    world.clock.set(now + HOUR * 24 * 365);
+    let fixture = ThrottleFixture::new();
+    fixture.register("ada", HOME).await.unwrap();
+    let now = fixture.clock.now();
+    fixture.clock.set(now + HOUR * 24 * 365);
     for number in 0..400_u16 {
-        world.guess("ada", elsewhere(number)).await;
-        world.guess("ada", HOME).await;
+        fixture.guess("ada", elsewhere(number)).await;
+        fixture.guess("ada", HOME).await;
     }
-    world.clock.set(now);
-    assert_eq!(world.login("ada", RIGHT, HOME).await, Answer::In);
-    assert_eq!(world.login("ada", RIGHT, elsewhere(1)).await, Answer::In);
+    fixture.clock.set(now);
+    assert_eq!(fixture.login("ada", RIGHT, HOME).await, Answer::In);
+    assert_eq!(fixture.login("ada", RIGHT, elsewhere(1)).await, Answer::In);
 }
 
 #[tokio::test]
 async fn memory_stays_within_its_bound_and_a_flood_evicts_itself() {
     let attempts = Arc::new(MemoryAttempts::new(1_000));
-    let world = World::over(attempts.clone());
+    let fixture = ThrottleFixture::over(attempts.clone());
     for _ in 0..10 {
-        world.guess("ada", HOME).await;
+        fixture.guess("ada", HOME).await;
     }
-    let Answer::Wait(_) = world.guess("ada", HOME).await else { panic!("let through") };
-    world.clock.advance(Duration::from_secs(1));
-    world.guess("ada", HOME).await;
+    let Answer::Wait(_) = fixture.guess("ada", HOME).await else { panic!("let through") };
+    fixture.clock.advance(Duration::from_secs(1));
+    fixture.guess("ada", HOME).await;
     for number in 0..900_u16 {
-        world.guess(&format!("flood{number}"), elsewhere(number)).await;
+        fixture.guess(&format!("flood{number}"), elsewhere(number)).await;
     }
     assert!(format!("{attempts:?}").contains("counters: 1000"), "{attempts:?}");
-    assert!(matches!(world.guess("ada", HOME).await, Answer::Wait(_)), "the flood freed the guesser");
+    assert!(matches!(fixture.guess("ada", HOME).await, Answer::Wait(_)), "the flood freed the guesser");
 }

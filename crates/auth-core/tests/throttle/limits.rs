@@ -1,4 +1,4 @@
-//! Limits that make no sense.
+//! Limits out of their bounds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use auth_core::throttle::MemoryAttempts;
 use auth_core::{Throttle, ThrottleLimits};
 use time::OffsetDateTime;
 
-use crate::world::HOUR;
+use crate::fixture::HOUR;
 
 #[test]
 fn limits_out_of_their_bounds_are_refused_by_name() {
@@ -25,7 +25,7 @@ fn limits_out_of_their_bounds_are_refused_by_name() {
     assert_eq!(fields(|_| {}), none);
     for (change, field) in [
         (fields(|limits| limits.account = 101), "account"),
-        // Fewer than 20, and a known network would wait longer than 15 minutes for the next try.
+        // With fewer than 20, a known network would wait longer than 15 minutes for the next try.
         (fields(|limits| limits.account = 19), "account"),
         (fields(|limits| limits.network = 6), "network"),
         (fields(|limits| limits.registrations = 0), "registrations"),

@@ -1,10 +1,10 @@
-//! Guessing: who is let through to the hash, who has to wait, and for how long.
+//! The rate limits from outside: admitted and refused attempts, and the length of the waits.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-mod at_once;
+mod concurrency;
 mod faults;
+mod fixture;
 mod limits;
-mod places;
+mod networks;
 mod sequences;
 mod waits;
-mod world;

@@ -1,29 +1,29 @@
-//! Any sequence of attempts.
+//! Arbitrary sequences of attempts.
 
 use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::world::{Answer, HOME, RIGHT, World, elsewhere};
+use crate::fixture::{Answer, HOME, RIGHT, ThrottleFixture, elsewhere};
 
 const CEILING: Duration = Duration::from_secs(15 * 60);
 
-/// One step of somebody.
+/// Step of the attacker, of the owner or of time.
 #[derive(Debug, Clone)]
 enum Step {
-    /// So many guesses from networks that the owner never used.
+    /// The attacker makes `count` guesses from networks that the owner never used.
     Guess { first: u16, count: u16 },
-    /// A guess from the owner's home.
+    /// The attacker guesses from the owner's home network.
     GuessAtHome,
     /// The owner mistypes at home.
     OwnerMistypes,
     /// The owner logs in at home.
     OwnerLogsIn,
-    /// The owner logs in from a place that is new.
+    /// The owner logs in from a new network.
     OwnerTravels(u16),
     /// Time passes.
     Pass(Duration),
-    /// The attacker waits exactly as long as they were last told to.
+    /// The attacker waits exactly as long as the last answer said.
     WaitAsTold,
 }
 
@@ -41,14 +41,14 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 async fn play(steps: Vec<Step>, home_is_safe: bool) -> Result<(), TestCaseError> {
-    let world = World::new();
-    world.register("ada", HOME).await.unwrap();
+    let fixture = ThrottleFixture::new();
+    fixture.register("ada", HOME).await.unwrap();
     let mut told = Duration::ZERO;
     for step in steps {
         match step {
             Step::Guess { first, count } => {
                 for number in first..first + count {
-                    if let Answer::Wait(wait) = world.guess("ada", elsewhere(number)).await {
+                    if let Answer::Wait(wait) = fixture.guess("ada", elsewhere(number)).await {
                         prop_assert!(wait <= CEILING, "a stranger waits {wait:?}");
                         told = wait;
                     }
@@ -56,30 +56,30 @@ async fn play(steps: Vec<Step>, home_is_safe: bool) -> Result<(), TestCaseError>
             }
             Step::GuessAtHome if home_is_safe => {}
             Step::GuessAtHome | Step::OwnerMistypes => {
-                if let Answer::Wait(wait) = world.guess("ada", HOME).await {
+                if let Answer::Wait(wait) = fixture.guess("ada", HOME).await {
                     prop_assert!(wait <= CEILING, "the owner waits {wait:?}");
                     told = wait;
                 }
             }
             Step::OwnerLogsIn => {
-                if let Answer::Wait(wait) = world.login("ada", RIGHT, HOME).await {
+                if let Answer::Wait(wait) = fixture.login("ada", RIGHT, HOME).await {
                     prop_assert!(wait <= CEILING, "the owner waits {wait:?}");
-                    // Whatever strangers do meanwhile, having waited is enough.
+                    // The wait is enough, even if strangers keep guessing meanwhile.
                     for number in 0..100 {
-                        world.guess("ada", elsewhere(number)).await;
+                        fixture.guess("ada", elsewhere(number)).await;
                     }
-                    world.clock.advance(wait);
-                    prop_assert_eq!(world.login("ada", RIGHT, HOME).await, Answer::In);
+                    fixture.clock.advance(wait);
+                    prop_assert_eq!(fixture.login("ada", RIGHT, HOME).await, Answer::In);
                 }
             }
             Step::OwnerTravels(place) => {
-                world.login("ada", RIGHT, elsewhere(place)).await;
+                fixture.login("ada", RIGHT, elsewhere(place)).await;
             }
-            Step::Pass(time) => world.clock.advance(time),
-            Step::WaitAsTold => world.clock.advance(told),
+            Step::Pass(time) => fixture.clock.advance(time),
+            Step::WaitAsTold => fixture.clock.advance(told),
         }
     }
-    prop_assert!(world.most_in_an_hour() <= 100, "{} guesses in an hour", world.most_in_an_hour());
+    prop_assert!(fixture.most_in_an_hour() <= 100, "{} guesses in an hour", fixture.most_in_an_hour());
     Ok(())
 }
 

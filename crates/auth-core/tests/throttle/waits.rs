@@ -1,43 +1,43 @@
-//! How long who has to wait.
+//! Lengths of the waits.
 
 use std::time::Duration;
 
-use crate::world::{Answer, HOME, RIGHT, World, elsewhere};
+use crate::fixture::{Answer, HOME, RIGHT, ThrottleFixture, elsewhere};
 
 #[tokio::test]
 async fn a_guesser_at_one_place_waits_longer_and_longer_up_to_the_ceiling() {
-    let world = World::new();
+    let fixture = ThrottleFixture::new();
     for _ in 0..10 {
-        assert_eq!(world.guess("ada", elsewhere(1)).await, Answer::Wrong);
+        assert_eq!(fixture.guess("ada", elsewhere(1)).await, Answer::Wrong);
     }
     let mut waits = Vec::new();
     for _ in 0..14 {
-        let Answer::Wait(wait) = world.guess("ada", elsewhere(1)).await else { panic!("let through") };
+        let Answer::Wait(wait) = fixture.guess("ada", elsewhere(1)).await else { panic!("let through") };
         waits.push(wait.as_secs());
-        world.clock.advance(wait.saturating_sub(Duration::from_micros(1)));
-        assert!(matches!(world.guess("ada", elsewhere(1)).await, Answer::Wait(_)), "a microsecond too early");
-        world.clock.advance(Duration::from_micros(1));
-        assert_eq!(world.guess("ada", elsewhere(1)).await, Answer::Wrong);
+        fixture.clock.advance(wait.saturating_sub(Duration::from_micros(1)));
+        assert!(matches!(fixture.guess("ada", elsewhere(1)).await, Answer::Wait(_)), "a microsecond too early");
+        fixture.clock.advance(Duration::from_micros(1));
+        assert_eq!(fixture.guess("ada", elsewhere(1)).await, Answer::Wrong);
     }
     assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900, 900]);
-    assert_eq!(world.throttle.stats().account, 28);
+    assert_eq!(fixture.throttle.stats().account, 28);
 }
 
 #[tokio::test]
 async fn the_right_password_is_refused_too_while_one_has_to_wait_and_costs_no_hash() {
-    let world = World::new();
-    world.register("ada", HOME).await.unwrap();
+    let fixture = ThrottleFixture::new();
+    fixture.register("ada", HOME).await.unwrap();
     for _ in 0..10 {
-        world.guess("ada", elsewhere(1)).await;
+        fixture.guess("ada", elsewhere(1)).await;
     }
-    let before = world.hashes();
-    assert!(matches!(world.login("ada", RIGHT, elsewhere(1)).await, Answer::Wait(_)));
-    assert_eq!(world.hashes(), before);
+    let before = fixture.hashes();
+    assert!(matches!(fixture.login("ada", RIGHT, elsewhere(1)).await, Answer::Wait(_)));
+    assert_eq!(fixture.hashes(), before);
 }
 
 #[tokio::test]
 async fn an_unknown_account_is_answered_like_a_known_one_all_the_way() {
-    let (one, other) = (World::new(), World::new());
+    let (one, other) = (ThrottleFixture::new(), ThrottleFixture::new());
     one.register("ada", HOME).await.unwrap();
     let registered = one.hashes();
     for number in 0..200_u16 {
@@ -54,94 +54,97 @@ async fn an_unknown_account_is_answered_like_a_known_one_all_the_way() {
 
 #[tokio::test]
 async fn an_attacker_with_a_thousand_networks_gets_sixty_tries_an_hour_and_the_owner_gets_in() {
-    let world = World::new();
-    world.register("ada", HOME).await.unwrap();
+    let fixture = ThrottleFixture::new();
+    fixture.register("ada", HOME).await.unwrap();
     for second in 0..3 * 3_600_u32 {
         let from = elsewhere(u16::try_from(second % 1_000).unwrap());
-        world.guess("ada", from).await;
-        world.clock.advance(Duration::from_secs(1));
+        fixture.guess("ada", from).await;
+        fixture.clock.advance(Duration::from_secs(1));
         if second % 600 == 0 {
-            assert_eq!(world.login("ada", RIGHT, HOME).await, Answer::In, "after {second} s");
+            assert_eq!(fixture.login("ada", RIGHT, HOME).await, Answer::In, "after {second} s");
         }
     }
-    assert_eq!(world.most_in_an_hour(), 60);
-    // From a place that is new, the owner competes with the attacker; once the attacker stops they wait two minutes.
-    world.guess("ada", elsewhere(1)).await;
-    let Answer::Wait(wait) = world.login("ada", RIGHT, elsewhere(2_000)).await else { panic!("let through") };
+    assert_eq!(fixture.most_in_an_hour(), 60);
+    // From a new network the owner competes with the attacker. Once the attacker stops, the owner waits two minutes.
+    fixture.guess("ada", elsewhere(1)).await;
+    let Answer::Wait(wait) = fixture.login("ada", RIGHT, elsewhere(2_000)).await else { panic!("let through") };
     assert!(wait <= Duration::from_secs(120), "{wait:?}");
-    world.clock.advance(wait);
-    assert_eq!(world.login("ada", RIGHT, elsewhere(2_000)).await, Answer::In);
+    fixture.clock.advance(wait);
+    assert_eq!(fixture.login("ada", RIGHT, elsewhere(2_000)).await, Answer::In);
 }
 
 #[tokio::test]
 async fn a_network_is_known_for_thirty_days_after_a_login_and_no_longer() {
     let day = Duration::from_secs(24 * 3_600);
-    let world = World::new();
-    world.register("ada", HOME).await.unwrap();
+    let fixture = ThrottleFixture::new();
+    fixture.register("ada", HOME).await.unwrap();
     for (passed, gets_in) in [((30 * day).saturating_sub(Duration::from_secs(1)), true), (30 * day, false)] {
-        world.clock.advance(passed);
+        fixture.clock.advance(passed);
         for number in 0..40 {
-            world.guess("ada", elsewhere(number)).await;
+            fixture.guess("ada", elsewhere(number)).await;
         }
-        assert!(matches!(world.login("ada", RIGHT, elsewhere(99)).await, Answer::Wait(_)), "strangers used theirs up");
-        assert_eq!(world.login("ada", RIGHT, HOME).await == Answer::In, gets_in, "after {passed:?}");
+        assert!(
+            matches!(fixture.login("ada", RIGHT, elsewhere(99)).await, Answer::Wait(_)),
+            "strangers used theirs up"
+        );
+        assert_eq!(fixture.login("ada", RIGHT, HOME).await == Answer::In, gets_in, "after {passed:?}");
     }
 }
 
 #[tokio::test]
 async fn one_network_that_tries_many_accounts_is_stopped_and_those_who_live_there_are_not() {
-    let world = World::new();
-    world.register("ada", HOME).await.unwrap();
+    let fixture = ThrottleFixture::new();
+    fixture.register("ada", HOME).await.unwrap();
     let mut wrong = 0;
     for number in 0..1_000 {
-        if world.guess(&format!("user{number}"), HOME).await == Answer::Wrong {
+        if fixture.guess(&format!("user{number}"), HOME).await == Answer::Wrong {
             wrong += 1;
         }
     }
     assert_eq!(wrong, 300, "half of 600 an hour at once");
-    assert_eq!(world.throttle.stats().network, 700);
-    assert_eq!(world.login("ada", RIGHT, HOME).await, Answer::In);
-    assert!(matches!(world.guess("ada", elsewhere(1)).await, Answer::Wrong), "another network");
+    assert_eq!(fixture.throttle.stats().network, 700);
+    assert_eq!(fixture.login("ada", RIGHT, HOME).await, Answer::In);
+    assert!(matches!(fixture.guess("ada", elsewhere(1)).await, Answer::Wrong), "another network");
 }
 
 #[tokio::test]
 async fn an_office_behind_one_address_logs_in_undisturbed() {
-    let world = World::new();
+    let fixture = ThrottleFixture::new();
     for number in 0..400 {
         let name = format!("user{number}");
-        // Every fifth mistypes, twice.
+        // Every fifth person mistypes twice.
         for _ in 0..if number % 5 == 0 { 2 } else { 0 } {
-            assert_eq!(world.guess(&name, HOME).await, Answer::Wrong, "{name}");
+            assert_eq!(fixture.guess(&name, HOME).await, Answer::Wrong, "{name}");
         }
-        let result = world.register(&name, elsewhere(number)).await;
+        let result = fixture.register(&name, elsewhere(number)).await;
         assert!(result.is_ok(), "{name}: {result:?}");
-        assert_eq!(world.login(&name, RIGHT, HOME).await, Answer::In, "{name}");
+        assert_eq!(fixture.login(&name, RIGHT, HOME).await, Answer::In, "{name}");
     }
 }
 
 #[tokio::test]
 async fn a_success_ends_the_waits_of_its_place_but_gives_a_neighbour_no_more_tries() {
-    let world = World::new();
-    world.register("ada", HOME).await.unwrap();
+    let fixture = ThrottleFixture::new();
+    fixture.register("ada", HOME).await.unwrap();
     for round in 0..40 {
         for _ in 0..9 {
-            world.guess("ada", HOME).await;
+            fixture.guess("ada", HOME).await;
         }
-        if let Answer::Wait(wait) = world.login("ada", RIGHT, HOME).await {
+        if let Answer::Wait(wait) = fixture.login("ada", RIGHT, HOME).await {
             assert!(wait <= Duration::from_secs(180), "round {round}: {wait:?}");
-            world.clock.advance(wait);
-            assert_eq!(world.login("ada", RIGHT, HOME).await, Answer::In, "round {round}");
+            fixture.clock.advance(wait);
+            assert_eq!(fixture.login("ada", RIGHT, HOME).await, Answer::In, "round {round}");
         }
-        world.clock.advance(Duration::from_secs(60));
+        fixture.clock.advance(Duration::from_secs(60));
     }
-    assert!(world.most_in_an_hour() <= 40, "{}", world.most_in_an_hour());
+    assert!(fixture.most_in_an_hour() <= 40, "{}", fixture.most_in_an_hour());
 
-    let world = World::new();
-    world.register("ada", HOME).await.unwrap();
+    let fixture = ThrottleFixture::new();
+    fixture.register("ada", HOME).await.unwrap();
     for _ in 0..2 {
         for _ in 0..9 {
-            assert_eq!(world.guess("ada", HOME).await, Answer::Wrong);
+            assert_eq!(fixture.guess("ada", HOME).await, Answer::Wrong);
         }
-        assert_eq!(world.login("ada", RIGHT, HOME).await, Answer::In);
+        assert_eq!(fixture.login("ada", RIGHT, HOME).await, Answer::In);
     }
 }

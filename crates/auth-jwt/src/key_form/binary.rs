@@ -41,7 +41,7 @@ const POINTS: [usize; 3] = [65, 97, 133];
 /// Lengths of the modulus of an RSA key of 2048, 3072 and 4096 bits.
 const MODULI: [usize; 3] = [256, 384, 512];
 
-/// The shortest content of a DER sequence that is taken for a key.
+/// Minimum length of the content of a DER sequence that is taken for a key.
 const MIN_CONTENT: usize = 24;
 
 const INTEGER: u8 = 0x02;
@@ -75,7 +75,7 @@ pub(super) fn form(bytes: &[u8]) -> Option<KeyForm> {
     }
 }
 
-/// Whether `bytes` begin with a DER sequence that is built like a key, whole or cut off.
+/// Returns whether `bytes` begin with a DER sequence that has the structure of a key, whole or cut off.
 fn begins_with_der_key(bytes: &[u8]) -> bool {
     let Some((SEQUENCE, length, content)) = header(bytes) else { return false };
     if length < MIN_CONTENT {
@@ -83,12 +83,12 @@ fn begins_with_der_key(bytes: &[u8]) -> bool {
     }
     match content.get(..length) {
         Some(content) if is_series_of_elements(content) => true,
-        // Of a line of a longer text only the beginning can be seen.
+        // A line of a longer text shows only the beginning of the key.
         _ => length > 127 && begins_with_first_member(content, length),
     }
 }
 
-/// Whether `content` is two or more elements, the first an integer or a sequence, and nothing else.
+/// Returns whether `content` is two or more elements, the first an integer or a sequence, and nothing else.
 fn is_series_of_elements(content: &[u8]) -> bool {
     let (mut rest, mut members) = (content, 0);
     while !rest.is_empty() {
@@ -102,8 +102,8 @@ fn is_series_of_elements(content: &[u8]) -> bool {
     members > 1
 }
 
-/// Whether `content`, which goes on for `length` bytes, begins with the first member of a key or of a certificate: a
-/// version, a modulus, or a sequence that begins with an object identifier, a version or a serial number.
+/// Returns whether `content` begins with the first member of a key or of a certificate: a version, a modulus, or a
+/// sequence that begins with an object identifier, a version or a serial number. The whole content has `length` bytes.
 fn begins_with_first_member(content: &[u8], length: usize) -> bool {
     match header(content) {
         Some((INTEGER, 1, [0 | 1 | 3, ..])) => true,
@@ -113,7 +113,8 @@ fn begins_with_first_member(content: &[u8], length: usize) -> bool {
     }
 }
 
-/// Tag and length of the DER element at the beginning of `bytes`, and what follows its header (X.690 §8.1, §10.1).
+/// Returns the tag and the length of the DER element at the beginning of `bytes`, and the bytes after its header (X.690
+/// §8.1, §10.1).
 fn header(bytes: &[u8]) -> Option<(u8, usize, &[u8])> {
     let (&[tag, first], rest) = bytes.split_first_chunk()?;
     let (length, rest) = match first {
@@ -130,7 +131,7 @@ fn header(bytes: &[u8]) -> Option<(u8, usize, &[u8])> {
     shortest.then_some((tag, length, rest))
 }
 
-/// Whether `bytes` begin with an `OpenPGP` packet of a key, and end with it or go on with another packet
+/// Returns whether `bytes` begin with an `OpenPGP` packet of a key, and end with it or continue with another packet
 /// (RFC 9580 §4.2, §5.5.2).
 fn is_pgp_key(bytes: &[u8]) -> bool {
     // Public key, public subkey, secret key: packets 6, 14 and 5, in the new and in the old format.
@@ -164,7 +165,7 @@ fn is_pgp_key(bytes: &[u8]) -> bool {
     }
 }
 
-/// Whether `bytes` have the size, the highest bit and the lowest bit of an RSA modulus.
+/// Returns whether `bytes` have the size, the highest bit and the lowest bit of an RSA modulus.
 fn is_modulus(bytes: &[u8]) -> bool {
     matches!(bytes, [0x80..=0xff, .., last] if MODULI.contains(&bytes.len()) && last % 2 == 1)
 }

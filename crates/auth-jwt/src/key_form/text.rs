@@ -1,4 +1,4 @@
-//! Keys in textual form, and what text decodes to.
+//! Keys in textual form, and keys that text decodes to.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -6,7 +6,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::{KeyForm, contains, recognize};
 
-/// Words that mark a key wherever they occur, also within bytes that are no text.
+/// Words that mark a key wherever they occur, also within bytes that are not text.
 const MARKERS: [(&[u8], KeyForm); 26] = [
     (b"-----BEGIN", KeyForm::Pem),
     (b"---- BEGIN SSH2", KeyForm::Ssh),
@@ -36,10 +36,10 @@ const MARKERS: [(&[u8], KeyForm); 26] = [
     (b"v=DKIM1", KeyForm::Tagged),
 ];
 
-/// The shortest run of base64 or hexadecimal digits that is decoded.
+/// Minimum length of a run of base64 or hexadecimal digits that is decoded.
 const MIN_RUN: usize = 24;
 
-/// Base64 as written by anybody: any padding, and stray bits at the end.
+/// Base64 with lenient rules: any padding, and stray bits at the end.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -68,7 +68,7 @@ pub(super) fn form(bytes: &[u8], layers: usize) -> Option<KeyForm> {
         .or_else(|| has_lines_of_text(text).then_some(KeyForm::Lines))
 }
 
-/// The ASCII text that `bytes` spell in UTF-16 or UTF-32 of either byte order.
+/// Returns the ASCII text that `bytes` spell in UTF-16 or UTF-32 of either byte order.
 fn narrowed(bytes: &[u8]) -> Option<Vec<u8>> {
     let unit = |size: usize, big_endian: bool| {
         let (units, rest) = (bytes.chunks_exact(size), bytes.chunks_exact(size).remainder());
@@ -96,7 +96,7 @@ fn is_json(text: &str) -> bool {
     text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-/// Whether `text` holds a recipient of age (`age1…`) or a key of PASETO (`k4.public.…`).
+/// Returns whether `text` contains a recipient of age (`age1…`) or a key of PASETO (`k4.public.…`).
 fn has_tagged(text: &str) -> bool {
     let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let age = |word: &str| word.starts_with("age1") && word.len() >= 58 && word.bytes().all(lower);
@@ -108,8 +108,8 @@ fn has_tagged(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric()).any(age) || text.match_indices('k').any(paseto)
 }
 
-/// The form of what the base64 or base64url in `text` decodes to. Text before it may end anywhere within a group of
-/// four digits, so all four groupings are tried.
+/// Returns the form of the bytes that the base64 or base64url in `text` decodes to. Text before it may end anywhere
+/// within a group of four digits, so all four groupings are tried.
 fn of_base64(text: &str, layers: usize) -> Option<KeyForm> {
     let text: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     let runs = |others: [char; 2]| text.split(move |c: char| !(c.is_ascii_alphanumeric() || others.contains(&c)));
@@ -117,14 +117,14 @@ fn of_base64(text: &str, layers: usize) -> Option<KeyForm> {
         let standard = run.replace('-', "+").replace('_', "/");
         (0..4).find_map(|skipped| {
             let digits = &standard[skipped..];
-            // One digit alone at the end is no byte.
+            // A single digit at the end encodes no byte.
             let whole = digits.len() - usize::from(digits.len() % 4 == 1);
             recognize(&LENIENT.decode(&digits[..whole]).ok()?, layers)
         })
     })
 }
 
-/// The form of what the hexadecimal digits in `text` decode to, with or without separators.
+/// Returns the form of the bytes that the hexadecimal digits in `text` decode to, with or without separators.
 fn of_hex(text: &str, layers: usize) -> Option<KeyForm> {
     let text = text.replace("0x", "").replace("\\x", "");
     let text: String = text.chars().filter(|c| !c.is_ascii_whitespace() && !matches!(c, ':' | ',' | '-')).collect();
@@ -137,7 +137,8 @@ fn of_hex(text: &str, layers: usize) -> Option<KeyForm> {
     })
 }
 
-/// Whether `text` has several lines that are not all of base64 digits, as `openssl rand -base64 64` writes them.
+/// Returns whether `text` has several lines that are not all of base64 digits, as `openssl rand -base64 64` writes
+/// them.
 fn has_lines_of_text(text: &str) -> bool {
     let lines = || text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty());
     let digit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | '=');

@@ -1,17 +1,17 @@
-//! Reading the one key of a PEM file (RFC 7468).
+//! Reader of the one key of a PEM file (RFC 7468).
 
 use pem::Pem;
 
 use super::KeyError;
 use crate::KeyForm;
 
-/// Labels of public keys: SPKI (RFC 5280 §4.1), PKCS#1 (RFC 8017 §A.1.1), and certificates, of which the key is read.
+/// Labels of public keys: SPKI (RFC 5280 §4.1), PKCS#1 (RFC 8017 §A.1.1), and certificates, which contain a key.
 const PUBLIC: [&str; 3] = ["PUBLIC KEY", "RSA PUBLIC KEY", "CERTIFICATE"];
 
 /// Labels of private keys: PKCS#8 (RFC 5958), PKCS#1 (RFC 8017 §A.1.2), SEC 1 (RFC 5915).
 const PRIVATE: [&str; 3] = ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"];
 
-/// The public key in `file`.
+/// Returns the public key in `file`.
 pub(super) fn public_key(file: &[u8]) -> Result<Pem, KeyError> {
     let unsupported = KeyError::UnsupportedPem("public");
     let blocks = blocks(file, unsupported)?;
@@ -21,7 +21,7 @@ pub(super) fn public_key(file: &[u8]) -> Result<Pem, KeyError> {
     one_of(blocks, &PUBLIC, unsupported)
 }
 
-/// The private key in `file`.
+/// Returns the private key in `file`.
 pub(super) fn private_key(file: &[u8]) -> Result<Pem, KeyError> {
     let unsupported = KeyError::UnsupportedPem("private");
     let blocks = blocks(file, unsupported)?;
@@ -56,7 +56,7 @@ fn one_of(blocks: Vec<Pem>, labels: &[&str], unsupported: KeyError) -> Result<Pe
     }
 }
 
-/// The PEM text of `block` alone, without what stood around it.
+/// Returns the PEM text of `block` alone, without the text around it.
 pub(super) fn text(block: &Pem) -> Vec<u8> {
     pem::encode(block).into_bytes()
 }
@@ -70,7 +70,7 @@ fn is_encrypted(block: &Pem) -> bool {
         || block.headers().get("Proc-Type").is_some_and(|value| value.contains("ENCRYPTED"))
 }
 
-/// The PKCS#8 form of a P-256 key in the form of SEC 1, which is its innermost part (RFC 5208 §5, RFC 5915 §1).
+/// Returns the PKCS#8 form of a P-256 key in SEC 1 form, which is its innermost part (RFC 5208 §5, RFC 5915 §1).
 pub(super) fn pkcs8_of_p256(sec1: &[u8]) -> Vec<u8> {
     /// Version 0; then the algorithm: id-ecPublicKey and the curve prime256v1.
     const BEGINNING: &[u8] =
@@ -80,7 +80,7 @@ pub(super) fn pkcs8_of_p256(sec1: &[u8]) -> Vec<u8> {
     element(SEQUENCE, &[BEGINNING, &element(OCTET_STRING, sec1)].concat())
 }
 
-/// A DER element (X.690 §8.1).
+/// Returns a DER element (X.690 §8.1).
 fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();
     let significant = &length[length.iter().take_while(|byte| **byte == 0).count()..];

@@ -1,5 +1,5 @@
-//! Real keys in every form that tools write them in, and the ways in which such a file is mistreated before it is given
-//! as a secret. The files were made from the keys beside them with `openssl`, `ssh-keygen`, `gpg` and `keytool`.
+//! Real keys in every form in which tools write them, and the changes that such a file suffers before it is given as a
+//! secret. The files were made from the keys beside them with `openssl`, `ssh-keygen`, `gpg` and `keytool`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -81,7 +81,7 @@ const TEXTS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Every key: a name, and the bytes of its file.
+/// Returns every key: its name and the bytes of its file.
 pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
     let mut all: Vec<(String, Vec<u8>)> =
         FILES.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect();
@@ -97,10 +97,10 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
     all
 }
 
-/// A way to write a file in another way; `None` where it makes no sense for these bytes.
+/// Function that writes a file in another way. It returns `None` where that makes no sense for these bytes.
 type Wrapper = fn(&[u8]) -> Option<Vec<u8>>;
 
-/// Every way to write a file that a key is recognized in.
+/// Every way of writing a file in which a key is recognized.
 pub(crate) const WRAPPERS: &[(&str, Wrapper)] = &[
     ("as it is", |bytes| Some(bytes.to_vec())),
     ("with line breaks after it", |bytes| Some([bytes, b"\n\r\n"].concat())),

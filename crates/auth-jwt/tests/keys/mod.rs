@@ -1,4 +1,4 @@
-//! Key pairs made for these tests alone.
+//! Key pairs that were made for these tests only.
 
 pub(crate) struct KeyPair {
     pub(crate) private: &'static str,

@@ -1,4 +1,4 @@
-//! One password to hash or to compare, and who waits for the result.
+//! Jobs of the pool: a password to hash or to compare, with the channel for the result.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use futures_channel::oneshot;
 use auth_core::HashingError;
 use auth_core::{Batch, BatchKey, BatchResults, HashError, Password, PasswordHash, PasswordHasher, Pause, Verdict};
 
-/// What is asked: a registration hashes, a login compares.
+/// JobKind of a job. A registration hashes, a login compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum JobKind {
     Hash,
     Verify,
 }
 
-impl Kind {
+impl JobKind {
     pub(super) fn other(self) -> Self {
         match self {
             Self::Hash => Self::Verify,
@@ -25,62 +25,62 @@ impl Kind {
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, HashingError>>;
 
-pub(super) enum Work {
+pub(super) enum JobRequest {
     Hash(Password, Reply<PasswordHash>),
     Verify(Password, PasswordHash, Reply<Verdict>),
 }
 
 pub(super) struct Job {
-    /// When it was put in, by the pool's clock.
+    /// Time at which the job was enqueued, by the pool's clock.
     pub(super) enqueued: Duration,
-    /// With what it can be computed.
+    /// Key of the jobs that can be computed together with this one.
     pub(super) key: Option<BatchKey>,
-    pub(super) work: Work,
+    pub(super) request: JobRequest,
 }
 
 impl Job {
-    pub(super) fn kind(&self) -> Kind {
-        match self.work {
-            Work::Hash(..) => Kind::Hash,
-            Work::Verify(..) => Kind::Verify,
+    pub(super) fn kind(&self) -> JobKind {
+        match self.request {
+            JobRequest::Hash(..) => JobKind::Hash,
+            JobRequest::Verify(..) => JobKind::Verify,
         }
     }
 
-    /// Whether nobody waits for the result any more.
+    /// Returns whether the caller has stopped waiting for the result.
     pub(super) fn is_abandoned(&self) -> bool {
-        match &self.work {
-            Work::Hash(_, reply) => reply.is_canceled(),
-            Work::Verify(_, _, reply) => reply.is_canceled(),
+        match &self.request {
+            JobRequest::Hash(_, reply) => reply.is_canceled(),
+            JobRequest::Verify(_, _, reply) => reply.is_canceled(),
         }
     }
 
     pub(super) fn refuse(self, error: HashingError) {
-        match self.work {
-            Work::Hash(_, reply) => give(reply, Err(error)),
-            Work::Verify(_, _, reply) => give(reply, Err(error)),
+        match self.request {
+            JobRequest::Hash(_, reply) => give(reply, Err(error)),
+            JobRequest::Verify(_, _, reply) => give(reply, Err(error)),
         }
     }
 
-    /// Computes all of them; they have one key if they are several.
+    /// Computes all jobs. Several jobs must have the same key.
     pub(super) fn run(jobs: &[Self], hasher: &dyn PasswordHasher, pause: Pause<'_>) -> BatchResults {
         let (mut hash, mut verify) = (Vec::new(), Vec::new());
         for job in jobs {
-            match &job.work {
-                Work::Hash(password, _) => hash.push(password),
-                Work::Verify(password, stored, _) => verify.push((password, stored)),
+            match &job.request {
+                JobRequest::Hash(password, _) => hash.push(password),
+                JobRequest::Verify(password, stored, _) => verify.push((password, stored)),
             }
         }
         hasher.run_batch(Batch { hash: &hash, verify: &verify, pause })
     }
 
-    /// Hands the results out. A job that a faulty hasher gave none is dropped, which its caller sees as
+    /// Sends the results to the callers. A job to which a faulty hasher gave no result is dropped, and its caller gets
     /// [`HashingError::Lost`].
     pub(super) fn answer(jobs: Vec<Self>, results: BatchResults) {
         let (mut hashes, mut verdicts) = (results.hashes.into_iter(), results.verdicts.into_iter());
         for job in jobs {
-            match job.work {
-                Work::Hash(_, reply) => give_next(reply, &mut hashes),
-                Work::Verify(_, _, reply) => give_next(reply, &mut verdicts),
+            match job.request {
+                JobRequest::Hash(_, reply) => give_next(reply, &mut hashes),
+                JobRequest::Verify(_, _, reply) => give_next(reply, &mut verdicts),
             }
         }
     }
@@ -92,7 +92,7 @@ fn give_next<T>(reply: Reply<T>, results: &mut impl Iterator<Item = Result<T, Ha
     }
 }
 
-/// A result that nobody waits for any more is dropped: the caller hung up while it was computed.
+/// Sends a result. The error is ignored: the caller went away during the computation.
 fn give<T>(reply: Reply<T>, result: Result<T, HashingError>) {
     drop(reply.send(result));
 }

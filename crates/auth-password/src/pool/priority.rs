@@ -1,32 +1,32 @@
-//! How much of a busy machine the hashing threads get.
+//! Priorities of the hashing threads.
 
-/// How eagerly the operating system runs the hashing threads when cores are short. With cores to spare it changes
+/// Priority that the operating system gives the hashing threads when cores are short. With spare cores it changes
 /// nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThreadPriority {
-    /// As every other thread.
+    /// Priority of every other thread.
     Normal,
-    /// Behind the threads that answer requests: nice 5.
+    /// Below the threads that answer requests: nice 5.
     Low,
-    /// Only where there is nothing else to do: nice 19.
+    /// Only cores with nothing else to do: nice 19.
     Lowest,
 }
 
-/// What came of asking for a [`ThreadPriority`].
+/// Result of asking for a [`ThreadPriority`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PriorityOutcome {
     /// The threads run with it.
     Set,
-    /// The platform has no priority for single threads that we know to set: Linux and Android have. The threads run as
-    /// all others.
+    /// The platform has no known priority for single threads; Linux and Android have one. The threads run at normal
+    /// priority.
     Unsupported,
-    /// The operating system refused. The threads run as all others.
+    /// The operating system refused. The threads run at normal priority.
     Refused,
 }
 
 impl ThreadPriority {
-    /// Gives the calling thread this priority; one that is lower already stays.
+    /// Gives the calling thread this priority. A thread whose priority is lower already keeps it.
     pub(super) fn apply(self) -> PriorityOutcome {
         match self {
             Self::Normal => PriorityOutcome::Set,
@@ -36,7 +36,8 @@ impl ThreadPriority {
     }
 }
 
-/// Linux and Android keep the nice value of each thread, and mean the calling one when none is named.
+/// Lowers the priority of the calling thread. Linux and Android keep a nice value for each thread, and use the calling
+/// one when none is named.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn lower_to(nice: i32) -> PriorityOutcome {
     use rustix::process::{getpriority_process, setpriority_process};

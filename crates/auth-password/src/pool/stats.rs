@@ -1,10 +1,10 @@
-//! What a pool is doing and has done.
+//! State and counts of a pool.
 
 use std::time::Duration;
 
 use super::MAX_WIDTH;
 
-/// What a pool is doing and has done. The counts go up from the start of the pool.
+/// State and counts of a pool. The counts begin at the start of the pool.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolStats {
@@ -16,40 +16,41 @@ pub struct PoolStats {
     pub idle: usize,
     /// Jobs that are being computed.
     pub running: usize,
-    /// Jobs computed.
+    /// Jobs that were computed.
     pub completed: u64,
-    /// Jobs refused because too many waited or they waited too long.
+    /// Jobs that were refused because too many waited or they waited too long.
     pub shed: u64,
-    /// Jobs skipped because nobody waited for them any more.
+    /// Jobs that were skipped because their callers had gone.
     pub abandoned: u64,
     /// Jobs without an answer because the hasher panicked.
     pub lost: u64,
-    /// Batches started, by the number of their jobs: a lone job first.
+    /// Batches that were started, by the number of their jobs. The first count is of single jobs.
     pub batches: [u64; MAX_WIDTH],
-    /// How long the jobs waited that were started.
+    /// Waits of the jobs that were started.
     pub waits: WaitStats,
 }
 
 impl PoolStats {
-    /// Jobs that wait.
+    /// Returns the number of jobs that wait.
     #[must_use]
     pub fn queued(&self) -> usize {
         self.hashes_queued + self.verifies_queued
     }
 }
 
-/// A histogram of waits.
+/// Histogram of waits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WaitStats {
-    /// How many waited longer than the bound before and at most this one; the last had none above it.
+    /// Number of waits in each bucket: longer than the bound before and at most this one. The last bucket has no upper
+    /// bound.
     pub counts: [u64; WaitStats::BOUNDS.len() + 1],
-    /// All waits together.
+    /// Sum of all waits.
     pub sum: Duration,
 }
 
 impl WaitStats {
-    /// The upper bounds of all counts but the last.
+    /// Upper bounds of all buckets but the last.
     pub const BOUNDS: [Duration; 8] = [
         Duration::from_millis(1),
         Duration::from_millis(10),

@@ -1,33 +1,35 @@
-//! What waits for a thread: a queue for each kind of job, served in turn.
+//! Jobs that wait for a thread: one queue for each kind, served in turn.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use auth_core::BatchKey;
 
-use super::job::{Job, Kind};
+use super::job::{Job, JobKind};
 
-/// The jobs that wait. Each kind has a queue of its own, so that a flood of one takes no room from the other, and a job of
-/// the other goes next whenever both wait.
+/// Queues of the jobs that wait.
+///
+/// Each kind of job has a queue of its own, so that a flood of one kind takes no room from the other. When both kinds
+/// wait, they are taken alternately.
 pub(super) struct Waiting {
     hashes: VecDeque<Job>,
     verifies: VecDeque<Job>,
-    /// Whose turn it is.
-    turn: Kind,
+    /// JobKind of the next job.
+    next_kind: JobKind,
 }
 
-/// What had to leave the heads of the queues before anything could be taken.
+/// Jobs that were removed from the heads of the queues because they must not be computed any more.
 #[derive(Default)]
 pub(super) struct Expired {
     /// Jobs that waited too long.
     pub(super) late: Vec<Job>,
-    /// How many were skipped because nobody waited for them.
+    /// Number of jobs that were skipped because their callers had gone.
     pub(super) abandoned: u64,
 }
 
 impl Default for Waiting {
     fn default() -> Self {
-        Self { hashes: VecDeque::new(), verifies: VecDeque::new(), turn: Kind::Verify }
+        Self { hashes: VecDeque::new(), verifies: VecDeque::new(), next_kind: JobKind::Verify }
     }
 }
 
@@ -36,17 +38,17 @@ impl Waiting {
         self.hashes.len() + self.verifies.len()
     }
 
-    pub(super) fn queue(&self, kind: Kind) -> &VecDeque<Job> {
+    pub(super) fn queue(&self, kind: JobKind) -> &VecDeque<Job> {
         match kind {
-            Kind::Hash => &self.hashes,
-            Kind::Verify => &self.verifies,
+            JobKind::Hash => &self.hashes,
+            JobKind::Verify => &self.verifies,
         }
     }
 
-    fn queue_mut(&mut self, kind: Kind) -> &mut VecDeque<Job> {
+    fn queue_mut(&mut self, kind: JobKind) -> &mut VecDeque<Job> {
         match kind {
-            Kind::Hash => &mut self.hashes,
-            Kind::Verify => &mut self.verifies,
+            JobKind::Hash => &mut self.hashes,
+            JobKind::Verify => &mut self.verifies,
         }
     }
 
@@ -54,16 +56,15 @@ impl Waiting {
         self.queue_mut(job.kind()).push_back(job);
     }
 
-    /// Makes room among the jobs of one kind by dropping those that nobody waits for; how many these were.
-    pub(super) fn drop_abandoned(&mut self, kind: Kind) -> u64 {
+    /// Drops the jobs of one kind whose callers have gone, and returns their number.
+    pub(super) fn drop_abandoned(&mut self, kind: JobKind) -> u64 {
         let queue = self.queue_mut(kind);
         let before = queue.len();
         queue.retain(|job| !job.is_abandoned());
         (before - queue.len()) as u64
     }
 
-    /// Takes from the heads of both queues what is not to be computed any more: enqueued before `deadline`, or without
-    /// a caller.
+    /// Removes jobs from the heads of both queues that were enqueued before `deadline` or whose callers have gone.
     pub(super) fn expire(&mut self, deadline: Option<Duration>) -> Expired {
         let mut expired = Expired::default();
         for queue in [&mut self.hashes, &mut self.verifies] {
@@ -76,13 +77,14 @@ impl Waiting {
         expired
     }
 
-    /// Takes the next job and up to `limit - 1` that can be computed with it, one kind and the other in turn.
+    /// Takes the next job and up to `limit - 1` that can be computed with it, alternating between the kinds.
     pub(super) fn take(&mut self, limit: usize) -> Vec<Job> {
         let mut taken = Vec::new();
-        let first = [self.turn, self.turn.other()].into_iter().find_map(|kind| self.queue_mut(kind).pop_front());
+        let first =
+            [self.next_kind, self.next_kind.other()].into_iter().find_map(|kind| self.queue_mut(kind).pop_front());
         let mut next = first;
         while let Some(job) = next {
-            self.turn = job.kind().other();
+            self.next_kind = job.kind().other();
             let key = job.key;
             taken.push(job);
             next = key.filter(|_| taken.len() < limit).and_then(|key| self.companion(key));
@@ -91,16 +93,16 @@ impl Waiting {
     }
 
     fn companion(&mut self, key: BatchKey) -> Option<Job> {
-        [self.turn, self.turn.other()].into_iter().find_map(|kind| {
+        [self.next_kind, self.next_kind.other()].into_iter().find_map(|kind| {
             let queue = self.queue_mut(kind);
             let at = queue.iter().position(|job| job.key == Some(key) && !job.is_abandoned())?;
             queue.remove(at)
         })
     }
 
-    /// In how many batches of at most `width` the jobs are done that go before a new one of this kind. As the kinds are
-    /// served in turn, these are at most one more of the other than of its own.
-    pub(super) fn batches_before(&self, kind: Kind, width: usize) -> usize {
+    /// Returns the number of batches of at most `width` jobs that go before a new job of this kind. The kinds
+    /// alternate, so at most one more job of the other kind than of its own goes before it.
+    pub(super) fn batches_before(&self, kind: JobKind, width: usize) -> usize {
         let own = self.queue(kind);
         let others = self.queue(kind.other()).iter().take(own.len() + 1);
         let mut alone = 0;

@@ -1,4 +1,4 @@
-//! Which jobs a thread takes, and in which order.
+//! Batches: the jobs that a thread takes, and their order.
 
 use auth_core::Verdict;
 use futures_executor::block_on;
@@ -33,7 +33,7 @@ fn a_thread_of_width_one_takes_one() {
 }
 
 #[test]
-fn only_what_can_be_computed_together_is() {
+fn only_jobs_with_the_same_key_share_a_batch() {
     let rig = Rig::new(&ONE_THREAD);
     let _busy = rig.busy();
     let _jobs = [("a", "x"), ("b", "longer"), ("c", "x"), ("d", ALONE), ("e", ALONE), ("f", "x"), ("g", "longer")]
@@ -71,7 +71,7 @@ fn registrations_and_logins_are_served_in_turn() {
 }
 
 #[test]
-fn threads_with_nothing_to_do_share_what_waits() {
+fn idle_threads_share_the_waiting_jobs() {
     let rig = Rig::new(&Layout { threads: 2, ..ONE_THREAD });
     let _jobs = (rig.verify("a"), rig.verify("b"));
     let mut started = [rig.started(), rig.started()];
@@ -84,7 +84,7 @@ fn threads_with_nothing_to_do_share_what_waits() {
 }
 
 #[test]
-fn who_hung_up_is_skipped_wherever_they_stand() {
+fn a_job_without_a_caller_is_skipped_anywhere_in_the_queue() {
     let rig = Rig::new(&ONE_THREAD);
     let _busy = rig.busy();
     let [a, _b, c, _d] = ["a", "b", "c", "d"].map(|name| rig.verify(name));

@@ -1,8 +1,8 @@
-//! The hashing threads from outside, with a hasher that works when it is told to.
+//! The public API of the pool, with a hasher that works on command.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod batches;
-mod life;
+mod lifecycle;
 mod overload;
 mod refusals;
 mod rig;

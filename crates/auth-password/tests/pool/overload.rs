@@ -1,4 +1,4 @@
-//! What a client learns from an overloaded service: nothing about who has an account.
+//! Answers of an overloaded service. They reveal nothing about who has an account.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn email(name: &str) -> Email {
     Email::parse(&format!("{name}@example.org")).unwrap()
 }
 
-/// A service over the pool of `rig`, with the users `ada` and, disabled, `bob`.
+/// Returns a service over the pool of `rig`, with the users `ada` and, disabled, `bob`.
 fn service(rig: &Rig) -> AuthService {
     let store = Arc::new(MemoryStore::new().unwrap());
     let auth = AuthService::builder()

@@ -1,4 +1,4 @@
-//! When the pool says no, and what it says then.
+//! Refusals of the pool, and the wait that they ask for.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::rig::{ALONE, Go, Layout, Rig, Submitted};
 
 const ROOM_FOR_TWO: Layout = Layout { threads: 1, width: 4, queue: 2 };
 
-/// When a refused job is told to come back.
+/// Returns the wait that a refused job is told.
 fn retry_after<T: std::fmt::Debug>(job: Submitted<T>) -> Duration {
     match block_on(job) {
         Err(HashingError::Overloaded { retry_after }) => retry_after,
@@ -18,7 +18,7 @@ fn retry_after<T: std::fmt::Debug>(job: Submitted<T>) -> Duration {
     }
 }
 
-/// Lets one batch take `long`, so that the pool knows its pace, and leaves the thread busy.
+/// Returns a rig whose last batch took `long`, so that the pool can estimate waits. Its thread is busy.
 fn paced(layout: &Layout, long: Duration) -> Rig {
     let rig = Rig::new(layout);
     let _first = rig.busy();
@@ -56,7 +56,7 @@ fn a_flood_of_one_kind_takes_no_room_from_the_other() {
 }
 
 #[test]
-fn the_time_to_come_back_counts_batches_and_not_jobs() {
+fn retry_after_counts_batches_and_not_jobs() {
     for (width, seconds) in [(1, 6), (2, 4), (4, 2)] {
         let rig = paced(&Layout { threads: 1, width, queue: 3 }, Duration::from_secs(2));
         let _waiting = ["a", "b", "c"].map(|name| rig.verify(name));
@@ -68,9 +68,9 @@ fn the_time_to_come_back_counts_batches_and_not_jobs() {
 }
 
 #[test]
-fn the_time_to_come_back_follows_the_pace_of_the_last_batches() {
+fn retry_after_follows_the_duration_of_the_last_batches() {
     let rig = paced(&Layout { threads: 1, width: 1, queue: 2 }, Duration::from_secs(1));
-    // What has begun takes nine seconds, which counts for an eighth.
+    // The batch under way takes nine seconds, which counts for an eighth.
     rig.clock.advance(Duration::from_secs(9));
     let _third = rig.verify("third");
     assert_eq!(rig.next(), ["third"]);
@@ -112,7 +112,7 @@ fn a_job_that_waited_too_long_is_refused_and_not_computed() {
 }
 
 #[test]
-fn who_waited_as_long_as_is_allowed_is_served() {
+fn a_job_that_waited_exactly_the_maximum_is_computed() {
     let rig = Rig::new(&ROOM_FOR_TWO);
     let _busy = rig.busy();
     let _patient = rig.verify("patient");
@@ -122,7 +122,7 @@ fn who_waited_as_long_as_is_allowed_is_served() {
 }
 
 #[test]
-fn a_caller_that_hangs_up_frees_its_place_in_the_queue_but_not_what_is_being_computed() {
+fn a_caller_that_goes_away_frees_its_place_in_the_queue_but_not_a_running_job() {
     let rig = Rig::new(&ROOM_FOR_TWO);
     drop(rig.busy());
     assert_eq!(rig.pool.stats().running, 1, "the hash is still being computed");

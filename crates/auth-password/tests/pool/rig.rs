@@ -1,4 +1,4 @@
-//! A pool over a hasher that says what it starts and goes on when it is told to.
+//! A pool over a hasher that reports each batch and continues on command.
 
 use std::future::Future;
 use std::num::NonZeroUsize;
@@ -16,13 +16,13 @@ use auth_core::{
 use auth_password::{PasswordPool, PoolOptions, ThreadPriority};
 use time::OffsetDateTime;
 
-/// Stored hashes that can be computed together have one text; this one is computed with new passwords too.
+/// Stored hashes with this text can be computed together, and with new passwords.
 pub(crate) const COMMON: &str = "common";
 
-/// A stored hash that is computed alone.
+/// Stored hashes with this text are computed alone.
 pub(crate) const ALONE: &str = "alone";
 
-/// What the hasher does when it is told to go on.
+/// Command to the hasher.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Go {
     /// Gives every job its result.
@@ -40,10 +40,10 @@ pub(crate) struct GatedHasher {
 }
 
 impl GatedHasher {
-    /// Says the names of the passwords, then waits. When the gate is gone it goes on.
-    fn turn(&self, passwords: &[&Password]) -> Go {
+    /// Reports the names of the passwords, then waits for a command. It continues when the gate is gone.
+    fn report_and_wait(&self, passwords: &[&Password]) -> Go {
         let names = passwords.iter().map(|password| password.expose_secret().to_owned()).collect();
-        // The test may be over.
+        // An error means that the test is over.
         let _ = self.started.send(names);
         let go = self.gate.lock().unwrap_or_else(std::sync::PoisonError::into_inner).recv().unwrap_or(Go::On);
         assert!(!matches!(go, Go::Panic), "told to panic");
@@ -56,11 +56,11 @@ impl PasswordHasher for GatedHasher {
         72
     }
     fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
-        self.turn(&[password]);
+        self.report_and_wait(&[password]);
         Ok(hash_of(password))
     }
     fn verify(&self, password: &Password, _hash: &PasswordHash) -> Result<Verdict, HashError> {
-        self.turn(&[password]);
+        self.report_and_wait(&[password]);
         Ok(verdict_of(password))
     }
     fn dummy_hash(&self) -> Result<PasswordHash, HashError> {
@@ -74,7 +74,7 @@ impl PasswordHasher for GatedHasher {
     fn run_batch(&self, jobs: Batch<'_>) -> BatchResults {
         let verified = jobs.verify.iter().map(|(password, _)| *password);
         let passwords: Vec<_> = jobs.hash.iter().copied().chain(verified).collect();
-        let go = self.turn(&passwords);
+        let go = self.report_and_wait(&passwords);
         let mut results = BatchResults {
             hashes: jobs.hash.iter().map(|password| Ok(hash_of(password))).collect(),
             verdicts: jobs.verify.iter().map(|(password, _)| Ok(verdict_of(password))).collect(),
@@ -90,16 +90,16 @@ fn hash_of(password: &Password) -> PasswordHash {
     PasswordHash::new(format!("hash of {}", password.expose_secret()))
 }
 
-/// What begins with a `w` is wrong.
+/// Returns `Mismatch` for a password that begins with `w`.
 fn verdict_of(password: &Password) -> Verdict {
     if password.expose_secret().starts_with('w') { Verdict::Mismatch } else { Verdict::Match }
 }
 
-/// A job that is in the pool. Dropping it is hanging up.
+/// Job in the pool. Dropping it is a caller that goes away.
 pub(crate) type Submitted<T> = Pin<Box<dyn Future<Output = Result<T, HashingError>>>>;
 
 pub(crate) struct Rig {
-    /// Goes before the pool, so that nothing holds a thread when the pool waits for its threads.
+    /// Dropped before the pool, so that no thread is held when the pool waits for its threads.
     gate: Sender<Go>,
     pub(crate) pool: PasswordPool,
     pub(crate) hasher: Arc<GatedHasher>,
@@ -114,7 +114,7 @@ pub(crate) struct Layout {
 }
 
 impl Rig {
-    /// A wait of 5 seconds is the limit.
+    /// Returns a rig with a maximum wait of 5 seconds.
     pub(crate) fn new(layout: &Layout) -> Self {
         let (started_in, started) = channel();
         let (gate, gate_out) = channel();
@@ -129,37 +129,37 @@ impl Rig {
         options.clock = clock.clone();
         let pool = PasswordPool::new(hasher.clone(), options).unwrap();
         let rig = Self { gate, pool, hasher, clock, started };
-        // Only a thread that waits already can be counted on.
+        // The test may rely only on threads that wait already.
         rig.until(|rig| rig.pool.stats().idle == layout.threads);
         rig
     }
 
-    /// Puts in a new password.
+    /// Submits a new password.
     pub(crate) fn hash(&self, name: &str) -> Submitted<PasswordHash> {
         let (pool, password) = (self.pool.clone(), Password::parse(name).unwrap());
         submitted(async move { pool.hash(password).await })
     }
 
-    /// Puts in a password to compare with a hash of the common kind.
+    /// Submits a password to compare with a hash that can be computed together with others.
     pub(crate) fn verify(&self, name: &str) -> Submitted<Verdict> {
         self.verify_with(name, COMMON)
     }
 
-    /// Puts in a password to compare with this hash.
+    /// Submits a password to compare with this hash.
     pub(crate) fn verify_with(&self, name: &str, stored: &str) -> Submitted<Verdict> {
         let (pool, password) = (self.pool.clone(), Password::parse(name).unwrap());
         let stored = PasswordHash::new(stored.to_owned());
         submitted(async move { pool.verify(password, stored).await })
     }
 
-    /// Puts in a password that keeps one thread busy until it is told to go on.
+    /// Submits a password that keeps one thread busy until the next command.
     pub(crate) fn busy(&self) -> Submitted<Verdict> {
         let job = self.verify("busy");
         assert_eq!(self.started(), ["busy"]);
         job
     }
 
-    /// Waits for the next batch to start; the names in it, new passwords first.
+    /// Waits for the next batch to start and returns its names, new passwords first.
     pub(crate) fn started(&self) -> Vec<String> {
         self.started.recv().unwrap()
     }
@@ -168,7 +168,7 @@ impl Rig {
         self.gate.send(go).unwrap();
     }
 
-    /// Lets what runs end, and says what starts next.
+    /// Ends the running batch and returns the names of the next one.
     pub(crate) fn next(&self) -> Vec<String> {
         self.go(Go::On);
         self.started()
@@ -181,7 +181,7 @@ impl Rig {
     }
 }
 
-/// Polled once, a job is in the queue or refused.
+/// Polls a job once, so that it is in the queue or refused.
 fn submitted<T>(job: impl Future<Output = Result<T, HashingError>> + 'static) -> Submitted<T>
 where
     T: 'static,

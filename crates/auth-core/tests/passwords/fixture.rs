@@ -1,4 +1,4 @@
-//! A service over schemes that count, and users of every kind.
+//! A service over schemes that count, with users whose hashes are of every scheme.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,17 +13,17 @@ use auth_password::{HashWork, PasswordPool, PasswordSchemes, PoolOptions};
 use futures_util::future::BoxFuture;
 use time::OffsetDateTime;
 
-use crate::tally::{Counting, Counts, Tally, argon2, bcrypt, password};
+use crate::counting::{Counting, Counts, Tally, argon2, bcrypt, password};
 
-pub(crate) struct World {
+pub(crate) struct PasswordFixture {
     pub(crate) auth: AuthService,
     pub(crate) store: Arc<MemoryStore>,
     tally: Tally,
     pub(crate) later: Arc<Mutex<Vec<BoxFuture<'static, ()>>>>,
 }
 
-impl World {
-    /// A service that writes bcrypt of cost 6 and reads Argon2 too.
+impl PasswordFixture {
+    /// Returns a service that writes bcrypt of cost 6 and reads Argon2 too.
     pub(crate) fn new(levels: &[HashWork]) -> Self {
         let tally = Tally::default();
         let schemes = PasswordSchemes::new(Counting { inner: bcrypt(6), tally: tally.clone() })
@@ -63,7 +63,7 @@ impl World {
         self.auth.login(credentials, &Context::default()).await.map(|outcome| outcome.signed_in().unwrap())
     }
 
-    /// What a login that must fail has computed.
+    /// Returns the hashes that a login computed, which must fail.
     pub(crate) async fn cost(&self, name: &str, text: &str) -> Counts {
         self.tally.lock().unwrap().clear();
         let result = self.login(name, text).await;
@@ -90,9 +90,9 @@ pub(crate) fn email(name: &str) -> Email {
     Email::parse(&format!("{name}@example.org")).unwrap()
 }
 
-/// A user of every kind: whose hash is the default's, a cheaper one, a dearer one, one of another scheme in three sizes, and
-/// one that cannot be used.
-pub(crate) async fn one_of_each(world: &World) -> Vec<&'static str> {
+/// Imports one user for each kind of hash: the default, a cheaper one, a dearer one, one of another scheme in three
+/// sizes, and one that cannot be used.
+pub(crate) async fn one_of_each(fixture: &PasswordFixture) -> Vec<&'static str> {
     let right = password("right password");
     let hashes = [
         ("default", bcrypt(6).hash(&right)),
@@ -107,7 +107,7 @@ pub(crate) async fn one_of_each(world: &World) -> Vec<&'static str> {
     ];
     let mut names = Vec::new();
     for (name, hash) in hashes {
-        world.import(name, hash.unwrap()).await;
+        fixture.import(name, hash.unwrap()).await;
         names.push(name);
     }
     names

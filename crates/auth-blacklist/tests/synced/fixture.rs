@@ -1,4 +1,4 @@
-//! A log that can fail, nodes over it, and tokens.
+//! Fixture: a log that can fail, nodes over it, and tokens.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,17 +17,17 @@ use tokio::sync::Notify;
 
 pub(crate) const BOUND: Duration = Duration::from_secs(2);
 
-/// A log in memory whose database can be lost, replaced, and held up.
+/// Log in memory that can fail, be replaced or be slow.
 #[derive(Debug)]
 pub(crate) struct FaultyLog {
     inner: Mutex<Arc<dyn RevocationLog>>,
     down: AtomicBool,
-    /// Whether it can only be read.
+    /// Whether writes fail.
     pub(crate) read_only: AtomicBool,
     pub(crate) appends: AtomicU64,
     pub(crate) look_ups: AtomicU64,
     pub(crate) hold: Mutex<Option<Arc<Notify>>>,
-    /// How long a read takes, and by which clock.
+    /// Duration of a read, and the clock that it passes on.
     pub(crate) slow: Mutex<Option<(Duration, Arc<ManualClock>)>>,
     pub(crate) corrupt_after: AtomicU64,
     pub(crate) store_clock: Mutex<Option<OffsetDateTime>>,
@@ -66,7 +66,7 @@ impl FaultyLog {
         self.down.store(down, Ordering::SeqCst);
     }
 
-    /// Another database stands where the old one was.
+    /// Puts another database in the place of the old one.
     pub(crate) fn replace(&self, other: Arc<dyn RevocationLog>) {
         *self.inner.lock().unwrap() = other;
     }
@@ -155,7 +155,7 @@ pub(crate) fn everywhere(id: UserId, below: Generation, expires_at: OffsetDateTi
     Revocation { target, expires_at, revoked_at: expires_at - Duration::from_secs(3600), reason }
 }
 
-/// What a check would say: revoked, good, or unknown.
+/// Returns the result of a check: revoked, good or unknown.
 pub(crate) async fn verdict(node: &SyncedBlacklist, claims: &Claims) -> &'static str {
     match node.peek(claims) {
         Standing::Revoked => "revoked",

@@ -1,4 +1,4 @@
-//! A service with its limits, a hasher that remembers, and a clock that moves when it is told to.
+//! A service with rate limits, a hasher that records its comparisons, and a clock that the test moves.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +19,8 @@ use time::OffsetDateTime;
 pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
 pub(crate) const RIGHT: &str = "the right password";
 
-/// Compares in the clear, and remembers when and how often: what is counted here is what reached the hasher.
+/// Hasher that compares in the clear and records the time of each comparison. These are the guesses that the limits let
+/// through.
 #[derive(Debug)]
 pub(crate) struct OpenHasher {
     pub(crate) clock: Arc<ManualClock>,
@@ -48,7 +49,7 @@ impl PasswordHasher for OpenHasher {
     }
 }
 
-/// What a login came to.
+/// Result of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     In,
@@ -58,14 +59,14 @@ pub(crate) enum Answer {
     Unavailable,
 }
 
-pub(crate) struct World {
+pub(crate) struct ThrottleFixture {
     pub(crate) auth: AuthService,
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) hasher: Arc<OpenHasher>,
 }
 
-impl World {
+impl ThrottleFixture {
     pub(crate) fn new() -> Self {
         Self::over(Arc::new(MemoryAttempts::default()))
     }
@@ -96,7 +97,7 @@ impl World {
         self.login(name, "a wrong password", from).await
     }
 
-    /// The most wrong guesses that reached the hasher within one hour.
+    /// Returns the maximum number of wrong guesses that reached the hasher within one hour.
     pub(crate) fn most_in_an_hour(&self) -> usize {
         let wrong = self.hasher.wrong.lock().unwrap();
         let within = |from: usize| wrong[from..].iter().take_while(|at| **at - wrong[from] <= HOUR).count();
@@ -145,7 +146,7 @@ pub(crate) async fn login(auth: &AuthService, name: &str, password: &str, contex
     }
 }
 
-/// Where the owner lives.
+/// Network of the owner.
 pub(crate) const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
 
 pub(crate) fn elsewhere(number: u16) -> IpAddr {

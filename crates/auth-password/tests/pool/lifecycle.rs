@@ -1,4 +1,4 @@
-//! Threads, panics, runtimes and the end.
+//! Threads, panics, runtimes and the end of a pool.
 
 use std::future::Future;
 use std::pin::pin;
@@ -28,13 +28,13 @@ fn a_panic_costs_the_answers_of_one_batch_and_no_thread() {
     assert!(matches!(block_on(batch.2), Err(HashingError::Lost)));
     let next = rig.busy();
     rig.go(Go::On);
-    assert_eq!(block_on(next).unwrap(), Verdict::Match, "the thread lives on");
+    assert_eq!(block_on(next).unwrap(), Verdict::Match, "the thread goes on");
     let stats = rig.pool.stats();
     assert_eq!((stats.lost, stats.completed, stats.running), (4, 1, 0));
 }
 
 #[test]
-fn a_hasher_that_forgets_a_result_leaves_no_caller_waiting() {
+fn a_missing_result_of_the_hasher_leaves_no_caller_waiting() {
     let rig = Rig::new(&ONE_THREAD);
     let _busy = rig.busy();
     let batch = (rig.hash("a"), rig.verify("b"), rig.verify("c"));
@@ -51,7 +51,7 @@ fn dropping_the_pool_ends_its_threads() {
     assert_eq!(Arc::strong_count(&hasher), 1, "a thread still holds the hasher");
 }
 
-/// Wakes the thread that waits: the least that a runtime can be.
+/// Waker that unparks a thread: the smallest possible runtime.
 struct Unpark(thread::Thread);
 
 impl Wake for Unpark {
@@ -72,7 +72,7 @@ fn park_until<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn any_runtime_will_do() {
+fn a_pool_works_with_any_runtime() {
     fn pool() -> PasswordPool {
         PasswordPool::new(Arc::new(BcryptHasher::new(4).unwrap()), PoolOptions::default()).unwrap()
     }
@@ -102,7 +102,7 @@ mod on_linux {
     use auth_core::{HashError, PasswordHasher};
     use rustix::process::getpriority_process;
 
-    /// Its hashes say how nice the thread is that made them.
+    /// Hasher whose hashes name the nice value of the thread that made them.
     #[derive(Debug)]
     struct NicenessHasher;
 

@@ -1,4 +1,4 @@
-//! Schemes that count what they compute.
+//! Schemes that count the hashes that they compute.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use auth_core::{Batch, BatchKey, BatchResults, HashError, Password, PasswordHash, PasswordHasher, Verdict};
 use auth_password::{Argon2Hasher, Argon2Params, BcryptHasher, HashWork, Scheme};
 
-/// What was computed since it was last asked: how often each work.
+/// Hashes that were computed since the last look: the number of each work.
 pub(crate) type Counts = BTreeMap<HashWork, usize>;
 pub(crate) type Tally = Arc<Mutex<Counts>>;
 
-/// Counts every hash that a scheme computes, by its work.
+/// Scheme that counts every hash that it computes, by its work.
 #[derive(Debug)]
 pub(crate) struct Counting<S> {
     pub(crate) inner: S,
@@ -74,7 +74,7 @@ pub(crate) fn password(text: &str) -> Password {
     Password::parse(text).unwrap()
 }
 
-/// Returns the work in all, by hash function.
+/// Returns the total work, by hash function.
 pub(crate) fn totals(counts: &Counts) -> (u64, u64) {
     let sum = |bcrypt: bool| {
         let of_function = counts.iter().filter(|(work, _)| matches!(work, HashWork::Bcrypt { .. }) == bcrypt);

@@ -1,4 +1,4 @@
-//! Many at once, and several nodes.
+//! Concurrent attempts, and several nodes.
 
 use auth_core::Context;
 use std::sync::atomic::AtomicUsize;
@@ -14,28 +14,28 @@ use auth_password::PoolOptions;
 use futures_util::future::join_all;
 use time::OffsetDateTime;
 
-use crate::world::{Answer, HOME, OpenHasher, World, elsewhere, login, node};
+use crate::fixture::{Answer, HOME, OpenHasher, ThrottleFixture, elsewhere, login, node};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_thousand_guesses_at_once_do_not_slip_through_before_the_first_has_failed() {
-    let world = Arc::new(World::new());
+    let fixture = Arc::new(ThrottleFixture::new());
     for (name, networks, let_through) in [("ada", 1, 10), ("bob", 1_000, 30)] {
-        let before = world.hashes();
+        let before = fixture.hashes();
         let guesses: Vec<_> = (0..1_000_u16)
             .map(|number| {
-                let world = world.clone();
-                tokio::spawn(async move { world.guess(name, elsewhere(number % networks)).await })
+                let fixture = fixture.clone();
+                tokio::spawn(async move { fixture.guess(name, elsewhere(number % networks)).await })
             })
             .collect();
         let mut wrong = 0;
         for guess in guesses {
             wrong += usize::from(guess.await.unwrap() == Answer::Wrong);
         }
-        assert_eq!((wrong, world.hashes() - before), (let_through, let_through), "{name}");
+        assert_eq!((wrong, fixture.hashes() - before), (let_through, let_through), "{name}");
     }
 }
 
-/// Whoever reads waits until everybody has read.
+/// Store whose reads wait for one another.
 #[derive(Debug, Default)]
 struct SlowAttempts(MemoryAttempts);
 
@@ -59,24 +59,24 @@ impl AttemptStore for SlowAttempts {
 
 #[tokio::test]
 async fn guesses_that_all_saw_no_guess_before_them_are_judged_when_they_are_counted() {
-    let world = World::over(Arc::new(SlowAttempts::default()));
-    let answers = join_all((0..30).map(|_| world.guess("ada", HOME))).await;
+    let fixture = ThrottleFixture::over(Arc::new(SlowAttempts::default()));
+    let answers = join_all((0..30).map(|_| fixture.guess("ada", HOME))).await;
     let wrong = answers.iter().filter(|answer| **answer == Answer::Wrong).count();
-    assert_eq!((wrong, world.hashes()), (10, 10));
+    assert_eq!((wrong, fixture.hashes()), (10, 10));
     let second = Duration::from_secs(1);
     assert!(answers[10..].iter().all(|answer| *answer == Answer::Wait(second)), "{answers:?}");
-    assert_eq!(world.guess("ada", HOME).await, Answer::Wait(second), "what was refused counts for nothing");
+    assert_eq!(fixture.guess("ada", HOME).await, Answer::Wait(second), "what was refused counts for nothing");
 }
 
 #[tokio::test]
 async fn a_guess_whose_caller_goes_away_stays_counted() {
-    let world = World::new();
+    let fixture = ThrottleFixture::new();
     for _ in 0..10 {
-        let mut guess = Box::pin(world.guess("ada", HOME));
-        // As far as the threads that hash, and no further.
+        let mut guess = Box::pin(fixture.guess("ada", HOME));
+        // Polls until the guess has reached the hashing threads, and no further.
         let _ = std::future::poll_fn(|context| Poll::Ready(guess.as_mut().poll(context))).await;
     }
-    assert!(matches!(world.guess("ada", HOME).await, Answer::Wait(_)));
+    assert!(matches!(fixture.guess("ada", HOME).await, Answer::Wait(_)));
 }
 
 #[tokio::test]
