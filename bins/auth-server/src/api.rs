@@ -61,7 +61,7 @@ pub(crate) struct Routes {
     pub(crate) clock: Arc<dyn Clock>,
     /// Networks of proxies whose `X-Forwarded-For` is believed.
     pub(crate) trusted_proxies: Vec<IpNet>,
-    /// Whether the OpenAPI document and the page that shows it are served.
+    /// True if the OpenAPI document and the page that shows it are served.
     pub(crate) docs: bool,
 }
 

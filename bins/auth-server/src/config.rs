@@ -83,15 +83,15 @@ pub struct Config {
     pub token_audience: String,
     /// Number of tokens whose valid signature is remembered; zero verifies the signature at every check.
     pub token_cache: usize,
-    /// How passwords are hashed, and which are accepted.
+    /// The settings of passwords.
     pub passwords: PasswordSettings,
     /// The threads that hash passwords.
     pub hashing: HashingSettings,
-    /// Whether the OpenAPI document is served.
+    /// True if the OpenAPI document is served.
     pub docs: bool,
-    /// Whether pending migrations are applied at start.
+    /// True if pending migrations are applied at start.
     pub migrate: bool,
-    /// What is logged, as directives of `tracing`.
+    /// Filter of the log, as directives of `tracing`.
     pub log: String,
     /// Format of log lines.
     pub log_format: LogFormat,

@@ -55,7 +55,7 @@ pub struct Signals {
 #[derive(Debug, Default)]
 struct Shared {
     received: watch::Sender<Option<StopSignal>>,
-    /// How the process stops in order. Without it a signal ends the process at once.
+    /// The orderly stop that was declared. Without one a signal ends the process at once.
     shutdown: Mutex<Option<Shutdown>>,
 }
 

@@ -34,7 +34,7 @@ mod tests {
         loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
             if rounds.fetch_add(1, Ordering::SeqCst) == 2 {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }

@@ -5,7 +5,8 @@ use std::io::Write;
 use auth_core::blacklist::{Position, purge_expired};
 use auth_core::purge::{PURGE_BATCH, PURGE_PAUSE};
 use auth_core::{BoxError, Clock as _, RevocationLog as _, RevocationSource as _, SystemClock};
-use auth_storage::SeaRevocationLog;
+use auth_migrations::Migrations;
+use auth_storage::{Database, SeaRevocationLog};
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use time::format_description::well_known::Rfc3339;
@@ -28,7 +29,15 @@ pub(super) enum TokenCommand {
 impl TokenCommand {
     pub(super) async fn run(self, config: &Config, out: &mut dyn Write) -> Result<(), BoxError> {
         let (database, migrations) = open_tables(config, false).await?;
-        if !is_migrated(&database, &migrations).await? {
+        let outcome = self.run_on(&database, &migrations, out).await;
+        // The database is closed after an error too.
+        let closed = database.close().await;
+        outcome?;
+        Ok(closed?)
+    }
+
+    async fn run_on(self, database: &Database, migrations: &Migrations, out: &mut dyn Write) -> Result<(), BoxError> {
+        if !is_migrated(database, migrations).await? {
             return Err("the database is not migrated; run `auth-server migrate up`".into());
         }
         let log = SeaRevocationLog::new(database.clone());
@@ -45,7 +54,6 @@ impl TokenCommand {
                 None => writeln!(out, "no loss is recorded; nothing was changed")?,
             },
         }
-        database.close().await?;
         Ok(())
     }
 }

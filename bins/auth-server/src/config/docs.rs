@@ -32,28 +32,32 @@ pub fn settings_page() -> String {
 }
 
 fn section_text(section: &Section) -> String {
-    let mut text = format!("\n## {}\n\n| variable | meaning | values | default |\n|---|---|---|---|\n", section.title);
-    for setting in section.settings {
-        let declaration = setting.declaration();
-        let (variable, meaning, values) = (declaration.variable, declaration.meaning, declaration.values);
-        text.push_str(&format!("| `{variable}` | {meaning} | {values} | {} |\n", default_of(*setting)));
-    }
-    let notes: Vec<String> = section.settings.iter().filter_map(|setting| note(*setting)).collect();
-    if !notes.is_empty() {
-        text.push('\n');
-        text.push_str(&notes.concat());
-    }
-    text
+    let rows: String = section.settings.iter().map(|setting| row(*setting)).collect();
+    let notes: String = section.settings.iter().filter_map(|setting| note(*setting)).collect();
+    let space = if notes.is_empty() { "" } else { "\n" };
+    format!(
+        "\n## {}\n\n| variable | meaning | values | default |\n|---|---|---|---|\n{rows}{space}{notes}",
+        section.title
+    )
+}
+
+fn row(setting: &dyn Documented) -> String {
+    let declaration = setting.declaration();
+    let (variable, meaning, values) = (declaration.variable, declaration.meaning, declaration.values);
+    format!("| `{variable}` | {meaning} | {values} | {} |\n", default_of(setting))
 }
 
 /// Returns what the table has no room for, as an item of a list.
 fn note(setting: &dyn Documented) -> Option<String> {
     let declaration = setting.declaration();
-    let mut sentences = declaration.details.to_owned();
-    if let Form::Secret { file_variable } = declaration.form {
-        let space = if sentences.is_empty() { "" } else { " " };
-        sentences.push_str(&format!("{space}The value is a secret; `{file_variable}` may name a file that holds it."));
-    }
+    let secret = match declaration.form {
+        Form::Secret { file_variable } => {
+            format!("The value is a secret; `{file_variable}` may name a file that holds it.")
+        }
+        Form::Single | Form::List => String::new(),
+    };
+    let sentences = [declaration.details, &secret].into_iter().filter(|text| !text.is_empty());
+    let sentences = sentences.collect::<Vec<_>>().join(" ");
     (!sentences.is_empty()).then(|| format!("- `{}`: {sentences}\n", declaration.variable))
 }
 
@@ -62,14 +66,10 @@ fn default_of(setting: &dyn Documented) -> String {
     if let Some(text) = setting.declaration().default_text {
         return text.to_owned();
     }
-    let quoted = |value: String| if value.is_empty() { "—".to_owned() } else { format!("`{value}`") };
+    let quoted = |value: &str| if value.is_empty() { "—".to_owned() } else { format!("`{value}`") };
     let dev = setting.default_in(Profile::Dev);
-    let mut text = quoted(dev.clone());
-    for profile in [Profile::Test, Profile::Prod] {
-        let default = setting.default_in(profile);
-        if default != dev {
-            text.push_str(&format!("; `{profile}`: {}", quoted(default)));
-        }
-    }
-    text
+    let others = [Profile::Test, Profile::Prod].map(|profile| (profile, setting.default_in(profile)));
+    let others = others.iter().filter(|(_, default)| *default != dev);
+    let others = others.map(|(profile, default)| format!("; `{profile}`: {}", quoted(default)));
+    quoted(&dev) + &others.collect::<Vec<_>>().concat()
 }

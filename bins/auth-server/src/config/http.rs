@@ -35,12 +35,12 @@ pub(crate) static HEALTH_LISTEN: Setting<Option<SocketAddr>> = Setting {
         ..Declaration::new("AUTH_HEALTH_LISTEN")
     },
     default: |_| None,
-    parse: |text, _| match text {
-        "off" => Ok(None),
-        _ => {
-            let address = text.parse().map(Some);
-            address.map_err(|_| "must be off, or an IP address and a port, as in 127.0.0.1:5001".into())
+    parse: |text, _| {
+        if text == "off" {
+            return Ok(None);
         }
+        let address = text.parse().map(Some);
+        address.map_err(|_| "must be off, or an IP address and a port, as in 127.0.0.1:5001".into())
     },
     show: |address| address.map_or_else(|| "off".to_owned(), |address| address.to_string()),
 };

@@ -238,7 +238,7 @@ pub struct PasswordSettings {
     pub legacy: Vec<HashWork>,
     /// Least number of characters of a new password.
     pub min_length: usize,
-    /// Whether commonly used passwords are refused.
+    /// True if commonly used passwords are refused.
     pub common_list: bool,
 }
 

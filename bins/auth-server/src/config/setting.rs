@@ -12,7 +12,7 @@ use super::profile::Profile;
 pub(super) type Rule = Cow<'static, str>;
 
 /// The name and the description of a setting.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Declaration {
     /// The environment variable. Its key in the configuration file is the same word in lower case without `AUTH_`.
     pub(crate) variable: &'static str,

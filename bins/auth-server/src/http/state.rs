@@ -1,4 +1,4 @@
-//! What the handlers work with.
+//! The state that the handlers share.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(crate) struct State {
     /// Signs and reads tokens.
     pub(crate) codec: Arc<JwtCodec>,
     pub(crate) blacklist: Arc<SyncedBlacklist>,
-    /// Whether a token may be accepted without reading the log; false if every check reads it.
+    /// True if a token may be accepted without reading the log, false if every check reads it.
     pub(crate) checks_in_memory: bool,
     /// The database, unless the stores are elsewhere.
     pub(crate) database: Option<Database>,

@@ -34,7 +34,7 @@ pub(super) struct Traffic {
     transfers: AtomicUsize,
     epoch: Instant,
     last_activity: AtomicU64,
-    /// Whether no byte was read since the connection was accepted or the last response was given.
+    /// True until a byte is read after the connection was accepted or the last response was given.
     quiet: AtomicBool,
 }
 

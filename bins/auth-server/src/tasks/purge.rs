@@ -11,7 +11,7 @@ pub(crate) struct PurgeTask {
 }
 
 impl PurgeTask {
-    /// Purges at an interval. When this is cancelled the database finishes the batch that is under way.
+    /// Purges at an interval. If this is cancelled the database still finishes the current batch.
     pub(crate) async fn run(self) {
         let Self { purge, metrics } = self;
         purge.run(tokio::time::sleep, move |event| log(&event, &metrics)).await;

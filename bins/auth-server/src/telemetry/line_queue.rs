@@ -29,7 +29,7 @@ pub(super) struct LineQueue {
 struct Waiting {
     batch: Batch,
     panics: Vec<PanicReport>,
-    /// Whether a batch has been taken out and is being written.
+    /// True while a batch that was removed from the queue is written.
     writing: bool,
 }
 

@@ -1,4 +1,4 @@
-//! A log that cannot be written costs lines and nothing else.
+//! Failure to write the log loses log lines and has no other effect.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 const ACCOUNT: &str = r#"{"email":"ada@example.com","username":"ada","password":"123456"}"#;
 
-/// A server whose log goes to `log`, so that it cannot say where it listens.
+/// A server whose log goes to a sink that the test cannot read. Its port is chosen by the test.
 struct Mute {
     process: Child,
     address: String,
@@ -36,7 +36,7 @@ impl Mute {
         call(stream, method, path, token, body)
     }
 
-    /// Registers, logs out and sees the token refused.
+    /// Registers, logs out and checks that the token is refused.
     fn serves(&self) {
         let (status, answer) = self.call("POST", "/auth/register", None, ACCOUNT);
         assert_eq!(status, 201, "{answer}");
@@ -45,7 +45,7 @@ impl Mute {
         assert_eq!(self.call("GET", "/user/me", Some(&token), "").0, 401);
     }
 
-    /// Waits until a line was lost: the log is written behind the answers.
+    /// Waits until a line was lost. The log is written after the responses.
     fn loses_a_line(&self) {
         let began = tokio::time::Instant::now();
         while self.lost() < 1.0 {
@@ -107,7 +107,7 @@ fn a_log_whose_reader_is_gone_loses_lines_that_are_counted() {
 fn a_log_that_nobody_reads_holds_nobody_up() {
     let folder = TempDir::new().unwrap();
     let (reader, mut writer) = std::io::pipe().unwrap();
-    // More than the pipe takes, by another that writes to it: the server's first line finds it full.
+    // Another writer fills the pipe, so that it is full at the server's first line.
     let mut filler = writer.try_clone().unwrap();
     std::thread::spawn(move || while filler.write_all(&[b'x'; 4096]).is_ok() {});
     let server = Mute::start(&folder, writer.try_clone().unwrap());

@@ -1,4 +1,4 @@
-//! Clients that hold connections, and a process that may open few descriptors.
+//! Clients that hold connections, and a process with a low limit of descriptors.
 
 use std::net::TcpStream;
 
@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::process::{Server, call, command_after, member, operate};
 
-/// More than a server with 256 descriptors can accept.
+/// Number of connections, which is more than a server with 256 descriptors can accept.
 const HELD: usize = 300;
 
 fn metric(server: &Server, name: &str) -> u64 {

@@ -1,4 +1,4 @@
-//! The real binary on SQLite while its disk is full, and after there is room again.
+//! The program on SQLite while its disk is full, and after there is room again.
 //!
 //! The disk is a small `tmpfs`, which only root can mount.
 
@@ -13,13 +13,13 @@ use tempfile::TempDir;
 
 use crate::process::{PASSWORD, Server, member};
 
-/// A small file system of its own.
+/// A small mounted file system.
 struct SmallDisk {
     folder: TempDir,
 }
 
 impl SmallDisk {
-    /// `None`, and one line that says so, where it cannot be mounted.
+    /// Mounts a disk of this size. Returns `None`, and reports the skipped test, if that is not possible.
     fn mount(megabytes: u32) -> Option<Self> {
         let folder = TempDir::new().unwrap();
         let mounted = Command::new("mount")
@@ -41,7 +41,7 @@ impl SmallDisk {
         self.folder.path().join("filling")
     }
 
-    /// Leaves so many bytes free.
+    /// Fills the disk except for this number of bytes.
     fn fill(&self, free: u64) {
         let mut file = File::create(self.filling()).unwrap();
         while file.write_all(&[0; 4096]).is_ok() {}
@@ -60,18 +60,18 @@ impl Drop for SmallDisk {
     }
 }
 
-/// What the clients of one server were told.
+/// The responses that the clients of one server got.
 #[derive(Default)]
-struct Told {
+struct Acknowledged {
     registered: u32,
     users: Vec<String>,
     logged_out: Vec<String>,
-    /// Tokens that are good.
+    /// Tokens that are valid.
     tokens: Vec<String>,
 }
 
-impl Told {
-    /// Registers somebody and returns the status.
+impl Acknowledged {
+    /// Registers a new user. Returns the status.
     fn register(&mut self, server: &Server) -> u16 {
         self.registered += 1;
         let name = format!("user{}", self.registered);
@@ -84,7 +84,7 @@ impl Told {
         status
     }
 
-    /// Logs a good token out and returns the status.
+    /// Logs a valid token out. Returns the status.
     fn log_out(&mut self, server: &Server) -> u16 {
         let token = self.tokens.remove(0);
         let (status, _) = server.call("POST", "/auth/logout", Some(&token), "");
@@ -94,7 +94,7 @@ impl Told {
         status
     }
 
-    /// Registers and logs out until both are refused, or until no token is left to log out.
+    /// Registers and logs out until both fail, or until no token is left to log out.
     fn write_until_refused(&mut self, server: &Server) {
         let (mut registration, mut logout) = (0, 0);
         while (registration, logout) != (503, 503) && !self.tokens.is_empty() {
@@ -126,13 +126,13 @@ fn what_is_acknowledged_before_while_and_after_the_disk_is_full_is_kept() {
     fill_and_free(1, &[0]);
 }
 
-/// With some room left, other statements of a write are the first to fail. The disk holds the longest write-ahead log.
+/// With some room left another statement of a write fails first. The disk is large enough for the longest write-ahead log.
 #[test]
 fn a_disk_that_is_full_again_and_again_loses_nothing() {
     fill_and_free(8, &[0, 4_096, 8_192, 12_288, 20_480, 32_768]);
 }
 
-/// Waits until the server is ready. The first answer may still be that of a round of checks that began on the full disk.
+/// Waits until the server is ready. The first response may be that of checks that began on the full disk.
 fn until_ready(server: &Server) {
     let began = tokio::time::Instant::now();
     while server.call("GET", "/readyz", None, "").0 != 200 {
@@ -146,28 +146,28 @@ fn fill_and_free(megabytes: u32, rooms: &[u64]) {
     let settings = [("AUTH_DATA_DIR", data.as_str()), ("AUTH_THROTTLE", "off")];
     let folder = TempDir::new().unwrap();
     let mut server = Server::start(&folder, &settings);
-    let mut told = Told::default();
+    let mut acknowledged = Acknowledged::default();
 
     for &free in rooms {
         for _ in 0..3 {
-            assert_eq!(told.register(&server), 201);
+            assert_eq!(acknowledged.register(&server), 201);
         }
         assert_eq!(server.call("GET", "/readyz", None, "").0, 200);
         disk.fill(free);
-        told.write_until_refused(&server);
+        acknowledged.write_until_refused(&server);
         assert_eq!(server.call("GET", "/readyz", None, "").0, 503, "ready with {free} bytes free");
 
         disk.free();
         until_ready(&server);
-        assert_eq!(told.register(&server), 201);
-        assert_eq!(told.log_out(&server), 200);
-        told.assert_kept(&server);
+        assert_eq!(acknowledged.register(&server), 201);
+        assert_eq!(acknowledged.log_out(&server), 200);
+        acknowledged.assert_kept(&server);
     }
 
     let (status, output) = server.terminate();
     assert_eq!(status.code(), Some(0), "{output}");
     assert!(!output.contains("database is locked"), "{output}");
     let mut server = Server::start(&folder, &settings);
-    told.assert_kept(&server);
+    acknowledged.assert_kept(&server);
     assert_eq!(server.terminate().0.code(), Some(0));
 }

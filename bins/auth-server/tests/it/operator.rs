@@ -1,4 +1,4 @@
-//! What an operator does from the command line.
+//! Commands of an operator.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -40,7 +40,7 @@ fn an_operator_sets_a_password_while_the_server_runs_and_old_tokens_end() {
     let old = account.replace(r#","username":"ada""#, "");
     assert_eq!(server.call("POST", "/auth/login", None, &old).0, 401);
     assert_eq!(server.call("POST", "/auth/login", None, &old.replace("123456", PASSWORD)).0, 200);
-    // A node that has read the log refuses it from its first request on.
+    // A node that has read the log refuses the token from its first request on.
     drop(server);
     let server = Server::start(&folder, &[]);
     let (status, answer) = server.call("GET", "/auth/verify", Some(&token), "");
@@ -82,7 +82,7 @@ fn retiring_the_key_ends_the_tokens_that_a_restored_backup_would_bring_back() {
     assert_eq!(verified(&server, &member(&answer, "Authorization")).0, 200);
     assert_eq!(server.terminate().0.code(), Some(0));
 
-    // With the new secret listed as a further key, retiring it would end nothing.
+    // If the new secret is listed as a further key, retiring it would end no token.
     let file = data.join("token-secret").display().to_string();
     let (code, _, errors) = operate(&folder, &[("AUTH_TOKEN_VERIFY_SECRET_FILES", &file)], &["key", "retire"]);
     assert!(code == 1 && errors.contains("AUTH_TOKEN_VERIFY_SECRET_FILES"), "{errors}");
@@ -119,7 +119,7 @@ fn a_purge_by_hand_removes_what_has_expired_and_nothing_else() {
     let database = runtime.block_on(auth_storage::connect(&url, ConnectOptions::default())).unwrap();
     let log = SeaRevocationLog::new(database.clone());
     let now = SystemClock.now();
-    // What expired an hour ago is within the margin for clocks that are wrong.
+    // An entry that expired an hour ago is kept, in case a clock is wrong.
     let mut entries = vec![revocation(now + Duration::from_secs(3_600)), revocation(now - Duration::from_secs(3_600))];
     entries.extend((0..EXPIRED).map(|_| revocation(now - Duration::from_secs(86_400))));
     assert_eq!(runtime.block_on(log.append(&entries)).unwrap(), EXPIRED + 2);
@@ -145,7 +145,7 @@ fn lost_revocations_are_appended_again_and_no_server_is_ready_until_that_is_ackn
     assert_eq!(server.call("GET", "/readyz", None, "").0, 200);
     assert_eq!(operate(&folder, &[], &["token", "acknowledge-loss"]).1, "no loss is recorded; nothing was changed\n");
 
-    // What a failover to a standby that lagged does.
+    // A failover to a standby that lagged has this effect.
     let url = format!("sqlite://{}", folder.path().join("data/auth.db").display());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let database = runtime.block_on(auth_storage::connect(&url, ConnectOptions::default())).unwrap();
@@ -162,7 +162,7 @@ fn lost_revocations_are_appended_again_and_no_server_is_ready_until_that_is_ackn
     assert_eq!(server.terminate().0.code(), Some(0));
     assert!(server.output.contains("revocations that the log had lost were appended again"), "{}", server.output);
 
-    // A server that starts now knows the entry from the log, and the loss as well.
+    // A server that starts now reads the entry and the loss from the log.
     let mut server = Server::start(&folder, &[]);
     let (_, answer) = server.call("GET", "/auth/verify", Some(&token), "");
     assert_eq!(member(&answer, "code"), "token_revoked");

@@ -1,4 +1,4 @@
-//! The real binary as a process: started, called over a socket, ended.
+//! The program as a process: starting it, calling it over a socket, and ending it.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -12,12 +12,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const PASSWORD: &str = "a-password-that-nobody-logs";
 pub(crate) const STRONG_SECRET: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
-/// The binary with nothing in its environment but a data folder of its own and a free port.
+/// Returns a command for the program with an environment that has only a data folder of its own and a free port.
 pub(crate) fn command(folder: &TempDir) -> Command {
     prepared(Command::new(env!("CARGO_BIN_EXE_auth-server")), folder)
 }
 
-/// The same, started by a shell after `first`.
+/// Returns the same, started by a shell that runs `first` before.
 pub(crate) fn command_after(first: &str, folder: &TempDir) -> Command {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", &format!("{first} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_auth-server")]);
@@ -34,19 +34,19 @@ fn prepared(mut command: Command, folder: &TempDir) -> Command {
     command
 }
 
-/// Runs a command of the operator to its end: its exit code, what it says, and what it says on standard error.
+/// Runs the program to its end. Returns its exit code, standard output and standard error.
 pub(crate) fn operate(folder: &TempDir, settings: &[(&str, &str)], arguments: &[&str]) -> (i32, String, String) {
     let output = command(folder).envs(settings.iter().copied()).args(arguments).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
-/// A running server. Killed when dropped, so that a failed test leaves none behind.
+/// A running server, which is killed on drop.
 pub(crate) struct Server {
     process: Child,
     pub(crate) address: String,
     lines: Receiver<String>,
-    /// What it has written so far.
+    /// The lines that were read from it so far.
     pub(crate) output: String,
 }
 
@@ -117,7 +117,7 @@ impl Server {
         self.wait()
     }
 
-    /// Waits for the end and returns the exit status and everything that was written.
+    /// Waits until the process ends. Returns its exit status and everything that it wrote.
     pub(crate) fn wait(&mut self) -> (ExitStatus, String) {
         while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
             self.output.push_str(&line);
@@ -134,7 +134,7 @@ impl Drop for Server {
     }
 }
 
-/// Sends one request and returns the status and the body of its answer.
+/// Sends one request. Returns the status and the body of the response.
 pub(crate) fn call(mut to: TcpStream, method: &str, path: &str, token: Option<&str>, body: &str) -> (u16, String) {
     let authorization = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
     let length = body.len();

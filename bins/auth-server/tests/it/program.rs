@@ -1,4 +1,4 @@
-//! The program from its start-up line to its exit code, alone and beside other nodes.
+//! The program from its first log line to its exit code, alone and beside other nodes.
 
 use std::io::{Read as _, Write as _};
 
@@ -71,7 +71,7 @@ fn a_request_that_is_being_answered_is_finished_before_the_exit() {
     let mut server = Server::start(&folder, &[]);
     let body = r#"{"email":"ada@example.com","username":"ada","password":"123456"}"#;
     let mut stream = server.connect();
-    // The server asks for the body once the request is in a handler's hands: from here on it is being answered.
+    // The server asks for the body once a handler has the request, so from here on the request is active.
     let head = format!(
         "POST /auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
          Expect: 100-continue\r\nConnection: close\r\n\r\n",
@@ -112,7 +112,7 @@ fn what_was_logged_out_stays_so_after_a_restart() {
 fn another_node_refuses_what_was_logged_out_here_and_in_between_memory_answers() {
     let folder = TempDir::new().unwrap();
     let mut here = Server::start(&folder, &[]);
-    // One node that asks the database at every check, and one that reads the log so rarely that it is behind for now.
+    // One node reads the database at every check, and one reads the log so rarely that it is behind.
     let mut asking = Server::start(&folder, &[("AUTH_BLACKLIST_MAX_STALENESS", "0s")]);
     let mut behind = Server::start(&folder, &[("AUTH_BLACKLIST_POLL", "30m"), ("AUTH_BLACKLIST_MAX_STALENESS", "1h")]);
     let account = r#"{"email":"ada@example.com","username":"ada","password":"123456"}"#;

@@ -1,4 +1,4 @@
-//! No secret of the configuration is written, whatever goes wrong and however much is logged.
+//! No secret of the configuration is written, whatever fails and at every log level.
 
 use std::net::TcpListener;
 
@@ -9,7 +9,7 @@ use crate::process::{PASSWORD, STRONG_SECRET, Server, member, operate};
 
 const DATABASE_PASSWORD: &str = "s3cr3t-of-the-database";
 
-/// Every target that a library of the server logs to, at its finest level.
+/// The log targets of all libraries of the server, at their finest level.
 const EVERYTHING: &str = "trace,sqlx=trace,sqlx_core=trace,sqlx_postgres=trace,sqlx_mysql=trace,sqlx_sqlite=trace,\
                           sea_orm=trace,sea_orm_migration=trace,rustls=trace,hyper=trace,h2=trace,tokio=trace";
 
@@ -22,7 +22,7 @@ fn assert_silent(output: &str, hidden: &[&str], about: &str) {
 #[test]
 fn a_database_that_cannot_be_used_gives_no_password_away() {
     let folder = TempDir::new().unwrap();
-    // Whoever connects here is hung up on.
+    // This listener closes every connection at once.
     let rude = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = rude.local_addr().unwrap().port();
     std::thread::spawn(move || rude.incoming().for_each(drop));
@@ -64,7 +64,7 @@ fn a_database_that_cannot_be_used_gives_no_password_away() {
                     code
                 },
             );
-            // The check says the same as the start; what it lets pass fails because nobody answers.
+            // The check and the start agree on every URL. Those that pass fail because no database answers.
             assert!(matches!(codes, [78, 78, 78, 78] | [0, 0, 1, 1]), "{url}: {codes:?}");
         }
     }
@@ -75,9 +75,9 @@ auth_testing::on_every_database!(a_server_at_work_writes_no_secret);
 async fn a_server_at_work_writes_no_secret(database: TestDatabase) {
     let folder = TempDir::new().unwrap();
     let url = match database.kind() {
-        // Its server trusts this user whatever the password is.
+        // The server trusts this user whatever the password is.
         Kind::Postgres => database.url().replace("postgres@", &format!("postgres:{DATABASE_PASSWORD}@")),
-        // Its user has none, and a wrong one is an error of the server.
+        // The user has no password, so that a wrong one is an error of the server.
         Kind::MySql => {
             let wrong = database.url().replace("root@", &format!("root:{DATABASE_PASSWORD}@"));
             let settings = [("AUTH_DATABASE_URL", wrong.as_str()), ("AUTH_LOG", EVERYTHING)];

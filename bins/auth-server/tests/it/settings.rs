@@ -1,4 +1,4 @@
-//! A configuration or a command line that cannot be served is refused at the start, and says what is wrong with it.
+//! A wrong configuration or command line is refused at the start with every error.
 
 use tempfile::TempDir;
 
@@ -113,7 +113,7 @@ fn a_variable_that_is_no_utf8_does_not_become_its_default() {
 fn a_data_folder_may_have_any_name() {
     for name in ["a%2Fb%3f", "file:x?mode=memory&cache=shared", " blanks at the ends ", "données #1", ":memory:"] {
         let folder = TempDir::new().unwrap();
-        // Relative, so that the first character counts.
+        // The name is relative, so that its first character is the first of the path.
         let settings = [("AUTH_DATA_DIR", name)];
         let (code, said, errors) = operate(&folder, &settings, &["migrate", "up"]);
         assert_eq!(code, 0, "{name}: {said}{errors}");

@@ -1,4 +1,4 @@
-//! Signals: those that stop the program do so whatever it waits for, and SIGHUP does not.
+//! SIGTERM and SIGINT stop the program whatever it waits for, and SIGHUP does not.
 
 use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::process::{Server, command};
 
-/// A database that takes connections and never answers, and the program that waits for it.
+/// The program, waiting for a database that accepts connections and never answers.
 struct Waiting {
     program: Child,
     _connection: TcpStream,
@@ -28,7 +28,7 @@ impl Waiting {
         Self { program, _connection: connection }
     }
 
-    /// Sends the signal; returns the exit code and what was written to standard error.
+    /// Sends the signal. Returns the exit code and the text on standard error.
     fn stop(mut self, signal: &str) -> (Option<i32>, String) {
         kill(self.program.id(), signal);
         let mut said = String::new();
@@ -73,7 +73,7 @@ fn a_signal_counts_while_the_settings_are_read() {
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let mut program = command(&folder);
     let mut program = program.env("AUTH_TOKEN_SECRET_FILE", &pipe).stderr(Stdio::null()).spawn().unwrap();
-    // Opening the other end waits for the program to open its own; from then on it waits for bytes that never come.
+    // Opening this end waits until the program opens the other. The program then waits for bytes that never come.
     let writer = std::fs::OpenOptions::new().write(true).open(&pipe).unwrap();
     kill(program.id(), "TERM");
     assert_eq!(program.wait().unwrap().code(), Some(143));
@@ -91,7 +91,7 @@ fn a_hangup_does_not_stop_the_server() {
     assert_eq!(status.code(), Some(0), "{output}");
 }
 
-/// A process with the id 1 does not hear a signal that it does not catch.
+/// A process with the id 1 ignores every signal that it does not catch.
 #[test]
 fn the_first_process_of_a_container_stops_at_a_signal() {
     let folder = TempDir::new().unwrap();
@@ -117,7 +117,7 @@ fn the_first_process_of_a_container_stops_at_a_signal() {
     }
 }
 
-/// Another process holds the lock; whoever waits for it stops, and the lock is free once its holder lets go of it.
+/// Another process holds the lock. A command that waits for it stops, and the lock is free once its holder releases it.
 #[test]
 fn a_command_that_waits_for_the_lock_of_migrations_is_interrupted_and_leaves_it_free() {
     use auth_storage::{ConnectOptions, connect};

@@ -50,12 +50,12 @@ async fn a_request_under_way_finishes_after_the_signal_to_stop() {
         body.len()
     );
     busy.write_all(head.as_bytes()).await.unwrap();
-    // The server asks for the body once the request is in a handler's hands: from here on it is being answered.
+    // The server asks for the body once a handler has the request, so from here on the request is active.
     let mut go_on = [0; 25];
     busy.read_exact(&mut go_on).await.unwrap();
     assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
     stop.send(()).unwrap();
-    // Connections are closed after the listener is.
+    // The listener is closed before the connections are.
     assert_eq!(answer(&mut idle).await, "", "an idle connection is closed");
     assert!(TcpStream::connect(address).await.is_err(), "no new connection is accepted");
     busy.write_all(body.as_bytes()).await.unwrap();

@@ -1,4 +1,4 @@
-//! The real binary before a database server that stops answering for a while.
+//! The program with a database server that stops answering for a while.
 
 use std::thread;
 
@@ -10,8 +10,8 @@ use crate::process::{PASSWORD, Server, call};
 
 auth_testing::on_every_database!(polling_a_server_whose_database_stalls_drops_no_statement);
 
-/// The deadline of `/readyz` passes while statements are under way. Dropping them would leave connections between two
-/// answers of the server, and the driver of MySQL panics on those.
+/// The deadline of `/readyz` passes while statements are running. Dropping them would leave connections in the middle of a response
+/// of the database, on which the driver of MySQL panics.
 async fn polling_a_server_whose_database_stalls_drops_no_statement(database: TestDatabase) {
     let Some((proxy, url)) = Proxy::before(&database).await else { return };
     spawn_blocking(move || poll_through(&proxy, &url)).await.unwrap();
@@ -33,7 +33,7 @@ fn poll_through(proxy: &Proxy, url: &str) {
         for poll in polls {
             assert_eq!(poll.join().unwrap(), 503);
         }
-        // Everything that was held arrives now, after its deadline.
+        // All responses that were held arrive now, after their deadline.
         proxy.set(Line::Open);
         while server.call("GET", "/readyz", None, "").0 != 200 {}
         for user in 0..5 {

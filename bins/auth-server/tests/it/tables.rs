@@ -1,4 +1,4 @@
-//! The tables: what an operator sees of them, and those of other applications.
+//! The tables of the server beside those of other applications.
 
 use auth_storage::{ConnectOptions, Database, connect};
 use sea_orm::ConnectionTrait as _;

@@ -1,7 +1,7 @@
-//! A password that is typed at a terminal.
+//! Typing a password at a terminal.
 //!
-//! The pseudo-terminal is as a real one begins, with echo on: crates that script programs switch it off themselves, and
-//! would show nothing of what the program does.
+//! The pseudo-terminal has its echo on at first, as a real one has. Crates for scripting programs switch the echo off themselves, so a
+//! test with them could not see whether the program does.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -79,14 +79,14 @@ fn nobody_is_asked_for_the_password_of_a_user_who_is_not_there() {
     assert!(!terminal.screen.contains("Password"), "{}", terminal.screen);
 }
 
-/// The program at a terminal of its own, and who sits there.
+/// The program at a terminal of its own.
 struct Terminal {
     program: Child,
     keyboard: File,
     shows: Receiver<Vec<u8>>,
-    /// All that was ever on the screen.
+    /// Everything that appeared on the screen.
     screen: String,
-    /// How much of that has been read.
+    /// Length of the part of `screen` that was evaluated.
     read: usize,
 }
 
@@ -97,7 +97,7 @@ impl Terminal {
         unlockpt(&keyboard).unwrap();
         let name = ptsname(&keyboard, Vec::new()).unwrap();
         let terminal = OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-        // A session of its own, whose terminal this becomes.
+        // The program runs in a session of its own, whose controlling terminal this is.
         let program = Command::new("setsid")
             .args(["--ctty", env!("CARGO_BIN_EXE_auth-server"), "user", "set-password", user])
             .current_dir(home.path())
@@ -112,7 +112,7 @@ impl Terminal {
         let (mut output, (sender, shows)) = (keyboard.try_clone().unwrap(), channel());
         std::thread::spawn(move || {
             let mut bytes = [0; 1024];
-            // It ends with an error once the program, which has the other side, has ended.
+            // Reading fails once the program, which has the other side, has ended.
             while let Ok(count @ 1..) = output.read(&mut bytes) {
                 let _ = sender.send(bytes[..count].to_vec());
             }
@@ -120,7 +120,7 @@ impl Terminal {
         Self { program, keyboard, shows, screen: String::new(), read: 0 }
     }
 
-    /// Waits for the prompt and for the end of the echo, and types a line.
+    /// Waits for the prompt and until the echo is off, and types a line.
     fn answers(&mut self, prompt: &str, line: &str) {
         while !self.screen[self.read..].contains(prompt) {
             let more = self.shows.recv_timeout(PATIENCE);
@@ -140,7 +140,7 @@ impl Terminal {
         tcgetattr(&self.keyboard).unwrap().local_modes.contains(LocalModes::ECHO)
     }
 
-    /// Waits for the end of the program and returns its exit code.
+    /// Waits until the program ends. Returns its exit code.
     fn end(&mut self) -> i32 {
         while let Ok(more) = self.shows.recv_timeout(PATIENCE) {
             self.screen.push_str(str::from_utf8(&more).unwrap());
@@ -156,7 +156,7 @@ impl Drop for Terminal {
     }
 }
 
-/// A folder with a database in which Ada is registered.
+/// Creates a folder with a database in which Ada is registered.
 fn home_of_ada() -> TempDir {
     let home = TempDir::new().unwrap();
     let mut create = Command::new(env!("CARGO_BIN_EXE_auth-server"))
@@ -173,7 +173,7 @@ fn home_of_ada() -> TempDir {
     home
 }
 
-/// What is stored of Ada.
+/// Returns the stored user and password hash of Ada.
 async fn ada(home: &TempDir) -> (User, PasswordHash) {
     let url = format!("sqlite://{}", home.path().join("data/auth.db").display());
     let database = connect(&url, ConnectOptions::default()).await.unwrap();
