@@ -54,6 +54,7 @@ const PARTS: &[&str] = &[
     "auth-testing",
     "auth-tower",
     "bcrypt-interleaved",
+    "revocable-auth",
 ];
 
 /// One rule for each crate of the workspace.
@@ -98,6 +99,23 @@ const RULES: &[Rule] = &[
         ],
     )
     .never(&["axum", "actix-web"]),
+    Rule::new(
+        "revocable-auth",
+        &[
+            "auth-actix",
+            "auth-blacklist",
+            "auth-core",
+            "auth-http",
+            "auth-jwt",
+            "auth-migrations",
+            "auth-password",
+            "auth-storage",
+            "auth-tower",
+            "bcrypt-interleaved",
+        ],
+    )
+    .never(&["axum", "poem-openapi"])
+    .optional(&["auth-actix", "auth-tower"]),
     Rule::new("auth-bench", PARTS),
     Rule::new("auth-guide", &[]),
     Rule::new("auth-examples", PARTS).never(&["auth-server"]),
@@ -107,6 +125,9 @@ const RULES: &[Rule] = &[
 
 /// Nothing depends on these, not even for tests.
 const LEAVES: &[&str] = &["auth-tests", "auth-examples", "auth-guide", "xtask"];
+
+/// Programs and their tests: the only crates that may depend on `revocable-auth`.
+const PROGRAMS: &[&str] = &["auth-examples", "auth-guide", "auth-tests"];
 
 /// Every broken arrow as one line.
 pub(crate) fn broken(metadata: &Metadata) -> Vec<String> {
@@ -135,6 +156,10 @@ pub(crate) fn broken(metadata: &Metadata) -> Vec<String> {
             {
                 broken.push(format!("{name} depends on {} without a feature that was asked for", named.name));
             }
+        }
+        let names_the_whole = package.dependencies.iter().any(|dependency| dependency.name == "revocable-auth");
+        if names_the_whole && !PROGRAMS.contains(&name) {
+            broken.push(format!("{name} depends on revocable-auth, which is for programs alone"));
         }
         let leaves = package.dependencies.iter().filter(|dependency| LEAVES.contains(&dependency.name.as_str()));
         broken.extend(leaves.map(|leaf| format!("{name} depends on {}, which nothing may depend on", leaf.name)));
@@ -186,6 +211,9 @@ mod tests {
             ("auth-actix", "sea-orm", "auth-actix depends on sea-orm"),
             ("auth-migrations", "auth-core", "auth-migrations depends on auth-core"),
             ("bcrypt-interleaved", "auth-migrations", "bcrypt-interleaved depends on auth-migrations"),
+            ("auth-tower", "revocable-auth", "auth-tower depends on revocable-auth, which is for programs alone"),
+            ("revocable-auth", "auth-server", "revocable-auth depends on auth-server"),
+            ("revocable-auth", "auth-tests", "revocable-auth depends on auth-tests, which nothing may depend on"),
             ("auth-server", "auth-testing", "auth-server depends on auth-testing"),
             ("auth-server", "auth-tests", "auth-server depends on auth-tests, which nothing may depend on"),
         ] {

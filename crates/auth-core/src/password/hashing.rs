@@ -1,6 +1,7 @@
 //! The trait of an asynchronous password hasher.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -34,6 +35,25 @@ pub trait AsyncPasswordHasher: fmt::Debug + Send + Sync {
     ///
     /// When too much work is waiting, or the stored hash cannot be used.
     async fn verify(&self, password: Password, hash: PasswordHash) -> Result<Verdict, HashingError>;
+}
+
+#[async_trait]
+impl<T: AsyncPasswordHasher + ?Sized> AsyncPasswordHasher for Arc<T> {
+    fn hasher(&self) -> &dyn PasswordHasher {
+        self.as_ref().hasher()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.as_ref().is_idle()
+    }
+
+    async fn hash(&self, password: Password) -> Result<PasswordHash, HashingError> {
+        self.as_ref().hash(password).await
+    }
+
+    async fn verify(&self, password: Password, hash: PasswordHash) -> Result<Verdict, HashingError> {
+        self.as_ref().verify(password, hash).await
+    }
 }
 
 /// Reason that an [`AsyncPasswordHasher`] gave no result.

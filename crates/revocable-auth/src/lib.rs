@@ -1,0 +1,39 @@
+#![doc = include_str!("../README.md")]
+
+mod builder;
+mod error;
+mod hashing;
+mod running;
+mod start;
+mod tasks;
+
+pub use builder::{DEFAULT_AUDIENCE, DEFAULT_ISSUER, DEFAULT_MAX_STALENESS, DEFAULT_POLL, RevocableAuthBuilder};
+pub use error::{StartError, StopError};
+pub use hashing::DEFAULT_BCRYPT_COST;
+pub use running::RevocableAuth;
+
+pub use auth_blacklist::{SyncStats, SyncedBlacklist};
+pub use auth_core::purge::PURGE_INTERVAL;
+pub use auth_core::service::DEFAULT_TOKEN_LIFE;
+pub use auth_core::{
+    AccountError, AttemptStore, AuthService, AuthenticateError, BoxError, ChangePasswordError, Claims, Clock, Context,
+    Credentials, Email, EmailError, IssuedToken, LoginError, LoginOutcome, NewAccount, Password, PasswordError,
+    PasswordHash, PasswordHasher, PasswordPolicy, Principal, RegisterError, RevocationLog, SignedIn, StoreError,
+    StoreErrorKind, SystemClock, Throttle, ThrottleLimits, TokenCodec, TokenVerifier, User, UserId, UserStore,
+    Username, UsernameError,
+};
+pub use auth_jwt::{JwtCodec, KeyError, SigningKey, VerifyingKey};
+pub use auth_migrations::{MigrateError, Migrations, Part, Prefix, Schema};
+#[cfg(feature = "argon2")]
+pub use auth_password::{Argon2Hasher, Argon2Params};
+pub use auth_password::{BcryptHasher, PasswordPool, PasswordSchemes, PoolOptions};
+pub use auth_storage::{ConnectError, ConnectOptions, Database, DatabaseUrl};
+
+/// Middleware, extractors and routes for actix-web: the crate `auth-actix`.
+#[cfg(feature = "actix")]
+pub use auth_actix as actix;
+/// Extractors and routes for axum: the module [`auth_tower::axum`].
+#[cfg(feature = "axum")]
+pub use auth_tower::axum;
+#[cfg(feature = "axum")]
+pub use auth_tower::{AuthLayer, Rejection};

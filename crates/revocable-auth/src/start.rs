@@ -1,0 +1,186 @@
+//! Starting: the parts are made from the settings and put together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_blacklist::{SyncOptions, SyncedBlacklist};
+use auth_core::purge::Purge;
+use auth_core::service::BuildError;
+use auth_core::{AttemptStore, AuthService, RevocationLog, Throttle, TokenCodec, UserStore};
+use auth_jwt::{JwtCodec, VerifyingKey};
+use auth_migrations::Migrations;
+use auth_storage::{Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore, Tables, connect};
+use tokio::runtime::Handle;
+
+use crate::builder::{Key, RevocableAuthBuilder, Source};
+use crate::error::StartError;
+use crate::running::RevocableAuth;
+use crate::tasks::{Tasks, Upgrades};
+
+/// Shortest interval at which the log of revocations may be read. Shorter ones only burden the database.
+const MIN_POLL: Duration = Duration::from_millis(10);
+
+impl RevocableAuthBuilder {
+    /// Opens the database, makes the tables if they are missing, starts hashing threads and background tasks, and reads the
+    /// first page of the log of revocations.
+    ///
+    /// The background tasks run on the runtime that this is called in.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is missing or cannot be used, or when the database or the operating system fails. Nothing is left
+    /// running then.
+    pub async fn start(self) -> Result<RevocableAuth, StartError> {
+        let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        self.check_intervals()?;
+        let codec = codec(self.key, self.issuer, self.audience, self.verifying)?;
+        if self.users.is_some() && self.revocations.is_none() {
+            let help = "a store of users of your own needs the log that knows it";
+            return Err(StartError::Missing { field: "revocations", help });
+        }
+        let passwords = self.hashing.start(&self.clock)?;
+        let throttle_limits = self.throttle;
+
+        let (database, owns_database) = match self.database {
+            Some(Source::Url(url)) => (Some(connect(&url, self.connect_options).await?), true),
+            Some(Source::Opened(database)) => (Some(database), false),
+            None => (None, false),
+        };
+        let database = match database {
+            Some(database) => Some(with_tables(database, &self.migrations, self.migrate).await?),
+            None => None,
+        };
+        let stores = Stores::new(self.users, self.revocations, self.attempts, database.as_ref())?;
+
+        let throttle = match throttle_limits {
+            Some(limits) => {
+                let throttle = Throttle::new(Arc::clone(&stores.attempts), &limits, Arc::clone(&self.clock));
+                Some(Arc::new(throttle.map_err(|error| StartError::invalid("throttle", error))?))
+            }
+            None => None,
+        };
+        let options = SyncOptions { max_staleness: self.max_staleness, ..SyncOptions::default() };
+        let log = Arc::clone(&stores.revocations);
+        let blacklist = Arc::new(SyncedBlacklist::new(log, Arc::clone(&self.clock), options));
+        let upgrades = Upgrades::new(runtime);
+        let background = upgrades.clone();
+        let builder = AuthService::builder()
+            .users(stores.users)
+            .blacklist(blacklist.clone())
+            .codec(codec)
+            .passwords(passwords)
+            .policy(self.policy)
+            .token_life(self.token_life)
+            .background(move |task| background.spawn(task))
+            .clock(Arc::clone(&self.clock));
+        let builder = match &throttle {
+            Some(throttle) => builder.throttle(Arc::clone(throttle)),
+            None => builder,
+        };
+        let service = builder.build().map_err(|error| StartError::invalid(field_of(&error), error))?;
+
+        if let Err(error) = blacklist.sync_step().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the log of revocations cannot be read yet");
+        }
+        let mut tasks = Tasks::new(upgrades);
+        tasks.follow(Arc::clone(&blacklist), self.poll);
+        let purge = Purge::new(self.clock).revocations(stores.revocations).attempts(stores.attempts);
+        tasks.purge(purge.interval(self.purge_interval));
+        Ok(RevocableAuth { service, blacklist, throttle, database, owns_database, tasks })
+    }
+
+    fn check_intervals(&self) -> Result<(), StartError> {
+        if self.poll < MIN_POLL {
+            return Err(StartError::invalid("poll", "must be at least 10 ms"));
+        }
+        if !self.max_staleness.is_zero() && self.max_staleness < self.poll.saturating_mul(2) {
+            return Err(StartError::invalid("max_staleness", "must be zero or at least twice the poll interval"));
+        }
+        if self.purge_interval.is_zero() {
+            return Err(StartError::invalid("purge_interval", "must not be zero"));
+        }
+        Ok(())
+    }
+}
+
+/// The three stores.
+struct Stores {
+    users: Arc<dyn UserStore>,
+    revocations: Arc<dyn RevocationLog>,
+    attempts: Arc<dyn AttemptStore>,
+}
+
+impl Stores {
+    /// Takes the stores that were given, and the tables of the database for the others.
+    fn new(
+        users: Option<Arc<dyn UserStore>>,
+        revocations: Option<Arc<dyn RevocationLog>>,
+        attempts: Option<Arc<dyn AttemptStore>>,
+        database: Option<&Database>,
+    ) -> Result<Self, StartError> {
+        let database = || {
+            let help = "give a database_url or a database, or a store of each kind";
+            database.cloned().ok_or(StartError::Missing { field: "database_url", help })
+        };
+        Ok(Self {
+            users: match users {
+                Some(users) => users,
+                None => Arc::new(SeaUserStore::new(database()?)),
+            },
+            revocations: match revocations {
+                Some(log) => log,
+                None => Arc::new(SeaRevocationLog::new(database()?)),
+            },
+            attempts: match attempts {
+                Some(attempts) => attempts,
+                None => Arc::new(SeaAttemptStore::new(database()?)),
+            },
+        })
+    }
+}
+
+fn codec(
+    key: Option<Key>,
+    issuer: String,
+    audience: String,
+    verifying: Vec<VerifyingKey>,
+) -> Result<Arc<dyn TokenCodec>, StartError> {
+    let help = "give a secret of at least 32 random bytes, or a signing_key";
+    let signing = match key.ok_or(StartError::Missing { field: "secret", help })? {
+        Key::Codec(codec) => return Ok(codec),
+        Key::Signing(key) => key,
+        Key::Secret(key) => key.map_err(|error| StartError::invalid("secret", error))?,
+    };
+    for (field, name) in [("issuer", &issuer), ("audience", &audience)] {
+        if name.is_empty() {
+            return Err(StartError::invalid(field, "must not be empty"));
+        }
+    }
+    let codec = JwtCodec::new(signing, issuer, audience);
+    Ok(Arc::new(verifying.into_iter().fold(codec, JwtCodec::with_verifying_key)))
+}
+
+/// Finds the tables, and makes or checks them.
+async fn with_tables(database: Database, migrations: &Migrations, migrate: bool) -> Result<Database, StartError> {
+    let layout = if migrate {
+        migrations.up(database.connection()).await?
+    } else {
+        let (statements, wanted) = (database.statements(), migrations.clone());
+        let found = database.run(async move {
+            let layout = wanted.layout(&statements).await?;
+            Ok::<_, StartError>(if wanted.is_current(&statements).await? { Some(layout) } else { None })
+        });
+        found.await??.ok_or(StartError::NotMigrated)?
+    };
+    Ok(database.with_tables(Tables::new(layout.prefix(), layout.schema())))
+}
+
+/// Returns the builder's method that an error of the service is about.
+fn field_of(error: &BuildError) -> &'static str {
+    match error {
+        BuildError::TokenLife => "token_life",
+        BuildError::DummyHash(_) => "hasher",
+        BuildError::Missing(part) => part,
+        _ => "service",
+    }
+}

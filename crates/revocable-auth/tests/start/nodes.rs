@@ -1,0 +1,68 @@
+//! Instances over one database.
+
+use std::time::Duration;
+
+use auth_testing::databases::TestDatabase;
+use revocable_auth::{
+    AuthService, AuthenticateError, ConnectOptions, DEFAULT_MAX_STALENESS, Migrations, Prefix, StartError,
+    StoreErrorKind,
+};
+
+use crate::{builder, login, register};
+
+auth_testing::on_every_database!(
+    a_logout_is_refused_on_another_instance_within_the_bound,
+    tables_are_made_only_when_that_is_asked_for,
+    a_database_that_was_opened_elsewhere_stays_open
+);
+
+async fn a_logout_is_refused_on_another_instance_within_the_bound(database: TestDatabase) {
+    let here = builder().database_url(database.url()).start().await.unwrap();
+    let there = builder().database_url(database.url()).start().await.unwrap();
+    register(here.service()).await;
+    let token = login(there.service()).await;
+    let principal = here.service().authenticate(token.expose_token()).await.unwrap();
+    assert!(there.service().authenticate(token.expose_token()).await.is_ok());
+
+    here.service().logout(&principal).await.unwrap();
+    let refused = here.service().authenticate(token.expose_token()).await;
+    assert!(matches!(refused, Err(AuthenticateError::Revoked)));
+    tokio::time::timeout(DEFAULT_MAX_STALENESS, refuses(there.service(), token.expose_token())).await.unwrap();
+
+    here.stop().await.unwrap();
+    there.stop().await.unwrap();
+}
+
+async fn refuses(auth: &AuthService, token: &str) {
+    while auth.authenticate(token).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn tables_are_made_only_when_that_is_asked_for(database: TestDatabase) {
+    let migrations = || Migrations::new().prefix(Prefix::parse("login_").unwrap());
+    let node = || builder().database_url(database.url()).migrations(migrations());
+    assert!(matches!(node().migrate(false).start().await, Err(StartError::NotMigrated)));
+    node().start().await.unwrap().stop().await.unwrap();
+    let again = node().migrate(false).start().await.unwrap();
+    register(again.service()).await;
+    assert!(format!("{:?}", again.database().unwrap().tables()).contains("login_users"));
+    again.stop().await.unwrap();
+}
+
+async fn a_database_that_was_opened_elsewhere_stays_open(database: TestDatabase) {
+    let opened = auth_storage::connect(database.url(), ConnectOptions::default()).await.unwrap();
+    let auth = builder().database(opened.clone()).start().await.unwrap();
+    auth.stop().await.unwrap();
+    opened.ping().await.unwrap();
+    opened.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_database_is_closed_in_the_end() {
+    let auth = builder().start().await.unwrap();
+    let database = auth.database().unwrap().clone();
+    database.ping().await.unwrap();
+    auth.stop().await.unwrap();
+    assert_eq!(database.ping().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+}
