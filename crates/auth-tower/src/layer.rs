@@ -57,6 +57,6 @@ impl<S, R: Clone> Layer<S> for AuthLayer<R> {
     type Service = Auth<S, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Auth { inner, layer: self.clone() }
+        Auth { inner, gate: self.gate.clone(), respond: self.respond.clone() }
     }
 }

@@ -4,24 +4,24 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use auth_core::Principal;
-use auth_http::{Passage, Refusal};
+use auth_http::{Gate, Passage, Refusal};
 use http::header::AUTHORIZATION;
 use http::{Extensions, HeaderMap, HeaderValue, Request};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::Anonymous;
-use crate::layer::AuthLayer;
 use crate::rejection::{Rejection, Respond};
 
-/// A service behind an [`AuthLayer`].
+/// A service behind an [`AuthLayer`](crate::AuthLayer).
 ///
 /// While memory answers for the blacklist, nothing is allocated but what the extensions of a request need to hold a
 /// principal. The inner service is cloned only when the log has to be asked.
 #[derive(Debug, Clone)]
 pub struct Auth<S, R> {
     pub(crate) inner: S,
-    pub(crate) layer: AuthLayer<R>,
+    pub(crate) gate: Gate,
+    pub(crate) respond: R,
 }
 
 impl<S, R, B> Service<Request<B>> for Auth<S, R>
@@ -38,8 +38,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let respond = &self.layer.respond;
-        let state = match self.layer.gate.check(authorization(request.headers())) {
+        let respond = &self.respond;
+        let state = match self.gate.check(authorization(request.headers())) {
             Ok(Passage::Admitted(principal)) => {
                 admit(&mut request, principal);
                 State::Inner { future: self.inner.call(request) }
