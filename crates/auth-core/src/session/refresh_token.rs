@@ -36,7 +36,7 @@ const CHECKSUM_BYTES: usize = 3;
 /// use auth_core::session::RefreshToken;
 ///
 /// let token = RefreshToken::first(SessionId::generate()?)?;
-/// let text = token.to_text();
+/// let text = token.expose_text(str::to_owned);
 /// assert_eq!(RefreshToken::parse(&text)?, token);
 /// assert!(RefreshToken::parse(&text[..text.len() - 1]).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -109,9 +109,9 @@ impl RefreshToken {
         Ok(token)
     }
 
-    /// Returns the text of the token, for the one client that it belongs to.
-    #[must_use]
-    pub fn to_text(&self) -> Zeroizing<String> {
+    /// Calls `read` with the text of the token, for the one client that it belongs to. The text is erased from memory
+    /// afterwards.
+    pub fn expose_text<R>(&self, read: impl FnOnce(&str) -> R) -> R {
         let mut bytes = Zeroizing::new([0; SECRET_END + CHECKSUM_BYTES]);
         bytes[..ID_BYTES].copy_from_slice(self.session_id.as_uuid().as_bytes());
         bytes[ID_BYTES..ID_BYTES + FAMILY_BYTES].copy_from_slice(&self.family);
@@ -119,10 +119,11 @@ impl RefreshToken {
         let checksum = checksum_of(&bytes[..SECRET_END]);
         bytes[SECRET_END..].copy_from_slice(&checksum);
         // Room for all of it, so that no part of the secret is left behind by a reallocation.
-        let mut text = String::with_capacity(REFRESH_TOKEN_PREFIX.len() + bytes.len().div_ceil(3) * 4);
+        let room = REFRESH_TOKEN_PREFIX.len() + bytes.len().div_ceil(3) * 4;
+        let mut text = Zeroizing::new(String::with_capacity(room));
         text.push_str(REFRESH_TOKEN_PREFIX);
         URL_SAFE_NO_PAD.encode_string(bytes.as_slice(), &mut text);
-        Zeroizing::new(text)
+        read(&text)
     }
 
     /// Returns the session that the token claims to belong to.
@@ -178,14 +179,14 @@ mod tests {
 
     #[test]
     fn a_token_has_one_spelling() {
-        let text = token().to_text();
+        let text = token().expose_text(str::to_owned);
         assert_eq!(text.len(), 94);
         let last = text.len() - 1;
         for other in ['A', 'B', 'g', 'w', '9', '_', '=', ' '] {
             let changed = format!("{}{other}", &text[..last]);
-            assert_eq!(RefreshToken::parse(&changed).is_ok(), changed == *text, "{other}");
+            assert_eq!(RefreshToken::parse(&changed).is_ok(), changed == text, "{other}");
         }
-        for wrong in [&text[1..], &text[..last], &format!("{}=", *text), &text.to_uppercase(), "", "rar_"] {
+        for wrong in [&text[1..], &text[..last], &format!("{text}="), &text.to_uppercase(), "", "rar_"] {
             assert!(RefreshToken::parse(wrong).is_err(), "{wrong}");
         }
     }
@@ -214,9 +215,9 @@ mod tests {
 
         #[test]
         fn a_changed_character_is_noticed(at in 4_usize..94, with in "[A-Za-z0-9_-]") {
-            let text = token().to_text();
+            let text = token().expose_text(str::to_owned);
             let changed = format!("{}{with}{}", &text[..at], &text[at + 1..]);
-            prop_assert_eq!(RefreshToken::parse(&changed).is_ok(), changed == *text);
+            prop_assert_eq!(RefreshToken::parse(&changed).is_ok(), changed == text);
         }
     }
 }
