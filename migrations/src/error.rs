@@ -1,23 +1,24 @@
-//! Why a migration failed.
+//! Reasons why a migration fails.
 
 use sea_orm_migration::sea_orm::DbErr;
 
-use crate::layout::{MAX_PREFIX_LENGTH, MAX_SCHEMA_LENGTH};
-
-/// Why a migration failed.
+/// The reason why a migration failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
-    /// Another process holds the lock and did not let go of it in time: 60 s on PostgreSQL and MySQL, the busy timeout of the
-    /// connection on SQLite. Nothing was changed.
+    /// The driver for this kind of database was not compiled in.
+    #[error("this program was compiled without {0}: enable the feature `{0}` of auth-migrations")]
+    DriverMissing(&'static str),
+    /// Another process did not release the lock in time: 60 s on PostgreSQL and MySQL, the busy timeout of the connection on
+    /// SQLite. Nothing was changed.
     #[error("another process is migrating this database and did not finish in time")]
     Locked,
-    /// The database refused something or could not be reached. On SQLite and PostgreSQL nothing was changed; on MySQL some of it
-    /// may have been, and repeating goes on from there.
+    /// The database refused a statement or could not be reached. On SQLite and PostgreSQL nothing was changed. On MySQL some changes
+    /// may have been made, and a repetition continues from there.
     #[error("the database could not be migrated")]
     Database(#[from] DbErr),
-    /// A table with a name of ours exists and was not made by these migrations, or was changed so that the stores cannot work
-    /// with it. Nothing was changed.
+    /// A table with one of the names exists and was not made by these migrations, or was altered so that the stores cannot work with
+    /// it. Nothing was changed.
     #[error(
         "the table `{table}` is not the one that these migrations make: {}; give our tables another prefix or another \
          schema, or rename that table",
@@ -35,25 +36,25 @@ pub enum MigrateError {
     /// The history holds migrations that this program does not know: a newer one migrated the database. Nothing was changed.
     #[error("the database was migrated by a newer program: {}", .0.join(", "))]
     NewerProgram(Vec<String>),
-    /// There are two installations, with these prefixes, and no prefix was asked for.
+    /// There are two installations, with these prefixes, and no prefix was chosen.
     #[error("the database has our tables twice, with the prefixes `{0}` and `{1}`; say which by setting the prefix")]
     Ambiguous(String, String),
-    /// The prefix is none.
+    /// The text is not a valid prefix.
     #[error(
-        "the prefix of the tables must have at most {MAX_PREFIX_LENGTH} characters, all of them lower-case letters, digits \
+        "the prefix of the tables must have at most 24 characters, all of them lower-case letters, digits \
          or `_`, no digit first, and begin neither with `pg_` nor with `sqlite_`"
     )]
     InvalidPrefix,
-    /// The schema is none.
+    /// The text is not a valid name of a schema.
     #[error(
-        "the schema must have 1 to {MAX_SCHEMA_LENGTH} characters, all of them letters, digits, `_` or `-`, no digit first, \
+        "the schema must have 1 to 63 characters, all of them letters, digits, `_` or `-`, no digit first, \
          and be none of PostgreSQL's own"
     )]
     InvalidSchema,
-    /// A schema was asked for and the database is not PostgreSQL.
+    /// A schema was chosen and the database is not PostgreSQL.
     #[error("only PostgreSQL has schemas; elsewhere choose a prefix, or a database of its own")]
     SchemaUnsupported,
-    /// PostgreSQL has no schema in which this session may make tables, and none was asked for.
+    /// The `search_path` names no existing schema, and no schema was chosen.
     #[error("the search_path of this PostgreSQL user names no schema that exists; set one")]
     NoSchema,
 }

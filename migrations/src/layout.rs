@@ -1,16 +1,16 @@
-//! Where the tables of one installation are: a prefix of their names, and on PostgreSQL a schema.
+//! The place of the tables of one installation: a prefix of their names, and on PostgreSQL a schema.
 
 use sea_orm_migration::sea_orm::sea_query::{IntoTableRef as _, TableRef};
 
 use crate::MigrateError;
 
-/// Prefix of the table names in a database that has none of our tables yet.
+/// Default prefix of the table names in a new database.
 pub const DEFAULT_PREFIX: &str = "auth_";
 
-/// Longest prefix. PostgreSQL cuts names after 63 bytes; the longest name of ours, that of an index, has 36.
+/// Maximum length of a prefix. PostgreSQL cuts names after 63 bytes; the longest name without a prefix, that of an index, has 36.
 pub const MAX_PREFIX_LENGTH: usize = 24;
 
-/// Longest name of a schema; PostgreSQL cuts names after 63 bytes.
+/// Maximum length of the name of a schema. PostgreSQL cuts names after 63 bytes.
 pub const MAX_SCHEMA_LENGTH: usize = 63;
 
 /// Table of applied migrations of tables without a prefix: the bare name `migrations` may well be another application's.
@@ -30,7 +30,7 @@ impl Layout {
         &self.prefix
     }
 
-    /// Schema of the tables. Known on PostgreSQL, where statements name it so that no `search_path` matters; `None` elsewhere.
+    /// Schema of the tables on PostgreSQL, where every statement names it, so that no `search_path` matters; `None` elsewhere.
     #[must_use]
     pub fn schema(&self) -> Option<&str> {
         self.schema.as_deref()
@@ -74,16 +74,16 @@ pub(crate) fn history_of(prefix: &str) -> String {
 }
 
 /// Prefix of table names: at most [`MAX_PREFIX_LENGTH`] lower-case ASCII letters, digits and `_`, not a digit first. May be empty.
-/// Upper case is left out because databases differ in whether it matters.
+/// Upper case is excluded because not all databases distinguish it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prefix(pub(crate) String);
 
 impl Prefix {
-    /// The prefix that this text is.
+    /// Parses a prefix.
     ///
     /// # Errors
     ///
-    /// [`MigrateError::InvalidPrefix`], when it is none, or begins as tables of the engines themselves do.
+    /// [`MigrateError::InvalidPrefix`] for other text, and for prefixes of the engines' own tables.
     pub fn parse(text: &str) -> Result<Self, MigrateError> {
         let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
         let reserved = ["sqlite_", "pg_"].iter().any(|reserved| text.starts_with(reserved));
@@ -107,11 +107,11 @@ impl Prefix {
 pub struct Schema(pub(crate) String);
 
 impl Schema {
-    /// The name that this text is.
+    /// Parses the name of a schema.
     ///
     /// # Errors
     ///
-    /// [`MigrateError::InvalidSchema`], when it is none, or one of PostgreSQL's own.
+    /// [`MigrateError::InvalidSchema`] for other text, and for PostgreSQL's own schemas.
     pub fn parse(text: &str) -> Result<Self, MigrateError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         let good = (1..=MAX_SCHEMA_LENGTH).contains(&text.len())
@@ -151,6 +151,15 @@ mod tests {
         for bad in ["", "1a", "a.b", "a\"b", "pg_temp", "information_schema", "a b", &"x".repeat(64)] {
             Schema::parse(bad).unwrap_err();
         }
+    }
+
+    #[test]
+    fn errors_name_the_longest_lengths() {
+        let says = |error: MigrateError, length: usize| error.to_string().contains(&length.to_string());
+        assert!(
+            says(MigrateError::InvalidPrefix, MAX_PREFIX_LENGTH)
+                && says(MigrateError::InvalidSchema, MAX_SCHEMA_LENGTH)
+        );
     }
 
     #[test]

@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
+compile_error!("auth-migrations needs a driver: enable one of its features `sqlite`, `postgres` and `mysql`");
+
 use sea_orm_migration::MigrationTrait;
 use sea_orm_migration::prelude::{Asterisk, Expr, Func, Query, SchemaManager};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
 
-mod cluster_lock;
 mod error;
 mod found;
 mod history;
@@ -17,7 +19,6 @@ mod m20261123_000004_attempts;
 mod m20261126_000005_blacklist_loss;
 mod m20261126_000006_sessions;
 mod removal;
-mod session;
 mod shape;
 
 use history::History;

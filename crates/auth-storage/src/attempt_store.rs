@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::connect::{Database, WriteTransaction};
 use crate::entity::attempts::{self, ActiveModel, Column};
-use crate::error::Trouble;
+use crate::error::AttemptError;
 use crate::instant;
 use crate::purge::Chunk;
 use crate::tables::Tables;
@@ -42,7 +42,7 @@ impl SeaAttemptStore {
         Self { database }
     }
 
-    async fn update_once(&self, keys: &[AttemptKey], change: &Change) -> Result<Vec<Counter>, Trouble> {
+    async fn update_once(&self, keys: &[AttemptKey], change: &Change) -> Result<Vec<Counter>, AttemptError> {
         let transaction = self.database.begin().await?;
         let outcome = update_within(&transaction, self.database.tables(), keys, change).await;
         match outcome {
@@ -55,7 +55,7 @@ impl SeaAttemptStore {
         }
     }
 
-    async fn purge_once(&self, before: i64, limit: u64) -> Result<Chunk, Trouble> {
+    async fn purge_once(&self, before: i64, limit: u64) -> Result<Chunk, AttemptError> {
         let (tables, connection) = (self.database.tables(), &self.database.statements());
         let mut ids: Vec<Uuid> =
             expired_query(tables, before, cmp::min(limit, CHUNK)).into_tuple().all(connection).await?;
@@ -111,7 +111,7 @@ async fn update_within(
     tables: &Tables,
     keys: &[AttemptKey],
     change: &Change,
-) -> Result<(Vec<Counter>, Changed), Trouble> {
+) -> Result<(Vec<Counter>, Changed), AttemptError> {
     locking(tables, keys)?.exec_without_returning(transaction).await?;
     let before = counters(keys, tables, transaction).await?;
     let mut after = before.clone();
@@ -129,7 +129,7 @@ async fn counters(
     keys: &[AttemptKey],
     tables: &Tables,
     connection: &impl ConnectionTrait,
-) -> Result<Vec<Counter>, Trouble> {
+) -> Result<Vec<Counter>, AttemptError> {
     let rows = rows_query(tables, keys).all(connection).await?;
     let found = rows.into_iter().map(|row| Ok((row.id, row.into_counter()?)));
     let found = found.collect::<Result<HashMap<_, _>, StoreError>>()?;

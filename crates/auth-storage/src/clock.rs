@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 use time::OffsetDateTime;
 
 use crate::connect::{Database, DatabaseKind};
-use crate::error::Trouble;
+use crate::error::AttemptError;
 use crate::instant;
 
 impl Database {
@@ -20,7 +20,7 @@ impl Database {
         let statements = self.statements();
         let row = self.read(async move { Ok(statements.query_one_raw(question).await?) }).await?;
         let row = row.ok_or_else(|| StoreError::corrupt("a SELECT without FROM has no row"))?;
-        let micros = row.try_get_by_index::<i64>(0).map_err(Trouble::from)?;
+        let micros = row.try_get_by_index::<i64>(0).map_err(AttemptError::from)?;
         instant::from_micros(micros)
             .map(Some)
             .ok_or_else(|| StoreError::corrupt("the clock of the database is no instant"))

@@ -1,99 +1,102 @@
-//! What a database error means to who asked the store.
+//! The meanings of database errors.
 
 use auth_core::{StoreError, StoreErrorKind};
 use sea_orm::sqlx::error::DatabaseError;
+#[cfg(feature = "mysql")]
 use sea_orm::sqlx::mysql::MySqlDatabaseError;
+#[cfg(feature = "postgres")]
 use sea_orm::sqlx::postgres::PgDatabaseError;
+#[cfg(feature = "sqlite")]
 use sea_orm::sqlx::sqlite::SqliteError;
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
-/// What stopped an attempt: the database, or something found in it.
+/// The error that ended one attempt of a call.
 #[derive(Debug)]
-pub(crate) enum Trouble {
-    /// The database answered with an error, or not at all.
+pub(crate) enum AttemptError {
+    /// The database answered with an error, or did not answer.
     Database(DbErr),
-    /// Another writer took the position or entry of the log that this transaction was about to write. Locks prevent that
-    /// within one server; nodes of a cluster find out late.
+    /// Another writer took the position or entry of the log that this transaction was about to write. Locks prevent that within
+    /// one server; the nodes of a cluster detect it late.
     TakenInLog(DbErr),
-    /// What it holds is wrong.
+    /// The store found its data wrong.
     Store(StoreError),
 }
 
-/// Whether an attempt that failed may be repeated.
+/// The answer to the question if a failed attempt may be repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Again {
-    /// Yes: the database rolled it back, or the attempt did so itself.
+pub(crate) enum Repeatable {
+    /// It may: the database or the attempt itself rolled the transaction back.
     RolledBack,
-    /// It may have been committed, so a repetition has to look.
+    /// It may, but the failed attempt may have been committed, so a repetition has to look.
     Unknown,
-    /// The same, and on another connection.
+    /// It may, on another connection. The failed attempt may have been committed.
     Reconnected,
-    /// A repetition would change nothing.
+    /// It may not: it would fail again.
     Never,
 }
 
-impl Trouble {
-    /// Whether the attempt may be repeated. It must have rolled its transaction back before it returned this: on
+impl AttemptError {
+    /// Says if the attempt may be repeated. It must have rolled its transaction back before it returned this error, because on
     /// MySQL's error 1205 the server rolls back the last statement alone.
-    pub(crate) fn again(&self) -> Again {
+    pub(crate) fn repeatable(&self) -> Repeatable {
         let error = match self {
             Self::Database(error) => error,
-            Self::TakenInLog(_) => return Again::RolledBack,
-            Self::Store(_) => return Again::Never,
+            Self::TakenInLog(_) => return Repeatable::RolledBack,
+            Self::Store(_) => return Repeatable::Never,
         };
         if let DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) = error
             && matches!(**error, sqlx::Error::Io(_))
         {
-            return Again::Reconnected;
+            return Repeatable::Reconnected;
         }
         match database_error(error).map(meaning) {
-            Some(Meaning::Conflict) => Again::RolledBack,
-            Some(Meaning::Undecided) => Again::Unknown,
-            Some(Meaning::Disconnected) => Again::Reconnected,
-            _ => Again::Never,
+            Some(Meaning::Conflict) => Repeatable::RolledBack,
+            Some(Meaning::Undecided) => Repeatable::Unknown,
+            Some(Meaning::Disconnected) => Repeatable::Reconnected,
+            _ => Repeatable::Never,
         }
     }
 
-    /// The trouble of an insertion into the log: every unique key of the log is taken by a rival only.
+    /// The error of an insertion into the log, where only another writer can have taken a unique key.
     pub(crate) fn of_log_insertion(error: DbErr) -> Self {
         if violated_key(&error).is_some() { Self::TakenInLog(error) } else { Self::Database(error) }
     }
 
-    /// Whether there was no connection to be had in time.
+    /// Returns true when no connection was available in time.
     pub(crate) fn is_no_connection(&self) -> bool {
         matches!(self, Self::Database(DbErr::ConnectionAcquire(_)))
     }
 }
 
-impl From<DbErr> for Trouble {
+impl From<DbErr> for AttemptError {
     fn from(error: DbErr) -> Self {
         Self::Database(error)
     }
 }
 
-impl From<StoreError> for Trouble {
+impl From<StoreError> for AttemptError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
 }
 
-impl From<Trouble> for StoreError {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Database(error) => Self::new(kind(&error), error),
-            Trouble::TakenInLog(error) => Self::unavailable(error),
-            Trouble::Store(error) => error,
+impl From<AttemptError> for StoreError {
+    fn from(error: AttemptError) -> Self {
+        match error {
+            AttemptError::Database(error) => Self::new(kind(&error), error),
+            AttemptError::TakenInLog(error) => Self::unavailable(error),
+            AttemptError::Store(error) => error,
         }
     }
 }
 
-/// What a database error means to who asked the store, for a store of your own in the same database. A database that is not
-/// there, is too busy or gave up the transaction in favour of another one is
-/// [`Unavailable`](StoreErrorKind::Unavailable), a value that does not fit its type [`Corrupt`](StoreErrorKind::Corrupt), and
-/// everything else [`Internal`](StoreErrorKind::Internal). The error is kept as the source, for a log.
+/// Returns the [`StoreError`] for a database error, for a store of your own in the same database. A database that cannot be reached,
+/// is too busy or rolled the transaction back in favour of another one is [`Unavailable`](StoreErrorKind::Unavailable), a value that
+/// does not fit its type [`Corrupt`](StoreErrorKind::Corrupt), and everything else [`Internal`](StoreErrorKind::Internal). The
+/// database error is the source, for a log.
 #[must_use]
 pub fn store_error(error: DbErr) -> StoreError {
-    Trouble::from(error).into()
+    AttemptError::from(error).into()
 }
 
 /// The call took longer than [`ConnectOptions::call_timeout`](crate::ConnectOptions::call_timeout).
@@ -106,7 +109,7 @@ pub(crate) struct CallTimedOut;
 #[error("the call was interrupted")]
 pub(crate) struct Interrupted;
 
-/// The unique key that a new row collided with, by the name of its constraint or column.
+/// Returns the unique key that a new row collided with: the name of its constraint or column.
 pub(crate) fn violated_key(error: &DbErr) -> Option<String> {
     let error = database_error(error)?;
     if !error.is_unique_violation() {
@@ -116,8 +119,8 @@ pub(crate) fn violated_key(error: &DbErr) -> Option<String> {
         return Some(constraint.to_owned());
     }
     // SQLite: "UNIQUE constraint failed: users.email_key".
-    // MySQL: "Duplicate entry '…' for key 'users.users_email_key_unique'", where the entry is what a stranger typed, so
-    // only what follows the last marker counts.
+    // MySQL: "Duplicate entry '…' for key 'users.users_email_key_unique'", where the entry is user input, so the key follows the
+    // last marker.
     let message = error.message();
     let (_, key) = message.rsplit_once("for key ").or_else(|| message.rsplit_once("constraint failed: "))?;
     Some(key.trim_matches('\'').to_owned())
@@ -162,30 +165,37 @@ fn database_error(error: &DbErr) -> Option<&dyn DatabaseError> {
     }
 }
 
+/// The meaning of an error code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    not(any(feature = "postgres", feature = "mysql")),
+    expect(dead_code, reason = "SQLite knows not all of them")
+)]
 enum Meaning {
-    /// A deadlock, a serialization failure or a lock that was not to be had: once rolled back, the transaction may be run
-    /// again.
+    /// A deadlock, a serialization failure or a lock timeout: once rolled back, the transaction may be run again.
     Conflict,
-    /// A node of a cluster cannot serve now. At `COMMIT` the transaction may have been committed all the same.
+    /// A node of a cluster cannot serve now. At `COMMIT` the transaction may have been committed.
     Undecided,
     /// The server ends the connection.
     Disconnected,
-    /// Not now.
+    /// The database cannot serve now.
     Unavailable,
     /// The file is damaged.
     Corrupt,
-    /// Something that trying again does not change.
+    /// An error that a repetition does not change.
     Other,
 }
 
 fn meaning(error: &dyn DatabaseError) -> Meaning {
+    #[cfg(feature = "postgres")]
     if let Some(error) = error.try_downcast_ref::<PgDatabaseError>() {
         return postgres_meaning(error.code());
     }
+    #[cfg(feature = "mysql")]
     if let Some(error) = error.try_downcast_ref::<MySqlDatabaseError>() {
         return mysql_meaning(error.number());
     }
+    #[cfg(feature = "sqlite")]
     if let Some(error) = error.try_downcast_ref::<SqliteError>() {
         let code = DatabaseError::code(error).and_then(|code| code.parse().ok());
         return code.map_or(Meaning::Other, sqlite_meaning);
@@ -194,6 +204,7 @@ fn meaning(error: &dyn DatabaseError) -> Meaning {
 }
 
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+#[cfg(feature = "postgres")]
 fn postgres_meaning(sqlstate: &str) -> Meaning {
     match sqlstate {
         // Serialization failure, deadlock.
@@ -214,6 +225,7 @@ fn postgres_meaning(sqlstate: &str) -> Meaning {
 }
 
 /// <https://mariadb.com/kb/en/mariadb-error-codes/>
+#[cfg(feature = "mysql")]
 fn mysql_meaning(number: u16) -> Meaning {
     match number {
         // Deadlock or failed certification; record changed since last read; lock wait timeout, which is also what a causal
@@ -232,10 +244,11 @@ fn mysql_meaning(number: u16) -> Meaning {
 }
 
 /// <https://www.sqlite.org/rescode.html>; the lowest byte is the primary code.
+#[cfg(feature = "sqlite")]
 fn sqlite_meaning(code: i32) -> Meaning {
     match code & 0xff {
         // No permission, abort by a rollback, busy, locked, no memory, read-only, interrupt, I/O error, disk full, cannot open,
-        // lost race for the write-ahead log.
+        // protocol error of the write-ahead log.
         3..=10 | 13..=15 => Meaning::Unavailable,
         // Malformed, not a database.
         11 | 26 => Meaning::Corrupt,
@@ -243,7 +256,7 @@ fn sqlite_meaning(code: i32) -> Meaning {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlite", feature = "postgres", feature = "mysql"))]
 mod tests {
     use super::*;
 

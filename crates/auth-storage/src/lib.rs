@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
+compile_error!("auth-storage needs a driver: enable one of its features `sqlite`, `postgres` and `mysql`");
+
 mod attempt_store;
 mod clock;
 mod connect;

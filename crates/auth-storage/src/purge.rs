@@ -3,7 +3,7 @@
 use auth_core::StoreError;
 
 use crate::connect::Database;
-use crate::error::Trouble;
+use crate::error::AttemptError;
 
 /// What became of one chunk.
 pub(crate) struct Chunk {
@@ -18,7 +18,7 @@ impl Database {
     pub(crate) async fn purge<R, F>(&self, limit: u32, remove: R) -> Result<u64, StoreError>
     where
         R: Fn(u64) -> F + Clone + Send + Sync + 'static,
-        F: Future<Output = Result<Chunk, Trouble>> + Send + 'static,
+        F: Future<Output = Result<Chunk, AttemptError>> + Send + 'static,
     {
         let limit = u64::from(limit);
         let mut removed = 0;

@@ -14,9 +14,9 @@ use sea_orm::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::connect::{Database, Standing, WriteTransaction, standing};
+use crate::connect::{Database, PrimaryCheck, WriteTransaction, check_primary};
 use crate::entity::{blacklist, blacklist_head, sessions};
-use crate::error::Trouble;
+use crate::error::AttemptError;
 use crate::instant;
 use crate::purge::Chunk;
 use crate::session_end::endings;
@@ -24,10 +24,10 @@ use crate::tables::Tables;
 use crate::user_table::UserTable;
 
 mod loss;
-mod turn;
+mod writer;
 
 use loss::{lost, marking_loss, raising_generations};
-pub(crate) use turn::Turn;
+pub(crate) use writer::LogWriter;
 
 /// How many rows or targets go into one statement. Databases limit its parameters; SQLite to 32,766.
 const CHUNK: usize = 500;
@@ -69,29 +69,29 @@ impl SeaRevocationLog {
     ///
     /// When the store failed. The transaction then refuses everything that follows.
     pub async fn append_within(&self, transaction: &WriteTransaction, batch: &[Revocation]) -> Result<u64, StoreError> {
-        let turn = Turn::take(transaction, self.database.tables(), batch.len()).await?;
-        Ok(turn.write(batch).await?)
+        let log = LogWriter::lock(transaction, self.database.tables(), batch.len()).await?;
+        Ok(log.append(batch).await?)
     }
 
-    async fn append_once(&self, batch: &[Revocation]) -> Result<u64, Trouble> {
+    async fn append_once(&self, batch: &[Revocation]) -> Result<u64, AttemptError> {
         let transaction = self.database.begin().await?;
         let tables = self.database.tables();
         let users = self.users.clone().unwrap_or_else(|| UserTable::ours(tables));
         let outcome = async {
-            let turn = Turn::take(&transaction, tables, batch.len()).await?;
+            let log = LogWriter::lock(&transaction, tables, batch.len()).await?;
             for raise in raising_generations(batch, &users) {
                 transaction.execute(&raise).await?;
             }
             for ending in endings(tables, batch)? {
                 ending.exec(&transaction).await?;
             }
-            turn.write(batch).await
+            log.append(batch).await
         };
         let outcome = outcome.await;
         self.database.end(transaction, outcome).await
     }
 
-    async fn purge_once(&self, before: i64, limit: u64) -> Result<Chunk, Trouble> {
+    async fn purge_once(&self, before: i64, limit: u64) -> Result<Chunk, AttemptError> {
         let (tables, connection) = (self.database.tables(), &self.database.statements());
         let expired = expired_query(tables, before, cmp::min(limit, CHUNK as u64));
         let expired: Vec<ExpiredRow> = expired.into_model().all(connection).await?;
@@ -120,13 +120,14 @@ impl RevocationSource for SeaRevocationLog {
     /// One statement, so one view of the database: the head, the entries up to it, and whether the server that answered
     /// may be read from.
     async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
-        let page = page_query(self.database.tables(), after, limit, self.database.standing()).into_model::<PageRow>();
+        let page =
+            page_query(self.database.tables(), after, limit, self.database.primary_check()).into_model::<PageRow>();
         let connection = self.database.statements();
         let rows = self.database.read(async move { Ok(page.all(&connection).await?) }).await?;
         let Some(head) = rows.first() else {
             return Err(StoreError::corrupt(HeadIsMissing));
         };
-        standing::check(head.standing)?;
+        check_primary(head.primary_check)?;
         let purged = Purged { tokens: purged(head.purged_tokens)?, users: purged(head.purged_users)? };
         let lost = lost(head.lost_at)?;
         let (identity, head) = (LogIdentity(head.log_id), position(head.head)?);
@@ -137,12 +138,12 @@ impl RevocationSource for SeaRevocationLog {
     }
 
     async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
-        let query = covers_query(self.database.tables(), claims, self.users.as_ref(), self.database.standing())?;
+        let query = covers_query(self.database.tables(), claims, self.users.as_ref(), self.database.primary_check())?;
         let connection = self.database.statements();
         let row = self.database.read(async move { Ok(connection.query_one(&query).await?) }).await?;
         let row = row.ok_or_else(|| StoreError::corrupt("a SELECT without FROM has no row"))?;
-        standing::check(row.try_get_by_index(1).map_err(Trouble::from)?)?;
-        row.try_get_by_index::<bool>(0).map_err(|error| Trouble::from(error).into())
+        check_primary(row.try_get_by_index(1).map_err(AttemptError::from)?)?;
+        row.try_get_by_index::<bool>(0).map_err(|error| AttemptError::from(error).into())
     }
 }
 
@@ -202,7 +203,12 @@ fn head_query(tables: &Tables) -> Select<blacklist_head::Entity> {
 /// The head, and beside it at most `limit` entries after `after` (one where `limit` is 0).
 ///
 /// The entries are limited before they are joined: PostgreSQL would read all that come after to sort them, at every page.
-fn page_query(tables: &Tables, after: Position, limit: u32, standing: Standing) -> Select<blacklist_head::Entity> {
+fn page_query(
+    tables: &Tables,
+    after: Position,
+    limit: u32,
+    primary_check: PrimaryCheck,
+) -> Select<blacklist_head::Entity> {
     use blacklist::Column;
     const PAGE: &str = "page";
     let after = i64::try_from(after.0).unwrap_or(i64::MAX);
@@ -232,7 +238,7 @@ fn page_query(tables: &Tables, after: Position, limit: u32, standing: Standing) 
             blacklist_head::Column::PurgedUsers,
             blacklist_head::Column::LostAt,
         ])
-        .column_as(Expr::cust(standing.expression()), "standing");
+        .column_as(Expr::cust(primary_check.expression()), "primary_check");
     let query = QueryTrait::query(&mut page);
     for column in columns {
         query.expr_as(Expr::col((PAGE, column)), column);
@@ -252,7 +258,7 @@ fn covers_query(
     tables: &Tables,
     claims: &Claims,
     users: Option<&UserTable>,
-    standing: Standing,
+    primary_check: PrimaryCheck,
 ) -> Result<SelectStatement, StoreError> {
     let users = users.cloned().unwrap_or_else(|| UserTable::ours(tables));
     let exists = |table: TableRef, condition: Condition| {
@@ -286,7 +292,7 @@ fn covers_query(
         .or(entries(of_user))
         .or(exists(users.table, user))
         .or(exists(tables.of::<blacklist_head::Entity>(), purged));
-    Ok(Query::select().expr(covered).expr(Expr::cust(standing.expression())).take())
+    Ok(Query::select().expr(covered).expr(Expr::cust(primary_check.expression())).take())
 }
 
 /// At most `limit` expired entries, those that expired first first, by way of the index on their expiry.
@@ -334,7 +340,7 @@ struct PageRow {
     head: i64,
     purged_tokens: i64,
     purged_users: i64,
-    standing: i64,
+    primary_check: i64,
     lost_at: i64,
     position: Option<i64>,
     token_id: Option<Uuid>,

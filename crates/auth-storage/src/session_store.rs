@@ -7,20 +7,20 @@ use auth_core::session::{Rotation, Session, SessionEnd, SessionStore, StoredSess
 use auth_core::{Generation, Revocation, SessionId, StoreError, UserId};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DeleteMany, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
-    UpdateMany,
+    ColumnTrait as _, ConnectionTrait, DeleteMany, FromQueryResult as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, QueryTrait as _, Select, UpdateMany,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::connect::{Database, Earlier, WriteTransaction};
+use crate::connect::{Database, EarlierAttempts, Key, LookUp, WriteTransaction};
 use crate::entity::sessions::{self, Column, hex};
-use crate::error::Trouble;
+use crate::error::AttemptError;
 use crate::instant;
 use crate::purge::Chunk;
-use crate::revocation_log::Turn;
+use crate::revocation_log::LogWriter;
 use crate::session_end::ending;
-use crate::tables::Tables;
+use crate::tables::{self, Tables};
 
 /// Number of rows that one statement purges.
 const CHUNK: u64 = 500;
@@ -29,23 +29,27 @@ const CHUNK: u64 = 500;
 #[derive(Debug, Clone)]
 pub struct SeaSessionStore {
     database: Database,
+    by_id: LookUp,
 }
 
 impl SeaSessionStore {
     /// Returns the store of the sessions in this database, whose tables `auth-migrations` made.
     #[must_use]
     pub fn new(database: Database) -> Self {
-        Self { database }
+        let by_id = database.tables().find::<sessions::Entity>().filter(Column::Id.eq(Uuid::nil()));
+        let by_id = LookUp::new(by_id.build(database.connection().get_database_backend()));
+        Self { database, by_id }
     }
 
-    async fn insert_once(&self, new: &StoredSession, earlier: Earlier) -> Result<(), Trouble> {
+    async fn insert_once(&self, new: &StoredSession, earlier: EarlierAttempts) -> Result<(), AttemptError> {
         let (tables, connection) = (self.database.tables(), &self.database.statements());
         let insertion = tables.insert_many::<sessions::Entity>([sessions::row_of(new)?]);
         match insertion.exec_without_returning(connection).await {
             Ok(_) => Ok(()),
             // The id is random, so only the earlier attempt can have taken it.
             Err(_)
-                if earlier == Earlier::Unknown && session_of(new.session.id, tables, connection).await?.is_some() =>
+                if earlier == EarlierAttempts::Unknown
+                    && session_of(new.session.id, tables, connection).await?.is_some() =>
             {
                 Ok(())
             }
@@ -53,12 +57,17 @@ impl SeaSessionStore {
         }
     }
 
-    async fn rotate_once(&self, id: SessionId, rotation: Rotation, earlier: Earlier) -> Result<bool, Trouble> {
+    async fn rotate_once(
+        &self,
+        id: SessionId,
+        rotation: Rotation,
+        earlier: EarlierAttempts,
+    ) -> Result<bool, AttemptError> {
         let (tables, connection) = (self.database.tables(), &self.database.statements());
         if rotating(tables, id, &rotation)?.exec(connection).await?.rows_affected == 1 {
             return Ok(true);
         }
-        if earlier != Earlier::Unknown {
+        if earlier != EarlierAttempts::Unknown {
             return Ok(false);
         }
         // The salt is random: a row that has it was written by the earlier attempt.
@@ -66,13 +75,13 @@ impl SeaSessionStore {
         Ok(row.is_some_and(|row| row.previous_salt == Some(Uuid::from_bytes(rotation.salt.0))))
     }
 
-    async fn end_once(&self, id: SessionId, end: SessionEnd) -> Result<Option<Revocation>, Trouble> {
+    async fn end_once(&self, id: SessionId, end: SessionEnd) -> Result<Option<Revocation>, AttemptError> {
         let transaction = self.database.begin().await?;
         let outcome = end_within(&transaction, self.database.tables(), id, end).await;
         self.database.end(transaction, outcome).await
     }
 
-    async fn purge_once(&self, before: i64, limit: u64) -> Result<Chunk, Trouble> {
+    async fn purge_once(&self, before: i64, limit: u64) -> Result<Chunk, AttemptError> {
         let (tables, connection) = (self.database.tables(), &self.database.statements());
         let unneeded = unneeded_query(tables, before, cmp::min(limit, CHUNK));
         let mut ids: Vec<Uuid> = unneeded.into_tuple().all(connection).await?;
@@ -99,9 +108,9 @@ impl SessionStore for SeaSessionStore {
     }
 
     async fn find(&self, id: SessionId) -> Result<Option<StoredSession>, StoreError> {
-        let (tables, connection) = (self.database.tables().clone(), self.database.statements());
-        let row = self.database.read(async move { session_of(id, &tables, &connection).await }).await?;
-        row.map(sessions::Model::into_stored).transpose()
+        let Some(row) = self.database.look_up(&self.by_id, Key::Id(id.as_uuid())).await? else { return Ok(None) };
+        let row = sessions::Model::from_query_result(&row, "").map_err(AttemptError::from)?;
+        row.into_stored().map(Some)
     }
 
     async fn rotate(&self, id: SessionId, rotation: Rotation) -> Result<bool, StoreError> {
@@ -155,16 +164,16 @@ async fn end_within(
     tables: &Tables,
     id: SessionId,
     end: SessionEnd,
-) -> Result<Option<Revocation>, Trouble> {
-    let turn = Turn::take(transaction, tables, 1).await?;
+) -> Result<Option<Revocation>, AttemptError> {
+    let log = LogWriter::lock(transaction, tables, 1).await?;
     let newly_ended = ending(tables, id, end)?.exec(transaction).await?.rows_affected == 1;
     let stored = session_of(id, tables, transaction).await?.map(sessions::Model::into_stored).transpose()?;
     let Some((stored, first)) = stored.and_then(|stored| stored.session.ended.map(|first| (stored, first))) else {
-        turn.write(&[]).await?;
+        log.append(&[]).await?;
         return Ok(None);
     };
     let revocation = stored.revocation(first);
-    turn.write(if newly_ended { std::slice::from_ref(&revocation) } else { &[] }).await?;
+    log.append(if newly_ended { std::slice::from_ref(&revocation) } else { &[] }).await?;
     Ok(Some(revocation))
 }
 
@@ -193,8 +202,8 @@ async fn session_of(
     id: SessionId,
     tables: &Tables,
     connection: &impl ConnectionTrait,
-) -> Result<Option<sessions::Model>, Trouble> {
-    Ok(tables.find::<sessions::Entity>().filter(Column::Id.eq(id.as_uuid())).one(connection).await?)
+) -> Result<Option<sessions::Model>, AttemptError> {
+    Ok(tables::unique(tables.find::<sessions::Entity>().filter(Column::Id.eq(id.as_uuid())), connection).await?)
 }
 
 /// Returns the query for the sessions of a user that can be used, by way of the index on user and last use.

@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use sea_orm::sea_query::{DynIden, IntoIden as _, SchemaName, TableName, TableRef};
-use sea_orm::{DeleteMany, EntityTrait, InsertMany, QueryTrait as _, Select, UpdateMany};
+use sea_orm::{
+    ConnectionTrait, DbErr, DeleteMany, EntityTrait, FromQueryResult as _, InsertMany, QueryTrait as _, Select,
+    UpdateMany,
+};
 
 use crate::entity::{attempts, blacklist, blacklist_head, sessions, users};
 
@@ -110,7 +113,17 @@ impl fmt::Debug for Tables {
     }
 }
 
-/// An entity that is kept in one of the tables.
+/// Returns the row of a query that finds at most one by a unique key. The query gets no `LIMIT`, because SQLite plans a statement anew
+/// whenever a value is bound to a parameter of its `LIMIT`.
+pub(crate) async fn unique<E: EntityTrait>(
+    query: Select<E>,
+    connection: &impl ConnectionTrait,
+) -> Result<Option<E::Model>, DbErr> {
+    let row = connection.query_one(query.as_query()).await?;
+    row.map(|row| E::Model::from_query_result(&row, "")).transpose()
+}
+
+/// An entity that is stored in one of the tables.
 pub(crate) trait Stored: EntityTrait {
     fn name_in(tables: &Tables) -> &TableName;
 }

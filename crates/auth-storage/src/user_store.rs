@@ -14,12 +14,12 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::connect::{Database, Earlier, Key, LookUp, WriteTransaction};
+use crate::connect::{Database, EarlierAttempts, Key, LookUp, WriteTransaction};
 use crate::entity::users::{self, Column};
-use crate::error::{Trouble, violated_key};
+use crate::error::{AttemptError, violated_key};
 use crate::instant;
-use crate::revocation_log::Turn;
-use crate::tables::Tables;
+use crate::revocation_log::LogWriter;
+use crate::tables::{self, Tables};
 
 /// Users in a SQL database. Its contract is that of [`UserStore`]. Instants are kept to the microsecond; what is finer is cut
 /// off.
@@ -60,10 +60,13 @@ impl SeaUserStore {
     }
 
     /// Runs an attempt with a handle of its own, because a call outlives the caller who goes away.
-    async fn write<T, F>(&self, attempt: impl Fn(Self, Earlier) -> F + Send + Sync + 'static) -> Result<T, StoreError>
+    async fn write<T, F>(
+        &self,
+        attempt: impl Fn(Self, EarlierAttempts) -> F + Send + Sync + 'static,
+    ) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: Future<Output = Result<T, Trouble>> + Send + 'static,
+        F: Future<Output = Result<T, AttemptError>> + Send + 'static,
     {
         let store = self.clone();
         self.database.write(move |earlier| attempt(store.clone(), earlier)).await
@@ -75,7 +78,11 @@ impl SeaUserStore {
     }
 
     /// Inserts and lets the unique keys decide. A key that an earlier attempt took is not taken by anybody else.
-    async fn insert_once(&self, row: &users::Model, earlier: Earlier) -> Result<Result<(), Taken>, Trouble> {
+    async fn insert_once(
+        &self,
+        row: &users::Model,
+        earlier: EarlierAttempts,
+    ) -> Result<Result<(), Taken>, AttemptError> {
         let (tables, connection) = (self.database.tables(), &self.database.statements());
         let insertion = tables.insert_many::<users::Entity>([row.clone().into_active()]);
         let insertion = insertion.exec_without_returning(connection).await;
@@ -84,7 +91,7 @@ impl SeaUserStore {
         // The names of constraints have the prefix of the table; SQLite names the column.
         let is =
             |column: &str| key.ends_with(&format!("users_{column}_unique")) || key.ends_with(&format!(".{column}"));
-        if earlier == Earlier::Unknown && is_made(row, tables, connection).await? {
+        if earlier == EarlierAttempts::Unknown && is_made(row, tables, connection).await? {
             return Ok(Ok(()));
         }
         if is("email_key") {
@@ -114,7 +121,7 @@ impl SeaUserStore {
         id: UserId,
         column: Column,
         value: SimpleExpr,
-    ) -> Result<Option<users::Model>, Trouble> {
+    ) -> Result<Option<users::Model>, AttemptError> {
         let (tables, connection) = (self.database.tables(), &self.database.statements());
         let update = tables.update_many::<users::Entity>().col_expr(column, value).filter(Column::Id.eq(id.as_uuid()));
         update.exec(connection).await?;
@@ -128,8 +135,8 @@ impl SeaUserStore {
         change: &UserChange,
         below: Generation,
         revocation: Revocation,
-        earlier: Earlier,
-    ) -> Result<Option<User>, Trouble> {
+        earlier: EarlierAttempts,
+    ) -> Result<Option<User>, AttemptError> {
         let transaction = self.database.begin().await?;
         let outcome = change_within(&transaction, self.database.tables(), id, change, below, revocation, earlier).await;
         match outcome {
@@ -146,8 +153,8 @@ impl SeaUserStore {
         id: UserId,
         current: &PasswordHash,
         replacement: &PasswordHash,
-        earlier: Earlier,
-    ) -> Result<bool, Trouble> {
+        earlier: EarlierAttempts,
+    ) -> Result<bool, AttemptError> {
         let (tables, connection) = (self.database.tables(), &self.database.statements());
         let update = tables
             .update_many::<users::Entity>()
@@ -160,7 +167,7 @@ impl SeaUserStore {
         // A hash is salted: one that is equal was written by the earlier attempt.
         let replaced =
             row_of(id, tables, connection).await?.is_some_and(|row| row.password_hash == replacement.expose_hash());
-        Ok(earlier == Earlier::Unknown && replaced)
+        Ok(earlier == EarlierAttempts::Unknown && replaced)
     }
 }
 
@@ -172,9 +179,9 @@ async fn change_within(
     change: &UserChange,
     raised: Generation,
     revocation: Revocation,
-    earlier: Earlier,
-) -> Result<Option<User>, Trouble> {
-    let turn = Turn::take(transaction, tables, 1).await?;
+    earlier: EarlierAttempts,
+) -> Result<Option<User>, AttemptError> {
+    let log = LogWriter::lock(transaction, tables, 1).await?;
     let below = i64::from(raised.number());
     let update = tables
         .update_many::<users::Entity>()
@@ -196,18 +203,18 @@ async fn change_within(
         _ => return Err(internal("a change that this store does not know")),
     };
     if update.exec(transaction).await?.rows_affected == 0 {
-        if earlier == Earlier::Undone || !turn.holds(&revocation).await? {
+        if earlier == EarlierAttempts::RolledBack || !log.holds(&revocation).await? {
             return Ok(None);
         }
         // The earlier attempt was committed. Somebody else may have raised the generation since then; the caller must not
         // take the later one for its own.
-        turn.write(&[revocation]).await?;
+        log.append(&[revocation]).await?;
         let user = row_of(id, tables, transaction).await?.map(users::Model::into_user).transpose()?;
         return Ok(user.map(|user| User { generation: raised, ..user }));
     }
     let row = row_of(id, tables, transaction).await?.ok_or_else(|| internal("a row that was updated is gone"))?;
     let user = row.into_user()?;
-    turn.write(&[revocation]).await?;
+    log.append(&[revocation]).await?;
     Ok(Some(user))
 }
 
@@ -311,8 +318,8 @@ impl UserStore for SeaUserStore {
 }
 
 /// Whether this user has been inserted. The id is random, so nobody else's row has it.
-async fn is_made(row: &users::Model, tables: &Tables, connection: &impl ConnectionTrait) -> Result<bool, Trouble> {
-    let found = tables.find::<users::Entity>().filter(Column::Id.eq(row.id)).one(connection).await?;
+async fn is_made(row: &users::Model, tables: &Tables, connection: &impl ConnectionTrait) -> Result<bool, AttemptError> {
+    let found = tables::unique(tables.find::<users::Entity>().filter(Column::Id.eq(row.id)), connection).await?;
     Ok(found.is_some_and(|found| found.email_key == row.email_key && found.username_key == row.username_key))
 }
 
@@ -320,10 +327,10 @@ async fn row_of(
     id: UserId,
     tables: &Tables,
     connection: &impl ConnectionTrait,
-) -> Result<Option<users::Model>, Trouble> {
-    Ok(tables.find::<users::Entity>().filter(Column::Id.eq(id.as_uuid())).one(connection).await?)
+) -> Result<Option<users::Model>, AttemptError> {
+    Ok(tables::unique(tables.find::<users::Entity>().filter(Column::Id.eq(id.as_uuid())), connection).await?)
 }
 
-fn internal(what: &'static str) -> Trouble {
+fn internal(what: &'static str) -> AttemptError {
     StoreError::new(StoreErrorKind::Internal, what).into()
 }

@@ -1,27 +1,34 @@
-//! Look-ups: reads of at most one row by a unique key, which requests make more often than anything else.
+//! Look-ups: reads of at most one row by a unique key, the most frequent calls.
 //!
 //! Their SQL is built once. It has no `LIMIT`: a unique key needs none, and SQLite plans a statement anew whenever a value is bound
-//! to a variable of its `LIMIT`.
+//! to a parameter of its `LIMIT`.
 
 use std::sync::Arc;
 
-use sea_orm::sqlx::{
-    self, AssertSqlSafe, Database as Driver, Encode, Executor, IntoArguments, MySql, Postgres, Sqlite, Type,
-};
-use sea_orm::{ConnAcquireErr, ConnectionTrait as _, DbErr, QueryResult, RuntimeErr, Statement, Value};
+#[cfg(feature = "mysql")]
+use sea_orm::sqlx::MySql;
+#[cfg(feature = "postgres")]
+use sea_orm::sqlx::Postgres;
+#[cfg(feature = "sqlite")]
+use sea_orm::sqlx::Sqlite;
+use sea_orm::sqlx::{self, AssertSqlSafe, Database as Driver, Encode, Executor, IntoArguments, Pool, Type};
+use sea_orm::{ConnAcquireErr, DbErr, QueryResult, RuntimeErr, Statement};
+#[cfg(feature = "postgres")]
+use sea_orm::{ConnectionTrait as _, Value};
 use uuid::Uuid;
 
-use super::call::Distrust;
-use super::pooler::Statements;
+use super::pool_health::PoolHealth;
+use super::pool_stats::PoolStats;
 use super::relay::Relay;
-use super::{Database, DatabaseKind};
+#[cfg(feature = "postgres")]
+use super::statements::Statements;
 
 /// The SQL of a look-up, with a placeholder for the key.
 #[derive(Debug, Clone)]
 pub(crate) struct LookUp(Arc<str>);
 
 impl LookUp {
-    /// A look-up by this statement, whose values are replaced by the key of each call. It must be a `SELECT`.
+    /// The look-up by this `SELECT`, which has one value. The key of each call takes the place of that value.
     pub(crate) fn new(statement: Statement) -> Self {
         Self(statement.sql.into())
     }
@@ -34,6 +41,7 @@ pub(crate) enum Key {
     Text(String),
 }
 
+#[cfg(feature = "postgres")]
 impl From<Key> for Value {
     fn from(key: Key) -> Self {
         match key {
@@ -43,68 +51,69 @@ impl From<Key> for Value {
     }
 }
 
-impl Database {
-    /// Returns the row with this key, if there is one.
-    pub(crate) async fn look_up(
-        &self,
-        look_up: &LookUp,
-        key: Key,
-    ) -> Result<Option<QueryResult>, auth_core::StoreError> {
-        let (reads, sql) = (self.look_ups.clone(), Arc::clone(&look_up.0));
-        self.read(async move { Ok(reads.run(sql, key).await?) }).await
-    }
-}
-
-/// What runs look-ups.
+/// The executor of look-ups in one database.
 #[derive(Clone)]
 pub(super) enum LookUps {
+    #[cfg(feature = "sqlite")]
     Sqlite(Arc<Relay<Sqlite>>),
+    #[cfg(feature = "postgres")]
     Postgres(Arc<Relay<Postgres>>),
+    #[cfg(feature = "mysql")]
     MySql(Arc<Relay<MySql>>),
     /// Behind a connection pooler each statement runs in a transaction of its own.
+    #[cfg(feature = "postgres")]
     Pooled(Statements),
 }
 
 impl LookUps {
-    pub(super) fn new(kind: DatabaseKind, statements: &Statements, distrust: &Arc<Distrust>) -> Self {
-        let (pool, distrust) = (statements.pool(), Arc::clone(distrust));
-        match kind {
-            _ if statements.are_pooled() => Self::Pooled(statements.clone()),
-            DatabaseKind::Sqlite => Self::Sqlite(relay(pool.get_sqlite_connection_pool(), distrust)),
-            DatabaseKind::Postgres => Self::Postgres(relay(pool.get_postgres_connection_pool(), distrust)),
-            DatabaseKind::MySql => Self::MySql(relay(pool.get_mysql_connection_pool(), distrust)),
+    #[cfg(feature = "sqlite")]
+    pub(super) fn sqlite(pool: Pool<Sqlite>, health: Arc<PoolHealth>) -> Self {
+        Self::Sqlite(Arc::new(Relay::new(pool, health)))
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(super) fn postgres(pool: Pool<Postgres>, health: Arc<PoolHealth>) -> Self {
+        Self::Postgres(Arc::new(Relay::new(pool, health)))
+    }
+
+    #[cfg(feature = "mysql")]
+    pub(super) fn mysql(pool: Pool<MySql>, health: Arc<PoolHealth>) -> Self {
+        Self::MySql(Arc::new(Relay::new(pool, health)))
+    }
+
+    /// The numbers of connections in the pool.
+    pub(super) fn pool_stats(&self) -> PoolStats {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(relay) => relay.stats(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(relay) => relay.stats(),
+            #[cfg(feature = "mysql")]
+            Self::MySql(relay) => relay.stats(),
+            #[cfg(feature = "postgres")]
+            Self::Pooled(statements) => PoolStats::of(statements.pool().get_postgres_connection_pool(), 0),
         }
     }
 
-    /// The number of connections that are idle, although the pool counts them as used.
-    pub(super) fn parked(&self) -> usize {
+    pub(super) async fn run(self, look_up: &LookUp, key: Key) -> Result<Option<QueryResult>, DbErr> {
         match self {
-            Self::Sqlite(relay) => relay.parked(),
-            Self::Postgres(relay) => relay.parked(),
-            Self::MySql(relay) => relay.parked(),
-            Self::Pooled(_) => 0,
-        }
-    }
-
-    async fn run(self, sql: Arc<str>, key: Key) -> Result<Option<QueryResult>, DbErr> {
-        match self {
-            Self::Sqlite(relay) => run_on(&relay, sql, key).await,
-            Self::Postgres(relay) => run_on(&relay, sql, key).await,
-            Self::MySql(relay) => run_on(&relay, sql, key).await,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(relay) => run_on(&relay, look_up, key).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(relay) => run_on(&relay, look_up, key).await,
+            #[cfg(feature = "mysql")]
+            Self::MySql(relay) => run_on(&relay, look_up, key).await,
+            #[cfg(feature = "postgres")]
             Self::Pooled(statements) => {
                 let backend = statements.get_database_backend();
-                let statement = Statement::from_sql_and_values(backend, sql.as_ref(), [key.into()]);
+                let statement = Statement::from_sql_and_values(backend, look_up.0.as_ref(), [key.into()]);
                 statements.query_one_raw(statement).await
             }
         }
     }
 }
 
-fn relay<DB: Driver>(pool: &sqlx::Pool<DB>, distrust: Arc<Distrust>) -> Arc<Relay<DB>> {
-    Arc::new(Relay::new(pool.clone(), distrust))
-}
-
-async fn run_on<DB>(relay: &Arc<Relay<DB>>, sql: Arc<str>, key: Key) -> Result<Option<QueryResult>, DbErr>
+async fn run_on<DB>(relay: &Arc<Relay<DB>>, look_up: &LookUp, key: Key) -> Result<Option<QueryResult>, DbErr>
 where
     DB: Driver,
     DB::Arguments: IntoArguments<DB>,
@@ -114,19 +123,19 @@ where
     QueryResult: From<DB::Row>,
 {
     let mut lent = relay.acquire().await.map_err(not_acquired)?;
-    let query = sqlx::query::<DB>(AssertSqlSafe(sql));
+    let query = sqlx::query::<DB>(AssertSqlSafe(Arc::clone(&look_up.0)));
     let query = match key {
         Key::Id(id) => query.bind(id),
         Key::Text(text) => query.bind(text),
     };
     let row = query.fetch_optional(lent.connection()).await;
-    // A connection on which a statement failed is checked by the pool.
+    // The pool checks a connection on which a statement failed.
     let row = row.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))?;
     relay.pass_on(lent);
     Ok(row.map(QueryResult::from))
 }
 
-/// The error with which SeaORM says that there is no connection.
+/// The error with which SeaORM reports that there is no connection.
 fn not_acquired(error: sqlx::Error) -> DbErr {
     match error {
         sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),

@@ -1,10 +1,10 @@
-//! Connections that finished reads pass on to the reads that wait.
+//! Connections that finished reads pass on to waiting reads.
 //!
-//! The pool checks every connection that comes back to it: whether it is in a transaction, whether its server is still the
-//! primary, whether its next answer belongs to the next question. Those checks cost as much as a read by primary key. A single
-//! `SELECT` that was executed to its end leaves nothing to check, so its connection goes to the next such read, and to the pool
-//! only after [`HELD_FOR`], or when nobody has read for [`PARKED_FOR`]. After an error, or when the read was dropped half-way, the
-//! connection goes to the pool at once.
+//! The pool checks every connection that returns to it: that it is in no transaction, that its server is still the primary, that
+//! its next answer belongs to the next statement. Those checks cost more than a read by primary key. A single `SELECT` that was
+//! executed to its end changes none of these, so its connection goes to the next such read. It returns to the pool after
+//! [`HELD_FOR`], and when no read has used it for [`PARKED_FOR`]. After an error, or when a read was dropped half-way, it returns to
+//! the pool at once.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -20,23 +20,24 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 
-use super::call::Distrust;
+use super::pool_health::PoolHealth;
+use super::pool_stats::PoolStats;
 
-/// How long reads keep a connection, from one check by the pool to the next.
+/// Maximum time for which reads keep a connection, from one check by the pool to the next.
 pub(super) const HELD_FOR: Duration = Duration::from_millis(50);
 
-/// How long a connection that no read uses is kept from the pool. Other users of the pool may wait that long for it.
+/// Time after which an unused connection returns to the pool. Other users of the pool may wait that long for it.
 const PARKED_FOR: Duration = Duration::from_millis(10);
 
 /// The connections of one pool that reads pass on.
 pub(super) struct Relay<DB: sqlx::Database> {
     pool: Pool<DB>,
-    distrust: Arc<Distrust>,
+    health: Arc<PoolHealth>,
     state: Mutex<RelayState<DB>>,
 }
 
 struct RelayState<DB: sqlx::Database> {
-    /// Reads that found every connection in use, the first to come first.
+    /// Reads that found every connection in use, in the order of their arrival.
     waiting: VecDeque<oneshot::Sender<Lent<DB>>>,
     /// Connections that no read uses at the moment.
     parked: Vec<Lent<DB>>,
@@ -69,14 +70,14 @@ impl<DB: sqlx::Database> Lent<DB> {
 }
 
 impl<DB: sqlx::Database> Relay<DB> {
-    pub(super) fn new(pool: Pool<DB>, distrust: Arc<Distrust>) -> Self {
+    pub(super) fn new(pool: Pool<DB>, health: Arc<PoolHealth>) -> Self {
         let state = RelayState { waiting: VecDeque::new(), parked: Vec::new(), returning: None };
-        Self { pool, distrust, state: Mutex::new(state) }
+        Self { pool, health, state: Mutex::new(state) }
     }
 
-    /// The number of connections that are open and that nobody uses, although the pool counts them as used.
-    pub(super) fn parked(&self) -> usize {
-        self.state().parked.len()
+    /// The numbers of connections in the pool. It counts parked ones as used; they are idle.
+    pub(super) fn stats(&self) -> PoolStats {
+        PoolStats::of(&self.pool, self.state().parked.len())
     }
 
     /// Returns a parked connection, one from the pool, or one that another read has finished with, whichever comes first.
@@ -88,7 +89,7 @@ impl<DB: sqlx::Database> Relay<DB> {
         if let Some(lent) = parked.filter(|lent| !lent.is_due()) {
             return Ok(lent);
         }
-        // Whoever opens a connection is not interrupted: it would be thrown away, and the pool would not grow.
+        // A read that opens a connection does not wait for another one: the new one would be thrown away, and the pool not grow.
         if self.pool.num_idle() > 0 || self.pool.size() < self.pool.options().get_max_connections() {
             return self.pool.acquire().await.map(Lent::new);
         }
@@ -115,7 +116,7 @@ impl<DB: sqlx::Database> Relay<DB> {
 
     /// Passes a connection on after a `SELECT` that was executed to its end.
     pub(super) fn pass_on(self: &Arc<Self>, mut lent: Lent<DB>) {
-        if lent.is_due() || self.distrust.holds() || self.pool.is_closed() {
+        if lent.is_due() || self.health.is_suspect() || self.pool.is_closed() {
             return;
         }
         lent.used = Instant::now();
@@ -126,7 +127,7 @@ impl<DB: sqlx::Database> Relay<DB> {
                 Err(unwanted) => lent = unwanted,
             }
         }
-        // One is left to the other users of the pool.
+        // One connection stays available to the other users of the pool.
         if state.parked.len() + 1 < self.pool.options().get_max_connections() as usize {
             state.parked.push(lent);
             if state.returning.as_ref().is_none_or(AbortHandle::is_finished) {

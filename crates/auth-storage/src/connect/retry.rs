@@ -1,19 +1,19 @@
-//! Repetition of a write whose transaction the database gave up.
+//! Repetition of a write whose transaction the database rolled back.
 //!
 //! Databases that detect write conflicts instead of waiting for locks (Galera, PostgreSQL at `SERIALIZABLE`) roll a
 //! transaction back at any of its statements and at `COMMIT`, and expect the client to run all of it again. The number of
-//! attempts and the time they take are bounded, and the pauses between them are random, so that rivals do not collide again.
+//! attempts and their total time are bounded. The pauses between them are random, so that rivals do not collide again.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::error::Again;
+use crate::error::Repeatable;
 
 /// Upper bound on the attempts of one write. With two rivals of equal speed one in a million writes needs more.
 const MAX_ATTEMPTS: u32 = 20;
 
-/// How many of them may follow the loss of a connection. Waiting for a new connection is bounded by the pool.
+/// Upper bound on attempts that follow the loss of a connection. The pool bounds the wait for a new connection.
 const MAX_RECONNECTS: u32 = 1;
 
 /// Upper bound on the first pause; it doubles with every attempt.
@@ -22,11 +22,11 @@ const FIRST_PAUSE: Duration = Duration::from_millis(4);
 /// Upper bound on every pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
-/// What is known of the earlier attempts of a write.
+/// The outcome of the earlier attempts of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Earlier {
-    /// There was none, or the database rolled every one of them back.
-    Undone,
+pub(crate) enum EarlierAttempts {
+    /// There were none, or the database rolled all of them back.
+    RolledBack,
     /// One of them may have been committed: its connection was lost, or the database could not say.
     Unknown,
 }
@@ -34,31 +34,31 @@ pub(crate) enum Earlier {
 /// The attempts of one write.
 #[derive(Debug)]
 pub(super) struct Retries {
-    /// No attempt begins after this: the caller has been answered by then.
+    /// No attempt begins after this, because the caller has its answer by then.
     deadline: Instant,
-    earlier: Earlier,
+    earlier: EarlierAttempts,
     failed: u32,
     reconnects: u32,
 }
 
 impl Retries {
     pub(super) fn until(deadline: Instant) -> Self {
-        Self { deadline, earlier: Earlier::Undone, failed: 0, reconnects: 0 }
+        Self { deadline, earlier: EarlierAttempts::RolledBack, failed: 0, reconnects: 0 }
     }
 
-    pub(super) fn earlier(&self) -> Earlier {
+    pub(super) fn earlier(&self) -> EarlierAttempts {
         self.earlier
     }
 
-    /// Takes note of an attempt that failed. Returns how long to wait before the next one, or `None` when there is none.
-    pub(super) fn next_pause(&mut self, again: Again) -> Option<Duration> {
+    /// Records an attempt that failed. Returns the pause before the next one, or `None` when there is no next one.
+    pub(super) fn next_pause(&mut self, repeatable: Repeatable) -> Option<Duration> {
         self.failed += 1;
-        match again {
-            Again::Never => return None,
-            Again::RolledBack => {}
-            Again::Unknown => self.earlier = Earlier::Unknown,
-            Again::Reconnected => {
-                self.earlier = Earlier::Unknown;
+        match repeatable {
+            Repeatable::Never => return None,
+            Repeatable::RolledBack => {}
+            Repeatable::Unknown => self.earlier = EarlierAttempts::Unknown,
+            Repeatable::Reconnected => {
+                self.earlier = EarlierAttempts::Unknown;
                 self.reconnects += 1;
             }
         }
@@ -68,12 +68,12 @@ impl Retries {
     }
 }
 
-/// Upper bound on the pause after so many failed attempts.
+/// Upper bound on the pause after this number of failed attempts.
 fn longest_pause(failed: u32) -> Duration {
     FIRST_PAUSE.saturating_mul(1 << failed.saturating_sub(1).min(16)).min(LONGEST_PAUSE)
 }
 
-/// A random part of `longest`; all of it where the system has no randomness.
+/// Returns a random part of `longest`, or all of it where the system has no randomness.
 fn jittered(longest: Duration) -> Duration {
     match getrandom::u32() {
         Ok(part) => longest.mul_f64(f64::from(part) / f64::from(u32::MAX)),
@@ -88,24 +88,24 @@ mod tests {
     #[test]
     fn attempts_are_bounded_in_number_and_time() {
         let mut retries = Retries::until(Instant::now() + Duration::from_secs(60));
-        let pauses: Vec<_> = std::iter::from_fn(|| retries.next_pause(Again::RolledBack)).collect();
+        let pauses: Vec<_> = std::iter::from_fn(|| retries.next_pause(Repeatable::RolledBack)).collect();
         assert_eq!(pauses.len() + 1, MAX_ATTEMPTS as usize);
         assert!(pauses.iter().all(|pause| *pause <= LONGEST_PAUSE), "{pauses:?}");
         assert!(pauses.windows(2).any(|two| two[0] != two[1]), "pauses are random: {pauses:?}");
-        assert_eq!(retries.earlier(), Earlier::Undone);
+        assert_eq!(retries.earlier(), EarlierAttempts::RolledBack);
 
         let mut late = Retries::until(Instant::now());
-        assert_eq!(late.next_pause(Again::RolledBack), None);
+        assert_eq!(late.next_pause(Repeatable::RolledBack), None);
     }
 
     #[test]
     fn an_outcome_that_is_unknown_stays_so() {
         let mut retries = Retries::until(Instant::now() + Duration::from_secs(60));
-        assert!(retries.next_pause(Again::Unknown).is_some());
-        assert!(retries.next_pause(Again::RolledBack).is_some());
-        assert_eq!(retries.earlier(), Earlier::Unknown);
-        assert!(retries.next_pause(Again::Reconnected).is_some());
-        assert_eq!(retries.next_pause(Again::Reconnected), None, "one new connection");
-        assert_eq!(Retries::until(Instant::now() + Duration::from_secs(60)).next_pause(Again::Never), None);
+        assert!(retries.next_pause(Repeatable::Unknown).is_some());
+        assert!(retries.next_pause(Repeatable::RolledBack).is_some());
+        assert_eq!(retries.earlier(), EarlierAttempts::Unknown);
+        assert!(retries.next_pause(Repeatable::Reconnected).is_some());
+        assert_eq!(retries.next_pause(Repeatable::Reconnected), None, "one new connection");
+        assert_eq!(Retries::until(Instant::now() + Duration::from_secs(60)).next_pause(Repeatable::Never), None);
     }
 }

@@ -1,4 +1,4 @@
-//! A transaction that writes.
+//! Transactions that write.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 
-/// A transaction begun with [`Database::begin_write`](crate::Database::begin_write). It is undone when it is dropped.
+/// A transaction begun with [`Database::begin_write`](crate::Database::begin_write). Dropping it rolls it back.
 ///
-/// After a statement that failed, or whose future was dropped, every further statement and the commit are refused. Databases differ in what
-/// is left of a transaction then: SQLite and MySQL may have ended it, so that what follows would be committed statement by statement;
-/// PostgreSQL answers a `COMMIT` with success and rolls back. A commit that is [`Ok`] therefore says that every
-/// statement was executed and is durable.
+/// After a statement that failed, or whose future was dropped, every further statement and the commit are refused. Databases differ in
+/// the state of a transaction then: SQLite and MySQL may have ended it, so that each further statement would be committed by itself;
+/// PostgreSQL answers `COMMIT` with success and rolls back. A commit that is [`Ok`] therefore means that every statement was
+/// executed and is durable.
 pub struct WriteTransaction {
     inner: DatabaseTransaction,
-    /// Whether a statement failed or was abandoned.
+    /// True after a statement that failed or was dropped.
     broken: AtomicBool,
 }
 
@@ -27,29 +27,29 @@ impl WriteTransaction {
     ///
     /// # Errors
     ///
-    /// When a statement failed before, or the database did not confirm the commit. In the second case the outcome is unknown
-    /// if the connection was lost.
+    /// Fails after a statement that failed, and when the database did not confirm the commit. In the second case the outcome is
+    /// unknown if the connection was lost.
     pub async fn commit(self) -> Result<(), DbErr> {
         self.refuse_if_broken()?;
         self.inner.commit().await
     }
 
-    /// Undoes the transaction, as dropping it does, and waits until it is undone.
+    /// Rolls the transaction back, as dropping it does, and waits for the end of that.
     ///
     /// # Errors
     ///
-    /// When the database did not confirm it. Nothing of the transaction is committed then either.
+    /// Fails when the database did not confirm it. Nothing of the transaction is committed then either.
     pub async fn rollback(self) -> Result<(), DbErr> {
         self.inner.rollback().await
     }
 
-    /// Runs one statement. The transaction stays broken unless the statement succeeds.
+    /// Runs one statement. The transaction is broken from then on unless the statement succeeds.
     async fn run<T>(&self, statement: impl Future<Output = Result<T, DbErr>> + Send) -> Result<T, DbErr> {
         self.refuse_if_broken()?;
-        let unfinished = Unfinished(&self.broken);
+        let guard = BreakOnDrop(&self.broken);
         let outcome = statement.await;
         if outcome.is_ok() {
-            std::mem::forget(unfinished);
+            std::mem::forget(guard);
         }
         outcome
     }
@@ -65,9 +65,9 @@ impl WriteTransaction {
 }
 
 /// Marks its transaction as broken when it is dropped.
-struct Unfinished<'t>(&'t AtomicBool);
+struct BreakOnDrop<'t>(&'t AtomicBool);
 
-impl Drop for Unfinished<'_> {
+impl Drop for BreakOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
     }

@@ -7,7 +7,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::{QueryResult, TryGetable};
 
-use crate::error::Trouble;
+use crate::error::AttemptError;
 use crate::instant;
 
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -74,7 +74,7 @@ pub(crate) fn credentials_of(row: &QueryResult) -> Result<StoredCredentials, Sto
 }
 
 fn column<T: TryGetable>(row: &QueryResult, index: usize) -> Result<T, StoreError> {
-    Ok(row.try_get_by_index(index).map_err(Trouble::from)?)
+    Ok(row.try_get_by_index(index).map_err(AttemptError::from)?)
 }
 
 /// The values of a user as the database has them.

@@ -8,7 +8,7 @@ use sea_orm::{DbBackend, QueryResult, Statement};
 use time::Duration;
 use time::macros::datetime;
 
-use super::turn::targets;
+use super::writer::targets;
 use super::*;
 use crate::connect::{ConnectOptions, connect};
 
@@ -60,17 +60,18 @@ async fn no_statement_reads_the_whole_log(test: TestDatabase) {
     for (what, statement, index) in [
         ("the expired", expired_query(tables, expired, 500).build(backend), BY_EXPIRY),
         ("their deletion", deletion(tables, (1..=50).collect()).build(backend), ""),
-        ("a page", page_query(tables, Position(5000), 100, database.standing()).build(backend), ""),
+        ("a page", page_query(tables, Position(5000), 100, database.primary_check()).build(backend), ""),
         (
             "a look-up of a token",
             backend.build(
-                &covers_query(tables, &Claims { token_id, expires_at, ..claims }, None, database.standing()).unwrap(),
+                &covers_query(tables, &Claims { token_id, expires_at, ..claims }, None, database.primary_check())
+                    .unwrap(),
             ),
             BY_EXPIRY,
         ),
         (
             "a look-up of a user",
-            backend.build(&covers_query(tables, &claims, None, database.standing()).unwrap()),
+            backend.build(&covers_query(tables, &claims, None, database.primary_check()).unwrap()),
             BY_USER,
         ),
         ("known tokens", known(&entries[..8], 0), BY_EXPIRY),
@@ -87,7 +88,8 @@ async fn no_statement_reads_the_whole_log(test: TestDatabase) {
     }
     // What is sorted is the page, not all that comes after it.
     if test.kind() == Kind::Postgres {
-        let plan = plan(&database, page_query(tables, Position(5000), 100, database.standing()).build(backend)).await;
+        let plan =
+            plan(&database, page_query(tables, Position(5000), 100, database.primary_check()).build(backend)).await;
         let of = |node| plan.iter().position(|step| step.contains(node)).unwrap_or(usize::MAX);
         assert!(of("Limit") < of("Index Scan using auth_blacklist_pkey"), "{plan:#?}");
         assert!(of("Sort") < of("Limit") || of("Sort") == usize::MAX, "{plan:#?}");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 
-use super::UrlError;
+use super::super::error::UrlError;
 use super::parts::{Host, Parts, show};
 use super::tls::{Tls, TlsMode, TlsOptions};
 

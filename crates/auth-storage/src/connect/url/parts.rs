@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::UrlError;
+use super::super::error::UrlError;
 use super::query::{Query, decode};
 
 /// A server's URL, taken apart and decoded. The options are still to be checked.

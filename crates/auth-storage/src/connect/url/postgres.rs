@@ -4,7 +4,7 @@ use std::fmt;
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-use super::UrlError;
+use super::super::error::UrlError;
 use super::parts::{Host, Parts, show};
 use super::tls::{Tls, TlsMode, TlsOptions};
 

@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::UrlError;
+use super::super::error::UrlError;
 
 /// The options that were not taken yet. [`finish`](Self::finish) refuses what is left.
 pub(super) struct Query(Vec<(String, String)>);
@@ -45,6 +45,7 @@ impl Query {
     }
 
     /// Takes the number of prepared statements that a connection keeps.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(super) fn take_statement_cache(&mut self) -> Result<Option<usize>, UrlError> {
         const MAX: usize = 10_000;
         let Some(value) = self.take(&["statement-cache-capacity"])? else { return Ok(None) };
@@ -55,6 +56,7 @@ impl Query {
 
     /// Takes every option whose key begins with `start` and ends with `]`, as in `options[search_path]`: what is between, and
     /// the value.
+    #[cfg(feature = "postgres")]
     pub(super) fn take_indexed(&mut self, start: &str) -> Vec<(String, String)> {
         let index = |key: &str| Some(key.strip_prefix(start)?.strip_suffix(']')?.to_owned());
         let found = self.0.extract_if(.., |(key, _)| index(key).is_some());

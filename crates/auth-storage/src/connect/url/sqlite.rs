@@ -11,7 +11,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use sea_orm::sqlx;
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 
-use super::UrlError;
+use super::super::error::UrlError;
 use super::query::{Query, decode};
 
 /// A SQLite database.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::UrlError;
+use super::super::error::UrlError;
 use super::query::Query;
 
 /// How a connection is encrypted, from the least to the most.

@@ -1,8 +1,7 @@
-//! Where a SQLite file was when it was opened.
+//! The identity of an open SQLite file.
 //!
-//! A file that is open stays open when its name is given to another one, or to none: SQLite would go on reading and
-//! writing what nobody else sees any more, while new connections open what is there now. So each call looks whether the
-//! name still leads to the file.
+//! An open file stays open when its path comes to name another file, or none: SQLite would go on reading and writing a file that no
+//! other process sees, while new connections open the new one. So each call checks that the path still leads to the file.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,33 +9,33 @@ use std::sync::{Arc, OnceLock};
 
 use sea_orm::sqlx;
 
-/// A file, and what tells it from others.
+/// The file of a database, with the identity that it had when it was opened.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct DatabaseFile {
     path: PathBuf,
-    /// Known once the file is open. Not before: a file system in layers, as containers have, gives a file another number when it
+    /// Known once the file is open, and not before: an overlay file system, as containers have, gives a file another number when it
     /// is first opened for writing.
     identity: Arc<OnceLock<Identity>>,
 }
 
-impl Place {
-    pub(super) fn of(path: &Path) -> Self {
+impl DatabaseFile {
+    pub(super) fn new(path: &Path) -> Self {
         Self { path: path.to_owned(), identity: Arc::default() }
     }
 
-    /// Looks whether the file is where it was when this was asked for the first time.
+    /// Checks that the path leads to the same file as at the first check.
     pub(super) fn check(&self) -> Result<(), FileWasReplaced> {
         let identity = identity(&self.path).map_err(|_| FileWasReplaced)?;
         if *self.identity.get_or_init(|| identity) == identity { Ok(()) } else { Err(FileWasReplaced) }
     }
 
-    /// The same for a connection that has just been opened, as an error of the driver.
+    /// The same check for a new connection, with an error of the driver.
     pub(super) fn check_connection(&self) -> Result<(), sqlx::Error> {
         self.check().map_err(|error| sqlx::Error::Io(io::Error::other(error)))
     }
 }
 
-/// The number of a file is not given to another one while the file is open.
+/// Device and number of a file. No other file gets them while the file is open.
 #[cfg(unix)]
 type Identity = (u64, u64);
 
@@ -47,7 +46,7 @@ fn identity(path: &Path) -> io::Result<Identity> {
     Ok((file.dev(), file.ino()))
 }
 
-/// Where a file that is open can be neither removed nor renamed there is nothing to compare.
+/// Nothing, where an open file can be neither removed nor renamed.
 #[cfg(not(unix))]
 type Identity = ();
 
@@ -56,7 +55,7 @@ fn identity(path: &Path) -> io::Result<Identity> {
     std::fs::metadata(path).map(drop)
 }
 
-/// The name of the database file leads to another file, or to none.
+/// The path of the database file leads to another file, or to none.
 #[derive(Debug, thiserror::Error)]
 #[error("the database file was moved, removed or replaced while it was open: stop every node before a restore")]
-pub(crate) struct FileWasReplaced;
+pub(super) struct FileWasReplaced;

@@ -1,8 +1,8 @@
 //! The encoding of a PostgreSQL database.
 //!
-//! A database of another encoding than UTF-8 refuses characters that it does not have, or, as `SQL_ASCII`, takes bytes without
-//! looking and compares names byte by byte with what other programs wrote in their own encoding. MySQL and MariaDB need no such
-//! check: the tables name their own character set, and every session names that of its texts.
+//! A database with another encoding than UTF-8 refuses characters that it lacks. `SQL_ASCII` accepts any bytes, and compares names
+//! with bytes that other programs wrote in encodings of their own. MySQL and MariaDB need no such check: the tables name their
+//! character set, and every session names that of its text.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::{self, ConnectOptions as _, Connection as _, Executor as _, Row as _};
 use tokio::time::timeout;
 
-use super::ConnectError;
+use super::super::error::ConnectError;
 
 /// Refuses a database whose encoding is not UTF-8.
-pub(super) async fn check_postgres(server: &PgConnectOptions, limit: Duration) -> Result<(), ConnectError> {
+pub(super) async fn check(server: &PgConnectOptions, limit: Duration) -> Result<(), ConnectError> {
     let ask = async {
         let mut connection: PgConnection = server.connect().await?;
-        // Without a prepared statement, which a pooler in between may not know.
+        // Not prepared, because a pooler in between may lose a prepared statement.
         let row = connection.fetch_one("SHOW server_encoding").await?;
         connection.close().await?;
         row.try_get(0)

@@ -1,4 +1,4 @@
-//! Appending to the log, one transaction after the other.
+//! Appending to the log, one transaction after another.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,36 +11,36 @@ use uuid::Uuid;
 use super::{CHUNK, HeadIsMissing, head_query};
 use crate::connect::WriteTransaction;
 use crate::entity::{blacklist, blacklist_head};
-use crate::error::Trouble;
+use crate::error::AttemptError;
 use crate::instant;
-use crate::tables::Tables;
+use crate::tables::{self, Tables};
 
-/// The exclusive right to append, from the update of the head to the end of the transaction.
-pub(crate) struct Turn<'t> {
+/// The exclusive right to append: the lock on the head row, held until the end of the transaction.
+pub(crate) struct LogWriter<'t> {
     transaction: &'t WriteTransaction,
     tables: &'t Tables,
-    /// The head before the turn.
+    /// The head before the lock.
     head: i64,
     reserved: i64,
 }
 
-impl<'t> Turn<'t> {
-    /// Waits for the turn. This must be the first statement of the transaction: one that takes other locks before this one may
-    /// deadlock with one that takes them after.
-    pub(crate) async fn take(
+impl<'t> LogWriter<'t> {
+    /// Waits for the lock, and reserves positions for this number of entries. It must be the first statement of the transaction: one
+    /// that takes other locks before this one may deadlock with one that takes them after.
+    pub(crate) async fn lock(
         transaction: &'t WriteTransaction,
         tables: &'t Tables,
         entries: usize,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, AttemptError> {
         let reserved = i64::try_from(entries).unwrap_or(i64::MAX);
         move_head(transaction, tables, reserved).await?;
-        let head = head_query(tables).one(transaction).await?;
+        let head = tables::unique(head_query(tables), transaction).await?;
         let head = head.ok_or_else(|| StoreError::corrupt(HeadIsMissing))?.position;
         Ok(Self { transaction, tables, head: head - reserved, reserved })
     }
 
-    /// Appends what is not in the log yet. Returns how many that was.
-    pub(crate) async fn write(self, batch: &[Revocation]) -> Result<u64, Trouble> {
+    /// Appends the entries that the log does not have, and returns their number.
+    pub(crate) async fn append(self, batch: &[Revocation]) -> Result<u64, AttemptError> {
         let mut known = self.known(batch).await?;
         let mut new = Vec::with_capacity(batch.len());
         for revocation in batch {
@@ -59,7 +59,7 @@ impl<'t> Turn<'t> {
             let chunk = chunk.iter().cloned().map(blacklist::Model::into_active);
             let insertion = self.tables.insert_many::<blacklist::Entity>(chunk);
             let insertion = insertion.exec_without_returning(self.transaction).await;
-            insertion.map_err(Trouble::of_log_insertion)?;
+            insertion.map_err(AttemptError::of_log_insertion)?;
         }
         let unused = self.reserved - i64::try_from(appended).unwrap_or(i64::MAX);
         if unused != 0 {
@@ -68,8 +68,8 @@ impl<'t> Turn<'t> {
         Ok(appended as u64)
     }
 
-    /// Whether the log holds exactly this revocation.
-    pub(crate) async fn holds(&self, revocation: &Revocation) -> Result<bool, Trouble> {
+    /// Returns true if the log has exactly this revocation.
+    pub(crate) async fn holds(&self, revocation: &Revocation) -> Result<bool, AttemptError> {
         for of_kind in targets(&[*revocation])?.into_iter().filter(|any| !any.is_empty()) {
             for row in self.tables.find::<blacklist::Entity>().filter(of_kind).all(self.transaction).await? {
                 if blacklist::Model::of_revocation(row.position, Mark(row.mark.cast_unsigned()), revocation)? == row {
@@ -80,7 +80,7 @@ impl<'t> Turn<'t> {
         Ok(false)
     }
 
-    async fn known(&self, batch: &[Revocation]) -> Result<HashSet<(RevocationTarget, i64)>, Trouble> {
+    async fn known(&self, batch: &[Revocation]) -> Result<HashSet<(RevocationTarget, i64)>, AttemptError> {
         let mut known = HashSet::with_capacity(batch.len());
         for chunk in batch.chunks(CHUNK) {
             for of_kind in targets(chunk)?.into_iter().filter(|any| !any.is_empty()) {
@@ -94,7 +94,7 @@ impl<'t> Turn<'t> {
     }
 }
 
-/// Returns the key by which the log knows an entry: a token or a session with its expiry, or a user with a generation.
+/// Returns the unique key of an entry: a token or a session with its expiry, or a user with a generation.
 fn known_by(revocation: &Revocation) -> Result<(RevocationTarget, i64), StoreError> {
     let expires_at = match revocation.target {
         RevocationTarget::Token(_) | RevocationTarget::Session(_) => {
@@ -105,7 +105,7 @@ fn known_by(revocation: &Revocation) -> Result<(RevocationTarget, i64), StoreErr
     Ok((revocation.target, expires_at))
 }
 
-async fn move_head(transaction: &WriteTransaction, tables: &Tables, by: i64) -> Result<(), Trouble> {
+async fn move_head(transaction: &WriteTransaction, tables: &Tables, by: i64) -> Result<(), AttemptError> {
     let moved = tables
         .update_many::<blacklist_head::Entity>()
         .col_expr(blacklist_head::Column::Position, Expr::col(blacklist_head::Column::Position).add(by))
