@@ -1,6 +1,6 @@
 //! The operations of the API, one module a topic, each with its handlers and the bodies that they read and write.
 //!
-//! To add a topic: write a module with a type that implements `OpenApi`, and add the type to [`Topics`].
+//! To add a topic: write a module with a type that implements `OpenApi`, and add the type to `Topics`.
 
 mod auth;
 mod docs;

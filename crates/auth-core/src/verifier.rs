@@ -33,7 +33,7 @@ pub enum AuthenticateError {
 
 /// Checker of tokens that knows no users. It is all that a service needs that protects its routes and issues no tokens.
 ///
-/// An [`AuthService`] holds one and checks with it. Cheap to clone; clones share everything.
+/// An [`AuthService`](crate::AuthService) holds one and checks with it. Cheap to clone; clones share everything.
 #[derive(Clone)]
 pub struct TokenVerifier {
     parts: Arc<Parts>,

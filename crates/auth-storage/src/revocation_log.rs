@@ -52,7 +52,7 @@ impl SeaRevocationLog {
         Self { database, users: None }
     }
 
-    /// The same log beside users of your own: [`covers`](RevocationLog::covers) reads their generations where you say.
+    /// The same log beside users of your own: [`covers`](auth_core::RevocationSource::covers) reads their generations where you say.
     #[must_use]
     pub fn with_users(self, users: UserTable) -> Self {
         Self { users: Some(users), ..self }

@@ -6,7 +6,7 @@ use super::batch::{Batch, BatchKey, BatchResults};
 use super::outcome::{HashError, Verdict};
 use super::{Password, PasswordHash};
 
-/// Password hash function. Hashing and verifying take long on purpose. Call them through an [`AsyncPasswordHasher`].
+/// Password hash function. Hashing and verifying take long on purpose. Call them through an [`AsyncPasswordHasher`](super::AsyncPasswordHasher).
 pub trait PasswordHasher: fmt::Debug + Send + Sync {
     /// Returns the maximum length of a password for this scheme, in bytes.
     fn max_bytes(&self) -> usize;

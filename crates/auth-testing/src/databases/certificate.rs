@@ -47,7 +47,7 @@ impl Certificate {
         self.0.path().join("key.pem")
     }
 
-    /// The settings with which [`OwnServer::start_with`](crate::OwnServer::start_with) makes a server that shows it.
+    /// The settings with which [`OwnServer::start_with`](super::OwnServer::start_with) makes a server that shows it.
     ///
     /// # Panics
     ///
