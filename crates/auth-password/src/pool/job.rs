@@ -7,7 +7,7 @@ use futures_channel::oneshot;
 use auth_core::HashingError;
 use auth_core::{Batch, BatchKey, BatchResults, HashError, Password, PasswordHash, PasswordHasher, Pause, Verdict};
 
-/// JobKind of a job. A registration hashes, a login compares.
+/// Operation that a job asks for. A registration hashes, a login compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum JobKind {
     Hash,

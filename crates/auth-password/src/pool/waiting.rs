@@ -14,7 +14,7 @@ use super::job::{Job, JobKind};
 pub(super) struct Waiting {
     hashes: VecDeque<Job>,
     verifies: VecDeque<Job>,
-    /// JobKind of the next job.
+    /// Kind of the next job.
     next_kind: JobKind,
 }
 

@@ -100,7 +100,7 @@ where
     pub(super) async fn connect(&self) -> Result<C, sqlx::Error> {
         let each = share(self.limit, self.hosts.count());
         let mut failure = sqlx::Error::PoolTimedOut;
-        for (index, server) in self.hosts.from_current() {
+        for (index, server) in self.hosts.iter_from_current() {
             match bounded(each, Box::pin(self.connect_to(server))).await {
                 Ok(connection) => {
                     self.hosts.remember(index);

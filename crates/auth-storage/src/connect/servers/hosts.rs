@@ -23,7 +23,7 @@ impl<O> Hosts<O> {
     }
 
     /// Every server with its index, from the current one on.
-    pub(in super::super) fn from_current(&self) -> impl Iterator<Item = (usize, &O)> {
+    pub(in super::super) fn iter_from_current(&self) -> impl Iterator<Item = (usize, &O)> {
         let current = self.current.load(Ordering::Relaxed);
         self.all.iter().enumerate().cycle().skip(current).take(self.all.len())
     }
@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn every_server_is_tried_from_the_current_one_on() {
         let hosts = Hosts::new(vec!["a", "b", "c"]);
-        let order = |hosts: &Hosts<&'static str>| hosts.from_current().map(|(_, host)| *host).collect::<String>();
+        let order = |hosts: &Hosts<&'static str>| hosts.iter_from_current().map(|(_, host)| *host).collect::<String>();
         assert_eq!((order(&hosts).as_str(), *hosts.current()), ("abc", "a"));
         hosts.remember(2);
         assert_eq!((order(&hosts).as_str(), *hosts.current(), hosts.count()), ("cab", "c", 3));
