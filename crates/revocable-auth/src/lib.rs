@@ -1,4 +1,6 @@
-#![doc = include_str!("../README.md")]
+// The program of the README needs the feature.
+#![cfg_attr(feature = "axum", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "axum"), doc = "Authentication whose logout means it, put together with one builder.")]
 
 mod builder;
 mod error;
