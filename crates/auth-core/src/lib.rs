@@ -39,7 +39,7 @@ pub use password::{
 pub use principal::Principal;
 pub use random::{NoRandomness, random_bytes};
 pub use service::{AuthService, AuthServiceBuilder};
-pub use session::{RefreshToken, Session, SessionKind, SessionOptions, SessionStore};
+pub use session::{CsrfToken, RefreshToken, Session, SessionKind, SessionOptions, SessionStore};
 pub use throttle::{AttemptStore, ClientNetwork, Throttle, ThrottleLimits};
 pub use token::{AccessToken, Claims, InvalidToken, LEEWAY, MAX_CLOCK_SKEW, MAX_TOKEN_LIFE, TokenCodec};
 pub use user::{

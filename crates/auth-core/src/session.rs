@@ -4,6 +4,7 @@
 //! lasts has a refresh token as well, which is exchanged for a new access token and a new refresh token. Ending a session
 //! revokes all its access tokens by one entry of the log.
 
+mod csrf_token;
 mod options;
 mod purge;
 mod refresh_token;
@@ -14,6 +15,7 @@ use time::OffsetDateTime;
 use crate::blacklist::RevocationReason;
 use crate::ids::{Generation, SessionId, UserId};
 
+pub use self::csrf_token::CsrfToken;
 pub use self::options::SessionOptions;
 pub use self::purge::purge_sessions;
 pub use self::refresh_token::{MalformedRefreshToken, REFRESH_TOKEN_PREFIX, RefreshToken, RotationSalt, SecretDigest};

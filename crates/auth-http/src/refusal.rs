@@ -24,6 +24,8 @@ pub enum RefusalKind {
     TokenRevoked,
     /// The token is good, and not an admin's.
     AdminRequired,
+    /// A cookie came with the request, and the page that sent it may not act for the user.
+    Csrf,
     /// Nobody can tell right now whether the token was revoked. It may be good: keep it and try again.
     Unavailable,
     /// A mistake of the application.
@@ -54,12 +56,13 @@ macro_rules! row {
 
 impl RefusalKind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::TokenMissing,
         Self::TokenInvalid,
         Self::TokenExpired,
         Self::TokenRevoked,
         Self::AdminRequired,
+        Self::Csrf,
         Self::Unavailable,
         Self::Internal,
     ];
@@ -89,6 +92,7 @@ impl RefusalKind {
             Self::AdminRequired => {
                 row!(403, "admin_required", "admin token required", ", error=\"insufficient_scope\"")
             }
+            Self::Csrf => row!(403, "csrf", "The request does not come from a page that may act for the user."),
             Self::Unavailable => {
                 row!(503, "unavailable", "The service is unavailable. Please try again in a moment.")
             }
@@ -209,9 +213,10 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_comes_with_every_401_and_403_and_a_wait_with_every_503() {
+    fn a_challenge_comes_with_every_bad_token_and_a_wait_with_every_503() {
         for kind in RefusalKind::ALL {
-            assert_eq!(kind.challenge().is_some(), matches!(kind.status(), 401 | 403), "{kind:?}");
+            let about_a_token = kind.status() == 401 || kind == RefusalKind::AdminRequired;
+            assert_eq!(kind.challenge().is_some(), about_a_token, "{kind:?}");
             assert_eq!(kind.retry_after().is_some(), kind.status() == 503, "{kind:?}");
         }
         assert_eq!(RefusalKind::TokenMissing.challenge(), Some("Bearer realm=\"auth\""));

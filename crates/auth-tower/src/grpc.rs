@@ -51,7 +51,7 @@ fn status(kind: RefusalKind) -> u16 {
         | RefusalKind::TokenInvalid
         | RefusalKind::TokenExpired
         | RefusalKind::TokenRevoked => UNAUTHENTICATED,
-        RefusalKind::AdminRequired => PERMISSION_DENIED,
+        RefusalKind::AdminRequired | RefusalKind::Csrf => PERMISSION_DENIED,
         RefusalKind::Unavailable => UNAVAILABLE,
         _ => INTERNAL,
     }

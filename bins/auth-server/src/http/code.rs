@@ -30,6 +30,8 @@ pub(crate) enum Code {
     TokenRevoked,
     /// The token does not belong to an admin.
     AdminRequired,
+    /// A cookie came with the request, and the page that sent it may not act for the user.
+    Csrf,
     /// The e-mail address is taken.
     UserExists,
     /// The username is taken.
@@ -67,6 +69,7 @@ impl Code {
         Self::TokenExpired,
         Self::TokenRevoked,
         Self::AdminRequired,
+        Self::Csrf,
         Self::UserExists,
         Self::UsernameTaken,
         Self::UserNotFound,
@@ -100,6 +103,7 @@ impl Code {
             Self::TokenExpired => RefusalKind::TokenExpired.code(),
             Self::TokenRevoked => RefusalKind::TokenRevoked.code(),
             Self::AdminRequired => RefusalKind::AdminRequired.code(),
+            Self::Csrf => RefusalKind::Csrf.code(),
             Self::UserExists => "user_exists",
             Self::UsernameTaken => "username_taken",
             Self::UserNotFound => "user_not_found",
@@ -125,7 +129,7 @@ impl Code {
             | Self::TokenInvalid
             | Self::TokenExpired
             | Self::TokenRevoked => StatusCode::UNAUTHORIZED,
-            Self::TokenMissingAtLogout | Self::AdminRequired => StatusCode::FORBIDDEN,
+            Self::TokenMissingAtLogout | Self::AdminRequired | Self::Csrf => StatusCode::FORBIDDEN,
             Self::UserExists | Self::UsernameTaken => StatusCode::CONFLICT,
             Self::UserNotFound | Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -150,6 +154,7 @@ impl Code {
             Self::TokenExpired => RefusalKind::TokenExpired.message(),
             Self::TokenRevoked => RefusalKind::TokenRevoked.message(),
             Self::AdminRequired => RefusalKind::AdminRequired.message(),
+            Self::Csrf => RefusalKind::Csrf.message(),
             Self::UserExists => "User already exists. Please Log in.",
             Self::UsernameTaken => "Username is already taken.",
             Self::UserNotFound => "User not found.",
@@ -173,6 +178,7 @@ impl From<RefusalKind> for Code {
             RefusalKind::TokenExpired => Self::TokenExpired,
             RefusalKind::TokenRevoked => Self::TokenRevoked,
             RefusalKind::AdminRequired => Self::AdminRequired,
+            RefusalKind::Csrf => Self::Csrf,
             RefusalKind::Unavailable => Self::Unavailable,
             _ => Self::Internal,
         }

@@ -17,6 +17,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use super::csrf_token::CsrfToken;
 use crate::ids::SessionId;
 use crate::random::{NoRandomness, random_bytes};
 
@@ -141,6 +142,12 @@ impl RefreshToken {
         hash.update(self.own);
         hash.update(salt.0);
         Self { session_id: self.session_id, family: self.family, own: hash.finalize().into() }
+    }
+
+    /// Returns the CSRF token of the session that the token claims to belong to.
+    #[must_use]
+    pub fn csrf_token(&self) -> CsrfToken {
+        CsrfToken::of_family(&self.family)
     }
 
     /// Returns the digest of the family secret.
