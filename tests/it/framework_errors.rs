@@ -211,6 +211,19 @@ async fn a_panic_is_500_and_the_next_request_is_answered() {
     assert_eq!(app.get("/livez").send().await.status, 200);
 }
 
+#[tokio::test]
+async fn the_answer_after_a_panic_can_be_read_by_a_page_of_an_allowed_origin() {
+    const APP: &str = "https://app.example.com";
+    let stores = with_log(FailingLog(|| panic!("secret thoughts")));
+    let app = App::over_with(stores, &[("AUTH_CORS_ORIGINS", APP)]).await;
+    let token = app.register("ada").await.text("Authorization");
+    for request in [app.get("/auth/verify"), app.get("/user/me")] {
+        let answer = request.bearer(&token).header("Origin", APP).send().await;
+        assert_refused(&answer, 500, "internal", "a panic");
+        assert_eq!(answer.header("Access-Control-Allow-Origin"), Some(APP));
+    }
+}
+
 fn with_log(log: FailingLog) -> ServerStores {
     let users = Arc::new(MemoryStore::new().unwrap());
     ServerStores { users, log: Arc::new(log), attempts: Arc::new(MemoryAttempts::default()) }

@@ -60,8 +60,13 @@ impl App {
 
     /// A server over these stores.
     pub async fn over(stores: ServerStores) -> Self {
+        Self::over_with(stores, &[]).await
+    }
+
+    /// A server over these stores with these settings besides.
+    pub async fn over_with(stores: ServerStores, settings: &[(&str, &str)]) -> Self {
         let clock = standing_clock();
-        let server = ServerApp::with_stores(&config(&[]), Arc::clone(&clock) as Arc<dyn Clock>, stores);
+        let server = ServerApp::with_stores(&config(settings), Arc::clone(&clock) as Arc<dyn Clock>, stores);
         Self::serve(server.expect("the server is built"), clock).await
     }
 

@@ -11,11 +11,14 @@ mod users;
 use std::sync::Arc;
 
 use auth_core::Clock;
+use auth_http::AllowedOrigins;
 use ipnet::IpNet;
 use poem::Route;
+use poem::http::Method;
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 
 pub(crate) use self::auth::{TokenClaims, VERIFY};
+use crate::http::cors::Cors;
 use crate::http::envelope::Envelope;
 use crate::http::route::{AsGet, RouteEndpoint, RouteTable};
 use crate::http::state::State;
@@ -61,6 +64,8 @@ pub(crate) struct Routes {
     pub(crate) clock: Arc<dyn Clock>,
     /// Networks of proxies whose `X-Forwarded-For` is believed.
     pub(crate) trusted_proxies: Vec<IpNet>,
+    /// Origins whose pages may read answers.
+    pub(crate) allowed_origins: AllowedOrigins,
     /// True if the OpenAPI document and the page that shows it are served.
     pub(crate) docs: bool,
 }
@@ -73,17 +78,19 @@ impl Routes {
         if self.docs {
             docs::add_routes(&mut table, &document());
         }
-        self.envelope(table)
+        let methods = table.values().flat_map(|methods| methods.keys());
+        let cors = Cors::new(&self.allowed_origins, methods.chain([&Method::HEAD]), VERIFY);
+        self.envelope(table, cors)
     }
 
     /// Returns the endpoint with the routes of the topic [`health`] alone, none of which needs a token.
     pub(crate) fn health_endpoint(self) -> Envelope<Route> {
         let mut table = RouteTable::new();
         health::HealthApi.add_routes(&mut table);
-        self.envelope(table)
+        self.envelope(table, None)
     }
 
-    fn envelope(self, table: RouteTable) -> Envelope<Route> {
+    fn envelope(self, table: RouteTable, cors: Option<Cors>) -> Envelope<Route> {
         let document = serde_json::from_str(&openapi_json()).unwrap_or_default();
         let routes = table.into_iter().fold(Route::new(), |route, (pattern, methods)| {
             let endpoint = Arc::new(RouteEndpoint::new(&self.state.metrics, &document, &pattern, methods));
@@ -96,6 +103,6 @@ impl Routes {
                 _ => route.at(pattern, endpoint),
             }
         });
-        Envelope::new(routes, self.state, self.clock, self.trusted_proxies)
+        Envelope::new(routes, self.state, self.clock, self.trusted_proxies, cors)
     }
 }

@@ -9,6 +9,7 @@ use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::purge::Purge;
 use auth_core::service::BuildError;
 use auth_core::{AttemptStore, AuthService, BoxError, Clock, PasswordPolicy, RevocationLog, Throttle, UserStore};
+use auth_http::AllowedOrigins;
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_migrations::{MigrateError, Migrations};
 use auth_password::PriorityOutcome;
@@ -51,6 +52,7 @@ pub struct App {
     /// The database, and the migrations of the tables that were found in it.
     opened: Option<(Database, Migrations)>,
     trusted_proxies: Vec<ipnet::IpNet>,
+    allowed_origins: AllowedOrigins,
     docs: bool,
 }
 
@@ -135,6 +137,7 @@ impl App {
             clock,
             opened,
             trusted_proxies: config.trusted_proxies.clone(),
+            allowed_origins: config.cors_origins.clone(),
             docs: config.docs,
         })
     }
@@ -156,6 +159,7 @@ impl App {
             state: Arc::clone(&self.state),
             clock: Arc::clone(&self.clock),
             trusted_proxies: self.trusted_proxies.clone(),
+            allowed_origins: self.allowed_origins.clone(),
             docs: self.docs,
         }
     }

@@ -31,6 +31,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use auth_core::ThrottleLimits;
+use auth_http::AllowedOrigins;
 use auth_jwt::VerifyingKey;
 use auth_migrations::Migrations;
 use auth_storage::DatabaseUrl;
@@ -97,6 +98,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Networks of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Origins whose pages may use the API from a browser.
+    pub cors_origins: AllowedOrigins,
     /// The rate limits, unless they are off.
     pub throttle: Option<ThrottleLimits>,
     /// Interval at which the log of revocations is read.
@@ -137,6 +140,7 @@ impl Config {
         let log = reader.read(&LOG, profile);
         let log_format = reader.read(&LOG_FORMAT, profile);
         let trusted_proxies = reader.read(&http::TRUSTED_PROXIES, profile);
+        let cors_origins = reader.read(&http::CORS_ORIGINS, profile);
         let throttle = reader.throttle(profile);
         let (blacklist_poll, blacklist_max_staleness) = reader.blacklist(profile);
 
@@ -161,6 +165,7 @@ impl Config {
             log,
             log_format,
             trusted_proxies,
+            cors_origins,
             throttle,
             blacklist_poll,
             blacklist_max_staleness,

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use auth_http::{AllowedOrigins, Origin};
 use ipnet::{IpNet, Ipv4Net};
 
 use super::general::ENV;
@@ -10,7 +11,7 @@ use super::reader::{Reader, items};
 use super::setting::{Declaration, Form, Rule, Section, Setting};
 
 pub(super) static SECTION: Section =
-    Section { title: "HTTP", settings: &[&LISTEN, &HEALTH_LISTEN, &TRUSTED_PROXIES, &DOCS] };
+    Section { title: "HTTP", settings: &[&LISTEN, &HEALTH_LISTEN, &TRUSTED_PROXIES, &CORS_ORIGINS, &DOCS] };
 
 pub(crate) static LISTEN: Setting<SocketAddr> = Setting {
     declaration: Declaration {
@@ -65,6 +66,29 @@ pub(super) static TRUSTED_PROXIES: Setting<Vec<IpNet>> = Setting {
     parse: |text, _| items(text).map(network).collect(),
     show: |networks| networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
 };
+
+pub(super) static CORS_ORIGINS: Setting<AllowedOrigins> = Setting {
+    declaration: Declaration {
+        meaning: "other origins whose pages may use the API from a browser",
+        values: "comma-separated origins such as `https://app.example.com`",
+        details: "Exact origins as a browser writes them, without a path; `*` is refused. In the profile `prod` they are `https`, \
+                  except those of `localhost`. See [Pages of other origins](API.md#pages-of-other-origins).",
+        form: Form::List,
+        ..Declaration::new("AUTH_CORS_ORIGINS")
+    },
+    default: |_| AllowedOrigins::default(),
+    parse: |text, profile| items(text).map(|item| allowed_origin(item, profile)).collect(),
+    show: |origins| origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+};
+
+/// Parses an origin. Over plain HTTP everybody on the network can change its pages, which may read the data of a user.
+fn allowed_origin(text: &str, profile: Profile) -> Result<Origin, Rule> {
+    let origin = Origin::parse(text).map_err(|rule| rule.to_string())?;
+    if profile == Profile::Prod && !origin.is_trustworthy() {
+        return Err("must have the scheme https in the profile prod, except for localhost".into());
+    }
+    Ok(origin)
+}
 
 /// Parses a network or a single address.
 ///

@@ -302,6 +302,38 @@ fn proxies_are_networks_or_single_addresses() {
 }
 
 #[test]
+fn the_origins_of_other_pages_are_exact() {
+    let origins = |env: &str, value: &str| {
+        let settings = [
+            ("AUTH_ENV", env),
+            ("AUTH_CORS_ORIGINS", value),
+            ("AUTH_DATABASE_URL", "postgres://auth:pw@db.example/auth"),
+            ("AUTH_TOKEN_SECRET", STRONG),
+        ];
+        load(&settings).map(|config| config.cors_origins.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(origins("prod", ""), Ok(Vec::new()));
+    let two = "https://app.example.com, http://localhost:8080";
+    assert_eq!(origins("prod", two), Ok(vec!["https://app.example.com".into(), "http://localhost:8080".into()]));
+    assert_eq!(origins("dev", "http://app.example.com"), Ok(vec!["http://app.example.com".into()]));
+    for (wrong, rule) in [
+        ("*", "must name each origin"),
+        ("https://*.example.com", "must name each origin"),
+        ("https://app.example.com,*", "must name each origin"),
+        ("null", "such as https://app.example.com"),
+        ("app.example.com", "such as https://app.example.com"),
+        ("https://app.example.com/", "without a slash"),
+        ("https://app.example.com:443", "default port"),
+        ("https://App.example.com", "lower case"),
+        ("http://app.example.com", "scheme https"),
+    ] {
+        let problems = origins("prod", wrong).unwrap_err();
+        assert_eq!(variables(&problems), ["AUTH_CORS_ORIGINS"], "{wrong}");
+        assert!(problems.to_string().contains(rule), "{problems}");
+    }
+}
+
+#[test]
 fn an_empty_variable_is_one_that_is_not_set() {
     assert_eq!(load(&[("AUTH_LISTEN", "")]).unwrap().listen.port(), 5000);
 }

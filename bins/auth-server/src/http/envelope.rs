@@ -17,6 +17,7 @@ use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result};
 
 use super::client::{self, ClientAddress};
 use super::code::Code;
+use super::cors::Cors;
 use super::error::{ApiError, ErrorRecord};
 use super::request_id::{REQUEST_ID, request_id};
 use super::route::MatchedRoute;
@@ -35,6 +36,8 @@ pub(crate) struct Envelope<E> {
     state: Arc<State>,
     clock: Arc<dyn Clock>,
     trusted_proxies: Vec<IpNet>,
+    /// The permissions of pages of other origins, if there are any.
+    cors: Option<Cors>,
     /// The meters of requests that no route matches.
     unmatched: RouteMeters,
 }
@@ -45,15 +48,23 @@ pub(crate) struct RequestContext {
     at: Duration,
     id: HeaderValue,
     client: Option<IpAddr>,
+    /// The origin that it names, if pages of that origin may read the response.
+    allowed_origin: Option<HeaderValue>,
     _in_flight: InFlightGuard,
 }
 
 impl<E: Endpoint> Envelope<E> {
     /// Wraps `inner`. Only a proxy in `trusted_proxies` may name the address of a client.
-    pub(crate) fn new(inner: E, state: Arc<State>, clock: Arc<dyn Clock>, trusted_proxies: Vec<IpNet>) -> Self {
+    pub(crate) fn new(
+        inner: E,
+        state: Arc<State>,
+        clock: Arc<dyn Clock>,
+        trusted_proxies: Vec<IpNet>,
+        cors: Option<Cors>,
+    ) -> Self {
         let inner = inner.with(CatchPanic::new().with_handler(panicked as PanicHandler));
         let unmatched = state.metrics.unmatched();
-        Self { inner, state, clock, trusted_proxies, unmatched }
+        Self { inner, state, clock, trusted_proxies, cors, unmatched }
     }
 
     /// Notes the arrival of a request with these header fields.
@@ -62,6 +73,7 @@ impl<E: Endpoint> Envelope<E> {
             at: self.clock.monotonic(),
             id: request_id(headers),
             client: peer.map(|peer| client::address(peer, headers, &self.trusted_proxies)),
+            allowed_origin: self.cors.as_ref().and_then(|cors| cors.allowed_origin(headers)),
             _in_flight: self.state.metrics.request_started(),
         }
     }
@@ -69,6 +81,9 @@ impl<E: Endpoint> Envelope<E> {
     async fn answer(&self, request: Request) -> Response {
         if let Some(fault) = request.data::<BadHead>() {
             return refuse_head(*fault, request.version());
+        }
+        if let Some(response) = self.cors.as_ref().and_then(|cors| cors.answer_preflight(&request)) {
+            return response;
         }
         match tokio::time::timeout(REQUEST_TIMEOUT, self.inner.call(request)).await {
             Ok(Ok(response)) => response.into_response(),
@@ -90,6 +105,9 @@ impl<E: Endpoint> Envelope<E> {
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         // Responses default to `no-store` unless the handler sets `Cache-Control`.
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        if self.cors.is_some() {
+            Cors::complete(context.allowed_origin.as_ref(), headers);
+        }
 
         let took = self.clock.monotonic().saturating_sub(context.at);
         let (status, error) = (response.status(), response.data::<ErrorRecord>());

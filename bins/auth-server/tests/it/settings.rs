@@ -10,6 +10,9 @@ fn a_bad_configuration_is_78_and_a_bad_command_line_2() {
     let (code, _, errors) = operate(&folder, &[], &["--env", "prod", "serve"]);
     assert_eq!(code, 78, "{errors}");
     assert!(errors.contains("AUTH_DATABASE_URL") && errors.contains("AUTH_TOKEN_SECRET"), "{errors}");
+    let (code, _, errors) = operate(&folder, &[("AUTH_CORS_ORIGINS", "*")], &["serve"]);
+    assert_eq!(code, 78, "{errors}");
+    assert!(errors.contains("AUTH_CORS_ORIGINS: must name each origin"), "{errors}");
     assert_eq!(operate(&folder, &[], &["fly"]).0, 2);
     let (code, checked, _) = operate(&folder, &[], &["config", "check"]);
     assert_eq!((code, checked.trim()), (0, "the configuration of the dev profile is good"));

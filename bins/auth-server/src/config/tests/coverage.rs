@@ -7,11 +7,12 @@ use tempfile::TempDir;
 use super::*;
 
 /// A valid value of every setting that is not its default. The two keys that sign exclude each other, so the second is apart.
-const SAMPLES: [(&str, &str); 41] = [
+const SAMPLES: [(&str, &str); 42] = [
     ("AUTH_ENV", "test"),
     ("AUTH_LISTEN", "127.0.0.2:1"),
     ("AUTH_HEALTH_LISTEN", "127.0.0.1:2"),
     ("AUTH_TRUSTED_PROXIES", "10.0.0.0/8"),
+    ("AUTH_CORS_ORIGINS", "https://app.example.com"),
     ("AUTH_DOCS", "off"),
     ("AUTH_DATA_DIR", "elsewhere"),
     ("AUTH_DATABASE_URL", "postgres://u@h/d"),
