@@ -8,6 +8,7 @@ use std::time::Duration;
 use auth_tests::{Client, Response};
 use serde_json::json;
 
+use crate::cookies::hold_cookies;
 use crate::world::{Tokens, World};
 
 /// Where the doors are.
@@ -16,18 +17,26 @@ pub(crate) struct Site {
     pub(crate) required: &'static str,
     pub(crate) optional: Option<&'static str>,
     pub(crate) admin: &'static str,
+    /// A door for holders of a token that answers every method.
+    pub(crate) changes: &'static str,
 }
 
 impl Site {
     /// An app with all three doors under their own names.
     pub(crate) fn at(address: SocketAddr) -> Self {
-        Self { address, required: "/required", optional: Some("/optional"), admin: "/admin" }
+        Self { address, required: "/required", optional: Some("/optional"), admin: "/admin", changes: "/required" }
+    }
+
+    pub(crate) fn doors(&self) -> impl Iterator<Item = (Door, &'static str)> {
+        let doors =
+            [(Door::Required, Some(self.required)), (Door::Optional, self.optional), (Door::Admin, Some(self.admin))];
+        doors.into_iter().filter_map(|(door, path)| Some((door, path?)))
     }
 }
 
 /// What a request carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Carries {
+pub(crate) enum Carries {
     Nothing,
     Nonsense,
     Expired,
@@ -37,7 +46,7 @@ enum Carries {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Door {
+pub(crate) enum Door {
     Required,
     Optional,
     Admin,
@@ -45,7 +54,7 @@ enum Door {
 
 /// Whether anybody can tell what was revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Revocations {
+pub(crate) enum Revocations {
     Known,
     Unknown,
 }
@@ -60,12 +69,15 @@ pub(crate) async fn hold<F: Future<Output = SocketAddr>>(serve: impl FnOnce(&Wor
     assert!(world.blacklist.sync_step().await.unwrap().complete);
     world.log.set_down(true);
     hold_at(&site, &world, &tokens, Revocations::Known).await;
+    hold_cookies(&site, &world, &tokens, Revocations::Known).await;
 
     world.clock.advance(Duration::from_secs(3));
     hold_at(&site, &world, &tokens, Revocations::Unknown).await;
+    hold_cookies(&site, &world, &tokens, Revocations::Unknown).await;
 
     world.log.set_down(false);
     hold_at(&site, &world, &tokens, Revocations::Known).await;
+    hold_cookies(&site, &world, &tokens, Revocations::Known).await;
     hold_what_another_node_revoked(&site, &world, &tokens).await;
 }
 
@@ -86,10 +98,7 @@ async fn hold_what_another_node_revoked(site: &Site, world: &World, tokens: &Tok
 }
 
 async fn hold_at(site: &Site, world: &World, tokens: &Tokens, revocations: Revocations) {
-    let doors =
-        [(Door::Required, Some(site.required)), (Door::Optional, site.optional), (Door::Admin, Some(site.admin))];
-    for (door, path) in doors {
-        let Some(path) = path else { continue };
+    for (door, path) in site.doors() {
         for (name, headers, carries) in requests(tokens) {
             let before = world.visits.load(Ordering::SeqCst);
             let answer = knock(site, path, &headers).await;
@@ -111,7 +120,7 @@ async fn hold_at(site: &Site, world: &World, tokens: &Tokens, revocations: Revoc
 }
 
 /// The code of the refusal that is due, if one is.
-fn refusal(door: Door, carries: Carries, revocations: Revocations) -> Option<&'static str> {
+pub(crate) fn refusal(door: Door, carries: Carries, revocations: Revocations) -> Option<&'static str> {
     match (carries, door) {
         (Carries::Nothing, Door::Optional) => None,
         (Carries::Nothing, _) => Some("token_missing"),
@@ -170,7 +179,7 @@ async fn knock(site: &Site, path: &str, headers: &[Vec<u8>]) -> Response {
 }
 
 /// A refusal as `docs/API.md` has it, word for word.
-fn assert_refused(answer: &Response, code: &str, case: &str) {
+pub(crate) fn assert_refused(answer: &Response, code: &str, case: &str) {
     const INVALID: &str = "Bearer realm=\"auth\", error=\"invalid_token\", error_description=";
     let invalid = |description: &str| Some(format!("{INVALID}\"{description}\""));
     let (status, message, challenge, retry_after) = match code {
@@ -182,6 +191,7 @@ fn assert_refused(answer: &Response, code: &str, case: &str) {
             let challenge = "Bearer realm=\"auth\", error=\"insufficient_scope\"";
             (403, "admin token required", Some(challenge.to_owned()), None)
         }
+        "csrf" => (403, "The request does not come from a page that may act for the user.", None, None),
         "unavailable" => (503, "The service is unavailable. Please try again in a moment.", None, Some("2")),
         other => panic!("no such refusal: {other}"),
     };

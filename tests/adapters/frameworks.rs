@@ -16,6 +16,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
+use crate::cookies::cookie_auth;
 use crate::expectations::hold;
 use crate::world::World;
 
@@ -26,8 +27,9 @@ async fn axum_keeps_the_expectations() {
 
 async fn axum_app(auth: AuthService, visits: Arc<AtomicUsize>) -> SocketAddr {
     use auth_tower::axum::{Admin, Authenticated};
+    use axum::Router;
     use axum::extract::State;
-    use axum::{Router, routing::get};
+    use axum::routing::{any, get};
 
     type Visits = State<Arc<AtomicUsize>>;
     async fn required(State(visits): Visits, Authenticated(principal): Authenticated) -> String {
@@ -40,9 +42,9 @@ async fn axum_app(auth: AuthService, visits: Arc<AtomicUsize>) -> SocketAddr {
         World::visit(&visits, Some(&principal))
     }
     let app = Router::new()
-        .route("/required", get(required).layer(AuthLayer::required(&auth)))
-        .route("/optional", get(optional).layer(AuthLayer::optional(&auth)))
-        .route("/admin", get(admin).layer(AuthLayer::admin(&auth)))
+        .route("/required", any(required).layer(AuthLayer::required(&auth).cookies(cookie_auth())))
+        .route("/optional", get(optional).layer(AuthLayer::optional(&auth).cookies(cookie_auth())))
+        .route("/admin", get(admin).layer(AuthLayer::admin(&auth).cookies(cookie_auth())))
         .with_state(visits);
     let (listener, address) = listen().await;
     tokio::spawn(async { axum::serve(listener, app).await.unwrap() });
@@ -57,11 +59,12 @@ async fn axum_extractors_alone_keep_the_expectations_behind_an_optional_layer() 
 /// One layer for all routes; the extractors say what each of them needs.
 async fn axum_extractors(auth: AuthService, visits: Arc<AtomicUsize>) -> SocketAddr {
     use auth_tower::axum::{Admin, Authenticated};
-    use axum::{Router, routing::get};
+    use axum::Router;
+    use axum::routing::{any, get};
 
     let [at_required, at_optional, at_admin] = [(); 3].map(|()| Arc::clone(&visits));
     let app = Router::new()
-        .route("/required", get(async move |visitor: Authenticated| World::visit(&at_required, Some(&visitor.0))))
+        .route("/required", any(async move |visitor: Authenticated| World::visit(&at_required, Some(&visitor.0))))
         .route(
             "/optional",
             get(async move |visitor: Option<Authenticated>| {
@@ -69,7 +72,7 @@ async fn axum_extractors(auth: AuthService, visits: Arc<AtomicUsize>) -> SocketA
             }),
         )
         .route("/admin", get(async move |visitor: Admin| World::visit(&at_admin, Some(&visitor.0))))
-        .layer(AuthLayer::optional(&auth));
+        .layer(AuthLayer::optional(&auth).cookies(cookie_auth()));
     let (listener, address) = listen().await;
     tokio::spawn(async { axum::serve(listener, app).await.unwrap() });
     address
@@ -89,9 +92,9 @@ async fn hyper_app(auth: AuthService, visits: Arc<AtomicUsize>) -> SocketAddr {
             let doors = service_fn(move |request: Request<hyper::body::Incoming>| {
                 let handler = handler(Arc::clone(&visits));
                 let layer = match request.uri().path() {
-                    "/required" => AuthLayer::required(&auth),
-                    "/optional" => AuthLayer::optional(&auth),
-                    "/admin" => AuthLayer::admin(&auth),
+                    "/required" => AuthLayer::required(&auth).cookies(cookie_auth()),
+                    "/optional" => AuthLayer::optional(&auth).cookies(cookie_auth()),
+                    "/admin" => AuthLayer::admin(&auth).cookies(cookie_auth()),
                     other => panic!("no door at {other}"),
                 };
                 layer.layer(handler).oneshot(request)
@@ -128,9 +131,9 @@ async fn poem_app(auth: AuthService, visits: Arc<AtomicUsize>) -> SocketAddr {
         make_sync(move |request: Request| World::visit(&visits, request.extensions().get::<Principal>()))
     };
     let routes = Route::new()
-        .at("/required", door().with(AuthLayer::required(&auth)))
-        .at("/optional", door().with(AuthLayer::optional(&auth)))
-        .at("/admin", door().with(AuthLayer::admin(&auth)));
+        .at("/required", door().with(AuthLayer::required(&auth).cookies(cookie_auth())))
+        .at("/optional", door().with(AuthLayer::optional(&auth).cookies(cookie_auth())))
+        .at("/admin", door().with(AuthLayer::admin(&auth).cookies(cookie_auth())));
     poem_server(routes).await
 }
 
@@ -145,9 +148,9 @@ async fn poem_through_tower(auth: AuthService, visits: Arc<AtomicUsize>) -> Sock
 
     let door = |layer: AuthLayer| layer.layer(handler(Arc::clone(&visits))).compat();
     let routes = Route::new()
-        .at("/required", door(AuthLayer::required(&auth)))
-        .at("/optional", door(AuthLayer::optional(&auth)))
-        .at("/admin", door(AuthLayer::admin(&auth)));
+        .at("/required", door(AuthLayer::required(&auth).cookies(cookie_auth())))
+        .at("/optional", door(AuthLayer::optional(&auth).cookies(cookie_auth())))
+        .at("/admin", door(AuthLayer::admin(&auth).cookies(cookie_auth())));
     poem_server(routes).await
 }
 
@@ -183,9 +186,9 @@ fn actix_app(auth: AuthService, visits: Arc<AtomicUsize>) -> SocketAddr {
     let app = move || {
         App::new()
             .app_data(Data::from(Arc::clone(&visits)))
-            .service(web::resource("/required").wrap(Auth::required(&auth)).get(required))
-            .service(web::resource("/optional").wrap(Auth::optional(&auth)).get(optional))
-            .service(web::resource("/admin").wrap(Auth::admin(&auth)).get(admin))
+            .service(web::resource("/required").wrap(Auth::required(&auth).cookies(cookie_auth())).to(required))
+            .service(web::resource("/optional").wrap(Auth::optional(&auth).cookies(cookie_auth())).get(optional))
+            .service(web::resource("/admin").wrap(Auth::admin(&auth).cookies(cookie_auth())).get(admin))
     };
     let server = HttpServer::new(app).workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
     let address = server.addrs()[0];

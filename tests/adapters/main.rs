@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
+mod cookies;
 mod expectations;
 mod frameworks;
 mod server;

@@ -20,7 +20,13 @@ async fn auth_server_keeps_the_expectations() {
     let app = App::with_stores(&world.config, world.clock.clone(), stores).unwrap();
     let tokens = Tokens::of(app.service(), &world).await;
     let listening = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), app.endpoint()).await.unwrap();
-    let site = Site { address: listening.address(), required: "/auth/verify", optional: None, admin: "/user/" };
+    let site = Site {
+        address: listening.address(),
+        required: "/auth/verify",
+        optional: None,
+        admin: "/user/",
+        changes: "/auth/verify/for/page",
+    };
     tokio::spawn(listening.run(std::future::pending(), Duration::ZERO));
     hold_at_server(&site, &world, &tokens).await;
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod extract;
+mod head;
 mod middleware;
 mod rejection;
 

@@ -7,13 +7,14 @@ use std::task::{Context, Poll, ready};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::http::header::{AUTHORIZATION, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, COOKIE};
 use actix_web::{Error, HttpMessage as _};
 use auth_core::{Principal, TokenVerifier};
-use auth_http::{Gate, Passage, Refusal};
+use auth_http::{CookieAuth, Gate, Passage, Refusal};
 use pin_project_lite::pin_project;
 
 use crate::Anonymous;
+use crate::head::Head;
 use crate::rejection::{JsonRefusal, Rejection, Respond};
 
 /// Lets a request through with its [`Principal`] in the extensions, or refuses it. Cheap to clone. For `.wrap(…)` on an app,
@@ -49,6 +50,15 @@ impl Auth {
 }
 
 impl<R> Auth<R> {
+    /// Accepts the cookie of a session as well, from requests without an `Authorization` header.
+    ///
+    /// A request whose method may change something is refused with 403 `csrf` unless a page of the same or an allowed origin sent it,
+    /// with the CSRF token of the session in `X-CSRF-Token`.
+    #[must_use]
+    pub fn cookies(self, cookies: CookieAuth) -> Self {
+        Self { gate: self.gate.with_cookies(cookies), ..self }
+    }
+
     /// Answers refused requests with `respond`, often a closure. [`Rejection::response`] begins an answer with the right
     /// status and headers.
     pub fn respond_with<T>(self, respond: T) -> Auth<T> {
@@ -96,7 +106,7 @@ where
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let passage = self.auth.gate.check(request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes));
+        let passage = self.auth.gate.check_request(&Head(&request));
         let state = match passage {
             Ok(Passage::Admitted(principal)) => State::Inner { future: self.inner.call(admitted(request, principal)) },
             Ok(Passage::Anonymous) => State::Inner { future: self.inner.call(nobody(request)) },
@@ -113,8 +123,15 @@ where
 
 fn admitted(mut request: ServiceRequest, principal: Principal) -> ServiceRequest {
     // What prints the request shows no token.
-    if let Some(value) = request.headers_mut().get_mut(AUTHORIZATION) {
+    let headers = request.headers_mut();
+    if let Some(value) = headers.get_mut(AUTHORIZATION) {
         value.set_sensitive(true);
+    } else {
+        let cookies: Vec<_> = headers.remove(COOKIE).collect();
+        for mut value in cookies {
+            value.set_sensitive(true);
+            headers.append(COOKIE, value);
+        }
     }
     request.extensions_mut().insert(principal);
     request

@@ -7,14 +7,11 @@
 use crate::cookie::{CookieTokens, SessionCookie};
 use crate::origin::{AllowedOrigins, Origin};
 use crate::refusal::RefusalKind;
-
-/// Name of the header with the CSRF token.
-pub const CSRF_HEADER: &str = "X-CSRF-Token";
+use crate::request::RequestHead;
 
 /// A header of a request that may occur once.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Field<'h> {
-    #[default]
     Absent,
     Once(&'h [u8]),
     Repeated,
@@ -27,35 +24,6 @@ impl<'h> Field<'h> {
             (None, _) => Self::Absent,
             (Some(value), None) => Self::Once(value),
             (Some(_), Some(_)) => Self::Repeated,
-        }
-    }
-}
-
-/// The parts of a request that tell which page sent it.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct BrowserRequest<'h> {
-    host: Field<'h>,
-    origin: Field<'h>,
-    fetch_site: Field<'h>,
-    csrf_token: Field<'h>,
-}
-
-impl<'h> BrowserRequest<'h> {
-    /// Reads a request. `values` returns the values of the headers of a name, and `authority` is that of the request's URI, which HTTP/2
-    /// has in place of `Host`.
-    pub fn read<I>(authority: Option<&'h str>, values: impl Fn(&'static str) -> I) -> Self
-    where
-        I: IntoIterator<Item = &'h [u8]>,
-    {
-        let host = match Field::of(values("host")) {
-            Field::Absent => Field::of(authority.map(str::as_bytes)),
-            host => host,
-        };
-        Self {
-            host,
-            origin: Field::of(values("origin")),
-            fetch_site: Field::of(values("sec-fetch-site")),
-            csrf_token: Field::of(values("x-csrf-token")),
         }
     }
 }
@@ -98,24 +66,24 @@ impl CookieAuth {
         &self.allowed
     }
 
-    /// Checks that a request with this method and with `tokens` in its cookie was sent by a page that may act for the user. A method that
-    /// changes nothing (RFC 9110 §9.2.1) is always allowed, because its answer is readable by such pages only.
+    /// Returns the tokens in the cookie of a request that a page sent which may act for the user.
+    ///
+    /// A request whose method changes nothing (RFC 9110 §9.2.1) may come from every page, because only such a page can read the answer.
+    /// Where a gateway asks about a request and names its method in `X-Forwarded-Method`, that method counts as well. Whoever sends this
+    /// header themself only makes the check stricter.
     ///
     /// # Errors
     ///
-    /// [`RefusalKind::Csrf`] if the page is another one, or the CSRF token is missing or wrong.
-    pub fn check(
-        &self,
-        method: &str,
-        request: &BrowserRequest<'_>,
-        tokens: &CookieTokens<'_>,
-    ) -> Result<(), RefusalKind> {
-        if is_safe(method) {
-            return Ok(());
+    /// Those of [`SessionCookie::read`]. [`RefusalKind::Csrf`] if the page is another one, or the CSRF token in `X-CSRF-Token` is missing
+    /// or wrong.
+    pub fn tokens<'h>(&self, request: &'h impl RequestHead) -> Result<CookieTokens<'h>, RefusalKind> {
+        let tokens = self.cookie.read(request.values("cookie"))?;
+        let forwarded_safely = || request.values("x-forwarded-method").all(is_safe);
+        if (is_safe(request.method().as_bytes()) && forwarded_safely()) || self.may_act(request, &tokens) {
+            Ok(tokens)
+        } else {
+            Err(RefusalKind::Csrf)
         }
-        let Field::Once(csrf_token) = request.csrf_token else { return Err(RefusalKind::Csrf) };
-        let is_right = tokens.unverified_refresh.csrf_token().is(csrf_token);
-        if is_right && self.sender(request) == Sender::Trusted { Ok(()) } else { Err(RefusalKind::Csrf) }
     }
 
     /// Checks that a request that sets the cookie was not sent by another page, which could log the user in as somebody else (login
@@ -124,15 +92,20 @@ impl CookieAuth {
     /// # Errors
     ///
     /// [`RefusalKind::Csrf`] if the page is another one.
-    pub fn check_login(&self, request: &BrowserRequest<'_>) -> Result<(), RefusalKind> {
+    pub fn check_login(&self, request: &impl RequestHead) -> Result<(), RefusalKind> {
         match self.sender(request) {
             Sender::Trusted | Sender::NoPage => Ok(()),
             Sender::Untrusted => Err(RefusalKind::Csrf),
         }
     }
 
-    fn sender(&self, request: &BrowserRequest<'_>) -> Sender {
-        let origin = match request.origin {
+    fn may_act(&self, request: &impl RequestHead, tokens: &CookieTokens<'_>) -> bool {
+        let Field::Once(csrf_token) = Field::of(request.values("x-csrf-token")) else { return false };
+        tokens.unverified_refresh.csrf_token().is(csrf_token) && self.sender(request) == Sender::Trusted
+    }
+
+    fn sender(&self, request: &impl RequestHead) -> Sender {
+        let origin = match Field::of(request.values("origin")) {
             Field::Absent => None,
             // `null` is the origin of a page that has none or hides it.
             Field::Once(text) => match str::from_utf8(text).ok().and_then(|text| Origin::parse(text).ok()) {
@@ -144,24 +117,29 @@ impl CookieAuth {
         if origin.as_ref().is_some_and(|origin| self.allowed.contains(origin)) {
             return Sender::Trusted;
         }
-        match (request.fetch_site, origin) {
+        match (Field::of(request.values("sec-fetch-site")), origin) {
             // The browser has compared the whole origin, also where a proxy changes `Host`.
             (Field::Once(b"same-origin"), _) => Sender::Trusted,
-            (Field::Absent, Some(origin)) if self.is_own(&origin, request.host) => Sender::Trusted,
+            (Field::Absent, Some(origin)) if self.is_own(&origin, request) => Sender::Trusted,
             (Field::Absent | Field::Once(b"none"), None) => Sender::NoPage,
             _ => Sender::Untrusted,
         }
     }
 
-    fn is_own(&self, origin: &Origin, host: Field<'_>) -> bool {
-        let Field::Once(host) = host else { return false };
+    fn is_own(&self, origin: &Origin, request: &impl RequestHead) -> bool {
+        let host = match Field::of(request.values("host")) {
+            Field::Absent => request.authority().map(str::as_bytes),
+            Field::Once(host) => Some(host),
+            Field::Repeated => None,
+        };
+        let Some(host) = host else { return false };
         origin.is_at(host) && (self.cookie == SessionCookie::Plain || origin.is_trustworthy())
     }
 }
 
 /// Returns whether a method changes nothing. Methods are case-sensitive (RFC 9110 §9.1).
-fn is_safe(method: &str) -> bool {
-    matches!(method, "GET" | "HEAD" | "OPTIONS")
+fn is_safe(method: &[u8]) -> bool {
+    matches!(method, b"GET" | b"HEAD" | b"OPTIONS")
 }
 
 #[cfg(test)]
@@ -184,19 +162,36 @@ mod tests {
         CookieAuth::new(cookie, [Origin::parse(ALLOWED.1).unwrap()].into_iter().collect())
     }
 
-    fn request<'h>(authority: Option<&'h str>, headers: &[(&'h str, &'h str)]) -> BrowserRequest<'h> {
-        BrowserRequest::read(authority, |name| {
-            let named = headers.iter().filter(|(known, _)| *known == name);
-            named.map(|(_, value)| value.as_bytes()).collect::<Vec<_>>()
-        })
+    struct Head<'h> {
+        method: &'h str,
+        authority: Option<&'h str>,
+        headers: &'h [(&'h str, &'h str)],
+    }
+
+    impl RequestHead for Head<'_> {
+        fn method(&self) -> &str {
+            self.method
+        }
+
+        fn authority(&self) -> Option<&str> {
+            self.authority
+        }
+
+        fn authorization(&self) -> impl Iterator<Item = &[u8]> {
+            self.values("authorization")
+        }
+
+        fn values(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
+            self.headers.iter().filter(move |(known, _)| *known == name).map(|(_, value)| value.as_bytes())
+        }
+    }
+
+    fn request<'h>(authority: Option<&'h str>, headers: &'h [(&'h str, &'h str)]) -> Head<'h> {
+        Head { method: "POST", authority, headers }
     }
 
     fn sender(headers: &[(&str, &str)]) -> Sender {
         auth(SessionCookie::Secure).sender(&request(None, &[&[HOST], headers].concat()))
-    }
-
-    fn tokens(text: &RefreshToken) -> CookieTokens<'static> {
-        CookieTokens { unverified_access: "a.b.c", unverified_refresh: text.clone() }
     }
 
     #[test]
@@ -269,12 +264,14 @@ mod tests {
         let token = RefreshToken::first(SessionId::generate().unwrap()).unwrap();
         let other = RefreshToken::first(SessionId::generate().unwrap()).unwrap();
         let (right, wrong) = (token.csrf_token().expose_text(), other.csrf_token().expose_text());
+        let cookie = format!("__Host-auth=a.b.c~{}", token.expose_text(str::to_owned));
         let check = |method: &str, headers: &[(&str, &str)]| {
-            auth.check(method, &request(None, &[&[HOST], headers].concat()), &tokens(&token))
+            let headers = [&[HOST, ("cookie", &cookie)], headers].concat();
+            auth.tokens(&Head { method, authority: None, headers: &headers }).map(|tokens| tokens.unverified_refresh)
         };
         let right = ("x-csrf-token", right.as_str());
         for method in ["POST", "PUT", "PATCH", "DELETE", "get", "BREW"] {
-            assert_eq!(check(method, &[OWN, right]), Ok(()), "{method}");
+            assert_eq!(check(method, &[OWN, right]), Ok(token.clone()), "{method}");
             for headers in [
                 &[OWN][..],
                 &[OWN, ("x-csrf-token", "")],
@@ -289,8 +286,14 @@ mod tests {
             }
         }
         for method in ["GET", "HEAD", "OPTIONS"] {
-            assert_eq!(check(method, &[FOREIGN]), Ok(()), "{method}");
+            assert_eq!(check(method, &[FOREIGN]), Ok(token.clone()), "{method}");
+            let forwarded = |method| ("x-forwarded-method", method);
+            assert_eq!(check(method, &[FOREIGN, forwarded("HEAD")]), Ok(token.clone()), "{method}");
+            assert_eq!(check(method, &[FOREIGN, forwarded("POST")]), Err(RefusalKind::Csrf), "{method}");
+            assert_eq!(check(method, &[FOREIGN, forwarded("GET"), forwarded("PUT")]), Err(RefusalKind::Csrf));
+            assert_eq!(check(method, &[OWN, right, forwarded("POST")]), Ok(token.clone()), "{method}");
         }
+        assert_eq!(check("POST", &[FOREIGN, right, ("x-forwarded-method", "GET")]), Err(RefusalKind::Csrf));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The decision whether a request may pass.
 
+use crate::browser::CookieAuth;
 use crate::header::unverified_token;
 use crate::refusal::{Refusal, RefusalKind};
+use crate::request::RequestHead;
 
 use auth_core::{Principal, TokenCheck, TokenVerifier, UnsettledCheck};
 
@@ -10,6 +12,7 @@ use auth_core::{Principal, TokenCheck, TokenVerifier, UnsettledCheck};
 pub struct Gate {
     verifier: TokenVerifier,
     demand: Demand,
+    cookies: Option<CookieAuth>,
 }
 
 /// What a gate asks of a request.
@@ -35,18 +38,40 @@ pub enum Passage {
 impl Gate {
     /// A gate for holders of a good token.
     pub fn required(verifier: impl Into<TokenVerifier>) -> Self {
-        Self { verifier: verifier.into(), demand: Demand::Token }
+        Self { verifier: verifier.into(), demand: Demand::Token, cookies: None }
     }
 
     /// A gate for everybody. Who sends a token must send a good one all the same: a token that has expired, or that nobody
     /// can judge right now, does not turn its holder into a guest.
     pub fn optional(verifier: impl Into<TokenVerifier>) -> Self {
-        Self { verifier: verifier.into(), demand: Demand::NoBadToken }
+        Self { verifier: verifier.into(), demand: Demand::NoBadToken, cookies: None }
     }
 
     /// A gate for admins.
     pub fn admin(verifier: impl Into<TokenVerifier>) -> Self {
-        Self { verifier: verifier.into(), demand: Demand::AdminToken }
+        Self { verifier: verifier.into(), demand: Demand::AdminToken, cookies: None }
+    }
+
+    /// Accepts the cookie of a session as well, from requests without an `Authorization` header.
+    #[must_use]
+    pub fn with_cookies(self, cookies: CookieAuth) -> Self {
+        Self { cookies: Some(cookies), ..self }
+    }
+
+    /// Judges a request as far as that is possible without waiting.
+    ///
+    /// A request with an `Authorization` header is judged by that alone: a bad token is not replaced by a good cookie.
+    ///
+    /// # Errors
+    ///
+    /// When the request must not pass.
+    pub fn check_request(&self, request: &impl RequestHead) -> Result<Passage, Refusal> {
+        match (unverified_token(request.authorization()), &self.cookies) {
+            (Err(RefusalKind::TokenMissing), Some(cookies)) if request.authorization().next().is_none() => {
+                self.judge(cookies.tokens(request).map(|tokens| tokens.unverified_access))
+            }
+            (token, _) => self.judge(token),
+        }
     }
 
     /// Judges a request by the values of its `Authorization` headers, as far as that is possible without waiting.
@@ -55,7 +80,11 @@ impl Gate {
     ///
     /// When the request must not pass.
     pub fn check<'h>(&self, authorization: impl IntoIterator<Item = &'h [u8]>) -> Result<Passage, Refusal> {
-        let unverified_token = match unverified_token(authorization) {
+        self.judge(unverified_token(authorization))
+    }
+
+    fn judge(&self, unverified_token: Result<&str, RefusalKind>) -> Result<Passage, Refusal> {
+        let unverified_token = match unverified_token {
             Err(RefusalKind::TokenMissing) if self.demand == Demand::NoBadToken => return Ok(Passage::Anonymous),
             token => token?,
         };

@@ -6,10 +6,12 @@ mod gate;
 mod header;
 mod origin;
 mod refusal;
+mod request;
 
-pub use browser::{BrowserRequest, CSRF_HEADER, CookieAuth};
+pub use browser::CookieAuth;
 pub use cookie::{CookieTokens, SessionCookie};
 pub use gate::{Gate, Passage, UnsettledPassage, admin};
 pub use header::unverified_token;
 pub use origin::{AllowedOrigins, InvalidOrigin, Origin};
 pub use refusal::{Refusal, RefusalKind, UNAVAILABLE_RETRY};
+pub use request::RequestHead;

@@ -1,7 +1,7 @@
 //! The layer: which gate, and how it answers those it refuses.
 
 use auth_core::TokenVerifier;
-use auth_http::Gate;
+use auth_http::{CookieAuth, Gate};
 use tower_layer::Layer;
 
 use crate::grpc::GrpcRefusal;
@@ -46,6 +46,15 @@ impl AuthLayer {
 }
 
 impl<R> AuthLayer<R> {
+    /// Accepts the cookie of a session as well, from requests without an `Authorization` header.
+    ///
+    /// A request whose method may change something is refused with 403 `csrf` unless a page of the same or an allowed origin sent it,
+    /// with the CSRF token of the session in `X-CSRF-Token`.
+    #[must_use]
+    pub fn cookies(self, cookies: CookieAuth) -> Self {
+        Self { gate: self.gate.with_cookies(cookies), ..self }
+    }
+
     /// Answers refused requests with `respond`, often a closure. [`Rejection::response`](crate::Rejection::response) makes
     /// an answer with the right status and headers around any body.
     pub fn respond_with<T>(self, respond: T) -> AuthLayer<T> {

@@ -3,6 +3,7 @@
 #[cfg(feature = "axum")]
 pub mod axum;
 mod grpc;
+mod head;
 mod layer;
 #[cfg(feature = "poem")]
 mod poem;

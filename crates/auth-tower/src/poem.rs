@@ -3,9 +3,10 @@
 use auth_http::Passage;
 use poem::{Body, Endpoint, IntoResponse, Middleware, Request, Response, ResponseParts, Result};
 
+use crate::head::Head;
 use crate::layer::AuthLayer;
 use crate::rejection::{JsonRefusal, Rejection, Respond};
-use crate::service::{authorization, hide, let_in_nobody};
+use crate::service::{hide, let_in_nobody};
 
 /// A poem endpoint behind an [`AuthLayer`]. Handlers take the principal as `Data<&Principal>`.
 ///
@@ -37,7 +38,8 @@ where
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let passage = match self.layer.gate.check(authorization(request.headers())) {
+        let head = Head { method: request.method(), uri: request.uri(), headers: request.headers() };
+        let passage = match self.layer.gate.check_request(&head) {
             Ok(Passage::Unsettled(passage)) => passage.settle().await.map(Passage::Admitted),
             passage => passage,
         };

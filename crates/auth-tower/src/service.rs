@@ -5,12 +5,13 @@ use std::task::{Context, Poll, ready};
 
 use auth_core::Principal;
 use auth_http::{Gate, Passage, Refusal};
-use http::header::AUTHORIZATION;
-use http::{Extensions, HeaderMap, HeaderValue, Request};
+use http::header::{AUTHORIZATION, COOKIE, Entry};
+use http::{Extensions, HeaderMap, Request};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::Anonymous;
+use crate::head::Head;
 use crate::rejection::{Rejection, Respond};
 
 /// A service behind an [`AuthLayer`](crate::AuthLayer).
@@ -39,7 +40,7 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let respond = &self.respond;
-        let state = match self.gate.check(authorization(request.headers())) {
+        let state = match self.gate.check_request(&Head::from(&request)) {
             Ok(Passage::Admitted(principal)) => {
                 admit(&mut request, principal);
                 State::Inner { future: self.inner.call(request) }
@@ -61,11 +62,6 @@ where
     }
 }
 
-/// The values of the headers that a token may be in.
-pub(crate) fn authorization(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
-    headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes)
-}
-
 /// Nobody is somebody else's principal, also where one layer stands before another.
 pub(crate) fn let_in_nobody(extensions: &mut Extensions) {
     extensions.remove::<Principal>();
@@ -81,6 +77,8 @@ fn admit<B>(request: &mut Request<B>, principal: Principal) {
 pub(crate) fn hide(headers: &mut HeaderMap) {
     if let Some(value) = headers.get_mut(AUTHORIZATION) {
         value.set_sensitive(true);
+    } else if let Entry::Occupied(mut cookies) = headers.entry(COOKIE) {
+        cookies.iter_mut().for_each(|value| value.set_sensitive(true));
     }
 }
 

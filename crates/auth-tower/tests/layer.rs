@@ -14,13 +14,13 @@ use async_trait::async_trait;
 use auth_core::blacklist::{Standing, UnsyncedBlacklist};
 use auth_core::memory::MemoryStore;
 use auth_core::{
-    Blacklist, Claims, Clock as _, Generation, Principal, Revocation, StoreError, SystemClock, TokenCodec as _,
-    TokenId, TokenVerifier, UserId,
+    Blacklist, Claims, Clock as _, Generation, Principal, RefreshToken, Revocation, SessionId, StoreError, SystemClock,
+    TokenCodec as _, TokenId, TokenVerifier, UserId,
 };
-use auth_http::{Refusal, RefusalKind};
+use auth_http::{AllowedOrigins, CookieAuth, Refusal, RefusalKind, SessionCookie};
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_tower::{AuthLayer, Rejection};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Request, Response};
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
@@ -129,6 +129,21 @@ async fn a_printed_request_shows_no_token() {
         let service = AuthLayer::required(verifier).layer(Strict { ready: false, clones: Some(()) });
         let printed = service.oneshot(request(false)).await.unwrap().into_body();
         assert_eq!(printed, "{\"authorization\": Sensitive}");
+    }
+}
+
+#[tokio::test]
+async fn a_printed_request_shows_no_cookie() {
+    let refresh = RefreshToken::first(SessionId::generate().unwrap()).unwrap();
+    for verifier in [from_memory(), from_the_log()] {
+        let layer = AuthLayer::required(verifier);
+        let layer = layer.cookies(CookieAuth::new(SessionCookie::Secure, AllowedOrigins::default()));
+        let bearer = request(false);
+        let token = bearer.headers()[AUTHORIZATION].to_str().unwrap().trim_start_matches("Bearer ");
+        let cookie = refresh.expose_text(|refresh| format!("__Host-auth={token}~{refresh}"));
+        let request = Request::builder().header(COOKIE, cookie).body(()).unwrap();
+        let printed = layer.layer(Strict { ready: false, clones: Some(()) }).oneshot(request).await.unwrap();
+        assert_eq!(printed.into_body(), "{\"cookie\": Sensitive}");
     }
 }
 
