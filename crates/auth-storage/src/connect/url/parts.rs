@@ -51,6 +51,7 @@ impl Parts {
     }
 
     /// Takes a part that may also be given as an option, but not twice.
+    #[cfg(feature = "postgres")]
     pub(super) fn or_option(part: Option<String>, query: &mut Query, key: &str) -> Result<Option<String>, UrlError> {
         match (part, query.take(&[key])?) {
             (Some(_), Some(_)) => {

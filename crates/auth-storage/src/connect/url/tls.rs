@@ -36,6 +36,7 @@ pub(super) struct TlsOptions {
 pub(in super::super) struct Tls {
     pub(in super::super) mode: TlsMode,
     /// Whether the URL names a mode.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "variables overrule a URL on PostgreSQL alone"))]
     pub(super) has_mode: bool,
     /// The certificates of the authorities that may sign the server's.
     pub(super) root: Option<(&'static str, PathBuf)>,
