@@ -24,7 +24,11 @@ fmt:
 format:
     cargo fmt --all
 
-# The dependency rules between the crates
+# No word is misspelt
+typos:
+    bash .ci/run typos
+
+# The rules between crates and between modules, and what the pages name
 arrows:
     bash .ci/run arrows
 
@@ -32,17 +36,17 @@ arrows:
 clippy:
     bash .ci/run clippy
 
-# Every combination of auth-core's features compiles
+# Every combination of the library crates' features compiles
 features:
     bash .ci/run features
 
-# The public API of auth-core is the recorded one
+# The public API of every published library is the recorded one
 api:
     bash .ci/run api
 
-# Record the public API of auth-core anew, to review the difference
+# Record the public APIs anew, to review the difference
 api-update:
-    python3 .ci/public-api --update
+    cargo xtask api --update
 
 # Every crate that is to be published can be packed
 packages:
@@ -60,7 +64,7 @@ test:
 torture:
     bash .ci/run torture
 
-# Licences, advisories, bans (needs cargo-deny)
+# Licences, sources, bans and advisories of the dependencies
 deny:
     bash .ci/run deny
 

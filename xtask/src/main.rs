@@ -2,12 +2,14 @@
 //!
 //! | command | fails when |
 //! |---|---|
+//! | `cargo xtask api` | the public API of a library is not the recorded one; `--update` records it |
 //! | `cargo xtask arrows` | a crate depends on something that `docs/ARCHITECTURE.md` forbids it |
 //! | `cargo xtask circles` | modules of one crate use each other in a circle |
 //! | `cargo xtask pages` | a page names a file, a heading or a test that does not exist |
 //!
 //! Each check has tests that break a rule and expect the check to find it.
 
+mod api;
 mod arrows;
 mod circles;
 mod metadata;
@@ -22,13 +24,26 @@ use pages::Repository;
 type BoxError = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
-    let command = std::env::args().nth(1).unwrap_or_default();
-    let outcome = match command.as_str() {
-        "arrows" => Metadata::read().map(|metadata| report("arrows", &arrows::broken(&metadata))),
-        "circles" => Metadata::read().and_then(|metadata| Ok(report("circles", &circles::found(&metadata)?))),
-        "pages" => Repository::read(&root()).map(|repository| report("pages", &repository.problems())),
-        _ => Err("usage: cargo xtask arrows | circles | pages".into()),
-    };
+    if let Some(outcome) = api::run_as_rustdoc() {
+        return exit_code(outcome);
+    }
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    exit_code(match arguments[..] {
+        ["api"] => api_is_recorded(false),
+        ["api", "--update"] => api_is_recorded(true),
+        ["arrows"] => Metadata::read().map(|metadata| report("arrows", &arrows::broken(&metadata))),
+        ["circles"] => Metadata::read().and_then(|metadata| Ok(report("circles", &circles::found(&metadata)?))),
+        ["pages"] => Repository::read(&root()).map(|repository| report("pages", &repository.problems())),
+        _ => Err("usage: cargo xtask api [--update] | arrows | circles | pages".into()),
+    })
+}
+
+fn api_is_recorded(update: bool) -> Result<bool, BoxError> {
+    Ok(report("api", &api::problems(&Metadata::read()?, update)?))
+}
+
+fn exit_code(outcome: Result<bool, BoxError>) -> ExitCode {
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

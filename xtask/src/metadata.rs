@@ -1,7 +1,7 @@
 //! The crates of the workspace and what they depend on, as `cargo metadata` tells.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde::Deserialize;
@@ -14,6 +14,8 @@ pub(crate) struct Metadata {
     packages: Vec<Package>,
     workspace_members: BTreeSet<String>,
     resolve: Resolve,
+    /// Where cargo builds.
+    pub(crate) target_directory: PathBuf,
 }
 
 /// One package, of the workspace or from outside.
@@ -24,6 +26,27 @@ pub(crate) struct Package {
     pub(crate) dependencies: Vec<Dependency>,
     pub(crate) features: BTreeMap<String, Vec<String>>,
     pub(crate) targets: Vec<Target>,
+    manifest_path: PathBuf,
+    /// The registries that it may be published to; `None` for every one.
+    publish: Option<Vec<String>>,
+}
+
+impl Package {
+    /// The folder of its manifest.
+    pub(crate) fn folder(&self) -> &Path {
+        self.manifest_path.parent().unwrap_or(Path::new("."))
+    }
+
+    /// The name of its library in Rust code.
+    pub(crate) fn crate_name(&self) -> String {
+        self.name.replace('-', "_")
+    }
+
+    /// Whether others can depend on it.
+    pub(crate) fn is_published_library(&self) -> bool {
+        let has_library = self.targets.iter().any(|target| target.kind.iter().any(|kind| kind == "lib"));
+        has_library && self.publish.as_ref().is_none_or(|registries| !registries.is_empty())
+    }
 }
 
 /// A dependency as the manifest declares it.
@@ -129,6 +152,7 @@ impl Metadata {
         self.workspace_members.insert(id.clone());
         self.resolve.nodes.push(Node { id: id.clone(), deps: Vec::new() });
         let (dependencies, features, targets) = (Vec::new(), BTreeMap::new(), Vec::new());
-        self.packages.push(Package { id, name, dependencies, features, targets });
+        let (manifest_path, publish) = (PathBuf::from("Cargo.toml"), None);
+        self.packages.push(Package { id, name, dependencies, features, targets, manifest_path, publish });
     }
 }
