@@ -92,6 +92,11 @@ impl Index {
         }
     }
 
+    /// Returns whether every token that this revocation covers expires in an hour that was [forgotten](Self::forget).
+    pub(super) fn has_forgotten(&self, revocation: &Revocation) -> bool {
+        hour_of(revocation.expires_at) < self.forgotten_below.load(Ordering::Acquire)
+    }
+
     /// Records up to which expiries the log may have been purged. The bounds only rise.
     pub fn note_purged(&self, purged: Purged) {
         self.purged_tokens.fetch_max(purged.tokens.unix_timestamp(), Ordering::AcqRel);

@@ -335,7 +335,8 @@ impl SyncedBlacklist {
 
     /// Adds a durable revocation to memory.
     fn remember(&self, revocation: &Revocation) {
-        self.tail.acknowledged(revocation, || self.index.holds(revocation));
+        // An entry that was read long ago and forgotten since would be waited for without end.
+        self.tail.acknowledged(revocation, || self.index.holds(revocation) || self.index.has_forgotten(revocation));
         self.index.insert(revocation);
     }
 }

@@ -40,8 +40,8 @@ impl Tail {
         state.round
     }
 
-    /// Adds a durable revocation. Every round that begins from now on has to read it, unless `is_known` returns true,
-    /// because then it was read already.
+    /// Adds a durable revocation. Every round that begins from now on has to read it, unless `is_known` returns true:
+    /// then it was read already, or no token needs it any more.
     ///
     /// A reader of the log adds an entry to the index first and calls [`read`](Self::read) second.
     pub(super) fn acknowledged(&self, revocation: &Revocation, is_known: impl FnOnce() -> bool) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use auth_blacklist::SyncedBlacklist;
 use auth_core::blacklist::Standing;
@@ -98,4 +99,18 @@ async fn a_failed_append_is_reported_to_its_callers_and_to_nobody_later() {
     assert_eq!(node.peek(&claims), Standing::Good, "it was not acknowledged and not written");
     node.revoke(logout(&claims)).await.unwrap();
     assert_eq!(node.peek(&claims), Standing::Revoked);
+}
+
+#[tokio::test]
+async fn an_entry_that_is_noted_again_after_its_tokens_have_expired_is_not_waited_for() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let node = node(&log, &clock);
+    let entry = logout(&token(&clock));
+    node.revoke(entry).await.unwrap();
+    sync(&node).await;
+    clock.advance(Duration::from_secs(48 * 3600));
+    sync(&node).await;
+    node.note(&entry);
+    sync(&node).await;
+    assert!(node.is_fresh());
 }
