@@ -158,7 +158,7 @@ impl System {
             Decision::Rotate => Request::Decided { token, at: state.now },
             Decision::Repeat { successor, access_until } => {
                 let successor = self.repeated(state, successor);
-                self.issued(state, token, successor, state.now, access_until);
+                Self::issued(state, token, successor, state.now, access_until);
                 Request::Answered { token: successor, access_until }
             }
             Decision::End => {
@@ -202,7 +202,7 @@ impl System {
         state.holders[holder].request = match self.rules.rotate(&mut state.stored, token, successor, at) {
             Some(access_until) => {
                 state.made += 1;
-                self.issued(state, token, successor, at, access_until);
+                Self::issued(state, token, successor, at, access_until);
                 Request::Answered { token: successor, access_until }
             }
             None if self.rules.without == Without::LoserLooksAgain => self.refused(state, holder),
@@ -211,7 +211,7 @@ impl System {
     }
 
     /// Compares what was issued with the promises.
-    fn issued(&self, state: &mut State, used: u8, successor: u8, at: u32, access_until: u32) {
+    fn issued(state: &mut State, used: u8, successor: u8, at: u32, access_until: u32) {
         let used = usize::from(used);
         let first = *state.first_use[used].get_or_insert(at);
         let next = *state.successor[used].get_or_insert(successor);
