@@ -15,6 +15,7 @@ async fn auth_server_keeps_the_expectations() {
     let stores = ServerStores {
         users: world.store.clone(),
         log: world.log.clone(),
+        sessions: world.store.clone(),
         attempts: std::sync::Arc::new(auth_core::throttle::MemoryAttempts::default()),
     };
     let app = App::with_stores(&world.config, world.clock.clone(), stores).unwrap();

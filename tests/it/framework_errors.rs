@@ -226,7 +226,8 @@ async fn the_answer_after_a_panic_can_be_read_by_a_page_of_an_allowed_origin() {
 
 fn with_log(log: FailingLog) -> ServerStores {
     let users = Arc::new(MemoryStore::new().unwrap());
-    ServerStores { users, log: Arc::new(log), attempts: Arc::new(MemoryAttempts::default()) }
+    let log = Arc::new(log);
+    ServerStores { users, log: log.clone(), sessions: log, attempts: Arc::new(MemoryAttempts::default()) }
 }
 
 fn deeply_nested() -> String {

@@ -14,6 +14,7 @@ mod paging;
 mod password_change;
 mod protected;
 mod query;
+mod refresh;
 mod register;
 mod request_head;
 mod secrets;

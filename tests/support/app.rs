@@ -127,6 +127,19 @@ impl App {
         answer.text("Authorization")
     }
 
+    /// Logs in the user of this name and asks for a refresh token.
+    pub async fn login_to_refresh(&self, name: &str) -> Response {
+        let body = json!({ "email": email(name), "password": Self::PASSWORD, "session": "refresh" });
+        let answer = self.post("/auth/login").json(&body).send().await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer
+    }
+
+    /// Tries to exchange a refresh token.
+    pub async fn refresh(&self, refresh_token: &str) -> Response {
+        self.post("/auth/refresh").json(&json!({ "refresh_token": refresh_token })).send().await
+    }
+
     /// Logs out with `token`.
     pub async fn logout(&self, token: &str) -> Response {
         self.post("/auth/logout").bearer(token).send().await
@@ -144,6 +157,18 @@ impl App {
     pub async fn demote(&self, name: &str) {
         let user = self.find(name).await;
         self.server.service().demote(user.id).await.expect("demoted");
+    }
+
+    /// Disables the account of this name, as an operator does.
+    pub async fn disable(&self, name: &str) {
+        let user = self.find(name).await;
+        self.server.service().disable(user.id).await.expect("disabled");
+    }
+
+    /// Enables the account of this name again.
+    pub async fn enable(&self, name: &str) {
+        let user = self.find(name).await;
+        self.server.service().enable(user.id).await.expect("enabled");
     }
 
     async fn find(&self, name: &str) -> User {

@@ -1,21 +1,24 @@
 //! The composition root: builds every part from the configuration and connects them.
 
+mod error;
+
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::purge::Purge;
-use auth_core::service::BuildError;
-use auth_core::{AttemptStore, AuthService, BoxError, Clock, PasswordPolicy, RevocationLog, Throttle, UserStore};
+use auth_core::{AttemptStore, AuthService, Clock, PasswordPolicy, RevocationLog, SessionStore, Throttle, UserStore};
 use auth_http::AllowedOrigins;
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_migrations::{MigrateError, Migrations};
 use auth_password::PriorityOutcome;
 use auth_password::{Argon2Hasher, BcryptHasher, PasswordPool, PasswordSchemes, PoolOptions};
-use auth_storage::{ConnectError, ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore, Tables};
+use auth_storage::{
+    ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaSessionStore, SeaUserStore, Tables,
+};
 
+pub use self::error::AppError;
 use crate::api::Routes;
 use crate::config::{
     Config, HASH_PRIORITY, PASSWORD_LEGACY, PasswordScheme, PasswordSettings, SigningSource, work_label,
@@ -38,6 +41,8 @@ pub struct ServerStores {
     pub users: Arc<dyn UserStore>,
     /// The log of revocations.
     pub log: Arc<dyn RevocationLog>,
+    /// The sessions. The end of one is written to `log`.
+    pub sessions: Arc<dyn SessionStore>,
     /// Counters of attempts for the rate limits.
     pub attempts: Arc<dyn AttemptStore>,
 }
@@ -46,6 +51,7 @@ pub struct ServerStores {
 pub struct App {
     state: Arc<State>,
     log: Arc<dyn RevocationLog>,
+    sessions: Arc<dyn SessionStore>,
     attempts: Arc<dyn AttemptStore>,
     blacklist_poll: Duration,
     clock: Arc<dyn Clock>,
@@ -67,6 +73,7 @@ impl App {
         let stores = ServerStores {
             users: Arc::new(SeaUserStore::new(database.clone())),
             log: Arc::new(SeaRevocationLog::new(database.clone())),
+            sessions: Arc::new(SeaSessionStore::new(database.clone())),
             attempts: Arc::new(SeaAttemptStore::new(database.clone())),
         };
         Self::assemble(config, clock, stores, Some((database, migrations)))
@@ -87,14 +94,14 @@ impl App {
         stores: ServerStores,
         opened: Option<(Database, Migrations)>,
     ) -> Result<Self, AppError> {
-        let ServerStores { users, log, attempts } = stores;
+        let ServerStores { users, log, sessions, attempts } = stores;
         let options = SyncOptions { max_staleness: config.blacklist_max_staleness, ..SyncOptions::default() };
         let blacklist = Arc::new(SyncedBlacklist::new(Arc::clone(&log), Arc::clone(&clock), options));
         let mut checks = opened.as_ref().map_or_else(Vec::new, |opened| checks(opened, &blacklist));
         checks.push(Box::new(LogIsWhole {
             blacklist: Arc::clone(&blacklist),
             clock: Arc::clone(&clock),
-            token_life: config.token_ttl,
+            token_life: config.token_ttl.max(config.sessions.access_life),
         }));
         let readiness = Readiness::new(checks);
         let codec = Arc::new(codec(config)?);
@@ -109,7 +116,8 @@ impl App {
             .policy(password_policy(config))
             .background(|task| drop(tokio::spawn(task)))
             .clock(Arc::clone(&clock))
-            .token_life(config.token_ttl);
+            .token_life(config.token_ttl)
+            .sessions(Arc::clone(&sessions), config.sessions);
         let service = match &throttle {
             Some(throttle) => service.throttle(Arc::clone(throttle)),
             None => service,
@@ -132,6 +140,7 @@ impl App {
         Ok(Self {
             state: Arc::new(state),
             log,
+            sessions,
             attempts,
             blacklist_poll: config.blacklist_poll,
             clock,
@@ -193,9 +202,9 @@ impl App {
         }
     }
 
-    /// Returns the task that removes expired entries of the blacklist and old counters of attempts.
+    /// Returns the task that removes expired entries of the blacklist, old counters of attempts and old sessions.
     pub(crate) fn purge(&self) -> PurgeTask {
-        let purge = Purge::new(Arc::clone(&self.clock));
+        let purge = Purge::new(Arc::clone(&self.clock)).sessions(Arc::clone(&self.sessions));
         PurgeTask {
             purge: purge.revocations(Arc::clone(&self.log)).attempts(Arc::clone(&self.attempts)),
             metrics: self.state.metrics.clone(),
@@ -347,47 +356,4 @@ fn codec(config: &Config) -> Result<JwtCodec, AppError> {
 
 fn signing_key(secret: &[u8]) -> Result<SigningKey, AppError> {
     SigningKey::from_secret(secret).map_err(|error| AppError::Internal(error.into()))
-}
-
-/// The error of building a server.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AppError {
-    /// The data directory cannot be created.
-    #[error("the data directory {0} cannot be made")]
-    DataDir(String, #[source] io::Error),
-    /// The secret cannot be created or read.
-    #[error("the secret in {0} cannot be made or read")]
-    Secret(String, #[source] io::Error),
-    /// The operating system provides no randomness.
-    #[error("there is no randomness for a secret")]
-    Random(#[from] getrandom::Error),
-    /// The database cannot be opened.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// The database cannot be migrated.
-    #[error(transparent)]
-    Migrate(MigrateError),
-    /// The settings of the tables do not fit the tables in the database.
-    #[error("{0} (AUTH_DATABASE_TABLE_PREFIX, AUTH_DATABASE_SCHEMA)")]
-    Tables(MigrateError),
-    /// The schema of the database cannot be read.
-    #[error("the schema of the database cannot be read")]
-    Schema(#[source] BoxError),
-    /// The service cannot be built.
-    #[error(transparent)]
-    Build(#[from] BuildError),
-    /// A part refused values that the configuration has checked.
-    #[error("a part could not be made")]
-    Internal(#[source] BoxError),
-}
-
-impl From<MigrateError> for AppError {
-    fn from(error: MigrateError) -> Self {
-        use MigrateError::{Ambiguous, NoSchema, NotOurs, SchemaUnsupported};
-        match error {
-            NotOurs { .. } | Ambiguous(..) | NoSchema | SchemaUnsupported => Self::Tables(error),
-            other => Self::Migrate(other),
-        }
-    }
 }

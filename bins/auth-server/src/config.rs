@@ -20,6 +20,7 @@ mod problems;
 mod profile;
 mod reader;
 mod secret;
+mod sessions;
 mod setting;
 mod sources;
 mod table;
@@ -30,7 +31,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use auth_core::ThrottleLimits;
+use auth_core::{SessionOptions, ThrottleLimits};
 use auth_http::AllowedOrigins;
 use auth_jwt::VerifyingKey;
 use auth_migrations::Migrations;
@@ -84,6 +85,8 @@ pub struct Config {
     pub token_audience: String,
     /// Number of tokens whose valid signature is remembered; zero verifies the signature at every check.
     pub token_cache: usize,
+    /// Lifetimes of sessions and of what they issue.
+    pub sessions: SessionOptions,
     /// The settings of passwords.
     pub passwords: PasswordSettings,
     /// The threads that hash passwords.
@@ -133,6 +136,7 @@ impl Config {
         let token_issuer = reader.read(&tokens::TOKEN_ISSUER, profile);
         let token_audience = reader.read(&tokens::TOKEN_AUDIENCE, profile);
         let token_cache = reader.read(&tokens::TOKEN_CACHE, profile);
+        let sessions = reader.sessions(profile);
         let passwords = reader.passwords(profile);
         let hashing = reader.hashing(profile);
         let docs = reader.read(&DOCS, profile);
@@ -158,6 +162,7 @@ impl Config {
             token_issuer,
             token_audience,
             token_cache,
+            sessions,
             passwords,
             hashing,
             docs,

@@ -5,12 +5,14 @@
 mod blacklist;
 mod connections;
 mod passwords;
+mod sessions;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use auth_blacklist::SyncStats;
 use auth_core::service::UpgradeStats;
+use auth_core::session::SessionStats;
 use auth_core::throttle::ThrottleStats;
 use auth_jwt::CacheStats;
 use auth_password::{PasswordPool, PasswordSchemes};
@@ -23,6 +25,7 @@ use prometheus::{
 use self::blacklist::BlacklistMeters;
 use self::connections::ConnectionMeters;
 use self::passwords::PasswordMeters;
+use self::sessions::SessionMeters;
 use crate::server::Connections;
 
 /// The label of a request that no route matches.
@@ -49,6 +52,7 @@ pub(crate) struct Metrics {
     purged: IntCounter,
     connections: IntGaugeVec,
     blacklist: BlacklistMeters,
+    sessions: SessionMeters,
     clock_offset: prometheus::Gauge,
     throttled: IntCounterVec,
     log_lines_lost: IntCounter,
@@ -96,6 +100,7 @@ impl Metrics {
         let token_checks = counter("auth_token_checks_total", "Token checks by result", &["result"])?;
         Ok(Self {
             blacklist: BlacklistMeters::new(&registry)?,
+            sessions: SessionMeters::new(&registry)?,
             clock_offset,
             throttled: counter(
                 "auth_throttled_attempts_total",
@@ -188,6 +193,10 @@ impl Metrics {
         self.purged.inc_by(entries);
     }
 
+    pub(crate) fn sessions_purged(&self, sessions: u64) {
+        self.sessions.purged.inc_by(sessions);
+    }
+
     /// Adds the metrics of the hashing threads.
     pub(crate) fn watch_passwords(&self, pool: PasswordPool, schemes: Arc<PasswordSchemes>) -> prometheus::Result<()> {
         self.registry.register(Box::new(PasswordMeters::new(pool, schemes)?))
@@ -221,6 +230,11 @@ impl Metrics {
     /// Updates the metrics of the blacklist.
     pub(crate) fn observe_blacklist(&self, stats: SyncStats) {
         self.blacklist.observe(stats);
+    }
+
+    /// Updates the metrics of sessions.
+    pub(crate) fn observe_sessions(&self, stats: SessionStats) {
+        self.sessions.observe(stats);
     }
 
     /// Updates the offset of this clock from that of the database.

@@ -193,7 +193,7 @@ impl ReadinessCheck for BlacklistIsFresh {
 pub(crate) struct LogIsWhole {
     pub(crate) blacklist: Arc<SyncedBlacklist>,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Lifetime of a token.
+    /// Longest lifetime of a token.
     pub(crate) token_life: Duration,
 }
 

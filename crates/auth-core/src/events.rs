@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::ids::UserId;
+use crate::ids::{SessionId, UserId};
 
 /// Reports the outcome of a login, after the attempt was admitted.
 pub(crate) fn login<E: Display>(outcome: Result<UserId, &E>, request_id: Option<&str>) {
@@ -37,6 +37,12 @@ pub(crate) fn throttled(limit: &'static str, retry_after: Duration) {
 pub(crate) fn revoked(user: UserId, reason: &'static str) {
     #[cfg(feature = "tracing")]
     tracing::info!(target: "auth_core", %user, reason, "revoked");
+}
+
+/// Reports a refresh token that was used a second time, and ended its session.
+pub(crate) fn refresh_reuse(user: UserId, session: SessionId) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "auth_core", %user, %session, "a refresh token was used again; its session was ended");
 }
 
 /// Reports what became of a password hash that was to be replaced after a login.

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::password::{AsyncPasswordHasher, PasswordHash, PasswordPolicy};
 use crate::principal::Principal;
 use crate::rehash::HashUpgrades;
-use crate::session::{SessionOptions, SessionStore};
+use crate::session::{SessionCounts, SessionOptions, SessionStats, SessionStore};
 use crate::throttle::Admission;
 use crate::token::TokenCodec;
 use crate::user::UserStore;
@@ -48,11 +48,12 @@ pub(crate) struct Parts {
     verifier: TokenVerifier,
 }
 
-/// The store of sessions, and their lives.
+/// The store of sessions, their lives, and counts of what happened to them.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     pub(crate) store: Arc<dyn SessionStore>,
     pub(crate) options: SessionOptions,
+    pub(crate) counts: SessionCounts,
 }
 
 impl AuthService {
@@ -80,6 +81,12 @@ impl AuthService {
     #[must_use]
     pub fn upgrade_stats(&self) -> UpgradeStats {
         self.parts.upgrades.stats()
+    }
+
+    /// Returns the counts of what happened to sessions. All are zero where no sessions are kept.
+    #[must_use]
+    pub fn session_stats(&self) -> SessionStats {
+        self.parts.sessions.as_ref().map_or_else(SessionStats::default, |sessions| sessions.counts.stats())
     }
 
     pub(crate) fn now(&self) -> OffsetDateTime {

@@ -8,6 +8,7 @@ mod csrf_token;
 mod options;
 mod purge;
 mod refresh_token;
+mod stats;
 mod store;
 
 use time::OffsetDateTime;
@@ -19,6 +20,8 @@ pub use self::csrf_token::CsrfToken;
 pub use self::options::SessionOptions;
 pub use self::purge::purge_sessions;
 pub use self::refresh_token::{MalformedRefreshToken, REFRESH_TOKEN_PREFIX, RefreshToken, RotationSalt, SecretDigest};
+pub(crate) use self::stats::SessionCounts;
+pub use self::stats::SessionStats;
 pub use self::store::{Predecessor, RefreshState, Rotation, SessionStore, StoredSession};
 
 /// Kind of session that a login opens.
@@ -49,9 +52,10 @@ pub struct Session {
     pub idle_until: OffsetDateTime,
     /// End of the session, however often it is used.
     pub ends_at: OffsetDateTime,
-    /// `User-Agent` of the login, at most [`MAX_USER_AGENT_CHARS`](Self::MAX_USER_AGENT_CHARS) characters.
+    /// `User-Agent` of the login, at most [`MAX_USER_AGENT_CHARS`](Self::MAX_USER_AGENT_CHARS) characters, unless
+    /// [details](SessionOptions::details) are off.
     pub user_agent: Option<String>,
-    /// Network of the login.
+    /// Network of the login, unless [details](SessionOptions::details) are off.
     pub network: Option<String>,
     /// The end of the session, if somebody ended it.
     pub ended: Option<SessionEnd>,

@@ -29,6 +29,10 @@ struct Fixture {
 
 impl Fixture {
     async fn new() -> Self {
+        Self::with(SessionOptions::default()).await
+    }
+
+    async fn with(options: SessionOptions) -> Self {
         let clock = Arc::new(ManualClock::new(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)));
         let store = Arc::new(MemoryStore::new().unwrap());
         let hasher = PasswordPool::new(Arc::new(BcryptHasher::new(4).unwrap()), PoolOptions::default()).unwrap();
@@ -40,7 +44,7 @@ impl Fixture {
                 .codec(Arc::new(JwtCodec::new(SigningKey::from_secret(&[7; 32]).unwrap(), "issuer", "audience")))
                 .passwords(hasher.clone())
                 .policy(PasswordPolicy::new(6))
-                .sessions(store.clone(), SessionOptions::default())
+                .sessions(store.clone(), options)
                 .clock(clock.clone())
                 .build()
                 .unwrap();
@@ -92,6 +96,13 @@ fn refresh_token(signed_in: &SignedIn) -> RefreshToken {
 
 fn has_ended(result: &Result<SignedIn, RefreshError>) -> bool {
     matches!(result, Err(RefreshError::Ended))
+}
+
+/// Whether the refresh was found to be a re-use, which ended the session of `first`.
+fn is_reuse(result: &Result<SignedIn, RefreshError>, first: &SignedIn) -> bool {
+    let session = first.session.as_ref().unwrap();
+    matches!(result, Err(RefreshError::Reused { user_id, session_id })
+        if (*user_id, *session_id) == (session.user_id, session.id))
 }
 
 #[tokio::test]
@@ -167,7 +178,7 @@ async fn a_refresh_token_that_is_used_again_after_the_grace_ends_the_session() {
     let first = fixture.login(SessionKind::Renewable).await;
     let second = fixture.near.refresh(&refresh_token(&first)).await.unwrap();
     fixture.clock.advance(Duration::from_secs(30));
-    assert!(has_ended(&fixture.far.refresh(&refresh_token(&first)).await));
+    assert!(is_reuse(&fixture.far.refresh(&refresh_token(&first)).await, &first));
     assert_eq!(fixture.checks(&second).await, ["revoked", "revoked"]);
     assert!(has_ended(&fixture.near.refresh(&refresh_token(&second)).await));
     assert_eq!(fixture.live().await, 0);
@@ -179,7 +190,7 @@ async fn a_token_older_than_the_predecessor_ends_the_session_within_the_grace_to
     let first = fixture.login(SessionKind::Renewable).await;
     let second = fixture.near.refresh(&refresh_token(&first)).await.unwrap();
     let third = fixture.near.refresh(&refresh_token(&second)).await.unwrap();
-    assert!(has_ended(&fixture.near.refresh(&refresh_token(&first)).await));
+    assert!(is_reuse(&fixture.near.refresh(&refresh_token(&first)).await, &first));
     assert!(has_ended(&fixture.near.refresh(&refresh_token(&third)).await));
     assert_eq!(fixture.checks(&third).await, ["revoked", "revoked"]);
 }
@@ -282,6 +293,42 @@ async fn ending_all_others_spares_the_session_that_asks() {
     assert_eq!(fixture.checks(&here).await, ["good", "good"]);
     for other in &others {
         assert_eq!(fixture.checks(other).await, ["revoked", "revoked"]);
+    }
+}
+
+#[tokio::test]
+async fn what_happens_to_sessions_is_counted() {
+    let fixture = Fixture::new().await;
+    let logged_out = fixture.login(SessionKind::Single).await;
+    let principal = fixture.near.authenticate(logged_out.token.expose_token()).await.unwrap();
+    fixture.near.logout(&principal).await.unwrap();
+    let stolen = fixture.login(SessionKind::Renewable).await;
+    for _ in 0..3 {
+        fixture.near.refresh(&refresh_token(&stolen)).await.unwrap();
+    }
+    fixture.clock.advance(MINUTE);
+    assert!(is_reuse(&fixture.near.refresh(&refresh_token(&stolen)).await, &stolen));
+    assert!(has_ended(&fixture.near.refresh(&refresh_token(&stolen)).await));
+    let elsewhere = fixture.login(SessionKind::Renewable).await;
+    assert!(fixture.near.end_session_of(fixture.ada, elsewhere.session.unwrap().id).await.unwrap());
+
+    let stats = fixture.near.session_stats();
+    assert_eq!((stats.opened_single, stats.opened_renewable), (1, 2));
+    assert_eq!((stats.refreshed, stats.repeated, stats.refused), (1, 2, 1));
+    assert_eq!((stats.logged_out, stats.ended_elsewhere, stats.reused), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn a_session_keeps_neither_user_agent_nor_network_where_details_are_off() {
+    let mut options = SessionOptions::default();
+    options.details = false;
+    let fixture = Fixture::with(options).await;
+    for kind in [SessionKind::Single, SessionKind::Renewable] {
+        let session = fixture.login(kind).await.session.unwrap();
+        assert_eq!((session.user_agent, session.network), (None, None));
+    }
+    for session in fixture.near.list_sessions(fixture.ada, 100).await.unwrap() {
+        assert_eq!((session.user_agent, session.network), (None, None));
     }
 }
 

@@ -1,14 +1,17 @@
-//! Registering, logging in, checking a token, logging out.
+//! Registering, logging in, renewing a session, checking a token, logging out.
 
 mod dto;
+mod way;
 
 use std::sync::Arc;
 
-use auth_core::{Credentials, NewAccount, Principal};
+use auth_core::{Principal, RefreshError};
 use poem::web::Data;
 use poem_openapi::{ApiResponse, OpenApi};
 
-pub(crate) use self::dto::{TokenClaims, TokenGranted};
+use self::dto::{LogIn, Refresh};
+pub(crate) use self::dto::{SignUp, TokenClaims, TokenGranted};
+pub(crate) use self::way::SessionWay;
 use super::Tag;
 use crate::http::bearer::{Bearer, LogoutBearer};
 use crate::http::body::Done;
@@ -39,28 +42,44 @@ impl AuthApi {
     async fn register(
         &self,
         caller: Caller,
-        account: JsonBody<NewAccount>,
+        sign_up: JsonBody<SignUp>,
     ) -> Result<Registered, OperationError<Registration>> {
-        Registered::by(caller, account.0).await
+        Registered::by(caller, sign_up.0).await
     }
 
     /// Log in
     ///
-    /// Answers with a token. An unknown e-mail address and a wrong password get the same answer at the same cost.
+    /// Answers with a token, and with a refresh token where `session` asks for one. An unknown e-mail address and a wrong
+    /// password get the same answer at the same cost.
     #[oai(path = "/auth/login", method = "post", operation_id = "login")]
-    async fn login(
-        &self,
-        caller: Caller,
-        credentials: JsonBody<Credentials>,
-    ) -> Result<LoggedIn, OperationError<Login>> {
-        let outcome = caller.service.login(credentials.0, &caller.context).await?;
+    async fn login(&self, caller: Caller, login: JsonBody<LogIn>) -> Result<LoggedIn, OperationError<Login>> {
+        let LogIn { credentials, way } = login.0;
+        let outcome = caller.service.login(credentials, &caller.opening(way.kind())).await?;
         let signed_in = outcome.signed_in().ok_or_else(|| ApiError::internal("the login needs an unknown factor"))?;
         Ok(LoggedIn::Ok(Json(TokenGranted::new("Successfully logged in.", &signed_in))))
     }
 
+    /// Renew a session
+    ///
+    /// Exchanges a refresh token for a new access token and the next refresh token. A refresh token is used once. If the answer
+    /// was lost, the same request may be repeated for a short time. A refresh token that is used again later ends the session.
+    #[oai(path = "/auth/refresh", method = "post", operation_id = "refreshSession")]
+    async fn refresh(
+        &self,
+        state: Data<&Arc<State>>,
+        refresh: JsonBody<Refresh>,
+    ) -> Result<LoggedIn, OperationError<RefreshSession>> {
+        let refreshed = state.service.refresh(&refresh.0.unverified_token).await;
+        if let Err(RefreshError::Reused { user_id, session_id }) = &refreshed {
+            tracing::warn!(%user_id, %session_id, "a refresh token was used a second time; its session was ended");
+        }
+        Ok(LoggedIn::Ok(Json(TokenGranted::new("Successfully refreshed.", &refreshed?))))
+    }
+
     /// Log out
     ///
-    /// Revokes the token that the request came with. Once this has answered 200 the token is refused.
+    /// Ends the session of the token that the request came with. Once this has answered 200, its access tokens and its refresh
+    /// token are refused.
     #[oai(path = "/auth/logout", method = "post", operation_id = "logout")]
     async fn logout(
         &self,
@@ -104,8 +123,9 @@ pub(crate) enum Registered {
 
 impl Registered {
     /// Registers a user. Two paths lead here.
-    pub(crate) async fn by(caller: Caller, account: NewAccount) -> Result<Self, OperationError<Registration>> {
-        let signed_in = caller.service.register(account, &caller.context).await?;
+    pub(crate) async fn by(caller: Caller, sign_up: SignUp) -> Result<Self, OperationError<Registration>> {
+        let SignUp { account, way } = sign_up;
+        let signed_in = caller.service.register(account, &caller.opening(way.kind())).await?;
         Ok(Self::Created(Json(TokenGranted::new("Successfully registered.", &signed_in))))
     }
 }
@@ -171,6 +191,22 @@ impl Operation for Login {
         NO_JSON,
         TOO_MANY,
         BUSY,
+        INTERNAL,
+    ];
+}
+
+struct RefreshSession;
+
+impl Operation for RefreshSession {
+    const ERRORS: &'static [DocumentedError] = &[
+        BAD_BODY,
+        (
+            Code::SessionEnded,
+            "The refresh token is malformed, unknown or used before, or its session has ended: the client has to log in again",
+        ),
+        BODY_TOO_LARGE,
+        NO_JSON,
+        (Code::Unavailable, "Nobody can tell right now; keep the refresh token and try again"),
         INTERNAL,
     ];
 }

@@ -5,7 +5,7 @@ mod public_id;
 
 use std::sync::Arc;
 
-use auth_core::{LoginError, NewAccount};
+use auth_core::LoginError;
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -13,7 +13,7 @@ use poem_openapi::{ApiResponse, OpenApi};
 use self::dto::{PasswordChange, UserPage, UserView};
 use self::public_id::PublicId;
 use super::Tag;
-use super::auth::{LoggedIn, Registered, Registration, TokenGranted};
+use super::auth::{LoggedIn, Registered, Registration, SignUp, TokenGranted};
 use crate::http::bearer::{AdminBearer, Bearer};
 use crate::http::client::Caller;
 use crate::http::code::Code;
@@ -39,9 +39,9 @@ impl UsersApi {
     async fn create(
         &self,
         caller: Caller,
-        account: JsonBody<NewAccount>,
+        sign_up: JsonBody<SignUp>,
     ) -> Result<Registered, OperationError<Registration>> {
-        Registered::by(caller, account.0).await
+        Registered::by(caller, sign_up.0).await
     }
 
     /// List users
@@ -82,9 +82,9 @@ impl UsersApi {
         bearer: Bearer,
         change: JsonBody<PasswordChange>,
     ) -> Result<LoggedIn, OperationError<ChangePassword>> {
-        let PasswordChange { current, new } = change.0;
+        let PasswordChange { current, new, way } = change.0;
         let current = current.ok_or(LoginError::InvalidCredentials)?;
-        let signed_in = caller.service.change_password(&bearer.0, current, new, &caller.context).await?;
+        let signed_in = caller.service.change_password(&bearer.0, current, new, &caller.opening(way.kind())).await?;
         Ok(LoggedIn::Ok(Json(TokenGranted::new("Successfully changed the password.", &signed_in))))
     }
 

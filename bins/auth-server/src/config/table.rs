@@ -1,14 +1,15 @@
 //! The table of all settings.
 
 use super::setting::{Declaration, Section};
-use super::{blacklist, database, general, hashing, http, logging, passwords, throttle, tokens};
+use super::{blacklist, database, general, hashing, http, logging, passwords, sessions, throttle, tokens};
 
 /// Every section, in the order of the documentation. A setting that is missing here is reported as unknown.
-pub(super) static SECTIONS: [&Section; 9] = [
+pub(super) static SECTIONS: [&Section; 10] = [
     &general::SECTION,
     &http::SECTION,
     &database::SECTION,
     &tokens::SECTION,
+    &sessions::SECTION,
     &passwords::SECTION,
     &hashing::SECTION,
     &blacklist::SECTION,

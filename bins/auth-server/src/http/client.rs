@@ -1,10 +1,10 @@
-//! The address of the client that sent a request.
+//! The client that sent a request: its address and its user agent.
 
 use std::net::IpAddr;
 
-use auth_core::{AuthService, Context};
+use auth_core::{AuthService, Context, Session, SessionKind};
 use ipnet::IpNet;
-use poem::http::HeaderMap;
+use poem::http::{HeaderMap, header};
 use poem::{FromRequest, Request, RequestBody, Result};
 
 use super::error::ApiError;
@@ -17,7 +17,14 @@ pub(crate) struct ClientAddress(pub(crate) Option<IpAddr>);
 /// The service and the circumstances of the request, for operations with a rate limit per client.
 pub(crate) struct Caller {
     pub(crate) service: AuthService,
-    pub(crate) context: Context,
+    context: Context,
+}
+
+impl Caller {
+    /// Returns the circumstances of a request that opens a session of this kind.
+    pub(crate) fn opening(&self, kind: SessionKind) -> Context {
+        self.context.clone().with_session_kind(kind)
+    }
 }
 
 impl<'a> FromRequest<'a> for Caller {
@@ -26,8 +33,21 @@ impl<'a> FromRequest<'a> for Caller {
         // Without this error a request whose address is unknown would have no rate limit.
         let client = request.data::<ClientAddress>().ok_or_else(|| ApiError::internal("the request has no origin"))?;
         let context = client.0.map_or_else(Context::default, |address| Context::default().with_address(address));
+        let context = match user_agent(request.headers()) {
+            Some(user_agent) => context.with_user_agent(user_agent),
+            None => context,
+        };
         Ok(Self { service: state.service.clone(), context })
     }
+}
+
+/// Returns the `User-Agent` (RFC 9110 §10.1.5) as one line of printable ASCII, because lists of sessions and terminals show it.
+/// Every other byte becomes a question mark. `None` if there is nothing to show.
+fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::USER_AGENT)?.as_bytes();
+    let shown = |byte: &u8| if matches!(byte, b' '..=b'~') { char::from(*byte) } else { '?' };
+    let text: String = value.trim_ascii().iter().take(Session::MAX_USER_AGENT_CHARS).map(shown).collect();
+    (!text.is_empty()).then_some(text)
 }
 
 /// Returns the address of the client: the peer of the connection or, if that is a trusted proxy, the last address in
@@ -95,6 +115,18 @@ mod tests {
         assert_eq!(from("10.0.0.1:9", &["no address"]), "10.0.0.1");
         assert_eq!(from("10.0.0.1:9", &[]), "10.0.0.1");
         assert_eq!(from("[::ffff:10.0.0.1]:9", &["203.0.113.7"]), "203.0.113.7");
+    }
+
+    #[test]
+    fn a_user_agent_is_one_line_of_printable_ascii() {
+        let shown = |value: &[u8]| {
+            let headers = HeaderMap::from_iter([(header::USER_AGENT, HeaderValue::from_bytes(value).unwrap())]);
+            user_agent(&headers)
+        };
+        assert_eq!(shown(b"curl/8.5.0").as_deref(), Some("curl/8.5.0"));
+        assert_eq!(shown(b" a\tb \xc2\x9b31m\xe2\x80\xae ").as_deref(), Some("a?b ??31m???"));
+        assert_eq!(shown(&[b'x'; 9_000]).map(|text| text.len()), Some(Session::MAX_USER_AGENT_CHARS));
+        assert_eq!((shown(b""), shown(b"  "), user_agent(&HeaderMap::new())), (None, None, None));
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(crate) enum Code {
     TokenExpired,
     /// The token was revoked.
     TokenRevoked,
+    /// The refresh token is not one that is accepted.
+    SessionEnded,
     /// The token does not belong to an admin.
     AdminRequired,
     /// A cookie came with the request, and the page that sent it may not act for the user.
@@ -68,6 +70,7 @@ impl Code {
         Self::TokenInvalid,
         Self::TokenExpired,
         Self::TokenRevoked,
+        Self::SessionEnded,
         Self::AdminRequired,
         Self::Csrf,
         Self::UserExists,
@@ -102,6 +105,7 @@ impl Code {
             Self::TokenInvalid => RefusalKind::TokenInvalid.code(),
             Self::TokenExpired => RefusalKind::TokenExpired.code(),
             Self::TokenRevoked => RefusalKind::TokenRevoked.code(),
+            Self::SessionEnded => "session_ended",
             Self::AdminRequired => RefusalKind::AdminRequired.code(),
             Self::Csrf => RefusalKind::Csrf.code(),
             Self::UserExists => "user_exists",
@@ -128,7 +132,8 @@ impl Code {
             | Self::TokenMissing
             | Self::TokenInvalid
             | Self::TokenExpired
-            | Self::TokenRevoked => StatusCode::UNAUTHORIZED,
+            | Self::TokenRevoked
+            | Self::SessionEnded => StatusCode::UNAUTHORIZED,
             Self::TokenMissingAtLogout | Self::AdminRequired | Self::Csrf => StatusCode::FORBIDDEN,
             Self::UserExists | Self::UsernameTaken => StatusCode::CONFLICT,
             Self::UserNotFound | Self::NotFound => StatusCode::NOT_FOUND,
@@ -153,6 +158,7 @@ impl Code {
             Self::TokenInvalid => RefusalKind::TokenInvalid.message(),
             Self::TokenExpired => RefusalKind::TokenExpired.message(),
             Self::TokenRevoked => RefusalKind::TokenRevoked.message(),
+            Self::SessionEnded => "The session has ended. Please log in again.",
             Self::AdminRequired => RefusalKind::AdminRequired.message(),
             Self::Csrf => RefusalKind::Csrf.message(),
             Self::UserExists => "User already exists. Please Log in.",

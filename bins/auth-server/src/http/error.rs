@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::{
-    AccountError, AuthenticateError, BoxError, ChangePasswordError, LoginError, RegisterError, StoreError,
-    StoreErrorKind,
+    AccountError, AuthenticateError, BoxError, ChangePasswordError, LoginError, RefreshError, RegisterError,
+    StoreError, StoreErrorKind,
 };
 use auth_http::{Refusal as TokenRefusal, RefusalKind, UNAVAILABLE_RETRY};
 use poem::error::{MethodNotAllowedError, NotFoundError, ParsePathError, ReadBodyError, ResponseError};
@@ -145,7 +145,9 @@ impl ApiError {
     /// Returns the challenge of RFC 6750 §3. It has no error code where no token was sent.
     fn challenge(&self) -> Option<HeaderValue> {
         let kind = match self.code {
-            Code::InvalidCredentials | Code::TokenMissing | Code::TokenMissingAtLogout => RefusalKind::TokenMissing,
+            Code::InvalidCredentials | Code::TokenMissing | Code::TokenMissingAtLogout | Code::SessionEnded => {
+                RefusalKind::TokenMissing
+            }
             Code::TokenInvalid => RefusalKind::TokenInvalid,
             Code::TokenExpired => RefusalKind::TokenExpired,
             Code::TokenRevoked => RefusalKind::TokenRevoked,
@@ -243,6 +245,18 @@ impl From<LoginError> for ApiError {
             LoginError::Overloaded { retry_after } => Self::later(Code::Overloaded, retry_after),
             LoginError::Store(error) => error.into(),
             LoginError::Internal(cause) => Self::internal(cause),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<RefreshError> for ApiError {
+    fn from(error: RefreshError) -> Self {
+        match error {
+            // The response does not reveal that a token was used again.
+            RefreshError::Ended | RefreshError::Reused { .. } => Self::new(Code::SessionEnded),
+            RefreshError::Store(error) => error.into(),
+            RefreshError::Internal(cause) => Self::internal(cause),
             other => Self::internal(other),
         }
     }

@@ -68,6 +68,7 @@ pub(crate) trait ErrorSource {}
 impl ErrorSource for ApiError {}
 impl ErrorSource for auth_core::RegisterError {}
 impl ErrorSource for auth_core::LoginError {}
+impl ErrorSource for auth_core::RefreshError {}
 impl ErrorSource for auth_core::ChangePasswordError {}
 impl ErrorSource for auth_core::AccountError {}
 impl ErrorSource for auth_core::StoreError {}

@@ -87,6 +87,16 @@ impl Fields {
         None
     }
 
+    /// As [`parsed`](Self::parsed), but an absent string is `default` and no error.
+    pub(crate) fn parsed_or<T, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        default: T,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        if self.members.values.contains_key(name) { self.parsed(name, parse) } else { Some(default) }
+    }
+
     /// Returns the error that names every field of which [`parsed`](Self::parsed) noted one.
     pub(crate) fn into_error(mut self) -> ApiError {
         ApiError::validation(std::mem::take(&mut self.errors))

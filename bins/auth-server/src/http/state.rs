@@ -47,6 +47,7 @@ impl State {
     /// Returns all metrics in the text format of Prometheus.
     pub(crate) fn metrics_text(&self) -> Result<String, prometheus::Error> {
         self.metrics.observe_upgrades(self.service.upgrade_stats());
+        self.metrics.observe_sessions(self.service.session_stats());
         self.metrics.observe_tokens(self.codec.cache_stats());
         self.metrics.observe_blacklist(self.blacklist.stats());
         if let Some(throttle) = &self.throttle {

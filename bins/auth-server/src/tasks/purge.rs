@@ -4,7 +4,7 @@ use auth_core::purge::{Purge, PurgeEvent};
 
 use crate::metrics::Metrics;
 
-/// The task that purges expired entries of the blacklist and old counters of attempts.
+/// The task that purges expired entries of the blacklist, old counters of attempts and old sessions.
 pub(crate) struct PurgeTask {
     pub(crate) purge: Purge,
     pub(crate) metrics: Metrics,
@@ -32,6 +32,14 @@ fn log(event: &PurgeEvent, metrics: &Metrics) {
         PurgeEvent::Attempts(Err(error)) => {
             let error = error as &dyn std::error::Error;
             tracing::warn!(error, "old counters of attempts were not removed; trying again later");
+        }
+        PurgeEvent::Sessions(Ok(removed @ 1..)) => {
+            metrics.sessions_purged(*removed);
+            tracing::info!(removed, "old sessions were removed");
+        }
+        PurgeEvent::Sessions(Err(error)) => {
+            let error = error as &dyn std::error::Error;
+            tracing::warn!(error, "old sessions were not removed; trying again later");
         }
         _ => {}
     }

@@ -23,7 +23,12 @@ async fn app(max_staleness: &str) -> (App, Arc<ManualClock>) {
     let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let config = Config::load(Sources { env, ..Sources::default() }).unwrap();
     let store = Arc::new(MemoryStore::new().unwrap());
-    let stores = ServerStores { users: store.clone(), log: store, attempts: Arc::new(MemoryAttempts::default()) };
+    let stores = ServerStores {
+        users: store.clone(),
+        log: store.clone(),
+        sessions: store,
+        attempts: Arc::new(MemoryAttempts::default()),
+    };
     let clock = Arc::new(ManualClock::new(datetime!(2026-11-23 11:20 UTC)));
     let app = App::with_stores(&config, clock.clone(), stores).unwrap();
     app.log_follower().begin().await;

@@ -22,7 +22,12 @@ async fn start() -> (SocketAddr, oneshot::Sender<()>, JoinHandle<bool>) {
     let app = App::with_stores(
         &config,
         Arc::new(SystemClock),
-        ServerStores { users: store.clone(), log: store, attempts: Arc::new(MemoryAttempts::default()) },
+        ServerStores {
+            users: store.clone(),
+            log: store.clone(),
+            sessions: store,
+            attempts: Arc::new(MemoryAttempts::default()),
+        },
     )
     .unwrap();
     let server = Server::bind("127.0.0.1:0".parse().unwrap(), app.endpoint()).await.unwrap();

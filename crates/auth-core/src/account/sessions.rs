@@ -3,6 +3,7 @@
 use super::error::AccountError;
 use crate::blacklist::RevocationReason;
 use crate::error::StoreError;
+use crate::events;
 use crate::ids::{SessionId, UserId};
 use crate::principal::Principal;
 use crate::service::AuthService;
@@ -33,7 +34,7 @@ impl AuthService {
     pub async fn end_session_of(&self, user_id: UserId, id: SessionId) -> Result<bool, StoreError> {
         let Some(sessions) = &self.parts.sessions else { return Ok(false) };
         let of_user = sessions.store.find(id).await?.is_some_and(|stored| stored.session.user_id == user_id);
-        Ok(of_user && self.end_session(id, self.ended_elsewhere()).await?)
+        Ok(of_user && self.end_from_elsewhere(user_id, id).await?)
     }
 
     /// Ends every session of the principal's user but that of the principal. Returns the number of sessions that were ended.
@@ -51,13 +52,18 @@ impl AuthService {
                 return Ok(ended);
             }
             for id in others {
-                self.end_session(id, self.ended_elsewhere()).await?;
+                self.end_from_elsewhere(principal.user_id(), id).await?;
                 ended += 1;
             }
         }
     }
 
-    fn ended_elsewhere(&self) -> SessionEnd {
-        SessionEnd { at: self.now(), reason: RevocationReason::SessionEnded }
+    async fn end_from_elsewhere(&self, user_id: UserId, id: SessionId) -> Result<bool, StoreError> {
+        let reason = RevocationReason::SessionEnded;
+        let ended = self.end_session(id, SessionEnd { at: self.now(), reason }).await?;
+        if ended {
+            events::revoked(user_id, reason.as_str());
+        }
+        Ok(ended)
     }
 }

@@ -8,8 +8,9 @@ use super::{IssuedRefreshToken, IssuedToken, SignedIn};
 use crate::blacklist::RevocationReason;
 use crate::context::Context;
 use crate::error::{BoxError, StoreError};
-use crate::ids::{SessionId, TokenId};
-use crate::service::AuthService;
+use crate::events;
+use crate::ids::{SessionId, TokenId, UserId};
+use crate::service::{AuthService, Sessions};
 use crate::session::{
     Predecessor, RefreshState, RefreshToken, Rotation, RotationSalt, Session, SessionEnd, SessionKind, SessionOptions,
     StoredSession,
@@ -46,6 +47,15 @@ pub enum RefreshError {
     /// The refresh token is malformed, unknown or was used before, or its session has ended: one answer for all.
     #[error("the session has ended")]
     Ended,
+    /// The token was used before, and later than the grace allows. The session was ended, because a thief may hold one of its
+    /// tokens. The client must get the answer of [`Ended`](Self::Ended).
+    #[error("a refresh token of session {session_id} of user {user_id} was used a second time")]
+    Reused {
+        /// The user of the session.
+        user_id: UserId,
+        /// The session.
+        session_id: SessionId,
+    },
     /// A store failed. The session may have been refreshed all the same; the same refresh token may be tried again.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -75,6 +85,7 @@ impl AuthService {
             }
         };
         let issued_at = whole_second(now)?;
+        let details = sessions.options.details.then_some(context);
         let session = Session {
             id,
             user_id: user.id,
@@ -83,8 +94,8 @@ impl AuthService {
             last_used_at: now,
             idle_until: issued_at + idle,
             ends_at: issued_at + absolute,
-            user_agent: context.user_agent().map(|text| text.chars().take(Session::MAX_USER_AGENT_CHARS).collect()),
-            network: context.network().map(|network| network.to_string()),
+            user_agent: details.and_then(|context| Some(shortened(context.user_agent()?))),
+            network: details.and_then(|context| Some(context.network()?.to_string())),
             ended: None,
         };
         let refresh = first.as_ref().map(|token| RefreshState {
@@ -100,6 +111,7 @@ impl AuthService {
         };
         let token = self.sign(&user, Some(id), token_id, issued_at, issued_at + life)?;
         sessions.store.insert(stored).await?;
+        sessions.counts.opened(context.session_kind());
         let refresh = first.map(|token| IssuedRefreshToken { token, expires_in: idle.min(absolute) });
         Ok(SignedIn { user, token, session: Some(session), refresh })
     }
@@ -112,9 +124,19 @@ impl AuthService {
     ///
     /// # Errors
     ///
-    /// [`RefreshError::Ended`] when the client has to log in again. Otherwise when a part failed.
+    /// [`RefreshError::Ended`] and [`RefreshError::Reused`] when the client has to log in again. Otherwise when a part failed.
     pub async fn refresh(&self, unverified_token: &RefreshToken) -> Result<SignedIn, RefreshError> {
         let sessions = self.parts.sessions.as_ref().ok_or(RefreshError::Ended)?;
+        let refreshed = self.exchange(sessions, unverified_token).await;
+        match &refreshed {
+            Err(RefreshError::Ended) => sessions.counts.refused(),
+            Err(RefreshError::Reused { user_id, session_id }) => events::refresh_reuse(*user_id, *session_id),
+            _ => {}
+        }
+        refreshed
+    }
+
+    async fn exchange(&self, sessions: &Sessions, unverified_token: &RefreshToken) -> Result<SignedIn, RefreshError> {
         let id = unverified_token.unverified_session_id();
         let own = unverified_token.own_digest();
         loop {
@@ -149,6 +171,7 @@ impl AuthService {
                     access_expires_at,
                 };
                 if sessions.store.rotate(id, rotation).await? {
+                    sessions.counts.refreshed();
                     let session = Session { last_used_at, idle_until, ..stored.session };
                     return self.renewed(user, session, successor, issued_at, access_expires_at);
                 }
@@ -159,6 +182,7 @@ impl AuthService {
                 Some(Predecessor { own: before, salt, used_at })
                     if before == own && now < used_at + sessions.options.grace =>
                 {
+                    sessions.counts.repeated();
                     let successor = unverified_token.successor(salt);
                     let issued_at = whole_second(now).map_err(RefreshError::Internal)?;
                     // No later than the store was told of: the end of the session must outlive every access token.
@@ -167,7 +191,7 @@ impl AuthService {
                 _ => {
                     let end = SessionEnd { at: now, reason: RevocationReason::RefreshReuse };
                     self.end_session(id, end).await?;
-                    return Err(RefreshError::Ended);
+                    return Err(RefreshError::Reused { user_id: user.id, session_id: id });
                 }
             }
         }
@@ -195,6 +219,10 @@ impl AuthService {
         let entry = sessions.store.end(id, end).await?;
         if let Some(entry) = &entry {
             self.parts.blacklist.note(entry);
+            // Another caller may have ended it first.
+            if entry.reason == end.reason {
+                sessions.counts.ended(end.reason);
+            }
         }
         Ok(entry.is_some())
     }
@@ -219,6 +247,11 @@ impl AuthService {
         };
         Ok(IssuedToken { access: self.parts.codec.encode(&claims)?, expires_in: life(issued_at, expires_at) })
     }
+}
+
+/// Returns a user agent without what is more than a store keeps.
+fn shortened(user_agent: &str) -> String {
+    user_agent.chars().take(Session::MAX_USER_AGENT_CHARS).collect()
 }
 
 fn whole_second(instant: OffsetDateTime) -> Result<OffsetDateTime, BoxError> {

@@ -10,7 +10,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::BoxError;
 use crate::password::{AsyncPasswordHasher, PasswordPolicy};
 use crate::rehash::{HashUpgrades, Spawner};
-use crate::session::{SessionOptions, SessionStore};
+use crate::session::{SessionCounts, SessionOptions, SessionStore};
 use crate::throttle::{Admission, Throttle};
 use crate::token::{MAX_TOKEN_LIFE, TokenCodec};
 use crate::user::UserStore;
@@ -96,7 +96,7 @@ impl AuthServiceBuilder {
 
     /// Sets the store of sessions, and their lives. Every login then opens a session. Default: none, and no sessions are kept.
     pub fn sessions(mut self, store: Arc<dyn SessionStore>, options: SessionOptions) -> Self {
-        self.sessions = Some(Sessions { store, options });
+        self.sessions = Some(Sessions { store, options, counts: SessionCounts::default() });
         self
     }
 

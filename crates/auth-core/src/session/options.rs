@@ -18,6 +18,8 @@ pub struct SessionOptions {
     /// Time for which the predecessor of the current refresh token is still accepted, from its first use: at most
     /// [`MAX_GRACE`](Self::MAX_GRACE). Default: 30 seconds (RFC 9700 §4.14.2 leaves this to the server).
     pub grace: Duration,
+    /// Whether the user agent and the network of a login are kept with its session. Default: true.
+    pub details: bool,
 }
 
 impl SessionOptions {
@@ -32,7 +34,7 @@ impl SessionOptions {
 
     /// Returns the first rule that the options break.
     pub(crate) fn problem(&self) -> Option<&'static str> {
-        let Self { access_life, idle, absolute, grace } = *self;
+        let Self { access_life, idle, absolute, grace, details: _ } = *self;
         let whole = [access_life, idle, absolute, grace].iter().all(|life| life.subsec_nanos() == 0);
         let rules = [
             (whole, "the lives of sessions must be whole seconds"),
@@ -57,6 +59,7 @@ impl Default for SessionOptions {
             idle: Duration::from_secs(30 * DAY),
             absolute: Duration::from_secs(365 * DAY),
             grace: Duration::from_secs(30),
+            details: true,
         }
     }
 }

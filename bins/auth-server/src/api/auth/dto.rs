@@ -4,8 +4,8 @@
 
 use auth_core::password::policy::PasswordOwner;
 use auth_core::{
-    Credentials, Email as EmailAddress, NewAccount, Password as PasswordText, PasswordPolicy, Principal, SignedIn,
-    Username,
+    Credentials, Email as EmailAddress, NewAccount, Password as PasswordText, PasswordPolicy, Principal, RefreshToken,
+    SignedIn, Username,
 };
 use poem_openapi::Object;
 use poem_openapi::types::{Any, Email, Example, Password};
@@ -13,6 +13,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::way::SessionWay;
 use crate::api::example;
 use crate::http::code::Code;
 use crate::http::error::ApiError;
@@ -34,6 +35,9 @@ pub(crate) struct RegisterRequest {
     /// function can take (72 for bcrypt). Where the server says so, none of the commonly used ones. Never the e-mail
     /// address or the username.
     password: Password,
+    /// How to keep the login. Default: `token`.
+    #[oai(skip_serializing_if_is_none)]
+    session: Option<SessionWay>,
     /// Accepted and ignored, whatever it is: the server makes the id.
     #[oai(skip_serializing_if_is_none)]
     public_id: Option<Any<Value>>,
@@ -45,12 +49,19 @@ impl Example for RegisterRequest {
             email: Email(example::EMAIL.into()),
             username: example::NAME.into(),
             password: Password("correct horse battery staple".into()),
+            session: None,
             public_id: None,
         }
     }
 }
 
-impl FromFields for NewAccount {
+/// A new account, and how its first login is kept.
+pub(crate) struct SignUp {
+    pub(crate) account: NewAccount,
+    pub(crate) way: SessionWay,
+}
+
+impl FromFields for SignUp {
     type Document = RegisterRequest;
 
     fn from_fields(mut fields: Fields, policy: &PasswordPolicy) -> Result<Self, ApiError> {
@@ -61,8 +72,11 @@ impl FromFields for NewAccount {
             let password = PasswordText::parse(text)?;
             policy.check(&password, owner).map(|()| password)
         });
-        match (email, username, password) {
-            (Some(email), Some(username), Some(password)) => Ok(Self { email, username, password }),
+        let way = fields.session_way();
+        match (email, username, password, way) {
+            (Some(email), Some(username), Some(password), Some(way)) => {
+                Ok(Self { account: NewAccount { email, username, password }, way })
+            }
             _ => Err(fields.into_error()),
         }
     }
@@ -76,15 +90,28 @@ pub(crate) struct LoginRequest {
     email: Email,
     /// The password.
     password: Password,
+    /// How to keep the login. Default: `token`.
+    #[oai(skip_serializing_if_is_none)]
+    session: Option<SessionWay>,
 }
 
 impl Example for LoginRequest {
     fn example() -> Self {
-        Self { email: Email(example::EMAIL.into()), password: Password("correct horse battery staple".into()) }
+        Self {
+            email: Email(example::EMAIL.into()),
+            password: Password("correct horse battery staple".into()),
+            session: None,
+        }
     }
 }
 
-impl FromFields for Credentials {
+/// The credentials of a login, and how it is kept.
+pub(crate) struct LogIn {
+    pub(crate) credentials: Credentials,
+    pub(crate) way: SessionWay,
+}
+
+impl FromFields for LogIn {
     type Document = LoginRequest;
 
     /// Text that cannot be an e-mail address or a password gets the same error as wrong credentials, because no account has
@@ -92,10 +119,52 @@ impl FromFields for Credentials {
     fn from_fields(mut fields: Fields, _: &PasswordPolicy) -> Result<Self, ApiError> {
         let email = fields.parsed("email", |text| Ok::<_, &str>(EmailAddress::parse(text).ok()));
         let password = fields.parsed("password", |text| Ok::<_, &str>(PasswordText::parse(text).ok()));
-        match (email, password) {
-            (Some(Some(email)), Some(Some(password))) => Ok(Self { email, password }),
-            (Some(_), Some(_)) => Err(ApiError::new(Code::InvalidCredentials)),
+        let way = fields.session_way();
+        match (email, password, way) {
+            (Some(Some(email)), Some(Some(password)), Some(way)) => {
+                Ok(Self { credentials: Credentials { email, password }, way })
+            }
+            (Some(_), Some(_), Some(_)) => Err(ApiError::new(Code::InvalidCredentials)),
             _ => Err(fields.into_error()),
+        }
+    }
+}
+
+impl Fields {
+    /// Reads the member `session`, which chooses how the login is kept. Returns `None` and notes the error if it is wrong.
+    pub(crate) fn session_way(&mut self) -> Option<SessionWay> {
+        self.parsed_or("session", SessionWay::default(), SessionWay::parse)
+    }
+}
+
+/// A client that renews its session.
+#[derive(Object)]
+#[oai(example)]
+pub(crate) struct RefreshRequest {
+    /// The refresh token that the last login or refresh answered with.
+    refresh_token: Password,
+}
+
+impl Example for RefreshRequest {
+    fn example() -> Self {
+        Self { refresh_token: Password(example::REFRESH_TOKEN.into()) }
+    }
+}
+
+/// The refresh token of a client. Whether it is accepted is not known yet.
+pub(crate) struct Refresh {
+    pub(crate) unverified_token: RefreshToken,
+}
+
+impl FromFields for Refresh {
+    type Document = RefreshRequest;
+
+    /// Text that cannot be a refresh token gets the same error as one that is not accepted.
+    fn from_fields(mut fields: Fields, _: &PasswordPolicy) -> Result<Self, ApiError> {
+        match fields.parsed("refresh_token", |text| Ok::<_, &str>(RefreshToken::parse(text).ok())) {
+            Some(Some(unverified_token)) => Ok(Self { unverified_token }),
+            Some(None) => Err(ApiError::new(Code::SessionEnded)),
+            None => Err(fields.into_error()),
         }
     }
 }
@@ -117,6 +186,12 @@ pub(crate) struct TokenGranted {
     expires_in: u64,
     /// The id of the user.
     public_id: Uuid,
+    /// With `session: refresh`: the token for `POST /auth/refresh`. It is used once.
+    #[oai(skip_serializing_if_is_none)]
+    refresh_token: Option<String>,
+    /// With `session: refresh`: how many seconds the session lasts if it is not refreshed.
+    #[oai(skip_serializing_if_is_none)]
+    refresh_expires_in: Option<u64>,
 }
 
 impl TokenGranted {
@@ -128,6 +203,8 @@ impl TokenGranted {
             token_type: TokenType::BEARER,
             expires_in: signed_in.token.expires_in.as_secs(),
             public_id: signed_in.user.id.as_uuid(),
+            refresh_token: signed_in.refresh.as_ref().map(|refresh| refresh.token.expose_text(str::to_owned)),
+            refresh_expires_in: signed_in.refresh.as_ref().map(|refresh| refresh.expires_in.as_secs()),
         }
     }
 }
@@ -142,6 +219,8 @@ impl Example for TokenGranted {
             token_type: TokenType::BEARER,
             expires_in: 86_400,
             public_id: example::ID,
+            refresh_token: None,
+            refresh_expires_in: None,
         }
     }
 }
@@ -198,7 +277,7 @@ mod tests {
     }
 
     fn errors(json: &str) -> FieldErrors {
-        let error = read::<NewAccount>(json.as_bytes()).err().unwrap();
+        let error = read::<SignUp>(json.as_bytes()).err().unwrap();
         assert_eq!(error.code, Code::ValidationFailed);
         error.field_errors().cloned().unwrap_or_default()
     }
@@ -222,7 +301,7 @@ mod tests {
         let body = r#"{"email":"a@b.example","email":"c@d.example","username":"a","password":"123456","x":1,"x":2}"#;
         assert_eq!(errors(body), FieldErrors::from([("email".into(), "'email' is given more than once".into())]));
         let body = br#"{"email":"a@b.example","password":"x","password":"x"}"#;
-        let error = read::<Credentials>(body).err().unwrap();
+        let error = read::<LogIn>(body).err().unwrap();
         assert_eq!(error.code, Code::ValidationFailed);
     }
 
@@ -238,21 +317,50 @@ mod tests {
     #[test]
     fn unknown_fields_and_the_public_id_are_ignored() {
         let body = br#"{"email":"a@b.example","username":"a","password":"123456","public_id":5,"admin":true}"#;
-        assert!(read::<NewAccount>(body).is_ok());
+        assert!(read::<SignUp>(body).is_ok());
     }
 
     #[test]
     fn text_that_cannot_be_credentials_is_answered_like_wrong_ones() {
         for body in [r#"{"email":"nobody","password":"x"}"#, r#"{"email":"a@b.example","password":""}"#] {
-            let error = read::<Credentials>(body.as_bytes()).err().unwrap();
+            let error = read::<LogIn>(body.as_bytes()).err().unwrap();
             assert_eq!(error.code, Code::InvalidCredentials);
+        }
+    }
+
+    #[test]
+    fn the_way_of_a_session_is_a_known_word() {
+        let way = |json: &str| read::<LogIn>(json.as_bytes()).map(|login| login.way);
+        assert_eq!(way(r#"{"email":"a@b.example","password":"x"}"#).ok(), Some(SessionWay::Token));
+        let refresh = r#"{"email":"a@b.example","password":"x","session":"refresh"}"#;
+        assert_eq!(way(refresh).ok(), Some(SessionWay::Refresh));
+        for (wrong, rule) in [
+            (r#""basic""#, "must be one of: token, refresh"),
+            (r#""Refresh""#, "must be one of: token, refresh"),
+            ("null", "is not of type 'string'"),
+            ("true", "is not of type 'string'"),
+        ] {
+            // The text is no e-mail address, which is a 401 where nothing else is wrong.
+            let error = way(&format!(r#"{{"email":"nobody","password":"x","session":{wrong}}}"#)).err().unwrap();
+            assert_eq!(error.field_errors().unwrap()["session"], format!("'session' {rule}"));
+        }
+    }
+
+    #[test]
+    fn text_that_cannot_be_a_refresh_token_is_answered_like_one_that_is_not_accepted() {
+        let code = |json: &str| read::<Refresh>(json.as_bytes()).err().map(|error| error.code);
+        for text in ["", "x", "rar_", "rar_AAAA"] {
+            assert_eq!(code(&format!(r#"{{"refresh_token":"{text}"}}"#)), Some(Code::SessionEnded), "{text}");
+        }
+        for body in ["{}", r#"{"refresh_token":7}"#, r#"{"refresh_token":"a","refresh_token":"b"}"#] {
+            assert_eq!(code(body), Some(Code::ValidationFailed), "{body}");
         }
     }
 
     proptest! {
         #[test]
         fn no_body_makes_the_reader_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read::<NewAccount>(&body);
+            let _ = read::<SignUp>(&body);
         }
     }
 }

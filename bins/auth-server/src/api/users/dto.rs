@@ -7,6 +7,7 @@ use poem_openapi::types::{Email, Example, Password};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::api::auth::SessionWay;
 use crate::api::example;
 use crate::http::error::ApiError;
 use crate::http::request_body::{Fields, FromFields};
@@ -19,6 +20,9 @@ pub(crate) struct ChangePasswordRequest {
     current_password: Password,
     /// The password that the user wants. The rules are those of a registration.
     new_password: Password,
+    /// How to keep the login that the answer is. Default: `token`.
+    #[oai(skip_serializing_if_is_none)]
+    session: Option<SessionWay>,
 }
 
 impl Example for ChangePasswordRequest {
@@ -26,6 +30,7 @@ impl Example for ChangePasswordRequest {
         Self {
             current_password: Password("correct horse battery staple".into()),
             new_password: Password("a staple for every horse".into()),
+            session: None,
         }
     }
 }
@@ -36,6 +41,8 @@ pub(crate) struct PasswordChange {
     pub(crate) current: Option<PasswordText>,
     /// The new password.
     pub(crate) new: PasswordText,
+    /// How the login is kept that the change answers with.
+    pub(crate) way: SessionWay,
 }
 
 impl FromFields for PasswordChange {
@@ -48,8 +55,9 @@ impl FromFields for PasswordChange {
             // The service compares the password with the names of the user once it has read the user.
             policy.check(&password, PasswordOwner::default()).map(|()| password)
         });
-        match (current, new) {
-            (Some(current), Some(new)) => Ok(Self { current, new }),
+        let way = fields.session_way();
+        match (current, new, way) {
+            (Some(current), Some(new), Some(way)) => Ok(Self { current, new, way }),
             _ => Err(fields.into_error()),
         }
     }

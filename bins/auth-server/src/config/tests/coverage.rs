@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::*;
 
 /// A valid value of every setting that is not its default. The two keys that sign exclude each other, so the second is apart.
-const SAMPLES: [(&str, &str); 42] = [
+const SAMPLES: [(&str, &str); 47] = [
     ("AUTH_ENV", "test"),
     ("AUTH_LISTEN", "127.0.0.2:1"),
     ("AUTH_HEALTH_LISTEN", "127.0.0.1:2"),
@@ -26,6 +26,11 @@ const SAMPLES: [(&str, &str); 42] = [
     ("AUTH_TOKEN_ISSUER", "issuer"),
     ("AUTH_TOKEN_AUDIENCE", "audience"),
     ("AUTH_TOKEN_CACHE", "7"),
+    ("AUTH_SESSION_ACCESS_TTL", "10m"),
+    ("AUTH_SESSION_IDLE", "7d"),
+    ("AUTH_SESSION_ABSOLUTE", "90d"),
+    ("AUTH_REFRESH_GRACE", "10s"),
+    ("AUTH_SESSION_DETAILS", "off"),
     ("AUTH_PASSWORD_SCHEME", "argon2id"),
     ("AUTH_BCRYPT_COST", "5"),
     ("AUTH_ARGON2_MEMORY_KIB", "128"),
