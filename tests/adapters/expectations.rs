@@ -84,8 +84,10 @@ pub(crate) async fn hold<F: Future<Output = SocketAddr>>(serve: impl FnOnce(&Wor
 /// Tells the story at a server, which has parts of its own over the stores of `world`.
 pub(crate) async fn hold_at_server(site: &Site, world: &World, tokens: &Tokens) {
     hold_at(site, world, tokens, Revocations::Known).await;
+    hold_cookies(site, world, tokens, Revocations::Known).await;
     world.log.set_down(true);
     hold_at(site, world, tokens, Revocations::Unknown).await;
+    hold_cookies(site, world, tokens, Revocations::Unknown).await;
     world.log.set_down(false);
     hold_what_another_node_revoked(site, world, tokens).await;
 }

@@ -36,7 +36,8 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let env = [("AUTH_ENV", "test"), ("AUTH_TOKEN_SECRET", SECRET)];
+        let env =
+            [("AUTH_ENV", "test"), ("AUTH_TOKEN_SECRET", SECRET), ("AUTH_CORS_ORIGINS", "https://app.example.com")];
         let env: BTreeMap<_, _> = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let config = Config::load(Sources { env, ..Sources::default() }).unwrap();
         let clock = Arc::new(ManualClock::new(datetime!(2026-01-01 00:00 UTC)));

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
+mod cookie;
 mod cors;
 mod email_spellings;
 mod framework_errors;

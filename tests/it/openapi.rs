@@ -58,14 +58,16 @@ async fn the_page_to_try_it_out_needs_nothing_from_elsewhere() {
 }
 
 #[tokio::test]
-async fn the_bearer_scheme_is_declared() {
+async fn a_token_is_in_the_header_or_in_the_cookie() {
     let app = App::in_memory().await;
     let document = app.get("/openapi.json").send().await.json();
     let schemes = document["components"]["securitySchemes"].as_object().unwrap();
     let bearer: Vec<&Value> = schemes.values().filter(|scheme| scheme["scheme"] == "bearer").collect();
     assert_eq!(bearer.len(), 1);
     assert_eq!(bearer[0]["type"], "http");
-    assert_eq!(document["paths"]["/user/"]["get"]["security"], json!([{ "bearer": [] }]));
+    assert_eq!(document["paths"]["/user/"]["get"]["security"], json!([{ "bearer": [] }, { "cookie": [] }]));
+    assert_eq!(document["paths"]["/auth/csrf"]["get"]["security"], json!([{ "cookie": [] }]));
+    assert_eq!(document["components"]["securitySchemes"]["cookie"]["in"], "cookie");
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
 }
 

@@ -119,7 +119,7 @@ async fn an_unknown_way_is_named_before_any_work_is_done() {
             let errors = answer.json()["errors"].clone();
             let rule = errors["session"].as_str().unwrap_or_else(|| panic!("{path}: {}", answer.body));
             assert_eq!(errors.as_object().map(serde_json::Map::len), Some(1), "{path}");
-            assert!(!word.is_string() || rule == "'session' must be one of: token, refresh", "{path}: {rule}");
+            assert!(!word.is_string() || rule == "'session' must be one of: token, refresh, cookie", "{path}: {rule}");
         }
     }
     assert_eq!(app.try_login("ada@example.com", App::PASSWORD).await.status, 200);

@@ -11,7 +11,6 @@ mod users;
 use std::sync::Arc;
 
 use auth_core::Clock;
-use auth_http::AllowedOrigins;
 use ipnet::IpNet;
 use poem::Route;
 use poem::http::Method;
@@ -64,8 +63,6 @@ pub(crate) struct Routes {
     pub(crate) clock: Arc<dyn Clock>,
     /// Networks of proxies whose `X-Forwarded-For` is believed.
     pub(crate) trusted_proxies: Vec<IpNet>,
-    /// Origins whose pages may read answers.
-    pub(crate) allowed_origins: AllowedOrigins,
     /// True if the OpenAPI document and the page that shows it are served.
     pub(crate) docs: bool,
 }
@@ -79,7 +76,7 @@ impl Routes {
             docs::add_routes(&mut table, &document());
         }
         let methods = table.values().flat_map(|methods| methods.keys());
-        let cors = Cors::new(&self.allowed_origins, methods.chain([&Method::HEAD]), VERIFY);
+        let cors = Cors::new(self.state.cookies.allowed(), methods.chain([&Method::HEAD]), VERIFY);
         self.envelope(table, cors)
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::purge::Purge;
 use auth_core::{AttemptStore, AuthService, Clock, PasswordPolicy, RevocationLog, SessionStore, Throttle, UserStore};
-use auth_http::AllowedOrigins;
+use auth_http::{CookieAuth, SessionCookie};
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_migrations::{MigrateError, Migrations};
 use auth_password::PriorityOutcome;
@@ -21,7 +21,7 @@ use auth_storage::{
 pub use self::error::AppError;
 use crate::api::Routes;
 use crate::config::{
-    Config, HASH_PRIORITY, PASSWORD_LEGACY, PasswordScheme, PasswordSettings, SigningSource, work_label,
+    Config, HASH_PRIORITY, PASSWORD_LEGACY, PasswordScheme, PasswordSettings, Profile, SigningSource, work_label,
 };
 use crate::http::state::State;
 use crate::metrics::Metrics;
@@ -58,7 +58,6 @@ pub struct App {
     /// The database, and the migrations of the tables that were found in it.
     opened: Option<(Database, Migrations)>,
     trusted_proxies: Vec<ipnet::IpNet>,
-    allowed_origins: AllowedOrigins,
     docs: bool,
 }
 
@@ -129,6 +128,7 @@ impl App {
         let state = State {
             service,
             metrics,
+            cookies: CookieAuth::new(session_cookie(config.profile), config.cors_origins.clone()),
             throttle,
             codec,
             blacklist,
@@ -146,7 +146,6 @@ impl App {
             clock,
             opened,
             trusted_proxies: config.trusted_proxies.clone(),
-            allowed_origins: config.cors_origins.clone(),
             docs: config.docs,
         })
     }
@@ -168,7 +167,6 @@ impl App {
             state: Arc::clone(&self.state),
             clock: Arc::clone(&self.clock),
             trusted_proxies: self.trusted_proxies.clone(),
-            allowed_origins: self.allowed_origins.clone(),
             docs: self.docs,
         }
     }
@@ -279,6 +277,14 @@ pub(crate) async fn open_tables(config: &Config, migrate: bool) -> Result<(Datab
     };
     let tables = Tables::new(layout.prefix(), layout.schema());
     Ok((database.with_tables(tables), Migrations::from(layout)))
+}
+
+/// Returns the cookie of browsers. In development the server is used over plain HTTP, where a browser keeps no secure cookie.
+fn session_cookie(profile: Profile) -> SessionCookie {
+    match profile {
+        Profile::Dev => SessionCookie::Plain,
+        Profile::Test | Profile::Prod => SessionCookie::Secure,
+    }
 }
 
 fn password_pool(

@@ -14,13 +14,14 @@ use std::sync::Arc;
 
 use auth_core::{Principal, TokenCheck};
 use hyper::body::Body;
-use poem::http::{HeaderMap, Method};
+use poem::http::Method;
 use poem::{Endpoint, IntoResponse as _, Request, Response, Result};
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use crate::api::{TokenClaims, VERIFY};
 use crate::http::bearer;
+use crate::http::cookie::Head;
 use crate::http::envelope::{Envelope, panicked};
 use crate::http::state::State;
 use crate::metrics::RouteMeters;
@@ -58,7 +59,8 @@ impl<E: Endpoint> Application for VerifyFastPath<E> {
             return None;
         }
         let context = self.envelope.begin(request.headers(), Some(peer.ip()));
-        let answer = AssertUnwindSafe(|| self.answer(request.headers()));
+        let head = Head { method: request.method(), uri: request.uri(), headers: request.headers() };
+        let answer = AssertUnwindSafe(|| self.answer(head));
         let response = catch_unwind(answer).unwrap_or_else(|panic| Some(panicked(panic)))?;
         Some(self.envelope.finish(&context, request.method(), &self.meters, response))
     }
@@ -66,8 +68,8 @@ impl<E: Endpoint> Application for VerifyFastPath<E> {
 
 impl<E> VerifyFastPath<E> {
     /// Returns the response, unless the check needs the log.
-    fn answer(&self, headers: &HeaderMap) -> Option<Response> {
-        let checked = match bearer::check(&self.state, headers) {
+    fn answer(&self, head: Head<'_>) -> Option<Response> {
+        let checked = match bearer::check(&self.state, &head) {
             Ok(TokenCheck::Good(principal)) => Ok(principal),
             Ok(TokenCheck::Unsettled(_)) => return None,
             Err(error) => Err(error),

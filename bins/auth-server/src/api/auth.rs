@@ -1,29 +1,33 @@
 //! Registering, logging in, renewing a session, checking a token, logging out.
 
 mod dto;
+mod granted;
 mod way;
 
 use std::sync::Arc;
 
-use auth_core::{Principal, RefreshError};
+use auth_core::Principal;
+use poem::Request;
 use poem::web::Data;
 use poem_openapi::{ApiResponse, OpenApi};
 
-use self::dto::{LogIn, Refresh};
-pub(crate) use self::dto::{SignUp, TokenClaims, TokenGranted};
+use self::dto::{CsrfGranted, LogIn, Refresh};
+pub(crate) use self::dto::{SignUp, TokenClaims};
+pub(crate) use self::granted::Granted;
 pub(crate) use self::way::SessionWay;
 use super::Tag;
-use crate::http::bearer::{Bearer, LogoutBearer};
+use crate::http::bearer::{Bearer, Carrier, LogoutBearer};
 use crate::http::body::Done;
 use crate::http::client::Caller;
 use crate::http::code::Code;
+use crate::http::cookie::{CookieHolder, Head};
 use crate::http::error::ApiError;
 use crate::http::json::Json;
 use crate::http::operation::{
-    BAD_BODY, BODY_TOO_LARGE, BUSY, DocumentedError, INTERNAL, NO_GOOD_TOKEN, NO_JSON, Operation, OperationError,
-    TOO_MANY,
+    BAD_BODY, BODY_TOO_LARGE, BUSY, DocumentedError, FOREIGN_LOGIN, FOREIGN_PAGE, INTERNAL, NO_GOOD_TOKEN, NO_JSON,
+    Operation, OperationError, TOO_MANY,
 };
-use crate::http::request_body::JsonBody;
+use crate::http::request_body::{JsonBody, OptionalJsonBody};
 use crate::http::state::State;
 
 /// Path of the operation that checks a token.
@@ -41,45 +45,65 @@ impl AuthApi {
     #[oai(path = "/auth/register", method = "post", operation_id = "register")]
     async fn register(
         &self,
+        request: &Request,
         caller: Caller,
         sign_up: JsonBody<SignUp>,
     ) -> Result<Registered, OperationError<Registration>> {
-        Registered::by(caller, sign_up.0).await
+        Registered::by(request, caller, sign_up.0).await
     }
 
     /// Log in
     ///
-    /// Answers with a token, and with a refresh token where `session` asks for one. An unknown e-mail address and a wrong
+    /// Answers with a token, and with a refresh token or a cookie where `session` asks for one. An unknown e-mail address and a wrong
     /// password get the same answer at the same cost.
     #[oai(path = "/auth/login", method = "post", operation_id = "login")]
-    async fn login(&self, caller: Caller, login: JsonBody<LogIn>) -> Result<LoggedIn, OperationError<Login>> {
+    async fn login(
+        &self,
+        request: &Request,
+        caller: Caller,
+        login: JsonBody<LogIn>,
+    ) -> Result<LoggedIn, OperationError<Login>> {
         let LogIn { credentials, way } = login.0;
+        way.check_page(request)?;
         let outcome = caller.service.login(credentials, &caller.opening(way.kind())).await?;
         let signed_in = outcome.signed_in().ok_or_else(|| ApiError::internal("the login needs an unknown factor"))?;
-        Ok(LoggedIn::Ok(Json(TokenGranted::new("Successfully logged in.", &signed_in))))
+        Ok(LoggedIn::of(Granted::new(State::of(request)?, way, "Successfully logged in.", &signed_in)?))
     }
 
     /// Renew a session
     ///
     /// Exchanges a refresh token for a new access token and the next refresh token. A refresh token is used once. If the answer
     /// was lost, the same request may be repeated for a short time. A refresh token that is used again later ends the session.
+    ///
+    /// A request without a refresh token renews the session in the cookie, which the answer sets anew.
     #[oai(path = "/auth/refresh", method = "post", operation_id = "refreshSession")]
     async fn refresh(
         &self,
+        request: &Request,
         state: Data<&Arc<State>>,
-        refresh: JsonBody<Refresh>,
+        refresh: OptionalJsonBody<Refresh>,
     ) -> Result<LoggedIn, OperationError<RefreshSession>> {
-        let refreshed = state.service.refresh(&refresh.0.unverified_token).await;
-        if let Err(RefreshError::Reused { user_id, session_id }) = &refreshed {
-            tracing::warn!(%user_id, %session_id, "a refresh token was used a second time; its session was ended");
-        }
-        Ok(LoggedIn::Ok(Json(TokenGranted::new("Successfully refreshed.", &refreshed?))))
+        let (unverified_token, way) = match refresh.0.and_then(|refresh| refresh.unverified_token) {
+            Some(in_body) => (in_body, SessionWay::Refresh),
+            None => (Head::of(request).refresh_token(&state)?, SessionWay::Cookie),
+        };
+        let refreshed = state.refresh(&unverified_token).await?;
+        Ok(LoggedIn::of(Granted::new(&state, way, "Successfully refreshed.", &refreshed)?))
+    }
+
+    /// Get the CSRF token
+    ///
+    /// Answers with the CSRF token of the session in the cookie, for a page that was loaded again. It does not say whether the session
+    /// is good.
+    #[oai(path = "/auth/csrf", method = "get", operation_id = "getCsrfToken")]
+    async fn csrf(&self, holder: CookieHolder) -> Result<CsrfFound, OperationError<GetCsrfToken>> {
+        Ok(CsrfFound::Ok(Json(CsrfGranted::new(&holder.0.csrf_token()))))
     }
 
     /// Log out
     ///
     /// Ends the session of the token that the request came with. Once this has answered 200, its access tokens and its refresh
-    /// token are refused.
+    /// token are refused. The answer removes the cookie, if that is what the request came with.
     #[oai(path = "/auth/logout", method = "post", operation_id = "logout")]
     async fn logout(
         &self,
@@ -87,7 +111,7 @@ impl AuthApi {
         bearer: LogoutBearer,
     ) -> Result<LoggedOut, OperationError<Logout>> {
         state.service.logout(&bearer.0).await?;
-        Ok(LoggedOut::Ok(Json(Done::new("Successfully logged out."))))
+        Ok(LoggedOut::new(&state, bearer.1, "Successfully logged out."))
     }
 
     /// Log out everywhere
@@ -100,7 +124,7 @@ impl AuthApi {
         bearer: Bearer,
     ) -> Result<LoggedOut, OperationError<LogoutEverywhere>> {
         state.service.logout_everywhere(bearer.0.user_id()).await?;
-        Ok(LoggedOut::Ok(Json(Done::new("Successfully logged out everywhere."))))
+        Ok(LoggedOut::new(&state, bearer.1, "Successfully logged out everywhere."))
     }
 
     /// Check a token
@@ -118,15 +142,26 @@ impl AuthApi {
 pub(crate) enum Registered {
     /// The user was created and is logged in.
     #[oai(status = 201)]
-    Created(Json<TokenGranted>),
+    Created(
+        Json<Granted>,
+        /// With `session: cookie`
+        #[oai(header = "Set-Cookie")]
+        Option<String>,
+    ),
 }
 
 impl Registered {
     /// Registers a user. Two paths lead here.
-    pub(crate) async fn by(caller: Caller, sign_up: SignUp) -> Result<Self, OperationError<Registration>> {
+    pub(crate) async fn by(
+        request: &Request,
+        caller: Caller,
+        sign_up: SignUp,
+    ) -> Result<Self, OperationError<Registration>> {
         let SignUp { account, way } = sign_up;
+        way.check_page(request)?;
         let signed_in = caller.service.register(account, &caller.opening(way.kind())).await?;
-        Ok(Self::Created(Json(TokenGranted::new("Successfully registered.", &signed_in))))
+        let (body, set_cookie) = Granted::new(State::of(request)?, way, "Successfully registered.", &signed_in)?;
+        Ok(Self::Created(body, set_cookie))
     }
 }
 
@@ -135,14 +170,44 @@ impl Registered {
 pub(crate) enum LoggedIn {
     /// The user is logged in.
     #[oai(status = 200)]
-    Ok(Json<TokenGranted>),
+    Ok(
+        Json<Granted>,
+        /// With `session: cookie`
+        #[oai(header = "Set-Cookie")]
+        Option<String>,
+    ),
+}
+
+impl LoggedIn {
+    pub(crate) fn of((body, set_cookie): (Json<Granted>, Option<String>)) -> Self {
+        Self::Ok(body, set_cookie)
+    }
 }
 
 #[derive(ApiResponse)]
 enum LoggedOut {
     /// The token is revoked.
     #[oai(status = 200)]
-    Ok(Json<Done>),
+    Ok(
+        Json<Done>,
+        /// Removes the cookie, if the request came with it
+        #[oai(header = "Set-Cookie")]
+        Option<String>,
+    ),
+}
+
+impl LoggedOut {
+    fn new(state: &State, carrier: Carrier, message: &str) -> Self {
+        let removed = (carrier == Carrier::Cookie).then(|| state.cookies.cookie().clear());
+        Self::Ok(Json(Done::new(message)), removed)
+    }
+}
+
+#[derive(ApiResponse)]
+enum CsrfFound {
+    /// The CSRF token.
+    #[oai(status = 200)]
+    Ok(Json<CsrfGranted>),
 }
 
 #[derive(ApiResponse)]
@@ -172,6 +237,7 @@ pub(crate) struct Registration;
 impl Operation for Registration {
     const ERRORS: &'static [DocumentedError] = &[
         BAD_BODY,
+        FOREIGN_LOGIN,
         (Code::UserExists, "The e-mail address (`user_exists`) or the username (`username_taken`) is taken"),
         BODY_TOO_LARGE,
         NO_JSON,
@@ -187,6 +253,7 @@ impl Operation for Login {
     const ERRORS: &'static [DocumentedError] = &[
         BAD_BODY,
         (Code::InvalidCredentials, "Unknown e-mail address or wrong password"),
+        FOREIGN_LOGIN,
         BODY_TOO_LARGE,
         NO_JSON,
         TOO_MANY,
@@ -204,9 +271,21 @@ impl Operation for RefreshSession {
             Code::SessionEnded,
             "The refresh token is malformed, unknown or used before, or its session has ended: the client has to log in again",
         ),
+        FOREIGN_PAGE,
         BODY_TOO_LARGE,
         NO_JSON,
         (Code::Unavailable, "Nobody can tell right now; keep the refresh token and try again"),
+        INTERNAL,
+    ];
+}
+
+struct GetCsrfToken;
+
+impl Operation for GetCsrfToken {
+    const ERRORS: &'static [DocumentedError] = &[
+        (Code::TokenInvalid, "No cookie was sent (`token_missing`), or a malformed one (`token_invalid`)"),
+        FOREIGN_PAGE,
+        (Code::Unavailable, "The server is unavailable; try again"),
         INTERNAL,
     ];
 }
@@ -219,7 +298,11 @@ impl Operation for Logout {
             Code::TokenInvalid,
             "The token is invalid (`token_invalid`), expired (`token_expired`) or revoked (`token_revoked`)",
         ),
-        (Code::TokenMissingAtLogout, "No token was sent"),
+        (
+            Code::TokenMissingAtLogout,
+            "No token was sent (`token_missing`); or the cookie came from a page of another origin, or without the right \
+             `X-CSRF-Token` (`csrf`)",
+        ),
         (Code::Unavailable, "The revocation could not be written; keep the token and try again"),
         INTERNAL,
     ];
@@ -230,6 +313,7 @@ struct LogoutEverywhere;
 impl Operation for LogoutEverywhere {
     const ERRORS: &'static [DocumentedError] = &[
         NO_GOOD_TOKEN,
+        FOREIGN_PAGE,
         (Code::UserNotFound, "The user is gone"),
         (Code::Unavailable, "Nothing could be written; try again"),
         INTERNAL,
@@ -239,6 +323,10 @@ impl Operation for LogoutEverywhere {
 struct VerifyToken;
 
 impl Operation for VerifyToken {
-    const ERRORS: &'static [DocumentedError] =
-        &[NO_GOOD_TOKEN, (Code::Unavailable, "Nobody can tell right now; keep the token and try again"), INTERNAL];
+    const ERRORS: &'static [DocumentedError] = &[
+        NO_GOOD_TOKEN,
+        FOREIGN_PAGE,
+        (Code::Unavailable, "Nobody can tell right now; keep the token and try again"),
+        INTERNAL,
+    ];
 }

@@ -6,6 +6,7 @@ mod public_id;
 use std::sync::Arc;
 
 use auth_core::LoginError;
+use poem::Request;
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -13,15 +14,15 @@ use poem_openapi::{ApiResponse, OpenApi};
 use self::dto::{PasswordChange, UserPage, UserView};
 use self::public_id::PublicId;
 use super::Tag;
-use super::auth::{LoggedIn, Registered, Registration, SignUp, TokenGranted};
-use crate::http::bearer::{AdminBearer, Bearer};
+use super::auth::{Granted, LoggedIn, Registered, Registration, SessionWay, SignUp};
+use crate::http::bearer::{AdminBearer, Bearer, Carrier};
 use crate::http::client::Caller;
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::json::Json;
 use crate::http::operation::{
-    BAD_BODY, BODY_TOO_LARGE, BUSY, DocumentedError, INTERNAL, NO_GOOD_TOKEN, NO_JSON, Operation, OperationError,
-    TOO_MANY,
+    BAD_BODY, BODY_TOO_LARGE, BUSY, DocumentedError, FOREIGN_PAGE, INTERNAL, NO_GOOD_TOKEN, NO_JSON, Operation,
+    OperationError, TOO_MANY,
 };
 use crate::http::paging::{After, Limit, page};
 use crate::http::request_body::JsonBody;
@@ -38,10 +39,11 @@ impl UsersApi {
     #[oai(path = "/", method = "post", operation_id = "createUser")]
     async fn create(
         &self,
+        request: &Request,
         caller: Caller,
         sign_up: JsonBody<SignUp>,
     ) -> Result<Registered, OperationError<Registration>> {
-        Registered::by(caller, sign_up.0).await
+        Registered::by(request, caller, sign_up.0).await
     }
 
     /// List users
@@ -74,18 +76,24 @@ impl UsersApi {
 
     /// Change the password
     ///
-    /// Ends every token of the user, the one that the request came with included, and answers with a fresh one.
+    /// Ends every token of the user, the one that the request came with included, and answers with a fresh one: in the cookie, if the
+    /// request came with the cookie.
     #[oai(path = "/me/password", method = "post", operation_id = "changePassword")]
     async fn change_password(
         &self,
+        request: &Request,
         caller: Caller,
         bearer: Bearer,
         change: JsonBody<PasswordChange>,
     ) -> Result<LoggedIn, OperationError<ChangePassword>> {
         let PasswordChange { current, new, way } = change.0;
+        // Who came with the cookie is never answered with a token in the body.
+        let way = if bearer.1 == Carrier::Cookie { SessionWay::Cookie } else { way };
+        way.check_page(request)?;
         let current = current.ok_or(LoginError::InvalidCredentials)?;
         let signed_in = caller.service.change_password(&bearer.0, current, new, &caller.opening(way.kind())).await?;
-        Ok(LoggedIn::Ok(Json(TokenGranted::new("Successfully changed the password.", &signed_in))))
+        let message = "Successfully changed the password.";
+        Ok(LoggedIn::of(Granted::new(State::of(request)?, way, message, &signed_in)?))
     }
 
     /// Look up a user
@@ -144,6 +152,7 @@ impl Operation for ChangePassword {
             "The current password is wrong (`invalid_credentials`), no token was sent (`token_missing`), or it is invalid \
              (`token_invalid`), expired (`token_expired`) or revoked (`token_revoked`)",
         ),
+        FOREIGN_PAGE,
         (Code::UserNotFound, "The user is gone"),
         BODY_TOO_LARGE,
         NO_JSON,

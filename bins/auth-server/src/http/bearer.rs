@@ -1,15 +1,17 @@
-//! Extractors that check the bearer token of a request.
+//! Extractors that check the token of a request: that in its `Authorization` header or, without that header, that in its cookie.
 //!
 //! They read the `Authorization` field themselves. The framework's own security schemes would answer a missing field in plain
 //! text and with another status.
 
 use auth_core::{Principal, TokenCheck};
-use poem::http::{HeaderMap, HeaderValue, header};
+use auth_http::RefusalKind;
+use poem::http::{HeaderValue, header};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use super::code::Code;
+use super::cookie::{self, Head};
 use super::error::ApiError;
 use super::query::refuse_wrong_parameters;
 use super::state::State;
@@ -18,37 +20,52 @@ use super::state::State;
 const SCHEME: &str = "bearer";
 
 /// The holder of a valid token.
-pub(crate) struct Bearer(pub(crate) Principal);
+pub(crate) struct Bearer(pub(crate) Principal, pub(crate) Carrier);
 
 /// Evidence that the request has a valid token of an admin.
 pub(crate) struct AdminBearer;
 
 /// The holder of a valid token who logs out. Fails like [`Bearer`], except that a missing token is a 403.
-pub(crate) struct LogoutBearer(pub(crate) Principal);
+pub(crate) struct LogoutBearer(pub(crate) Principal, pub(crate) Carrier);
+
+/// The part of a request that has its token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// The header `Authorization`.
+    Header,
+    /// The cookie.
+    Cookie,
+}
 
 impl Bearer {
-    async fn of(request: &Request) -> Result<Principal, ApiError> {
-        let state = State::of(request)?;
-        let checked = match check(state, request.headers()) {
+    async fn of(request: &Request) -> Result<Self, ApiError> {
+        let (state, head) = (State::of(request)?, Head::of(request));
+        let checked = match check(state, &head) {
             Ok(TokenCheck::Good(principal)) => Ok(principal),
             Ok(TokenCheck::Unsettled(unsettled)) => unsettled.settle().await.map_err(ApiError::from),
             Err(error) => Err(error),
         };
         count(state, &checked);
-        checked
+        Ok(Self(checked?, if head.has_authorization() { Carrier::Header } else { Carrier::Cookie }))
     }
 }
 
-/// Checks the token of a request as far as that is possible in memory.
+/// Checks the token of a request as far as that is possible in memory. The cookie is looked at only if there is no `Authorization`
+/// header, so that a bad header is never replaced by a good cookie.
 ///
 /// # Errors
 ///
-/// The token is missing or not valid.
-pub(crate) fn check(state: &State, headers: &HeaderMap) -> Result<TokenCheck, ApiError> {
-    let values = headers.get_all(header::AUTHORIZATION).iter();
-    let unverified_token = auth_http::unverified_token(values.map(HeaderValue::as_bytes));
-    let unverified_token = unverified_token.map_err(|kind| ApiError::new(kind.into()))?;
-    Ok(state.service.verifier().check(unverified_token)?)
+/// The token is missing or not valid, or it is in a cookie and the page may not act for the user.
+pub(crate) fn check(state: &State, head: &Head<'_>) -> Result<TokenCheck, ApiError> {
+    let values = head.headers.get_all(header::AUTHORIZATION).iter();
+    match auth_http::unverified_token(values.map(HeaderValue::as_bytes)) {
+        Ok(unverified_token) => Ok(state.service.verifier().check(unverified_token)?),
+        Err(RefusalKind::TokenMissing) if !head.has_authorization() => {
+            let tokens = head.cookie_tokens(state)?;
+            Ok(state.service.verifier().check(tokens.unverified_access)?)
+        }
+        Err(kind) => Err(ApiError::new(kind.into())),
+    }
 }
 
 /// Counts the outcome of a check in the metrics.
@@ -57,22 +74,37 @@ pub(crate) fn count(state: &State, checked: &Result<Principal, ApiError>) {
 }
 
 impl AdminBearer {
-    async fn of(request: &Request) -> Result<Principal, ApiError> {
-        Ok(auth_http::admin(Bearer::of(request).await?)?)
+    async fn of(request: &Request) -> Result<Self, ApiError> {
+        auth_http::admin(Bearer::of(request).await?.0)?;
+        Ok(Self)
     }
 }
 
 impl LogoutBearer {
-    async fn of(request: &Request) -> Result<Principal, ApiError> {
-        Bearer::of(request).await.map_err(|error| match error.code {
-            Code::TokenMissing => ApiError::new(Code::TokenMissingAtLogout),
-            _ => error,
-        })
+    async fn of(request: &Request) -> Result<Self, ApiError> {
+        match Bearer::of(request).await {
+            Ok(Bearer(principal, carrier)) => Ok(Self(principal, carrier)),
+            Err(error) if error.code == Code::TokenMissing => Err(ApiError::new(Code::TokenMissingAtLogout)),
+            // A page cannot remove the cookie itself. Who was away for a while logs out all the same.
+            Err(error) if error.code == Code::TokenExpired && !Head::of(request).has_authorization() => {
+                Ok(Self(renewed(request).await?, Carrier::Cookie))
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
+/// Renews the session in the cookie, whose access token has expired.
+async fn renewed(request: &Request) -> Result<Principal, ApiError> {
+    let state = State::of(request)?;
+    let head = Head::of(request);
+    let tokens = head.cookie_tokens(state)?;
+    let signed_in = state.refresh(&tokens.unverified_refresh).await?;
+    Ok(state.service.authenticate(signed_in.token.expose_token()).await?)
+}
+
 macro_rules! security_extractor {
-    ($extractor:ident, $from_principal:expr) => {
+    ($extractor:ident) => {
         impl<'a> ApiExtractor<'a> for $extractor {
             const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
 
@@ -80,26 +112,12 @@ macro_rules! security_extractor {
             type ParamRawType = ();
 
             fn register(registry: &mut Registry) {
-                registry.create_security_scheme(
-                    SCHEME,
-                    MetaSecurityScheme {
-                        ty: "http",
-                        description: Some(
-                            "The token that register and login answer with in `Authorization`, sent as `Authorization: Bearer \
-                             <token>`. Paste the token alone: the word `Bearer` is put before it.",
-                        ),
-                        name: None,
-                        key_in: None,
-                        scheme: Some("bearer"),
-                        bearer_format: Some("JWT"),
-                        flows: None,
-                        openid_connect_url: None,
-                    },
-                );
+                registry.create_security_scheme(SCHEME, bearer_scheme());
+                registry.create_security_scheme(cookie::SCHEME, cookie::scheme());
             }
 
             fn security_schemes() -> Vec<&'static str> {
-                vec![SCHEME]
+                vec![SCHEME, cookie::SCHEME]
             }
 
             async fn from_request(
@@ -107,14 +125,30 @@ macro_rules! security_extractor {
                 _: &mut RequestBody,
                 _: ExtractParamOptions<Self::ParamType>,
             ) -> Result<Self> {
-                let principal = $extractor::of(request).await?;
+                let bearer = $extractor::of(request).await?;
                 refuse_wrong_parameters(request)?;
-                Ok($from_principal(principal))
+                Ok(bearer)
             }
         }
     };
 }
 
-security_extractor!(Bearer, Bearer);
-security_extractor!(AdminBearer, |_| AdminBearer);
-security_extractor!(LogoutBearer, LogoutBearer);
+security_extractor!(Bearer);
+security_extractor!(AdminBearer);
+security_extractor!(LogoutBearer);
+
+fn bearer_scheme() -> MetaSecurityScheme {
+    MetaSecurityScheme {
+        ty: "http",
+        description: Some(
+            "The token that register and login answer with in `Authorization`, sent as `Authorization: Bearer <token>`. Paste the \
+             token alone: the word `Bearer` is put before it.",
+        ),
+        name: None,
+        key_in: None,
+        scheme: Some("bearer"),
+        bearer_format: Some("JWT"),
+        flows: None,
+        openid_connect_url: None,
+    }
+}

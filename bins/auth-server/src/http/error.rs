@@ -67,7 +67,9 @@ impl ApiError {
         Self { detail: Detail::Fields(errors), ..Self::new(Code::ValidationFailed) }
     }
 
-    fn field(name: &str, rule: impl fmt::Display) -> Self {
+    /// Creates a [`Code::ValidationFailed`] for one field. `rule` continues the sentence that the name of the field begins.
+    #[must_use]
+    pub(crate) fn field(name: &str, rule: impl fmt::Display) -> Self {
         Self::validation(FieldErrors::from([(name.to_owned(), format!("'{name}' {rule}"))]))
     }
 

@@ -47,6 +47,14 @@ pub(crate) const NO_GOOD_TOKEN: DocumentedError = (
     "No token was sent (`token_missing`), or it is invalid (`token_invalid`), expired (`token_expired`) or revoked \
      (`token_revoked`)",
 );
+/// A page that may not act for the user sent the cookie: for operations that may change something.
+pub(crate) const FOREIGN_PAGE: DocumentedError = (
+    Code::Csrf,
+    "The cookie came from a page of another origin, or without the right `X-CSRF-Token`; with the cookie alone and no token",
+);
+/// A page of another origin asked for the cookie: for operations that may set it.
+pub(crate) const FOREIGN_LOGIN: DocumentedError =
+    (Code::Csrf, "A page of another origin asked for a session in the cookie");
 /// An unexpected error: for every operation.
 pub(crate) const INTERNAL: DocumentedError = (Code::Internal, "Something went wrong on our side");
 

@@ -12,7 +12,7 @@ use auth_core::PasswordPolicy;
 use poem::error::ReadBodyError;
 use poem::{Request, RequestBody, Result};
 use poem_openapi::payload::{ParsePayload, Payload};
-use poem_openapi::registry::{MetaSchemaRef, Registry};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -32,6 +32,9 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A JSON body that was read into `T`.
 pub(crate) struct JsonBody<T>(pub(crate) T);
+
+/// A JSON body that was read into `T`, or `None` if the request has no body.
+pub(crate) struct OptionalJsonBody<T>(pub(crate) Option<T>);
 
 /// A type that is read from the fields of a JSON body.
 pub(crate) trait FromFields: Sized + Send {
@@ -198,13 +201,10 @@ impl<'a, T: FromFields> ApiExtractor<'a> for JsonBody<T> {
         <Self as Payload>::register(registry);
     }
 
-    fn request_meta() -> Option<poem_openapi::registry::MetaRequest> {
-        Some(poem_openapi::registry::MetaRequest {
+    fn request_meta() -> Option<MetaRequest> {
+        Some(MetaRequest {
             description: None,
-            content: vec![poem_openapi::registry::MetaMediaType {
-                content_type: Self::CONTENT_TYPE,
-                schema: Self::schema_ref(),
-            }],
+            content: vec![MetaMediaType { content_type: Self::CONTENT_TYPE, schema: Self::schema_ref() }],
             required: true,
         })
     }
@@ -221,6 +221,35 @@ impl<'a, T: FromFields> ApiExtractor<'a> for JsonBody<T> {
         }
         declared_as_json(request.headers())?;
         <Self as ParsePayload>::from_request(request, body).await
+    }
+}
+
+impl<'a, T: FromFields> ApiExtractor<'a> for OptionalJsonBody<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        <JsonBody<T> as Payload>::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        JsonBody::<T>::request_meta().map(|meta| MetaRequest { required: false, ..meta })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        options: ExtractParamOptions<Self::ParamType>,
+    ) -> Result<Self> {
+        let sent = body.take()?;
+        if sent.is_empty() {
+            return Ok(Self(None));
+        }
+        *body = RequestBody::new(sent);
+        let read = <JsonBody<T> as ApiExtractor>::from_request(request, body, options).await?;
+        Ok(Self(Some(read.0)))
     }
 }
 

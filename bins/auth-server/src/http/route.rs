@@ -95,6 +95,10 @@ impl Endpoint for AsGet {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
+        // The check of a cookie depends on the method that is asked about.
+        if let Ok(method) = HeaderValue::from_str(request.method().as_str()) {
+            request.headers_mut().append("x-forwarded-method", method);
+        }
         request.set_method(Method::GET);
         self.0.note_match(&request);
         self.0.methods.call(request).await

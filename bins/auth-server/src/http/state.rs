@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use auth_blacklist::SyncedBlacklist;
-use auth_core::{AuthService, Throttle};
+use auth_core::{AuthService, RefreshError, RefreshToken, SignedIn, Throttle};
+use auth_http::CookieAuth;
 use auth_jwt::JwtCodec;
 use auth_storage::Database;
 use poem::Request;
@@ -19,6 +20,8 @@ pub(crate) struct State {
     /// Registers, logs in, checks tokens and logs out.
     pub(crate) service: AuthService,
     pub(crate) metrics: Metrics,
+    /// The cookie of browsers, and the origins whose pages may use it.
+    pub(crate) cookies: CookieAuth,
     /// The rate limits of guesses and registrations, if they are on.
     pub(crate) throttle: Option<Arc<Throttle>>,
     /// Signs and reads tokens.
@@ -42,6 +45,19 @@ impl State {
     /// [`Code::Internal`](super::code::Code::Internal) if the request did not pass through the envelope.
     pub(crate) fn of(request: &Request) -> Result<&Arc<Self>, ApiError> {
         request.data().ok_or_else(|| ApiError::internal("the request carries no state"))
+    }
+
+    /// Renews a session, and reports a refresh token that was used a second time.
+    ///
+    /// # Errors
+    ///
+    /// Those of the service.
+    pub(crate) async fn refresh(&self, unverified_token: &RefreshToken) -> Result<SignedIn, RefreshError> {
+        let refreshed = self.service.refresh(unverified_token).await;
+        if let Err(RefreshError::Reused { user_id, session_id }) = &refreshed {
+            tracing::warn!(%user_id, %session_id, "a refresh token was used a second time; its session was ended");
+        }
+        refreshed
     }
 
     /// Returns all metrics in the text format of Prometheus.

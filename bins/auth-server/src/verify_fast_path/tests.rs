@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use auth_core::memory::MemoryStore;
 use auth_core::throttle::MemoryAttempts;
-use auth_core::{Context, Credentials, Email, ManualClock, NewAccount, Password, SignedIn, Username};
+use auth_core::{Context, Credentials, Email, ManualClock, NewAccount, Password, SessionKind, SignedIn, Username};
 use http_body_util::{Empty, Full};
 use hyper::body::Bytes;
 use poem_openapi::types::{Example as _, ToJSON as _};
@@ -63,6 +63,60 @@ async fn parts(mut response: Response) -> (u16, BTreeMap<String, String>, String
     (response.status().as_u16(), headers, response.take_body().into_string().await.unwrap())
 }
 
+/// The answer to `GET /auth/verify`, which is the same on both ways.
+async fn answer_of_both(
+    application: &impl Application,
+    headers: &[(&str, &str)],
+) -> (u16, BTreeMap<String, String>, String) {
+    let request = head(Method::GET, "/auth/verify", headers).body(Empty::<Bytes>::new()).unwrap();
+    let fast = application.answer_without_routing(&request, PEER.parse().unwrap()).expect("the fast path answers");
+    let routed = Request::builder().uri_str("/auth/verify");
+    let routed = headers.iter().fold(routed, |routed, (name, value)| routed.header(*name, *value));
+    let routed = parts(application.call(routed.finish()).await.unwrap()).await;
+    let fast = parts(fast).await;
+    assert_eq!(fast, routed, "{headers:?}");
+    fast
+}
+
+#[tokio::test]
+async fn the_fast_path_takes_the_cookie_as_the_route_does() {
+    let (app, clock) = app("2s").await;
+    let other = token_of(&app, "bob").await;
+    token_of(&app, "ada").await;
+    let credentials = Credentials { email: email("ada"), password: Password::parse("123456").unwrap() };
+    let renewable = Context::default().with_session_kind(SessionKind::Renewable);
+    let signed_in = app.service().login(credentials, &renewable).await.unwrap().signed_in().unwrap();
+    let refresh = &signed_in.refresh.as_ref().unwrap().token;
+    let token = signed_in.token.expose_token();
+    let cookie = refresh.expose_text(|refresh| format!("__Host-auth={token}~{refresh}"));
+    let csrf_token = refresh.csrf_token().expose_text();
+    let twice = format!("{cookie}; {cookie}");
+    let application = app.endpoint();
+    let (ours, id) = (("cookie", cookie.as_str()), ("x-request-id", "find-me"));
+    let page = [("host", "a.example"), ("origin", "https://a.example"), ("x-csrf-token", &csrf_token)];
+    let posts = ("x-forwarded-method", "POST");
+    for (headers, status) in [
+        (&[ours][..], 200),
+        (&[ours, posts], 403),
+        (&[&[ours, posts], &page[..]].concat(), 200),
+        (&[ours, ("authorization", &other)], 200),
+        (&[ours, ("authorization", "Bearer a.b.c")], 401),
+        (&[ours, ("authorization", "")], 401),
+        (&[("cookie", &twice)], 401),
+        (&[("cookie", &cookie[..cookie.len() - 1])], 401),
+        (&[("cookie", cookie.trim_start_matches("__Host-"))], 401),
+    ] {
+        let answer = answer_of_both(&application, &[headers, &[id]].concat()).await;
+        assert_eq!(answer.0, status, "{headers:?}: {}", answer.2);
+        let user = if headers.contains(&("authorization", &other)) { "bob" } else { "ada" };
+        let user = app.service().find_by_email(&email(user)).await.unwrap();
+        assert!(status != 200 || answer.2.contains(&user.id.to_string()), "{headers:?}: {}", answer.2);
+    }
+    clock.advance(Duration::from_secs(15 * 60 + 60));
+    app.log_follower().begin().await;
+    assert_eq!(answer_of_both(&application, &[ours, id]).await.0, 401, "the access token has expired");
+}
+
 #[tokio::test]
 async fn the_fast_path_answers_and_counts_as_the_route_does() {
     let (app, clock) = app("2s").await;
@@ -76,20 +130,10 @@ async fn the_fast_path_answers_and_counts_as_the_route_does() {
     let principal = app.service().authenticate(revoked.trim_start_matches("Bearer ")).await.unwrap();
     app.service().logout(&principal).await.unwrap();
     let application = app.endpoint();
-    let asked = |authorization: Option<&str>| {
+    let asked = async |authorization: Option<&str>| {
         let id = ("x-request-id", "find-me");
         let headers: Vec<_> = authorization.map(|value| ("authorization", value)).into_iter().chain([id]).collect();
-        let request = head(Method::GET, "/auth/verify", &headers).body(Empty::<Bytes>::new()).unwrap();
-        let fast = application.answer_without_routing(&request, PEER.parse().unwrap()).expect("the fast path answers");
-        let routed = headers
-            .iter()
-            .fold(Request::builder().uri_str("/auth/verify"), |head, (name, value)| head.header(*name, *value));
-        let routed = application.call(routed.finish());
-        async move {
-            let (fast, routed) = (parts(fast).await, parts(routed.await.unwrap()).await);
-            assert_eq!(fast, routed);
-            fast
-        }
+        answer_of_both(&application, &headers).await
     };
     assert_eq!(asked(Some(&good)).await.1["x-auth-admin"], "false");
     assert_eq!(asked(Some(&admin)).await.1["x-auth-admin"], "true");

@@ -4,8 +4,8 @@
 
 use auth_core::password::policy::PasswordOwner;
 use auth_core::{
-    Credentials, Email as EmailAddress, NewAccount, Password as PasswordText, PasswordPolicy, Principal, RefreshToken,
-    SignedIn, Username,
+    Credentials, CsrfToken, Email as EmailAddress, NewAccount, Password as PasswordText, PasswordPolicy, Principal,
+    RefreshToken, SignedIn, Username,
 };
 use poem_openapi::Object;
 use poem_openapi::types::{Any, Email, Example, Password};
@@ -35,7 +35,6 @@ pub(crate) struct RegisterRequest {
     /// function can take (72 for bcrypt). Where the server says so, none of the commonly used ones. Never the e-mail
     /// address or the username.
     password: Password,
-    /// How to keep the login. Default: `token`.
     #[oai(skip_serializing_if_is_none)]
     session: Option<SessionWay>,
     /// Accepted and ignored, whatever it is: the server makes the id.
@@ -90,7 +89,6 @@ pub(crate) struct LoginRequest {
     email: Email,
     /// The password.
     password: Password,
-    /// How to keep the login. Default: `token`.
     #[oai(skip_serializing_if_is_none)]
     session: Option<SessionWay>,
 }
@@ -141,19 +139,20 @@ impl Fields {
 #[derive(Object)]
 #[oai(example)]
 pub(crate) struct RefreshRequest {
-    /// The refresh token that the last login or refresh answered with.
-    refresh_token: Password,
+    /// The refresh token that the last login or refresh answered with. Without it the one in the cookie is taken.
+    #[oai(skip_serializing_if_is_none)]
+    refresh_token: Option<Password>,
 }
 
 impl Example for RefreshRequest {
     fn example() -> Self {
-        Self { refresh_token: Password(example::REFRESH_TOKEN.into()) }
+        Self { refresh_token: Some(Password(example::REFRESH_TOKEN.into())) }
     }
 }
 
-/// The refresh token of a client. Whether it is accepted is not known yet.
+/// The refresh token of a client, if its body has one. Whether it is accepted is not known yet.
 pub(crate) struct Refresh {
-    pub(crate) unverified_token: RefreshToken,
+    pub(crate) unverified_token: Option<RefreshToken>,
 }
 
 impl FromFields for Refresh {
@@ -161,11 +160,32 @@ impl FromFields for Refresh {
 
     /// Text that cannot be a refresh token gets the same error as one that is not accepted.
     fn from_fields(mut fields: Fields, _: &PasswordPolicy) -> Result<Self, ApiError> {
-        match fields.parsed("refresh_token", |text| Ok::<_, &str>(RefreshToken::parse(text).ok())) {
-            Some(Some(unverified_token)) => Ok(Self { unverified_token }),
-            Some(None) => Err(ApiError::new(Code::SessionEnded)),
+        let parse = |text: &str| Ok::<_, &str>(RefreshToken::parse(text).map(Some));
+        match fields.parsed_or("refresh_token", Ok(None), parse) {
+            Some(Ok(unverified_token)) => Ok(Self { unverified_token }),
+            Some(Err(_)) => Err(ApiError::new(Code::SessionEnded)),
             None => Err(fields.into_error()),
         }
+    }
+}
+
+/// The CSRF token of a session.
+#[derive(Object)]
+#[oai(example)]
+pub(crate) struct CsrfGranted {
+    /// The token, for the header `X-CSRF-Token`.
+    csrf_token: String,
+}
+
+impl CsrfGranted {
+    pub(crate) fn new(token: &CsrfToken) -> Self {
+        Self { csrf_token: token.expose_text() }
+    }
+}
+
+impl Example for CsrfGranted {
+    fn example() -> Self {
+        Self { csrf_token: example::CSRF_TOKEN.into() }
     }
 }
 
@@ -335,8 +355,8 @@ mod tests {
         let refresh = r#"{"email":"a@b.example","password":"x","session":"refresh"}"#;
         assert_eq!(way(refresh).ok(), Some(SessionWay::Refresh));
         for (wrong, rule) in [
-            (r#""basic""#, "must be one of: token, refresh"),
-            (r#""Refresh""#, "must be one of: token, refresh"),
+            (r#""basic""#, "must be one of: token, refresh, cookie"),
+            (r#""Refresh""#, "must be one of: token, refresh, cookie"),
             ("null", "is not of type 'string'"),
             ("true", "is not of type 'string'"),
         ] {
@@ -352,9 +372,12 @@ mod tests {
         for text in ["", "x", "rar_", "rar_AAAA"] {
             assert_eq!(code(&format!(r#"{{"refresh_token":"{text}"}}"#)), Some(Code::SessionEnded), "{text}");
         }
-        for body in ["{}", r#"{"refresh_token":7}"#, r#"{"refresh_token":"a","refresh_token":"b"}"#] {
+        for body in
+            [r#"{"refresh_token":7}"#, r#"{"refresh_token":null}"#, r#"{"refresh_token":"a","refresh_token":"b"}"#]
+        {
             assert_eq!(code(body), Some(Code::ValidationFailed), "{body}");
         }
+        assert!(read::<Refresh>(b"{}").is_ok_and(|refresh| refresh.unverified_token.is_none()));
     }
 
     proptest! {

@@ -3,9 +3,14 @@
 use std::fmt;
 
 use auth_core::SessionKind;
+use poem::Request;
 use poem_openapi::Enum;
 
-/// How the client keeps the login: the member `session` of a request.
+use crate::http::cookie::Head;
+use crate::http::error::ApiError;
+use crate::http::state::State;
+
+/// How the client keeps the login: the member `session` of a request. Default: `token`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Enum)]
 #[oai(rename_all = "lowercase")]
 pub(crate) enum SessionWay {
@@ -14,6 +19,8 @@ pub(crate) enum SessionWay {
     Token,
     /// A short access token, and a refresh token for the next one.
     Refresh,
+    /// Both tokens in a cookie, which no script can read. For browsers.
+    Cookie,
 }
 
 /// The word names no [`SessionWay`]. The text continues a sentence that begins with the name of the member.
@@ -21,7 +28,7 @@ pub(crate) enum SessionWay {
 pub(crate) struct UnknownWay;
 
 impl SessionWay {
-    const ALL: [Self; 2] = [Self::Token, Self::Refresh];
+    const ALL: [Self; 3] = [Self::Token, Self::Refresh, Self::Cookie];
 
     /// Parses the word that a client sends.
     ///
@@ -36,7 +43,19 @@ impl SessionWay {
     pub(crate) fn kind(self) -> SessionKind {
         match self {
             Self::Token => SessionKind::Single,
-            Self::Refresh => SessionKind::Renewable,
+            Self::Refresh | Self::Cookie => SessionKind::Renewable,
+        }
+    }
+
+    /// Checks that a page of another origin did not ask for the cookie.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Csrf`](crate::http::code::Code::Csrf) if one did.
+    pub(crate) fn check_page(self, request: &Request) -> Result<(), ApiError> {
+        match self {
+            Self::Token | Self::Refresh => Ok(()),
+            Self::Cookie => Head::of(request).check_login(State::of(request)?),
         }
     }
 
@@ -44,6 +63,7 @@ impl SessionWay {
         match self {
             Self::Token => "token",
             Self::Refresh => "refresh",
+            Self::Cookie => "cookie",
         }
     }
 }
@@ -69,6 +89,6 @@ mod tests {
         for unknown in ["", "Token", "REFRESH", " refresh", "basic"] {
             assert_eq!(SessionWay::parse(unknown), Err(UnknownWay), "{unknown}");
         }
-        assert_eq!(UnknownWay.to_string(), "must be one of: token, refresh");
+        assert_eq!(UnknownWay.to_string(), "must be one of: token, refresh, cookie");
     }
 }

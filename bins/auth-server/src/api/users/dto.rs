@@ -20,7 +20,6 @@ pub(crate) struct ChangePasswordRequest {
     current_password: Password,
     /// The password that the user wants. The rules are those of a registration.
     new_password: Password,
-    /// How to keep the login that the answer is. Default: `token`.
     #[oai(skip_serializing_if_is_none)]
     session: Option<SessionWay>,
 }
