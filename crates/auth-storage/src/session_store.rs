@@ -158,7 +158,10 @@ impl SessionStore for SeaSessionStore {
     }
 }
 
-/// Ends a session that has not ended, and appends its entry to the log.
+/// Ends a session that has not ended, and appends its entry to the log unless the log has it.
+///
+/// The entry is looked for even if the session had ended before: the log is what every node reads, so an entry that is returned must
+/// be there.
 async fn end_within(
     transaction: &WriteTransaction,
     tables: &Tables,
@@ -166,14 +169,14 @@ async fn end_within(
     end: SessionEnd,
 ) -> Result<Option<Revocation>, AttemptError> {
     let log = LogWriter::lock(transaction, tables, 1).await?;
-    let newly_ended = ending(tables, id, end)?.exec(transaction).await?.rows_affected == 1;
+    ending(tables, id, end)?.exec(transaction).await?;
     let stored = session_of(id, tables, transaction).await?.map(sessions::Model::into_stored).transpose()?;
     let Some((stored, first)) = stored.and_then(|stored| stored.session.ended.map(|first| (stored, first))) else {
         log.append(&[]).await?;
         return Ok(None);
     };
     let revocation = stored.revocation(first);
-    log.append(if newly_ended { std::slice::from_ref(&revocation) } else { &[] }).await?;
+    log.append(&[revocation]).await?;
     Ok(Some(revocation))
 }
 
