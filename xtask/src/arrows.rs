@@ -54,6 +54,7 @@ const PARTS: &[&str] = &[
     "auth-testing",
     "auth-tower",
     "bcrypt-interleaved",
+    "group-commit",
     "revocable-auth",
 ];
 
@@ -65,18 +66,17 @@ const RULES: &[Rule] = &[
         .never(WEB_AND_SQL)
         .never_either(&["jsonwebtoken"])
         .optional(&["argon2"]),
-    Rule::new("auth-blacklist", &["auth-core"]).never(WEB_AND_SQL).never_either(PROVIDERS),
+    Rule::new("auth-blacklist", &["auth-core", "group-commit"]).never(WEB_AND_SQL).never_either(PROVIDERS),
     Rule::new("auth-http", &["auth-core"]).never(WEB_AND_SQL).never_either(PROVIDERS),
     Rule::new("auth-conformance", &["auth-core"]).never(WEB_AND_SQL).never_either(PROVIDERS),
     Rule::new("auth-testing", &["auth-core", "auth-jwt", "auth-password", "bcrypt-interleaved"])
         .never(&["poem", "poem-openapi", "axum", "actix-web"])
         .optional(&["futures-util", "sea-orm", "tempfile", "tokio", "uuid"]),
     Rule::new("bcrypt-interleaved", &[]).never(WEB_AND_SQL),
-    Rule::new("auth-storage", &["auth-core"]).never(&["poem", "poem-openapi", "axum", "actix-web"]).never_either(&[
-        "jsonwebtoken",
-        "bcrypt",
-        "argon2",
-    ]),
+    Rule::new("group-commit", &[]).never(WEB_AND_SQL),
+    Rule::new("auth-storage", &["auth-core", "group-commit"])
+        .never(&["poem", "poem-openapi", "axum", "actix-web"])
+        .never_either(&["jsonwebtoken", "bcrypt", "argon2"]),
     Rule::new("auth-migrations", &[]).never(&["poem", "poem-openapi", "axum", "actix-web", "jsonwebtoken"]),
     Rule::new("auth-tower", &["auth-core", "auth-http"])
         .never(&["axum", "tonic", "actix-web", "sea-orm", "sqlx", "sqlx-core"])
@@ -96,6 +96,7 @@ const RULES: &[Rule] = &[
             "auth-password",
             "auth-storage",
             "bcrypt-interleaved",
+            "group-commit",
         ],
     )
     .never(&["axum", "actix-web"]),
@@ -112,6 +113,7 @@ const RULES: &[Rule] = &[
             "auth-storage",
             "auth-tower",
             "bcrypt-interleaved",
+            "group-commit",
         ],
     )
     .never(&["axum", "poem-openapi"])
@@ -211,6 +213,7 @@ mod tests {
             ("auth-actix", "sea-orm", "auth-actix depends on sea-orm"),
             ("auth-migrations", "auth-core", "auth-migrations depends on auth-core"),
             ("bcrypt-interleaved", "auth-migrations", "bcrypt-interleaved depends on auth-migrations"),
+            ("group-commit", "auth-core", "group-commit depends on auth-core"),
             ("auth-tower", "revocable-auth", "auth-tower depends on revocable-auth, which is for programs alone"),
             ("revocable-auth", "auth-server", "revocable-auth depends on auth-server"),
             ("revocable-auth", "auth-tests", "revocable-auth depends on auth-tests, which nothing may depend on"),

@@ -2,7 +2,6 @@
 
 mod events;
 mod follow;
-mod group;
 mod index;
 mod reader;
 mod synced;

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use async_lock::Mutex as AsyncMutex;
 use async_trait::async_trait;
+use group_commit::GroupCommit;
 use time::OffsetDateTime;
 
-use super::group::GroupCommit;
 use super::index::{Index, IndexStats};
 use super::reader::{Continuity, PendingRepair, Reader, RoundUnderWay};
 use super::tail::Tail;
@@ -21,6 +21,9 @@ use auth_core::{Blacklist, Claims, Clock, LEEWAY, Revocation, RevocationLog, Sto
 
 /// Value of `synced_at` before the first load, and after a read that showed another log.
 const NEVER: u64 = 0;
+
+/// Maximum number of logouts that share a transaction.
+const MAX_BATCH: usize = 500;
 
 /// Number of revocations that one append restores.
 const RESTORE_BATCH: usize = 500;
@@ -106,7 +109,7 @@ pub struct SyncedBlacklist {
     clock: Arc<dyn Clock>,
     options: SyncOptions,
     index: Index,
-    group: GroupCommit,
+    group: GroupCommit<Revocation, (), StoreError>,
     /// Monotonic time, in nanoseconds and never zero, at which the first read of the last complete round was sent.
     synced_at: AtomicU64,
     reader: AsyncMutex<Reader>,
@@ -141,7 +144,7 @@ impl SyncedBlacklist {
         // A page needs room for the last entry, which is read again, and for a new one.
         let options = SyncOptions { page: options.page.max(2), ..options };
         Self {
-            group: GroupCommit::new(Arc::clone(&log)),
+            group: GroupCommit::new(MAX_BATCH),
             log,
             clock,
             options,
@@ -363,7 +366,11 @@ impl Blacklist for SyncedBlacklist {
         if self.clock.now() >= revocation.expires_at + LEEWAY + PURGE_MARGIN {
             return Ok(());
         }
-        self.group.append(revocation).await?;
+        let append = |batch: Vec<Revocation>| async move {
+            self.log.append(&batch).await?;
+            Ok(vec![(); batch.len()])
+        };
+        self.group.write(revocation, append).await?;
         self.remember(&revocation);
         Ok(())
     }

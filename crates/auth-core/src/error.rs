@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 /// Boxed cause of an error. It is for the log and is never shown to a client.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -20,17 +21,17 @@ pub enum StoreErrorKind {
 
 /// Error of a store, with its cause.
 ///
-/// `Display` says only the kind. The cause is in [`source`](StdError::source) and belongs in a log.
-#[derive(Debug)]
+/// `Display` says only the kind. The cause is in [`source`](StdError::source) and belongs in a log. Clones share the cause.
+#[derive(Debug, Clone)]
 pub struct StoreError {
     kind: StoreErrorKind,
-    source: BoxError,
+    source: Arc<dyn StdError + Send + Sync>,
 }
 
 impl StoreError {
     /// Returns an error of this kind with its cause.
     pub fn new(kind: StoreErrorKind, source: impl Into<BoxError>) -> Self {
-        Self { kind, source: source.into() }
+        Self { kind, source: source.into().into() }
     }
 
     /// Returns an [`Unavailable`](StoreErrorKind::Unavailable) error: the store could not be reached.

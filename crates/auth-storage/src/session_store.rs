@@ -1,35 +1,43 @@
 //! The store of sessions.
 
+mod batch;
+
 use std::cmp;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use auth_core::session::{Rotation, Session, SessionEnd, SessionStore, StoredSession};
 use auth_core::{Generation, Revocation, SessionId, StoreError, UserId};
+use group_commit::GroupCommit;
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, DeleteMany, FromQueryResult as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, QueryTrait as _, Select, UpdateMany,
+    QuerySelect as _, QueryTrait as _, Select,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::connect::{Database, EarlierAttempts, Key, LookUp, WriteTransaction};
-use crate::entity::sessions::{self, Column, hex};
+use crate::connect::{Database, EarlierAttempts, Key, LookUp};
+use crate::entity::sessions::{self, Column};
 use crate::error::AttemptError;
 use crate::instant;
 use crate::purge::Chunk;
-use crate::revocation_log::LogWriter;
-use crate::session_end::ending;
 use crate::tables::{self, Tables};
+
+use self::batch::{Write, Written};
 
 /// Number of rows that one statement purges.
 const CHUNK: u64 = 500;
+
+/// Maximum number of writes that share a transaction.
+const MAX_BATCH: usize = 100;
 
 /// Sessions in a SQL database. Its contract is that of [`SessionStore`].
 #[derive(Debug, Clone)]
 pub struct SeaSessionStore {
     database: Database,
     by_id: LookUp,
+    group: Arc<GroupCommit<Write, Written, StoreError>>,
 }
 
 impl SeaSessionStore {
@@ -38,7 +46,7 @@ impl SeaSessionStore {
     pub fn new(database: Database) -> Self {
         let by_id = database.tables().find::<sessions::Entity>().filter(Column::Id.eq(Uuid::nil()));
         let by_id = LookUp::new(by_id.build(database.connection().get_database_backend()));
-        Self { database, by_id }
+        Self { database, by_id, group: Arc::new(GroupCommit::new(MAX_BATCH)) }
     }
 
     async fn insert_once(&self, new: &StoredSession, earlier: EarlierAttempts) -> Result<(), AttemptError> {
@@ -57,28 +65,17 @@ impl SeaSessionStore {
         }
     }
 
-    async fn rotate_once(
-        &self,
-        id: SessionId,
-        rotation: Rotation,
-        earlier: EarlierAttempts,
-    ) -> Result<bool, AttemptError> {
-        let (tables, connection) = (self.database.tables(), &self.database.statements());
-        if rotating(tables, id, &rotation)?.exec(connection).await?.rows_affected == 1 {
-            return Ok(true);
-        }
-        if earlier != EarlierAttempts::Unknown {
-            return Ok(false);
-        }
-        // The salt is random: a row that has it was written by the earlier attempt.
-        let row = session_of(id, tables, connection).await?;
-        Ok(row.is_some_and(|row| row.previous_salt == Some(Uuid::from_bytes(rotation.salt.0))))
-    }
-
-    async fn end_once(&self, id: SessionId, end: SessionEnd) -> Result<Option<Revocation>, AttemptError> {
-        let transaction = self.database.begin().await?;
-        let outcome = end_within(&transaction, self.database.tables(), id, end).await;
-        self.database.end(transaction, outcome).await
+    /// Writes a rotation or an end, together with others that come at the same time.
+    async fn write(&self, write: Write) -> Result<Written, StoreError> {
+        let in_one_transaction = |batch: Vec<Write>| async move {
+            let (database, batch) = (self.database.clone(), Arc::<[Write]>::from(batch));
+            let write_once = move |earlier| {
+                let (database, batch) = (database.clone(), Arc::clone(&batch));
+                async move { batch::write_once(&database, &batch, earlier).await }
+            };
+            self.database.write(write_once).await
+        };
+        self.group.write(write, in_one_transaction).await
     }
 
     async fn purge_once(&self, before: i64, limit: u64) -> Result<Chunk, AttemptError> {
@@ -114,23 +111,14 @@ impl SessionStore for SeaSessionStore {
     }
 
     async fn rotate(&self, id: SessionId, rotation: Rotation) -> Result<bool, StoreError> {
-        let store = self.clone();
-        self.database
-            .write(move |earlier| {
-                let store = store.clone();
-                async move { store.rotate_once(id, rotation, earlier).await }
-            })
-            .await
+        Ok(matches!(self.write(Write::Rotation(id, rotation)).await?, Written::Rotated(true)))
     }
 
     async fn end(&self, id: SessionId, end: SessionEnd) -> Result<Option<Revocation>, StoreError> {
-        let store = self.clone();
-        self.database
-            .write(move |_| {
-                let store = store.clone();
-                async move { store.end_once(id, end).await }
-            })
-            .await
+        Ok(match self.write(Write::End(id, end)).await? {
+            Written::Ended(entry) => entry,
+            Written::Rotated(_) => None,
+        })
     }
 
     async fn list(
@@ -156,49 +144,6 @@ impl SessionStore for SeaSessionStore {
             })
             .await
     }
-}
-
-/// Ends a session that has not ended, and appends its entry to the log unless the log has it.
-///
-/// The entry is looked for even if the session had ended before: the log is what every node reads, so an entry that is returned must
-/// be there.
-async fn end_within(
-    transaction: &WriteTransaction,
-    tables: &Tables,
-    id: SessionId,
-    end: SessionEnd,
-) -> Result<Option<Revocation>, AttemptError> {
-    let log = LogWriter::lock(transaction, tables, 1).await?;
-    ending(tables, id, end)?.exec(transaction).await?;
-    let stored = session_of(id, tables, transaction).await?.map(sessions::Model::into_stored).transpose()?;
-    let Some((stored, first)) = stored.and_then(|stored| stored.session.ended.map(|first| (stored, first))) else {
-        log.append(&[]).await?;
-        return Ok(None);
-    };
-    let revocation = stored.revocation(first);
-    log.append(&[revocation]).await?;
-    Ok(Some(revocation))
-}
-
-fn rotating(tables: &Tables, id: SessionId, rotation: &Rotation) -> Result<UpdateMany<sessions::Entity>, StoreError> {
-    let access_expires_at = instant::to_micros_rounded_up(rotation.access_expires_at)?;
-    let latest = |column: Column, value: i64| {
-        Expr::case(Expr::col(column).gt(value), Expr::col(column)).finally(Expr::value(value))
-    };
-    let needed_until = cmp::max(access_expires_at, instant::to_micros_rounded_up(rotation.idle_until)?);
-    Ok(tables
-        .update_many::<sessions::Entity>()
-        .col_expr(Column::Previous, Expr::value(hex(rotation.used)))
-        .col_expr(Column::PreviousSalt, Expr::value(Uuid::from_bytes(rotation.salt.0)))
-        .col_expr(Column::PreviousUsedAt, Expr::value(instant::to_micros(rotation.at)?))
-        .col_expr(Column::LastUsedAt, Expr::value(instant::to_micros(rotation.last_used_at)?))
-        .col_expr(Column::IdleUntil, Expr::value(instant::to_micros(rotation.idle_until)?))
-        .col_expr(Column::NeededUntil, latest(Column::AccessExpiresAt, needed_until).into())
-        .col_expr(Column::AccessExpiresAt, latest(Column::AccessExpiresAt, access_expires_at).into())
-        .col_expr(Column::Current, Expr::value(hex(rotation.successor)))
-        .filter(Column::Id.eq(id.as_uuid()))
-        .filter(Column::Current.eq(hex(rotation.used)))
-        .filter(Column::EndedAt.is_null()))
 }
 
 async fn session_of(

@@ -13,6 +13,7 @@ mod pooler;
 #[cfg(unix)]
 mod replaced;
 mod retries;
+mod session_batches;
 #[cfg(unix)]
 mod sessions;
 #[cfg(unix)]
