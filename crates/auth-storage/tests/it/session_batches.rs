@@ -37,7 +37,7 @@ async fn each_of_many_writes_at_once_gets_its_own_answer(database: TestDatabase)
                 }
                 2 => assert_eq!(store.end(id, END).await.unwrap(), Some(session(&first).revocation(END))),
                 _ => {
-                    assert_eq!(store.end(SessionId::generate().unwrap(), END).await.unwrap(), None, "nobody's session")
+                    assert_eq!(store.end(SessionId::generate().unwrap(), END).await.unwrap(), None, "nobody's session");
                 }
             }
             (number, first)
