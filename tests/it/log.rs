@@ -76,3 +76,28 @@ async fn the_cause_of_an_error_is_on_one_line_with_the_id_of_its_request() {
     assert_eq!(lines.len(), 1, "{log}");
     assert!(lines[0].contains("ERROR") && lines[0].contains("find-me") && lines[0].contains("/auth/verify"), "{log}");
 }
+
+#[tokio::test]
+async fn a_second_use_of_a_refresh_token_is_a_warning_that_names_the_session() {
+    let app = App::in_memory().await;
+    let user = app.register("ada").await.text("public_id");
+    let login = app.login_to_refresh("ada").await;
+    let token = login.text("Authorization");
+    let sessions = app.get("/user/me/sessions").bearer(&token).send().await.json();
+    let session = sessions["data"].as_array().unwrap().iter().find(|session| session["current"] == true).unwrap();
+    let (refresh_token, id) = (login.text("refresh_token"), session["id"].as_str().unwrap());
+    let mut next = String::new();
+    let log = log_of(async {
+        next = app.refresh(&refresh_token).await.text("refresh_token");
+        app.advance(std::time::Duration::from_mins(1));
+        assert_eq!(app.refresh(&refresh_token).await.status, 401);
+        assert_eq!(app.refresh(&next).await.status, 401);
+    })
+    .await;
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("used a second time")).collect();
+    assert_eq!(warnings.len(), 1, "{log}");
+    assert!(warnings[0].contains("WARN") && warnings[0].contains(&user) && warnings[0].contains(id), "{log}");
+    for secret in [refresh_token.as_str(), &next, &token] {
+        assert!(!log.contains(secret), "{log}");
+    }
+}

@@ -19,6 +19,7 @@ mod refresh;
 mod register;
 mod request_head;
 mod secrets;
+mod sessions;
 mod throttle;
 mod tokens;
 mod upgrade;

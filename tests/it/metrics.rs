@@ -87,3 +87,36 @@ async fn metrics_count_by_route_and_result_with_few_labels() {
         assert!(text.lines().any(|got| got == line), "{line} is not in\n{text}");
     }
 }
+
+#[tokio::test]
+async fn what_happens_to_sessions_is_counted() {
+    let app = App::in_memory().await;
+    app.register("ada").await;
+    let lost = app.login("ada").await;
+    let (stolen, here) = (app.login_to_refresh("ada").await, app.login_to_refresh("ada").await);
+    assert_eq!(app.logout(&lost).await.status, 200);
+    for _ in 0..3 {
+        assert_eq!(app.refresh(&stolen.text("refresh_token")).await.status, 200);
+    }
+    app.advance(std::time::Duration::from_mins(1));
+    for _ in 0..2 {
+        assert_eq!(app.refresh(&stolen.text("refresh_token")).await.status, 401);
+    }
+    let token = here.text("Authorization");
+    assert_eq!(app.post("/auth/logout-others").bearer(&token).send().await.status, 200);
+    let text = app.get("/metrics").send().await.body;
+    for line in [
+        r#"auth_sessions_opened_total{kind="token"} 2"#,
+        r#"auth_sessions_opened_total{kind="refresh"} 2"#,
+        r#"auth_session_refreshes_total{result="ok"} 1"#,
+        r#"auth_session_refreshes_total{result="repeated"} 2"#,
+        r#"auth_session_refreshes_total{result="reused"} 1"#,
+        r#"auth_session_refreshes_total{result="refused"} 1"#,
+        r#"auth_sessions_ended_total{reason="logout"} 1"#,
+        r#"auth_sessions_ended_total{reason="refresh_reuse"} 1"#,
+        r#"auth_sessions_ended_total{reason="session_ended"} 1"#,
+        "auth_sessions_purged_total 0",
+    ] {
+        assert!(text.lines().any(|got| got == line), "{line} is not in\n{text}");
+    }
+}

@@ -6,6 +6,7 @@ mod auth;
 mod docs;
 mod example;
 mod health;
+mod sessions;
 mod users;
 
 use std::sync::Arc;
@@ -31,15 +32,18 @@ enum Tag {
     /// Users.
     #[oai(rename = "user")]
     User,
+    /// Listing and ending sessions.
+    #[oai(rename = "session")]
+    Session,
     /// For those who run the server.
     #[oai(rename = "operations")]
     Operations,
 }
 
-type Topics = (auth::AuthApi, users::UsersApi, health::HealthApi);
+type Topics = (auth::AuthApi, users::UsersApi, sessions::SessionsApi, health::HealthApi);
 
 fn topics() -> Topics {
-    (auth::AuthApi, users::UsersApi, health::HealthApi)
+    (auth::AuthApi, users::UsersApi, sessions::SessionsApi, health::HealthApi)
 }
 
 fn document() -> OpenApiService<Topics, ()> {

@@ -17,6 +17,7 @@ mod migrate;
 mod output;
 mod password;
 mod serve;
+mod session;
 mod token;
 mod user;
 
@@ -27,13 +28,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::{BoxError, SystemClock};
+use auth_core::{AuthService, BoxError, SystemClock};
 use clap::{Args, Parser, Subcommand};
 
 use self::config::ConfigCommand;
 use self::key::KeyCommand;
 use self::migrate::MigrateCommand;
 use self::output::{Output, chain};
+use self::session::SessionCommand;
 use self::token::TokenCommand;
 use self::user::UserCommand;
 use crate::app::App;
@@ -100,6 +102,9 @@ enum Command {
     /// Manage users
     #[command(subcommand)]
     User(UserCommand),
+    /// Manage the sessions of users
+    #[command(subcommand)]
+    Session(SessionCommand),
     /// Manage the blacklist of tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -220,12 +225,8 @@ impl Command {
         let work = async {
             match self {
                 Self::Migrate(command) => command.run(config, out).await,
-                Self::User(command) => {
-                    let app = App::build(config, Arc::new(SystemClock)).await?;
-                    let outcome = command.run(app.service(), out).await;
-                    app.close().await;
-                    outcome.map(|()| ExitCode::SUCCESS)
-                }
+                Self::User(command) => with_service(config, async |service| command.run(service, out).await).await,
+                Self::Session(command) => with_service(config, async |service| command.run(service, out).await).await,
                 Self::Token(command) => command.run(config, out).await.map(|()| ExitCode::SUCCESS),
                 _ => serve::run(config, signals).await,
             }
@@ -240,6 +241,17 @@ impl Command {
             }
         }
     }
+}
+
+/// Runs `work` with the service over the database of `config`, which is closed afterwards.
+async fn with_service(
+    config: &Config,
+    work: impl AsyncFnOnce(&AuthService) -> Result<(), BoxError>,
+) -> Result<ExitCode, BoxError> {
+    let app = App::build(config, Arc::new(SystemClock)).await?;
+    let outcome = work(app.service()).await;
+    app.close().await;
+    outcome.map(|()| ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

@@ -1,18 +1,16 @@
 //! Creating, listing and looking up users, and changing one's password.
 
 mod dto;
-mod public_id;
 
 use std::sync::Arc;
 
-use auth_core::LoginError;
+use auth_core::{LoginError, UserId};
 use poem::Request;
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use self::dto::{PasswordChange, UserPage, UserView};
-use self::public_id::PublicId;
 use super::Tag;
 use super::auth::{Granted, LoggedIn, Registered, Registration, SessionWay, SignUp};
 use crate::http::bearer::{AdminBearer, Bearer, Carrier};
@@ -25,6 +23,7 @@ use crate::http::operation::{
     OperationError, TOO_MANY,
 };
 use crate::http::paging::{After, Limit, page};
+use crate::http::path_id::PathId;
 use crate::http::request_body::JsonBody;
 use crate::http::state::State;
 
@@ -105,9 +104,9 @@ impl UsersApi {
         state: Data<&Arc<State>>,
         bearer: Bearer,
         /// The id of the user
-        public_id: Path<PublicId>,
+        public_id: Path<PathId<UserId>>,
     ) -> Result<Found, OperationError<GetUser>> {
-        let id = public_id.0.user_id()?;
+        let id = public_id.0.or(Code::UserNotFound)?;
         if id != bearer.0.user_id() && !bearer.0.is_admin() {
             // The same error whether or not the user exists.
             return Err(ApiError::new(Code::AdminRequired).into());

@@ -33,6 +33,10 @@ fn every_command_is_accepted() {
         "user logout-everywhere 01935a1e-8c00-7def-8123-456789abcdef",
         "user set-password a@b.example",
         "user set-password a@b.example --stdin",
+        "session list a@b.example",
+        "session end a@b.example",
+        "session end 01935a1e-8c00-7def-8123-456789abcdef 2f0d4c1b-9e57-4a60-8d3c-1b2a39485766",
+        "session end-all",
         "token purge",
         "key retire",
         "openapi",
@@ -47,7 +51,15 @@ fn every_command_is_accepted() {
 
 #[test]
 fn a_command_line_that_is_not_valid_is_a_usage_error() {
-    for line in ["fly", "migrate", "user promote", "user create --email a@b.example", "--password x"] {
+    for line in [
+        "session list",
+        "session end a@b.example no-id",
+        "fly",
+        "migrate",
+        "user promote",
+        "user create --email a@b.example",
+        "--password x",
+    ] {
         assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
     }
 }

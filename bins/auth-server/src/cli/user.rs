@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use super::password;
 
 /// Number of users that are read at a time.
-const PAGE: u32 = 200;
+pub(super) const PAGE: u32 = 200;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
@@ -107,7 +107,8 @@ fn parse_password(text: &str) -> Result<Password, BoxError> {
 }
 
 impl Who {
-    async fn id(&self, service: &AuthService) -> Result<UserId, BoxError> {
+    /// Returns the id of the user, read from the store if an e-mail address was given.
+    pub(super) async fn id(&self, service: &AuthService) -> Result<UserId, BoxError> {
         if let Ok(id) = self.user.parse() {
             return Ok(id);
         }

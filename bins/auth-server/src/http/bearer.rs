@@ -22,8 +22,8 @@ const SCHEME: &str = "bearer";
 /// The holder of a valid token.
 pub(crate) struct Bearer(pub(crate) Principal, pub(crate) Carrier);
 
-/// Evidence that the request has a valid token of an admin.
-pub(crate) struct AdminBearer;
+/// The holder of a valid token who is an admin.
+pub(crate) struct AdminBearer(pub(crate) Principal);
 
 /// The holder of a valid token who logs out. Fails like [`Bearer`], except that a missing token is a 403.
 pub(crate) struct LogoutBearer(pub(crate) Principal, pub(crate) Carrier);
@@ -75,8 +75,7 @@ pub(crate) fn count(state: &State, checked: &Result<Principal, ApiError>) {
 
 impl AdminBearer {
     async fn of(request: &Request) -> Result<Self, ApiError> {
-        auth_http::admin(Bearer::of(request).await?.0)?;
-        Ok(Self)
+        Ok(Self(auth_http::admin(Bearer::of(request).await?.0)?))
     }
 }
 

@@ -40,6 +40,8 @@ pub(crate) enum Code {
     UsernameTaken,
     /// No user has this id.
     UserNotFound,
+    /// The user has no session with this id.
+    SessionNotFound,
     /// No route has this path.
     NotFound,
     /// The route does not answer this method.
@@ -76,6 +78,7 @@ impl Code {
         Self::UserExists,
         Self::UsernameTaken,
         Self::UserNotFound,
+        Self::SessionNotFound,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
@@ -111,6 +114,7 @@ impl Code {
             Self::UserExists => "user_exists",
             Self::UsernameTaken => "username_taken",
             Self::UserNotFound => "user_not_found",
+            Self::SessionNotFound => "session_not_found",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::UnsupportedMediaType => "unsupported_media_type",
@@ -136,7 +140,7 @@ impl Code {
             | Self::SessionEnded => StatusCode::UNAUTHORIZED,
             Self::TokenMissingAtLogout | Self::AdminRequired | Self::Csrf => StatusCode::FORBIDDEN,
             Self::UserExists | Self::UsernameTaken => StatusCode::CONFLICT,
-            Self::UserNotFound | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::UserNotFound | Self::SessionNotFound | Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -164,6 +168,7 @@ impl Code {
             Self::UserExists => "User already exists. Please Log in.",
             Self::UsernameTaken => "Username is already taken.",
             Self::UserNotFound => "User not found.",
+            Self::SessionNotFound => "Session not found.",
             Self::NotFound => "There is nothing at this path.",
             Self::MethodNotAllowed => "This path does not answer that method.",
             Self::UnsupportedMediaType => "The body must be sent as application/json.",

@@ -48,7 +48,7 @@ impl RouteEndpoint {
         pattern: &str,
         methods: HashMap<Method, BoxEndpoint<'static>>,
     ) -> Self {
-        let path = documented_path(pattern);
+        let path = documented_path(document, pattern);
         let find = |method: &Method| AcceptedParameters::find(document, &path, method);
         let mut accepted: Vec<_> = methods.keys().map(|method| (method.clone(), find(method))).collect();
         if methods.contains_key(&Method::GET) {
@@ -105,7 +105,37 @@ impl Endpoint for AsGet {
     }
 }
 
-/// Returns the pattern as the OpenAPI document writes it, with the name of its parameter in place of the router's.
-fn documented_path(pattern: &str) -> String {
-    pattern.replace(":param0", "{public_id}")
+/// Returns the path of the OpenAPI document that the pattern stands for, with the names of its parameters in place of the
+/// router's. A pattern that is not in the document is returned as it is.
+fn documented_path(document: &Value, pattern: &str) -> String {
+    let is_parameter = |segment: &str| segment.starts_with('{');
+    let stands_for = |path: &&String| {
+        let (mut documented, mut routed) = (path.split('/'), pattern.split('/'));
+        let same = |(one, other): (&str, &str)| if is_parameter(one) { other.starts_with(':') } else { one == other };
+        documented.by_ref().zip(routed.by_ref()).all(same) && documented.next().is_none() && routed.next().is_none()
+    };
+    let paths = document["paths"].as_object().into_iter().flat_map(serde_json::Map::keys);
+    paths.into_iter().find(stands_for).unwrap_or(&pattern.to_owned()).clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_documented_with_the_names_of_its_parameters() {
+        let document = serde_json::from_str(&crate::api::openapi_json()).unwrap();
+        for (pattern, path) in [
+            ("/auth/login", "/auth/login"),
+            ("/user/", "/user/"),
+            ("/user/me", "/user/me"),
+            ("/user/:param0", "/user/{public_id}"),
+            ("/user/me/sessions/:param0", "/user/me/sessions/{id}"),
+            ("/user/:param0/sessions", "/user/{public_id}/sessions"),
+            ("/user/:param0/sessions/:param1", "/user/{public_id}/sessions/{id}"),
+            ("/docs", "/docs"),
+        ] {
+            assert_eq!(documented_path(&document, pattern), path);
+        }
+    }
 }

@@ -44,3 +44,61 @@ fn log(event: &PurgeEvent, metrics: &Metrics) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use auth_core::memory::MemoryStore;
+    use auth_core::session::{Session, StoredSession};
+    use auth_core::throttle::MemoryAttempts;
+    use auth_core::{Clock as _, Generation, ManualClock, SessionId, SessionStore as _, UserId};
+    use time::macros::datetime;
+
+    use crate::config::{Config, Sources};
+    use crate::{App, ServerStores};
+
+    #[tokio::test(start_paused = true)]
+    async fn sessions_that_nothing_needs_are_removed_and_counted() {
+        let env = [("AUTH_ENV".to_owned(), "test".to_owned())].into();
+        let config = Config::load(Sources { env, ..Sources::default() }).unwrap();
+        let (store, clock) =
+            (Arc::new(MemoryStore::new().unwrap()), Arc::new(ManualClock::new(datetime!(2026-11-27 00:00 UTC))));
+        let session = |lasts: Duration| {
+            let now = clock.now();
+            let (id, user_id) = (SessionId::generate().unwrap(), UserId::generate(now).unwrap());
+            let session = Session {
+                id,
+                user_id,
+                generation: Generation::default(),
+                created_at: now,
+                last_used_at: now,
+                idle_until: now + lasts,
+                ends_at: now + lasts,
+                user_agent: None,
+                network: None,
+                ended: None,
+            };
+            StoredSession { access_expires_at: now + lasts, session, refresh: None }
+        };
+        let (old, live) = (session(Duration::from_hours(1)), session(Duration::from_hours(48)));
+        for new in [&old, &live] {
+            store.insert(new.clone()).await.unwrap();
+        }
+        let stores = ServerStores {
+            users: store.clone(),
+            log: store.clone(),
+            sessions: store.clone(),
+            attempts: Arc::new(MemoryAttempts::default()),
+        };
+        let app = App::with_stores(&config, clock.clone(), stores).unwrap();
+        clock.advance(Duration::from_hours(24));
+        let purge = app.purge();
+        let metrics = purge.metrics.clone();
+        tokio::time::timeout(Duration::from_hours(1), purge.run()).await.unwrap_err();
+        assert_eq!(store.find(old.session.id).await.unwrap(), None);
+        assert!(store.find(live.session.id).await.unwrap().is_some());
+        assert!(metrics.render().unwrap().contains("\nauth_sessions_purged_total 1\n"));
+    }
+}

@@ -89,6 +89,50 @@ fn retiring_the_key_ends_the_tokens_that_a_restored_backup_would_bring_back() {
 }
 
 #[test]
+fn an_operator_lists_and_ends_sessions_while_the_server_runs() {
+    let folder = TempDir::new().unwrap();
+    let server = Server::start(&folder, &[]);
+    let account = |name: &str| format!(r#"{{"email":"{name}@example.com","username":"{name}","password":"123456"}}"#);
+    let (_, ada) = server.call("POST", "/auth/register", None, &account("ada"));
+    server.call("POST", "/auth/register", None, &account("bob"));
+    let login = |name: &str| {
+        let body = format!(r#"{{"email":"{name}@example.com","password":"123456","session":"refresh"}}"#);
+        member(&server.call("POST", "/auth/login", None, &body).1, "refresh_token")
+    };
+    let refresh = |token: &str| {
+        let (status, answer) = server.call("POST", "/auth/refresh", None, &format!(r#"{{"refresh_token":"{token}"}}"#));
+        (status, if status == 200 { member(&answer, "refresh_token") } else { member(&answer, "code") })
+    };
+    let (token, of_bob) = (login("ada"), login("bob"));
+    let sessions = |user: &str| {
+        let (code, said, errors) = operate(&folder, &[], &["session", "list", user]);
+        assert_eq!(code, 0, "{errors}");
+        said
+    };
+    let listed = sessions("ada@example.com");
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    assert!(listed.lines().all(|line| line.split('\t').count() == 6 && line.contains("127.0.0.1")), "{listed}");
+    assert_eq!(sessions(&member(&ada, "public_id")), listed);
+
+    // The session that was used last comes first.
+    let id = listed.split('\t').next().unwrap();
+    let end = |arguments: &[&str]| operate(&folder, &[], &[&["session"], arguments].concat());
+    let (code, said, errors) = end(&["end", "bob@example.com", id]);
+    assert!(code == 1 && errors.contains("the user has no such session"), "{said}{errors}");
+    assert_eq!(end(&["end", "ada@example.com", id]).1, format!("ended session {id}\n"));
+    assert_eq!(refresh(&token), (401, "session_ended".to_owned()));
+    assert_eq!(sessions("ada@example.com").lines().count(), 1);
+    let (code, said, _) = end(&["end", "ada@example.com"]);
+    assert!(code == 0 && said.starts_with("ended every token of user "), "{said}");
+    assert_eq!(sessions("ada@example.com"), "");
+
+    let (status, of_bob) = refresh(&of_bob);
+    assert_eq!(status, 200);
+    assert_eq!(end(&["end-all"]).1, "ended every token of 2 users\n");
+    assert_eq!(refresh(&of_bob), (401, "session_ended".to_owned()));
+}
+
+#[test]
 fn a_key_that_the_operator_set_is_left_alone_and_its_variable_is_named() {
     let folder = TempDir::new().unwrap();
     let secret = folder.path().join("secret");

@@ -1,31 +1,31 @@
-//! The id of a user in a path.
+//! Ids in paths.
 //!
 //! A malformed id gets the same 404 as an unknown one, after the token was checked.
 
 use std::borrow::Cow;
+use std::str::FromStr;
 
-use auth_core::UserId;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::{ParseFromParameter, ParseResult, Type};
 
-use crate::http::code::Code;
-use crate::http::error::ApiError;
+use super::code::Code;
+use super::error::ApiError;
 
-/// The `public_id` of a path; `None` if it is malformed.
-pub(super) struct PublicId(Option<UserId>);
+/// An id of a path; `None` if it is malformed.
+pub(crate) struct PathId<T>(Option<T>);
 
-impl PublicId {
+impl<T: Copy> PathId<T> {
     /// Returns the id.
     ///
     /// # Errors
     ///
-    /// [`Code::UserNotFound`] if it is malformed.
-    pub(super) fn user_id(&self) -> Result<UserId, ApiError> {
-        self.0.ok_or_else(|| ApiError::new(Code::UserNotFound))
+    /// `not_found`, which is the code of an unknown id, if it is malformed.
+    pub(crate) fn or(&self, not_found: Code) -> Result<T, ApiError> {
+        self.0.ok_or_else(|| ApiError::new(not_found))
     }
 }
 
-impl Type for PublicId {
+impl<T: Send + Sync> Type for PathId<T> {
     const IS_REQUIRED: bool = true;
 
     type RawValueType = Self;
@@ -48,7 +48,7 @@ impl Type for PublicId {
     }
 }
 
-impl ParseFromParameter for PublicId {
+impl<T: FromStr + Send + Sync> ParseFromParameter for PathId<T> {
     fn parse_from_parameter(value: &str) -> ParseResult<Self> {
         Ok(Self(value.parse().ok()))
     }
