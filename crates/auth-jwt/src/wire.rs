@@ -24,13 +24,15 @@ pub(super) fn encode(part: &impl Serialize) -> Option<String> {
     serde_json::to_vec(part).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
 }
 
-/// Decodes and parses a part of a token once, and passes it to `read`.
+/// Decodes and parses a part of a token once, and passes it to `read`. All of it must be UTF-8 (RFC 7519 §7.2), also the members
+/// that are ignored.
 pub(super) fn decode<P: Part, T>(
     part: &str,
     read: impl FnOnce(P::Read<'_>) -> Result<T, InvalidToken>,
 ) -> Result<T, InvalidToken> {
     let json = URL_SAFE_NO_PAD.decode(part).map_err(|_| InvalidToken)?;
-    read(serde_json::from_slice(&json).map_err(|_| InvalidToken)?)
+    let json = str::from_utf8(&json).map_err(|_| InvalidToken)?;
+    read(serde_json::from_str(json).map_err(|_| InvalidToken)?)
 }
 
 /// Part of a token. It borrows from the decoded JSON.
