@@ -6,6 +6,7 @@
 //! | `cargo xtask arrows` | a crate depends on something that `docs/ARCHITECTURE.md` forbids it |
 //! | `cargo xtask circles` | modules of one crate use each other in a circle |
 //! | `cargo xtask pages` | a page names a file, a heading or a test that does not exist |
+//! | `cargo xtask rust-version` | a crate promises a Rust that a dependency does not compile with |
 //!
 //! Each check has tests that break a rule and expect the check to find it.
 
@@ -14,6 +15,7 @@ mod arrows;
 mod circles;
 mod metadata;
 mod pages;
+mod rust_version;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -35,7 +37,8 @@ fn main() -> ExitCode {
         ["arrows"] => Metadata::read().map(|metadata| report("arrows", &arrows::broken(&metadata))),
         ["circles"] => Metadata::read().and_then(|metadata| Ok(report("circles", &circles::found(&metadata)?))),
         ["pages"] => Repository::read(&root()).map(|repository| report("pages", &repository.problems())),
-        _ => Err("usage: cargo xtask api [--update] | arrows | circles | pages".into()),
+        ["rust-version"] => Metadata::read().map(|metadata| report("rust-version", &rust_version::too_low(&metadata))),
+        _ => Err("usage: cargo xtask api [--update] | arrows | circles | pages | rust-version".into()),
     })
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Package {
     pub(crate) dependencies: Vec<Dependency>,
     pub(crate) features: BTreeMap<String, Vec<String>>,
     pub(crate) targets: Vec<Target>,
+    /// The oldest Rust that it compiles with.
+    pub(crate) rust_version: Option<String>,
     manifest_path: PathBuf,
     /// The registries that it may be published to; `None` for every one.
     publish: Option<Vec<String>>,
@@ -104,13 +106,13 @@ impl Metadata {
         self.packages.iter().filter(|package| self.workspace_members.contains(&package.id))
     }
 
-    /// The names of all packages that `package` is compiled with: its normal dependencies, and theirs, without itself.
+    /// All packages that `package` is compiled with: its normal dependencies, and theirs, without itself.
     ///
-    /// Features are those of the whole workspace, so this may name a package that `package` alone would not bring. It
+    /// Features are those of the whole workspace, so this may have a package that `package` alone would not bring. It
     /// never leaves one out.
-    pub(crate) fn reached_from(&self, package: &Package) -> BTreeSet<&str> {
-        let names: BTreeMap<&str, &str> =
-            self.packages.iter().map(|package| (package.id.as_str(), package.name.as_str())).collect();
+    pub(crate) fn packages_reached_from(&self, package: &Package) -> Vec<&Package> {
+        let packages: BTreeMap<&str, &Package> =
+            self.packages.iter().map(|package| (package.id.as_str(), package)).collect();
         let nodes: BTreeMap<&str, &Node> = self.resolve.nodes.iter().map(|node| (node.id.as_str(), node)).collect();
         let mut reached = BTreeSet::new();
         let mut open = vec![package.id.as_str()];
@@ -126,7 +128,12 @@ impl Metadata {
                 }
             }
         }
-        reached.into_iter().filter_map(|id| names.get(id).copied()).collect()
+        reached.into_iter().filter_map(|id| packages.get(id).copied()).collect()
+    }
+
+    /// The names of [`packages_reached_from`](Self::packages_reached_from).
+    pub(crate) fn reached_from(&self, package: &Package) -> BTreeSet<&str> {
+        self.packages_reached_from(package).into_iter().map(|package| package.name.as_str()).collect()
     }
 }
 
@@ -146,13 +153,20 @@ impl Metadata {
         package.dependencies.push(declared);
     }
 
+    /// Makes the package `name` need this Rust.
+    pub(crate) fn set_rust_version(&mut self, name: &str, version: &str) {
+        for package in self.packages.iter_mut().filter(|package| package.name == name) {
+            package.rust_version = Some(version.to_owned());
+        }
+    }
+
     /// Adds a member without dependencies.
     pub(crate) fn add_member(&mut self, name: &str) {
         let (id, name) = (format!("path+file:///{name}"), name.to_owned());
         self.workspace_members.insert(id.clone());
         self.resolve.nodes.push(Node { id: id.clone(), deps: Vec::new() });
         let (dependencies, features, targets) = (Vec::new(), BTreeMap::new(), Vec::new());
-        let (manifest_path, publish) = (PathBuf::from("Cargo.toml"), None);
-        self.packages.push(Package { id, name, dependencies, features, targets, manifest_path, publish });
+        let (rust_version, manifest_path, publish) = (None, PathBuf::from("Cargo.toml"), None);
+        self.packages.push(Package { id, name, dependencies, features, targets, rust_version, manifest_path, publish });
     }
 }

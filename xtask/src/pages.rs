@@ -22,7 +22,7 @@ use crate::BoxError;
 const RECORDS: &str = "docs/adr";
 
 /// Folders that hold nothing of the repository.
-const SKIPPED: [&str; 5] = [".git", "data", "fuzz", "node_modules", "target"];
+const SKIPPED: [&str; 4] = [".git", "data", "node_modules", "target"];
 
 /// The files of the repository by their path from its root, with their text; empty where it is not UTF-8.
 #[derive(Default)]
