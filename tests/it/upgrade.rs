@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auth_storage::{ConnectOptions, connect};
-use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use auth_tests::App;
 use sea_orm::ConnectionTrait as _;
 
@@ -74,17 +74,17 @@ async fn load(database: &TestDatabase, state: usize) {
     opened.close().await.unwrap();
 }
 
-fn token(kind: Kind, name: &str) -> String {
+fn token(kind: TestDatabaseKind, name: &str) -> String {
     let all = fixture(kind, "tokens.txt");
     let found = all.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     found.unwrap().to_owned()
 }
 
-fn fixture(kind: Kind, file: &str) -> String {
+fn fixture(kind: TestDatabaseKind, file: &str) -> String {
     let folder = match kind {
-        Kind::Sqlite => "sqlite",
-        Kind::Postgres => "postgres",
-        Kind::MySql => "mysql",
+        TestDatabaseKind::Sqlite => "sqlite",
+        TestDatabaseKind::Postgres => "postgres",
+        TestDatabaseKind::MySql => "mysql",
     };
     let path = format!("{}/../migrations/tests/fixtures/{folder}/{file}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(path).unwrap()

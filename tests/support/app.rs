@@ -19,7 +19,7 @@ use crate::http::{Client, Request, Response};
 
 const SECRET: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0";
 
-/// How long a server that is told to stop gives its requests.
+/// Time that a server which is told to stop gives its requests.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// A running server. Servers over one database are nodes of one system: they have one key.

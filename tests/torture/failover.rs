@@ -1,6 +1,6 @@
 //! A database that fails over, and nodes that are led to a server which is not the primary.
 
-use auth_testing::databases::{Kind, OwnServer, Proxy};
+use auth_testing::databases::{OwnServer, Proxy, TestDatabaseKind};
 use tokio::time::Instant;
 
 use crate::ledger::{Fate, Ledger, refuses};
@@ -14,7 +14,7 @@ use crate::witness::{Answer, Witness};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failover_to_a_synchronous_standby_loses_nothing() {
     for round in 0..rounds(1) {
-        let Some(mut primary) = OwnServer::start(Kind::Postgres).await else { return };
+        let Some(mut primary) = OwnServer::start(TestDatabaseKind::Postgres).await else { return };
         let (proxy, url) = Proxy::before(&primary.database()).await.unwrap();
         let nodes = [Node::start(&url).await, Node::start(&url).await];
         let doors = nodes.each_ref().map(Node::door);
@@ -54,7 +54,7 @@ async fn a_failover_to_a_synchronous_standby_loses_nothing() {
 /// One node's connections are led to a hot standby, which answers reads. It accepts nothing past the bound and says why.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_led_to_a_standby_accepts_nothing_past_the_bound() {
-    let Some(primary) = OwnServer::start(Kind::Postgres).await else { return };
+    let Some(primary) = OwnServer::start(TestDatabaseKind::Postgres).await else { return };
     let (proxy, url) = Proxy::before(&primary.database()).await.unwrap();
     let whole = Node::start(primary.database().url()).await;
     let led = Node::start(&url).await;
@@ -85,7 +85,7 @@ async fn a_node_that_is_led_to_a_standby_accepts_nothing_past_the_bound() {
 /// A MariaDB becomes read-only, as a primary that is demoted, and every connection lives on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_demoted_mariadb_is_not_believed() {
-    let Some(server) = OwnServer::start(Kind::MySql).await else { return };
+    let Some(server) = OwnServer::start(TestDatabaseKind::MySql).await else { return };
     let node = Node::start(server.database().url()).await;
     let door = node.door();
     let good = door.new_token("good").await;

@@ -24,7 +24,7 @@ use crate::node::{BOUND, Door, Node, revoked, verdict};
 use crate::rounds;
 use crate::witness::Witness;
 
-/// How long a fault lasts after the logout that it must not hide: longer than one causal read may take.
+/// Duration of a fault after the logout that it must not hide: longer than one causal read may take.
 const LASTING: Duration = Duration::from_secs(3);
 
 /// For so long Galera answers a causal read without a message to the group (`evs.causal_keepalive_period`). That hides nothing:
@@ -88,7 +88,7 @@ async fn appends_at_once(databases: &[TestDatabase; 3]) -> Ledger {
     Ledger { extra, ..Ledger::default() }
 }
 
-/// What happens to the cluster. It is over when [`Fault::happens`] returns.
+/// A fault of the cluster. It has ended when [`Fault::happens`] returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     /// Nothing does.

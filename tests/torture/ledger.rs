@@ -6,14 +6,14 @@ use std::time::Duration;
 use auth_core::blacklist::{LogEntry, Position, RevocationTarget};
 use auth_core::{RevocationSource as _, TokenId};
 use auth_storage::{ConnectOptions, SeaRevocationLog, connect};
-use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use auth_tests::Forge;
 use sea_orm::{ConnectionTrait as _, Statement};
 use tokio::time::Instant;
 
 use crate::node::{BOUND, Door, revoked, verdict};
 
-/// What clients were told.
+/// The answers that clients got.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     /// Names that somebody tried to register, and whether the answer was that it is done.
@@ -26,7 +26,7 @@ pub(crate) struct Ledger {
     pub(crate) violations: Vec<String>,
 }
 
-/// What is known of a token.
+/// The state of a token, as far as its client knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// Nobody logged out with it.
@@ -77,7 +77,7 @@ impl Fate {
 }
 
 impl Ledger {
-    /// How much has been acknowledged.
+    /// Number of acknowledged writes.
     pub(crate) fn acknowledged(&self) -> usize {
         let accounts = self.accounts.iter().filter(|(_, acknowledged)| *acknowledged).count();
         accounts + self.tokens.iter().filter(|(_, fate)| matches!(fate, Fate::LoggedOut { .. })).count()
@@ -114,7 +114,7 @@ impl Ledger {
     /// and none for another one. To be called after [`verify`](Self::verify) of all that was ever written there.
     pub(crate) async fn verify_log(ledgers: &[Self], database: &TestDatabase) {
         let opened = connect(database.url(), ConnectOptions::default()).await.unwrap();
-        if database.kind() == Kind::Sqlite {
+        if database.kind() == TestDatabaseKind::Sqlite {
             let connection = opened.connection();
             let check = Statement::from_string(connection.get_database_backend(), "PRAGMA integrity_check");
             let row = connection.query_one_raw(check).await.unwrap().unwrap();

@@ -19,7 +19,7 @@ mod partition;
 mod restore;
 mod skew;
 
-/// How often a test goes through its faults.
+/// Number of rounds in which a test goes through its faults.
 fn rounds(usually: usize) -> usize {
     match std::env::var("AUTH_TORTURE_ROUNDS") {
         Ok(rounds) => rounds.parse().expect("AUTH_TORTURE_ROUNDS is a number"),

@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, interval, timeout};
 
-/// How long anything may take that has to happen.
+/// Limit of every wait for something that has to happen.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Between two looks whether something has happened.
@@ -20,7 +20,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const SECRET: &str = "5b1e9a0c7d3f48265b1e9a0c7d3f48265b1e9a0c7d3f48265b1e9a0c7d3f4826";
 pub(crate) const PASSWORD: &str = "123456";
 
-/// How often a node reads the log, and how old that may be.
+/// Interval at which a node reads the log, and maximum age of the last read.
 pub(crate) const POLL: Duration = Duration::from_millis(100);
 pub(crate) const BOUND: Duration = Duration::from_millis(500);
 
@@ -60,7 +60,7 @@ impl Node {
         Self { process, door: Door { client: Client::new(address), said } }
     }
 
-    /// Where it is asked.
+    /// The address that it listens on.
     pub(crate) fn door(&self) -> Door {
         self.door.clone()
     }
@@ -94,7 +94,7 @@ fn listen(stderr: ChildStderr, said: &Mutex<String>, listening: oneshot::Sender<
     }
 }
 
-/// Where a node is asked, by any number of clients.
+/// The address of a node, for any number of clients.
 #[derive(Debug, Clone)]
 pub(crate) struct Door {
     client: Client,

@@ -1,6 +1,6 @@
 //! A database that crashes, or is stopped, and comes back.
 
-use auth_testing::databases::{Kind, OwnServer};
+use auth_testing::databases::{OwnServer, TestDatabaseKind};
 use tokio::time::Instant;
 
 use crate::ledger::{Fate, Ledger, refuses};
@@ -10,17 +10,17 @@ use crate::rounds;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_goes_and_comes_back() {
-    a_database_goes_and_comes_back(Kind::Postgres).await;
+    a_database_goes_and_comes_back(TestDatabaseKind::Postgres).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mariadb_goes_and_comes_back() {
-    a_database_goes_and_comes_back(Kind::MySql).await;
+    a_database_goes_and_comes_back(TestDatabaseKind::MySql).await;
 }
 
 /// Two nodes and their clients live through it. Nothing that was acknowledged is lost, no revoked token is accepted past the
 /// bound, no good token is ever called bad, and afterwards everything works without a restart.
-async fn a_database_goes_and_comes_back(kind: Kind) {
+async fn a_database_goes_and_comes_back(kind: TestDatabaseKind) {
     let Some(mut server) = OwnServer::start(kind).await else { return };
     let database = server.database();
     let nodes = [Node::start(database.url()).await, Node::start(database.url()).await];

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use auth_core::RevocationLog as _;
 use auth_storage::{ConnectOptions, Database, SeaRevocationLog, connect};
-use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 use tokio::time::Instant;
 
@@ -199,7 +199,7 @@ async fn reloads(doors: &[Door]) -> Vec<u64> {
     reloads
 }
 
-/// How often a node found that the log is another one.
+/// Number of times that a node found another log in the place of its own.
 async fn reloads_of(door: &Door) -> u64 {
     let metrics = door.get("/metrics").await.body;
     let line = metrics.lines().find_map(|line| line.strip_prefix("auth_blacklist_reloads_total "));
@@ -229,7 +229,7 @@ async fn make_anew(database: &TestDatabase) {
     match server {
         Some(server) => {
             let name = database.url().rsplit('/').next().unwrap();
-            let force = if database.kind() == Kind::Postgres { " WITH (FORCE)" } else { "" };
+            let force = if database.kind() == TestDatabaseKind::Postgres { " WITH (FORCE)" } else { "" };
             let server = connect(&server, ConnectOptions::default()).await.unwrap();
             for sql in [format!("DROP DATABASE {name}{force}"), format!("CREATE DATABASE {name}")] {
                 server.connection().execute_unprepared(&sql).await.unwrap();

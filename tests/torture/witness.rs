@@ -11,7 +11,7 @@ use crate::node::{Door, verdict};
 /// Between two questions.
 const TICK: Duration = Duration::from_millis(25);
 
-/// What a node answered.
+/// The answer of a node.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// A moment before the question was sent.

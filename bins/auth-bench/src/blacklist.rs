@@ -9,7 +9,7 @@ use std::time::Duration;
 use auth_blacklist::{Index, SyncOptions, SyncedBlacklist};
 use auth_core::blacklist::{RevocationTarget, Standing};
 use auth_core::{Claims, Clock as _, Generation, Revocation, SystemClock, UserId};
-use auth_testing::databases::Kind;
+use auth_testing::databases::TestDatabaseKind;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -87,11 +87,11 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
         curves: vec![("hit".to_owned(), hits), ("miss".to_owned(), misses)],
     });
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        for kind in [Kind::Sqlite, Kind::Postgres] {
+        for kind in [TestDatabaseKind::Sqlite, TestDatabaseKind::Postgres] {
             let entries = options.pick(1_000_000, 1_000);
             let loaded = databases::with(options, kind, async |database| load(&database, entries).await).await?;
             if let Some((database, took)) = loaded {
-                if kind == Kind::Sqlite {
+                if kind == TestDatabaseKind::Sqlite {
                     let seconds = Figure::once(took.as_secs_f64(), "s");
                     report.at_most("loading a million from SQLite at a start, in seconds", 5.0, seconds);
                 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth_core::{RevocationLog, UserStore};
 use auth_storage::{ConnectOptions, Database, SeaRevocationLog, SeaUserStore};
-use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use sea_orm::ConnectionTrait as _;
 
 use crate::Failure;
@@ -12,7 +12,7 @@ use crate::options::Options;
 
 /// An empty database with the schema.
 pub(crate) struct BenchDatabase {
-    pub(crate) kind: Kind,
+    pub(crate) kind: TestDatabaseKind,
     pub(crate) url: String,
     pub(crate) users: Arc<dyn UserStore>,
     pub(crate) log: Arc<dyn RevocationLog>,
@@ -41,9 +41,9 @@ impl BenchDatabase {
     /// The name of the kind of database.
     pub(crate) fn name(&self) -> &'static str {
         match self.kind {
-            Kind::Sqlite => "SQLite",
-            Kind::Postgres => "PostgreSQL",
-            Kind::MySql => "MySQL",
+            TestDatabaseKind::Sqlite => "SQLite",
+            TestDatabaseKind::Postgres => "PostgreSQL",
+            TestDatabaseKind::MySql => "MySQL",
         }
     }
 }
@@ -51,11 +51,11 @@ impl BenchDatabase {
 /// Runs `bench` over a database of this kind. `None` if there is no server for it.
 pub(crate) async fn with<T>(
     options: &Options,
-    kind: Kind,
+    kind: TestDatabaseKind,
     bench: impl AsyncFnOnce(BenchDatabase) -> Result<T, Failure>,
 ) -> Result<Option<T>, Failure> {
     let server = match kind {
-        Kind::Sqlite => String::new(),
+        TestDatabaseKind::Sqlite => String::new(),
         _ => match options.postgres() {
             Some(server) => server,
             None => return Ok(None),

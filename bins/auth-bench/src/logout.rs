@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::{Blacklist as _, Clock as _, Revocation, SystemClock};
-use auth_testing::databases::Kind;
+use auth_testing::databases::TestDatabaseKind;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
@@ -25,7 +25,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     let mut report = Report::new("logout", options);
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let mut bars = Vec::new();
-        for kind in [Kind::Sqlite, Kind::Postgres] {
+        for kind in [TestDatabaseKind::Sqlite, TestDatabaseKind::Postgres] {
             let measured = databases::with(options, kind, async |database| measure(options, &database).await).await?;
             let Some(measured) = measured else {
                 report.note("PostgreSQL was left out: no server was named.");

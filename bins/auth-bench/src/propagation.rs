@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth_testing::databases::Kind;
+use auth_testing::databases::TestDatabaseKind;
 use tokio::time::{Instant, sleep};
 
 use crate::Failure;
@@ -24,7 +24,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     let mut report = Report::new("propagation", options);
     let measured = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(databases::with(
         options,
-        Kind::Postgres,
+        TestDatabaseKind::Postgres,
         async |database| measure(options, &database.url).await,
     ))?;
     let Some(delays) = measured else {

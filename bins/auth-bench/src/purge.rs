@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use auth_core::blacklist::purge_expired;
 use auth_core::{Clock as _, SystemClock};
-use auth_testing::databases::Kind;
+use auth_testing::databases::TestDatabaseKind;
 
 use crate::Failure;
 use crate::blacklist::fill;
@@ -23,7 +23,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     let live = options.pick([10_000, 100_000, 1_000_000], [100, 200, 400]);
     let mut curves = Vec::new();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        for kind in [Kind::Sqlite, Kind::Postgres] {
+        for kind in [TestDatabaseKind::Sqlite, TestDatabaseKind::Postgres] {
             let measured =
                 databases::with(options, kind, async |database| measure(options, &database, live).await).await?;
             let Some((database, samples)) = measured else { continue };

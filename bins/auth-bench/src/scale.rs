@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auth_core::Email;
-use auth_testing::databases::Kind;
+use auth_testing::databases::TestDatabaseKind;
 use tokio::time::Instant;
 
 use crate::Failure;
@@ -19,8 +19,10 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     let mut report = Report::new("scale", options);
     let users = options.pick([10_000, 1_000_000, 5_000_000], [10, 100, 1_000]);
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let reads =
-            databases::with(options, Kind::Postgres, async |database| reads(options, &database, users).await).await?;
+        let reads = databases::with(options, TestDatabaseKind::Postgres, async |database| {
+            reads(options, &database, users).await
+        })
+        .await?;
         let Some(reads) = reads else {
             report.note("Left out: no PostgreSQL server was named.");
             return Ok(report);
@@ -42,8 +44,9 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
             curves: vec![("find by e-mail address".to_owned(), points)],
         });
         for revoked in options.pick(vec![0, 1_000_000], vec![0, 1_000]) {
-            let started =
-                databases::with(options, Kind::Postgres, async |database| start(options, &database, revoked).await);
+            let started = databases::with(options, TestDatabaseKind::Postgres, async |database| {
+                start(options, &database, revoked).await
+            });
             let Some((ready_after, memory)) = started.await? else { continue };
             let mut figures = vec![("ready after", Figure::once(ready_after.as_secs_f64() * 1e3, "ms"))];
             if let Some((now, most)) = memory {

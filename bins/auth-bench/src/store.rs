@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_core::{Clock as _, Email, NewUser, PasswordHash, RevocationLog, SystemClock, UserId, UserStore, Username};
-use auth_testing::databases::Kind;
+use auth_testing::databases::TestDatabaseKind;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
 
@@ -78,7 +78,7 @@ trait Contestant: Send + Sync {
 pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     let mut report = Report::new("store", options);
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        for kind in [Kind::Sqlite, Kind::Postgres] {
+        for kind in [TestDatabaseKind::Sqlite, TestDatabaseKind::Postgres] {
             let measured = databases::with(options, kind, async |database| {
                 let calls = measure(options, &database).await?;
                 Ok((database.name(), calls, user_me(options, &database).await?))
@@ -93,7 +93,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
             if let Some(processor) = user_me {
                 let what = format!("{database}, GET /user/me, {HTTP_CONNECTIONS} connections");
                 report.row(&what, vec![("processor", processor.clone())]);
-                if kind == Kind::Sqlite {
+                if kind == TestDatabaseKind::Sqlite {
                     report.at_most(format!("{what}, processor in µs"), 100.0, processor);
                 }
             }

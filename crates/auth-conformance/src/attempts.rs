@@ -9,7 +9,7 @@ use super::cancellation::patience;
 use super::executor::{give_up_after, race};
 use super::faults::{CANNOT_CUT, CANNOT_DAMAGE, failed};
 use super::samples::{instant, unexpected};
-use super::{Backend, Finding, Row, ensure, rules};
+use super::{Backend, CheckError, Row, ensure, rules};
 use auth_core::AttemptStore;
 use auth_core::StoreErrorKind;
 use auth_core::throttle::{AttemptKey, Change, Counter};
@@ -56,8 +56,8 @@ rules! { ($) __conformance_attempts:
         "a damaged row looks like 'never tried', and overwriting it destroys what could have been repaired";
 }
 
-async fn open(backend: &dyn Backend) -> Result<Arc<dyn AttemptStore>, Finding> {
-    backend.attempts().await.ok_or(Finding::NotTried("Backend::attempts says that there is no such store"))
+async fn open(backend: &dyn Backend) -> Result<Arc<dyn AttemptStore>, CheckError> {
+    backend.attempts().await.ok_or(CheckError::NotTried("Backend::attempts says that there is no such store"))
 }
 
 fn key(number: u8) -> AttemptKey {
@@ -93,7 +93,7 @@ fn one_more_failure() -> Change {
     Arc::new(|counters: &mut [Counter]| counters.iter_mut().for_each(|counter| counter.failures += 1))
 }
 
-async fn counters_begin_at_nothing(backend: &dyn Backend) -> Result<(), Finding> {
+async fn counters_begin_at_nothing(backend: &dyn Backend) -> Result<(), CheckError> {
     let store = open(backend).await?;
     let found = store.read(&[key(1), key(2)]).await.map_err(unexpected)?;
     ensure!(found == [Counter::default(); 2], "read {found:?}");
@@ -102,7 +102,7 @@ async fn counters_begin_at_nothing(backend: &dyn Backend) -> Result<(), Finding>
     Ok(())
 }
 
-async fn counters_are_kept_exactly(backend: &dyn Backend) -> Result<(), Finding> {
+async fn counters_are_kept_exactly(backend: &dyn Backend) -> Result<(), CheckError> {
     let store = open(backend).await?;
     let (one, two, most) = (counter(1), counter(2), Counter { failures: u32::MAX, ..counter(3) });
     store.update(&[key(2), key(1), key(3)], set(vec![two, one, most])).await.map_err(unexpected)?;
@@ -113,7 +113,7 @@ async fn counters_are_kept_exactly(backend: &dyn Backend) -> Result<(), Finding>
     Ok(())
 }
 
-async fn updates_return_what_was_before(backend: &dyn Backend) -> Result<(), Finding> {
+async fn updates_return_what_was_before(backend: &dyn Backend) -> Result<(), CheckError> {
     let store = open(backend).await?;
     store.update(&[key(1)], set(vec![counter(1)])).await.map_err(unexpected)?;
     let before = store.update(&[key(2), key(1)], set(vec![counter(3), counter(2)])).await.map_err(unexpected)?;
@@ -123,7 +123,7 @@ async fn updates_return_what_was_before(backend: &dyn Backend) -> Result<(), Fin
     Ok(())
 }
 
-async fn idle_updates_leave_nothing_behind(backend: &dyn Backend) -> Result<(), Finding> {
+async fn idle_updates_leave_nothing_behind(backend: &dyn Backend) -> Result<(), CheckError> {
     let store = open(backend).await?;
     store.update(&[key(1)], set(vec![counter(1)])).await.map_err(unexpected)?;
     for _ in 0..2 {
@@ -135,7 +135,7 @@ async fn idle_updates_leave_nothing_behind(backend: &dyn Backend) -> Result<(), 
     Ok(())
 }
 
-async fn no_attempt_is_lost(backend: &dyn Backend) -> Result<(), Finding> {
+async fn no_attempt_is_lost(backend: &dyn Backend) -> Result<(), CheckError> {
     const RIVALS: u8 = 64;
     let store = open(backend).await?;
     let rivals = (0..RIVALS).map(|number| {
@@ -160,7 +160,7 @@ async fn no_attempt_is_lost(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn overlapping_updates_end(backend: &dyn Backend) -> Result<(), Finding> {
+async fn overlapping_updates_end(backend: &dyn Backend) -> Result<(), CheckError> {
     const RIVALS: u8 = 24;
     let store = open(backend).await?;
     // Each has one of its own between two of three that all share, neighbours in a circle.
@@ -180,7 +180,7 @@ async fn overlapping_updates_end(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn counters_are_seen_by_other_nodes(backend: &dyn Backend) -> Result<(), Finding> {
+async fn counters_are_seen_by_other_nodes(backend: &dyn Backend) -> Result<(), CheckError> {
     let (here, there) = (open(backend).await?, open(backend).await?);
     let keys = [key(1), key(2)];
     // The other node has asked before, so it may have something to remember.
@@ -197,7 +197,7 @@ async fn counters_are_seen_by_other_nodes(backend: &dyn Backend) -> Result<(), F
     Ok(())
 }
 
-async fn purges_expired_counters_only(backend: &dyn Backend) -> Result<(), Finding> {
+async fn purges_expired_counters_only(backend: &dyn Backend) -> Result<(), CheckError> {
     let store = open(backend).await?;
     let gone = Counter::default();
     let keys = [key(1), key(2), key(3), key(4)];
@@ -222,7 +222,7 @@ async fn purges_expired_counters_only(backend: &dyn Backend) -> Result<(), Findi
     Ok(())
 }
 
-async fn purges_as_many_counters_as_asked(backend: &dyn Backend) -> Result<(), Finding> {
+async fn purges_as_many_counters_as_asked(backend: &dyn Backend) -> Result<(), CheckError> {
     let store = open(backend).await?;
     let keys: Vec<_> = (0..5).map(key).collect();
     store.update(&keys, set((0..5).map(spent_until).collect())).await.map_err(unexpected)?;
@@ -236,7 +236,7 @@ async fn purges_as_many_counters_as_asked(backend: &dyn Backend) -> Result<(), F
     Ok(())
 }
 
-async fn renewed_counters_are_not_purged(backend: &dyn Backend) -> Result<(), Finding> {
+async fn renewed_counters_are_not_purged(backend: &dyn Backend) -> Result<(), CheckError> {
     let store = open(backend).await?;
     let keys: Vec<_> = (0..16).map(key).collect();
     store.update(&keys, set(vec![spent_until(10); 16])).await.map_err(unexpected)?;
@@ -259,7 +259,7 @@ async fn renewed_counters_are_not_purged(backend: &dyn Backend) -> Result<(), Fi
     Ok(())
 }
 
-async fn abandoned_update_is_whole_or_nothing(backend: &dyn Backend) -> Result<(), Finding> {
+async fn abandoned_update_is_whole_or_nothing(backend: &dyn Backend) -> Result<(), CheckError> {
     let store = open(backend).await?;
     let keys = [key(1), key(2), key(3)];
     for turns in patience() {
@@ -279,7 +279,7 @@ async fn abandoned_update_is_whole_or_nothing(backend: &dyn Backend) -> Result<(
     Ok(())
 }
 
-async fn attempts_in_an_outage_are_unknown(backend: &dyn Backend) -> Result<(), Finding> {
+async fn attempts_in_an_outage_are_unknown(backend: &dyn Backend) -> Result<(), CheckError> {
     let kind = StoreErrorKind::Unavailable;
     let store = open(backend).await?;
     store.update(&[key(1)], set(vec![counter(1)])).await.map_err(unexpected)?;
@@ -293,7 +293,7 @@ async fn attempts_in_an_outage_are_unknown(backend: &dyn Backend) -> Result<(), 
     failed("purge", kind, store.purge(at(0), 10).await)
 }
 
-async fn damaged_counter_is_an_error(backend: &dyn Backend) -> Result<(), Finding> {
+async fn damaged_counter_is_an_error(backend: &dyn Backend) -> Result<(), CheckError> {
     let kind = StoreErrorKind::Corrupt;
     let store = open(backend).await?;
     store.update(&[key(1), key(2)], set(vec![counter(1), counter(2)])).await.map_err(unexpected)?;

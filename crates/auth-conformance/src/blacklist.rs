@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::executor::{give_up_after, race};
 use super::samples::{claims_of, covers, insert, instant, logout_of, revoke_all, some_claims, unexpected};
-use super::{Backend, Finding, Stores, ensure, rules};
+use super::{Backend, CheckError, StoresUnderTest, ensure, rules};
 use auth_core::blacklist::{Standing, purge_expired};
 use auth_core::{Blacklist, Claims, Clock as _, Generation, LEEWAY, ManualClock, UserChange};
 
@@ -40,15 +40,15 @@ rules! { ($) __conformance_blacklist:
 }
 
 /// A blacklist over new stores, at [`instant`].
-async fn over(backend: &dyn Backend) -> (Stores, Arc<ManualClock>, Arc<dyn Blacklist>) {
+async fn over(backend: &dyn Backend) -> (StoresUnderTest, Arc<ManualClock>, Arc<dyn Blacklist>) {
     let stores = backend.open().await;
     let clock = Arc::new(ManualClock::new(instant()));
     let blacklist = backend.blacklist(&stores, clock.clone()).await;
     (stores, clock, blacklist)
 }
 
-/// Whether the token would be refused, asked as the service asks.
-async fn refuses(blacklist: &dyn Blacklist, claims: &Claims) -> Result<bool, Finding> {
+/// Returns whether the token would be refused, asked as the service asks.
+async fn refuses(blacklist: &dyn Blacklist, claims: &Claims) -> Result<bool, CheckError> {
     Ok(match blacklist.peek(claims) {
         Standing::Revoked => true,
         Standing::Good => false,
@@ -56,7 +56,7 @@ async fn refuses(blacklist: &dyn Blacklist, claims: &Claims) -> Result<bool, Fin
     })
 }
 
-async fn refuses_what_it_revoked(backend: &dyn Backend) -> Result<(), Finding> {
+async fn refuses_what_it_revoked(backend: &dyn Backend) -> Result<(), CheckError> {
     let (_stores, _clock, blacklist) = over(backend).await;
     let (revoked, good) = (some_claims()?, some_claims()?);
     ensure!(!refuses(&*blacklist, &revoked).await?, "an empty blacklist refuses a token");
@@ -66,7 +66,7 @@ async fn refuses_what_it_revoked(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn revoking_twice_is_revoking_once(backend: &dyn Backend) -> Result<(), Finding> {
+async fn revoking_twice_is_revoking_once(backend: &dyn Backend) -> Result<(), CheckError> {
     let (stores, _clock, blacklist) = over(backend).await;
     let revoked = some_claims()?;
     for _ in 0..3 {
@@ -78,7 +78,7 @@ async fn revoking_twice_is_revoking_once(backend: &dyn Backend) -> Result<(), Fi
     Ok(())
 }
 
-async fn revocation_is_durable(backend: &dyn Backend) -> Result<(), Finding> {
+async fn revocation_is_durable(backend: &dyn Backend) -> Result<(), CheckError> {
     let (stores, _clock, blacklist) = over(backend).await;
     let revoked = some_claims()?;
     blacklist.revoke(logout_of(&revoked)).await.map_err(unexpected)?;
@@ -86,7 +86,7 @@ async fn revocation_is_durable(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn refuses_until_the_leeway_is_over(backend: &dyn Backend) -> Result<(), Finding> {
+async fn refuses_until_the_leeway_is_over(backend: &dyn Backend) -> Result<(), CheckError> {
     const LAST: Duration = Duration::from_nanos(1);
     let (stores, clock, blacklist) = over(backend).await;
     let early = some_claims()?;
@@ -105,7 +105,7 @@ async fn refuses_until_the_leeway_is_over(backend: &dyn Backend) -> Result<(), F
     Ok(())
 }
 
-async fn never_forgets_for_space(backend: &dyn Backend) -> Result<(), Finding> {
+async fn never_forgets_for_space(backend: &dyn Backend) -> Result<(), CheckError> {
     let (stores, clock, blacklist) = over(backend).await;
     let first = some_claims()?;
     blacklist.revoke(logout_of(&first)).await.map_err(unexpected)?;
@@ -124,21 +124,21 @@ async fn never_forgets_for_space(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn notes_what_is_durable(backend: &dyn Backend) -> Result<(), Finding> {
+async fn notes_what_is_durable(backend: &dyn Backend) -> Result<(), CheckError> {
     let (stores, _clock, blacklist) = over(backend).await;
     let user = insert(&*stores.users, "ada").await?;
     let before = claims_of(user.id, user.generation)?;
     ensure!(!refuses(&*blacklist, &before).await?, "a token is refused before anything was revoked");
     let changed = stores.users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revoke_all()).await;
     let Some((_, revocation)) = changed.map_err(unexpected)? else {
-        return Err(Finding::Broken("the user was not found".to_owned()));
+        return Err(CheckError::Broken("the user was not found".to_owned()));
     };
     blacklist.note(&revocation);
     ensure!(refuses(&*blacklist, &before).await?, "a token from before what was noted is accepted");
     Ok(())
 }
 
-async fn spares_new_logins(backend: &dyn Backend) -> Result<(), Finding> {
+async fn spares_new_logins(backend: &dyn Backend) -> Result<(), CheckError> {
     let (_stores, _clock, blacklist) = over(backend).await;
     let (user, other) = (some_claims()?.user_id, some_claims()?.user_id);
     for below in [3, 2] {
@@ -155,7 +155,7 @@ async fn spares_new_logins(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn sees_other_nodes(backend: &dyn Backend) -> Result<(), Finding> {
+async fn sees_other_nodes(backend: &dyn Backend) -> Result<(), CheckError> {
     let (_stores, clock, here) = over(backend).await;
     let elsewhere = backend.open().await;
     let there = backend.blacklist(&elsewhere, clock).await;
@@ -166,7 +166,7 @@ async fn sees_other_nodes(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn writes_all_that_come_at_once(backend: &dyn Backend) -> Result<(), Finding> {
+async fn writes_all_that_come_at_once(backend: &dyn Backend) -> Result<(), CheckError> {
     let (stores, _clock, blacklist) = over(backend).await;
     let (mut callers, mut tokens) = (Vec::new(), Vec::new());
     for number in 0..24 {

@@ -2,7 +2,7 @@
 
 use super::executor::{give_up_after, pass};
 use super::samples::{covers, insert, logouts, new_user, revoke_all, some_id, taken, unexpected, whole};
-use super::{Backend, Finding, ensure, rules};
+use super::{Backend, CheckError, ensure, rules};
 use auth_core::blacklist::RevocationTarget;
 use auth_core::{Claims, NewUser, TokenId, UserChange};
 
@@ -23,7 +23,7 @@ pub(super) fn patience() -> impl Iterator<Item = u32> {
     (0..8).chain((3..13).map(|power| 1 << power))
 }
 
-async fn abandoned_change_is_whole_or_nothing(backend: &dyn Backend) -> Result<(), Finding> {
+async fn abandoned_change_is_whole_or_nothing(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let user = insert(&*stores.users, "ada").await?;
     let (log, revocation) = (&*stores.log, revoke_all());
@@ -40,7 +40,7 @@ async fn abandoned_change_is_whole_or_nothing(backend: &dyn Backend) -> Result<(
             }
         };
         let Some((generation, head, entries)) = generation else {
-            return Err(Finding::Broken("the user is gone".to_owned()));
+            return Err(CheckError::Broken("the user is gone".to_owned()));
         };
         ensure!(
             generation == head && entries == head,
@@ -56,7 +56,7 @@ async fn abandoned_change_is_whole_or_nothing(backend: &dyn Backend) -> Result<(
     Ok(())
 }
 
-async fn abandoned_insertion_is_whole_or_nothing(backend: &dyn Backend) -> Result<(), Finding> {
+async fn abandoned_insertion_is_whole_or_nothing(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     for turns in patience() {
         let new = new_user(&format!("user{turns}"))?;
@@ -69,7 +69,9 @@ async fn abandoned_insertion_is_whole_or_nothing(backend: &dyn Backend) -> Resul
         );
         let stored = stores.users.find_credentials(&new.email).await.map_err(unexpected)?;
         let Some(user) = stored.map(|stored| stored.user) else {
-            return Err(Finding::Broken(format!("given up after {turns} turns and repeated, the address is nobody's")));
+            return Err(CheckError::Broken(format!(
+                "given up after {turns} turns and repeated, the address is nobody's"
+            )));
         };
         let by_id = stores.users.find_by_id(user.id).await.map_err(unexpected)?;
         ensure!(by_id.as_ref() == Some(&user), "given up after {turns} turns, the insertion left {by_id:?}");
@@ -81,7 +83,7 @@ async fn abandoned_insertion_is_whole_or_nothing(backend: &dyn Backend) -> Resul
     Ok(())
 }
 
-async fn abandoned_append_is_whole_or_nothing(backend: &dyn Backend) -> Result<(), Finding> {
+async fn abandoned_append_is_whole_or_nothing(backend: &dyn Backend) -> Result<(), CheckError> {
     let log = backend.open().await.log;
     for turns in patience() {
         let batch = logouts(3)?;
@@ -113,6 +115,6 @@ async fn abandoned_append_is_whole_or_nothing(backend: &dyn Backend) -> Result<(
     Ok(())
 }
 
-fn claims_with(token_id: TokenId) -> Result<Claims, Finding> {
+fn claims_with(token_id: TokenId) -> Result<Claims, CheckError> {
     super::samples::some_claims().map(|claims| Claims { token_id, ..claims })
 }

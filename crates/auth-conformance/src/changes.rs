@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::executor::race;
 use super::samples::{claims_of, covers, everywhere, insert, instant, revoke_all, unexpected, whole};
-use super::{Backend, Finding, ensure, rules};
+use super::{Backend, CheckError, ensure, rules};
 use auth_core::blacklist::Position;
 use auth_core::{Generation, PasswordHash, UserChange};
 
@@ -29,7 +29,7 @@ rules! { ($) __conformance_changes:
         "an upgrade of an old hash overwrites a password changed meanwhile";
 }
 
-async fn change_is_made_and_appended(backend: &dyn Backend) -> Result<(), Finding> {
+async fn change_is_made_and_appended(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let user = insert(&*stores.users, "ada").await?;
     stores.users.promote(user.id).await.map_err(unexpected)?;
@@ -44,14 +44,14 @@ async fn change_is_made_and_appended(backend: &dyn Backend) -> Result<(), Findin
     for (number, change) in (1..).zip(changes) {
         let result = stores.users.change_and_revoke(user.id, change, revoke_all()).await;
         let Some((changed, revocation)) = result.map_err(unexpected)? else {
-            return Err(Finding::Broken("the user was not found".to_owned()));
+            return Err(CheckError::Broken("the user was not found".to_owned()));
         };
         let below = Generation::new(number);
         ensure!(changed.generation == below, "change {number} gave the generation {:?}", changed.generation);
         ensure!(revocation == everywhere(user.id, below), "change {number} appended {revocation:?}");
     }
     let stored = stores.users.find_credentials(&user.email).await.map_err(unexpected)?;
-    let Some(stored) = stored else { return Err(Finding::Broken("the user is gone".to_owned())) };
+    let Some(stored) = stored else { return Err(CheckError::Broken("the user is gone".to_owned())) };
     ensure!(
         !stored.user.admin && stored.user.disabled_at == Some(instant()) && stored.password_hash == hash,
         "the changes were not kept: {:?}",
@@ -66,7 +66,7 @@ async fn change_is_made_and_appended(backend: &dyn Backend) -> Result<(), Findin
     Ok(())
 }
 
-async fn change_spares_the_rest(backend: &dyn Backend) -> Result<(), Finding> {
+async fn change_spares_the_rest(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let user = insert(&*stores.users, "ada").await?;
     let bystander = insert(&*stores.users, "bob").await?;
@@ -86,7 +86,7 @@ async fn change_spares_the_rest(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn disabled_since_the_first_time(backend: &dyn Backend) -> Result<(), Finding> {
+async fn disabled_since_the_first_time(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let user = insert(&*stores.users, "ada").await?;
     for later in [0, 60] {
@@ -101,7 +101,7 @@ async fn disabled_since_the_first_time(backend: &dyn Backend) -> Result<(), Find
     Ok(())
 }
 
-async fn no_generation_is_lost(backend: &dyn Backend) -> Result<(), Finding> {
+async fn no_generation_is_lost(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let user = insert(&*stores.users, "ada").await?;
     let changes = (0..12).map(|_| {
@@ -120,7 +120,7 @@ async fn no_generation_is_lost(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn changes_a_password_only_from_the_current_hash(backend: &dyn Backend) -> Result<(), Finding> {
+async fn changes_a_password_only_from_the_current_hash(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let user = insert(&*stores.users, "ada").await?;
     let hash = |text: &str| PasswordHash::new(text.to_owned());
@@ -140,7 +140,7 @@ async fn changes_a_password_only_from_the_current_hash(backend: &dyn Backend) ->
     }
     ensure!(winners.len() == 1, "of eight who changed one hash {winners:?} won");
     let stored = stores.users.find_credentials(&user.email).await.map_err(unexpected)?;
-    let Some(stored) = stored else { return Err(Finding::Broken("the user is gone".to_owned())) };
+    let Some(stored) = stored else { return Err(CheckError::Broken("the user is gone".to_owned())) };
     ensure!(stored.password_hash == hash(&format!("hash {}", winners[0])), "the winner's hash is not the stored one");
     ensure!(stored.user.generation == Generation::new(1), "one change gave {:?}", stored.user.generation);
     let (head, entries) = whole(&*stores.log).await?;
@@ -148,7 +148,7 @@ async fn changes_a_password_only_from_the_current_hash(backend: &dyn Backend) ->
     Ok(())
 }
 
-async fn replaces_only_the_current_hash(backend: &dyn Backend) -> Result<(), Finding> {
+async fn replaces_only_the_current_hash(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let user = insert(&*stores.users, "ada").await?;
     let [current, other, new] =

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::samples::{everywhere, insert, logout_of, logouts, new_user, revoke_all, some_claims, taken};
 use super::samples::{unexpected, whole};
-use super::{Backend, Disturbance, Finding, ensure, rules};
+use super::{Backend, CheckError, Disturbance, ensure, rules};
 use auth_core::blacklist::Position;
 use auth_core::throttle::{AttemptKey, Change, Counter};
 use auth_core::{Generation, PasswordHash, StoreError, StoreErrorKind, UserChange};
@@ -24,14 +24,14 @@ rules! { ($) __conformance_conflicts:
         "a node whose replica is behind accepts a token for seconds after its logout";
 }
 
-const CANNOT_DISTURB: Finding = Finding::NotTried("Backend::disturb says that it cannot");
+const CANNOT_DISTURB: CheckError = CheckError::NotTried("Backend::disturb says that it cannot");
 
-async fn disturb(backend: &dyn Backend, disturbance: Disturbance) -> Result<(), Finding> {
+async fn disturb(backend: &dyn Backend, disturbance: Disturbance) -> Result<(), CheckError> {
     if backend.disturb(disturbance).await { Ok(()) } else { Err(CANNOT_DISTURB) }
 }
 
 /// The value, or `None` when the call says that it does not know.
-fn known<T>(result: Result<T, StoreError>) -> Result<Option<T>, Finding> {
+fn known<T>(result: Result<T, StoreError>) -> Result<Option<T>, CheckError> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.kind() == StoreErrorKind::Unavailable => Ok(None),
@@ -47,7 +47,7 @@ fn one_failure() -> Change {
     })
 }
 
-async fn conflicts_are_tried_again(backend: &dyn Backend) -> Result<(), Finding> {
+async fn conflicts_are_tried_again(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let ada = insert(&*stores.users, "ada").await?;
     disturb(backend, Disturbance::Conflict).await?;
@@ -78,7 +78,7 @@ async fn conflicts_are_tried_again(backend: &dyn Backend) -> Result<(), Finding>
     Ok(())
 }
 
-async fn lost_answers_are_looked_up(backend: &dyn Backend) -> Result<(), Finding> {
+async fn lost_answers_are_looked_up(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let new = new_user("ada")?;
     disturb(backend, Disturbance::LostAnswer).await?;
@@ -103,7 +103,7 @@ async fn lost_answers_are_looked_up(backend: &dyn Backend) -> Result<(), Finding
     let change = known(stores.users.change_and_revoke(new.id, change, revoke_all()).await)?;
     if let Some(change) = change {
         let Some((user, revocation)) = change else {
-            return Err(Finding::Broken("a password was changed and the store says that it was not".to_owned()));
+            return Err(CheckError::Broken("a password was changed and the store says that it was not".to_owned()));
         };
         let first = Generation::new(1);
         ensure!(user.generation == first, "one change gave the generation {:?}", user.generation);
@@ -117,9 +117,9 @@ async fn lost_answers_are_looked_up(backend: &dyn Backend) -> Result<(), Finding
     Ok(())
 }
 
-async fn lost_answers_are_counted_once(backend: &dyn Backend) -> Result<(), Finding> {
+async fn lost_answers_are_counted_once(backend: &dyn Backend) -> Result<(), CheckError> {
     let Some(attempts) = backend.attempts().await else {
-        return Err(Finding::NotTried("Backend::attempts says that there is no attempt store"));
+        return Err(CheckError::NotTried("Backend::attempts says that there is no attempt store"));
     };
     let key = AttemptKey::from([1; 16]);
     attempts.update(&[key], one_failure()).await.map_err(unexpected)?;
@@ -130,7 +130,7 @@ async fn lost_answers_are_counted_once(backend: &dyn Backend) -> Result<(), Find
     Ok(())
 }
 
-async fn reads_wait_for_other_nodes(backend: &dyn Backend) -> Result<(), Finding> {
+async fn reads_wait_for_other_nodes(backend: &dyn Backend) -> Result<(), CheckError> {
     let here = backend.open().await;
     let ada = insert(&*here.users, "ada").await?;
     let there = backend.open().await;

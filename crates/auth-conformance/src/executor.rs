@@ -9,7 +9,7 @@ use std::thread::{self, Thread};
 use futures_channel::oneshot;
 use futures_util::future::{Either, join_all, select};
 
-use super::{Backend, Finding};
+use super::{Backend, CheckError};
 
 /// Runs a future to its end on this thread, which sleeps while there is nothing to do. Enough for stores that need no
 /// runtime: it drives no sockets and no timers.
@@ -30,7 +30,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// How many rivals share a task.
+/// Number of rivals that share a task.
 const IN_ONE_TASK: usize = 4;
 
 /// Runs rivals at once and returns what came of each, in their order. Those in one task take turns wherever they wait;
@@ -38,7 +38,7 @@ const IN_ONE_TASK: usize = 4;
 pub(super) async fn race<F>(
     backend: &dyn Backend,
     rivals: impl IntoIterator<Item = F>,
-) -> Result<Vec<F::Output>, Finding>
+) -> Result<Vec<F::Output>, CheckError>
 where
     F: Future<Output: Send> + Send + 'static,
 {
@@ -55,7 +55,8 @@ where
     }
     let mut outputs = Vec::new();
     for task in tasks {
-        let ended = task.await.map_err(|_| Finding::Broken("a call panicked, or its task was never run".to_owned()))?;
+        let ended =
+            task.await.map_err(|_| CheckError::Broken("a call panicked, or its task was never run".to_owned()))?;
         outputs.extend(ended);
     }
     Ok(outputs)

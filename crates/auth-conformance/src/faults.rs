@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::samples::{email, everywhere, insert, instant, logout_of, logouts, new_user, revoke_all, some_claims};
 use super::samples::{some_id, unexpected};
-use super::{Backend, Finding, Row, ensure, rules};
+use super::{Backend, CheckError, Row, ensure, rules};
 use auth_core::blacklist::Position;
 use auth_core::{Generation, InsertUserError, ManualClock, PasswordHash, StoreError, StoreErrorKind, UserChange};
 
@@ -27,22 +27,22 @@ rules! { ($) __conformance_faults:
         "a reader goes past a revocation that it could not read and accepts the token";
 }
 
-pub(super) const CANNOT_CUT: Finding = Finding::NotTried("Backend::cut_off says that it cannot");
-pub(super) const CANNOT_REFUSE: Finding = Finding::NotTried("Backend::refuse_entries says that it cannot");
-pub(super) const CANNOT_DAMAGE: Finding = Finding::NotTried("Backend::damage says that it cannot");
+pub(super) const CANNOT_CUT: CheckError = CheckError::NotTried("Backend::cut_off says that it cannot");
+pub(super) const CANNOT_REFUSE: CheckError = CheckError::NotTried("Backend::refuse_entries says that it cannot");
+pub(super) const CANNOT_DAMAGE: CheckError = CheckError::NotTried("Backend::damage says that it cannot");
 
 /// That a call failed, and with the right kind.
-pub(super) fn failed<T>(call: &str, kind: StoreErrorKind, result: Result<T, StoreError>) -> Result<(), Finding> {
+pub(super) fn failed<T>(call: &str, kind: StoreErrorKind, result: Result<T, StoreError>) -> Result<(), CheckError> {
     match result {
         Err(error) => {
             ensure!(error.kind() == kind, "{call} was an error of kind {:?} instead of {kind:?}", error.kind());
             Ok(())
         }
-        Ok(_) => Err(Finding::Broken(format!("{call} was answered, and not with an error"))),
+        Ok(_) => Err(CheckError::Broken(format!("{call} was answered, and not with an error"))),
     }
 }
 
-async fn users_in_an_outage_are_unknown(backend: &dyn Backend) -> Result<(), Finding> {
+async fn users_in_an_outage_are_unknown(backend: &dyn Backend) -> Result<(), CheckError> {
     let kind = StoreErrorKind::Unavailable;
     let users = backend.open().await.users;
     let ada = insert(&*users, "ada").await?;
@@ -64,11 +64,11 @@ async fn users_in_an_outage_are_unknown(backend: &dyn Backend) -> Result<(), Fin
     failed("list", kind, users.list(None, 10).await)?;
     match users.insert(new_user("bob")?).await {
         Err(InsertUserError::Store(error)) => failed("insert", kind, Err::<(), _>(error)),
-        other => Err(Finding::Broken(format!("insert gave {other:?}"))),
+        other => Err(CheckError::Broken(format!("insert gave {other:?}"))),
     }
 }
 
-async fn revocations_in_an_outage_are_unknown(backend: &dyn Backend) -> Result<(), Finding> {
+async fn revocations_in_an_outage_are_unknown(backend: &dyn Backend) -> Result<(), CheckError> {
     let kind = StoreErrorKind::Unavailable;
     let log = backend.open().await.log;
     let revoked = some_claims()?;
@@ -85,7 +85,7 @@ async fn revocations_in_an_outage_are_unknown(backend: &dyn Backend) -> Result<(
     failed("purge", kind, log.purge(instant(), 10).await)
 }
 
-async fn blacklist_in_an_outage_fails_closed(backend: &dyn Backend) -> Result<(), Finding> {
+async fn blacklist_in_an_outage_fails_closed(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let blacklist = backend.blacklist(&stores, Arc::new(ManualClock::new(instant()))).await;
     let (known, unknown) = (some_claims()?, some_claims()?);
@@ -102,7 +102,7 @@ async fn blacklist_in_an_outage_fails_closed(backend: &dyn Backend) -> Result<()
     failed("revoke, of a user,", StoreErrorKind::Unavailable, of_user)
 }
 
-async fn damaged_user_is_an_error(backend: &dyn Backend) -> Result<(), Finding> {
+async fn damaged_user_is_an_error(backend: &dyn Backend) -> Result<(), CheckError> {
     let kind = StoreErrorKind::Corrupt;
     let users = backend.open().await.users;
     let (ada, bob) = (insert(&*users, "ada").await?, insert(&*users, "bob").await?);
@@ -119,7 +119,7 @@ async fn damaged_user_is_an_error(backend: &dyn Backend) -> Result<(), Finding> 
     Ok(())
 }
 
-async fn damaged_entry_is_an_error(backend: &dyn Backend) -> Result<(), Finding> {
+async fn damaged_entry_is_an_error(backend: &dyn Backend) -> Result<(), CheckError> {
     let kind = StoreErrorKind::Corrupt;
     let log = backend.open().await.log;
     log.append(&logouts(3)?).await.map_err(unexpected)?;

@@ -31,14 +31,14 @@ pub use executor::{block_on, pass};
 /// The stores under test, opened over one database.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Stores {
+pub struct StoresUnderTest {
     /// The user store.
     pub users: Arc<dyn UserStore>,
     /// The log that [`UserStore::change_and_revoke`] appends to.
     pub log: Arc<dyn RevocationLog>,
 }
 
-impl Stores {
+impl StoresUnderTest {
     /// A user store and the log that it appends to.
     pub fn new(users: Arc<dyn UserStore>, log: Arc<dyn RevocationLog>) -> Self {
         Self { users, log }
@@ -54,12 +54,12 @@ pub trait Backend: Send + Sync {
     /// Opens the stores. A check calls it more than once: beside stores that are open, as another node would, and after
     /// it has dropped them, as a process that starts again would. All of them are over the same database, which was empty
     /// at the first call.
-    async fn open(&self) -> Stores;
+    async fn open(&self) -> StoresUnderTest;
 
     /// The blacklist over `stores` that the service would use, at the time that `clock` tells.
     ///
     /// Default: [`UnsyncedBlacklist`]. Replace it to test a [`Blacklist`] of your own.
-    async fn blacklist(&self, stores: &Stores, clock: Arc<dyn Clock>) -> Arc<dyn Blacklist> {
+    async fn blacklist(&self, stores: &StoresUnderTest, clock: Arc<dyn Clock>) -> Arc<dyn Blacklist> {
         let _ = clock;
         Arc::new(UnsyncedBlacklist::new(Arc::clone(&stores.log)))
     }
@@ -115,7 +115,7 @@ pub trait Backend: Send + Sync {
     }
 }
 
-/// What a database may do to a store that is right.
+/// Something that a database may do to a correct store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Disturbance {
@@ -124,7 +124,7 @@ pub enum Disturbance {
     Conflict,
     /// The next transaction that writes is committed, and its connection is lost before the answer arrives.
     LostAnswer,
-    /// What is written from now on arrives late at every node but the one that the stores opened first are connected to.
+    /// Writes arrive late from now on, at every node but the one that the stores opened first are connected to.
     Lag,
 }
 
@@ -142,25 +142,25 @@ pub enum Row {
     Session(SessionId),
 }
 
-/// One rule.
+/// A rule of the contract, with the test of it.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
-pub struct Check {
+pub struct ContractCheck {
     /// The name, as in the name of its test.
     pub id: &'static str,
     /// The rule, as a sentence.
     pub rule: &'static str,
-    /// What goes wrong without it.
+    /// The consequence of breaking it.
     pub why: &'static str,
     run: for<'b> fn(&'b dyn Backend) -> Running<'b>,
 }
 
-type Running<'b> = Pin<Box<dyn Future<Output = Result<(), Finding>> + Send + 'b>>;
+type Running<'b> = Pin<Box<dyn Future<Output = Result<(), CheckError>> + Send + 'b>>;
 
-/// Why a check did not end well.
+/// The reason for which a check did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Finding {
+pub enum CheckError {
     /// The rule is broken, and how that was seen.
     #[error("{0}")]
     Broken(String),
@@ -169,13 +169,13 @@ pub enum Finding {
     NotTried(&'static str),
 }
 
-impl Check {
+impl ContractCheck {
     /// Tries the rule over a backend that no other check has used.
     ///
     /// # Errors
     ///
     /// Says how the rule was broken, or why it could not be tried.
-    pub async fn run(&self, backend: &dyn Backend) -> Result<(), Finding> {
+    pub async fn run(&self, backend: &dyn Backend) -> Result<(), CheckError> {
         (self.run)(backend).await
     }
 
@@ -188,15 +188,15 @@ impl Check {
     pub async fn assert(&self, backend: &dyn Backend) {
         match self.run(backend).await {
             Ok(()) => {}
-            Err(Finding::NotTried(why)) => eprintln!("not tried: {}: {why}", self.id),
-            Err(Finding::Broken(seen)) => {
+            Err(CheckError::NotTried(why)) => eprintln!("not tried: {}: {why}", self.id),
+            Err(CheckError::Broken(seen)) => {
                 panic!("{} is broken: {}.\nSeen: {seen}.\nWithout the rule {}.", self.id, self.rule, self.why)
             }
         }
     }
 }
 
-impl fmt::Debug for Check {
+impl fmt::Debug for ContractCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.id)
     }
@@ -204,7 +204,7 @@ impl fmt::Debug for Check {
 
 /// All checks.
 #[must_use]
-pub fn checks() -> Vec<Check> {
+pub fn checks() -> Vec<ContractCheck> {
     [
         users::CHECKS,
         changes::CHECKS,
@@ -224,23 +224,23 @@ pub fn checks() -> Vec<Check> {
 
 /// The check of this name.
 #[must_use]
-pub fn check(id: &str) -> Option<Check> {
+pub fn check(id: &str) -> Option<ContractCheck> {
     checks().into_iter().find(|check| check.id == id)
 }
 
 /// Makes one `#[test]` of every check, named as the check is.
 ///
-/// The argument is a function or a closure that runs one [`Check`] to its end, on a runtime of
+/// The argument is a function or a closure that runs one [`ContractCheck`] to its end, on a runtime of
 /// your choice and over a new [`Backend`]:
 ///
 /// ```
-/// # use auth_conformance::{Backend, Check, Stores, block_on};
+/// # use auth_conformance::{Backend, ContractCheck, StoresUnderTest, block_on};
 /// # struct MyBackend;
 /// # #[async_trait::async_trait] impl Backend for MyBackend {
-/// #     async fn open(&self) -> Stores { unimplemented!() }
+/// #     async fn open(&self) -> StoresUnderTest { unimplemented!() }
 /// # }
 /// # impl MyBackend { async fn empty() -> Self { Self } }
-/// auth_conformance::conformance_tests!(|check: Check| block_on(async {
+/// auth_conformance::conformance_tests!(|check: ContractCheck| block_on(async {
 ///     check.assert(&MyBackend::empty().await).await;
 /// }));
 /// ```
@@ -268,7 +268,7 @@ macro_rules! conformance_tests {
 /// `CHECKS` and the macro `$tests` with one test for each. (`$` comes in as an argument, for the macro within.)
 macro_rules! rules {
     (($d:tt) $tests:ident: $($id:ident: $rule:literal, $why:literal;)+) => {
-        pub(super) const CHECKS: &[$crate::Check] = &[$($crate::Check {
+        pub(super) const CHECKS: &[$crate::ContractCheck] = &[$($crate::ContractCheck {
             id: stringify!($id),
             rule: $rule,
             why: $why,
@@ -293,7 +293,7 @@ use rules;
 macro_rules! ensure {
     ($condition:expr, $($message:tt)+) => {
         if !$condition {
-            return Err($crate::Finding::Broken(format!($($message)+)));
+            return Err($crate::CheckError::Broken(format!($($message)+)));
         }
     };
 }

@@ -10,7 +10,7 @@ use super::executor::{pass, race};
 use super::samples::{
     claims_of, covers, everywhere, insert, instant, logout_of, logouts, revoke_all, some_claims, unexpected, whole,
 };
-use super::{Backend, Finding, Stores, ensure, rules};
+use super::{Backend, CheckError, StoresUnderTest, ensure, rules};
 use auth_core::blacklist::{LogEntry, Position, RevocationReason};
 use auth_core::{Generation, Revocation, UserChange};
 
@@ -53,7 +53,7 @@ rules! { ($) __conformance_log:
         "a purge goes by the clock of a node that is hours ahead";
 }
 
-async fn reads_your_writes(backend: &dyn Backend) -> Result<(), Finding> {
+async fn reads_your_writes(backend: &dyn Backend) -> Result<(), CheckError> {
     let log = backend.open().await.log;
     let (revoked, good) = (some_claims()?, some_claims()?);
     ensure!(!covers(&*log, &revoked).await?, "an empty log covers a token");
@@ -66,7 +66,7 @@ async fn reads_your_writes(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn keeps_every_field(backend: &dyn Backend) -> Result<(), Finding> {
+async fn keeps_every_field(backend: &dyn Backend) -> Result<(), CheckError> {
     let log = backend.open().await.log;
     let mut batch = Vec::new();
     for (number, reason) in (0..).zip(RevocationReason::ALL) {
@@ -82,7 +82,7 @@ async fn keeps_every_field(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn appending_is_idempotent(backend: &dyn Backend) -> Result<(), Finding> {
+async fn appending_is_idempotent(backend: &dyn Backend) -> Result<(), CheckError> {
     let log = backend.open().await.log;
     let (one, two) = (logout_of(&some_claims()?), logout_of(&some_claims()?));
     ensure!(log.append(&[one, one]).await.map_err(unexpected)? == 1, "a target twice in a batch was not one new");
@@ -94,7 +94,7 @@ async fn appending_is_idempotent(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn positions_are_consecutive(backend: &dyn Backend) -> Result<(), Finding> {
+async fn positions_are_consecutive(backend: &dyn Backend) -> Result<(), CheckError> {
     let log = backend.open().await.log;
     for size in [1, 3, 2] {
         log.append(&logouts(size)?).await.map_err(unexpected)?;
@@ -108,7 +108,7 @@ async fn positions_are_consecutive(backend: &dyn Backend) -> Result<(), Finding>
     Ok(())
 }
 
-async fn large_batches_are_kept_whole(backend: &dyn Backend) -> Result<(), Finding> {
+async fn large_batches_are_kept_whole(backend: &dyn Backend) -> Result<(), CheckError> {
     let log = backend.open().await.log;
     let batch = logouts(1_100)?;
     let appended = log.append(&batch).await.map_err(unexpected)?;
@@ -120,7 +120,7 @@ async fn large_batches_are_kept_whole(backend: &dyn Backend) -> Result<(), Findi
     Ok(())
 }
 
-async fn gapless_under_concurrency(backend: &dyn Backend) -> Result<(), Finding> {
+async fn gapless_under_concurrency(backend: &dyn Backend) -> Result<(), CheckError> {
     const WRITERS: usize = 12;
     const BATCHES: usize = 5;
     let stores = backend.open().await;
@@ -140,7 +140,7 @@ async fn gapless_under_concurrency(backend: &dyn Backend) -> Result<(), Finding>
     Ok(())
 }
 
-async fn changes_take_their_turn(backend: &dyn Backend) -> Result<(), Finding> {
+async fn changes_take_their_turn(backend: &dyn Backend) -> Result<(), CheckError> {
     const EACH: usize = 8;
     let stores = backend.open().await;
     let mut writers = Vec::new();
@@ -161,7 +161,7 @@ async fn changes_take_their_turn(backend: &dyn Backend) -> Result<(), Finding> {
 }
 
 /// Runs writers and, beside them, a reader that remembers the last position it saw. Returns how many entries it saw.
-async fn poll_beside<F>(backend: &dyn Backend, stores: &Stores, writers: Vec<F>) -> Result<usize, Finding>
+async fn poll_beside<F>(backend: &dyn Backend, stores: &StoresUnderTest, writers: Vec<F>) -> Result<usize, CheckError>
 where
     F: Future<Output = Result<(), auth_core::StoreError>> + Send + 'static,
 {
@@ -202,7 +202,7 @@ where
     seen
 }
 
-async fn races_append_once(backend: &dyn Backend) -> Result<(), Finding> {
+async fn races_append_once(backend: &dyn Backend) -> Result<(), CheckError> {
     let log = backend.open().await.log;
     let claims = some_claims()?;
     let racers = (0..12).map(|_| {
@@ -222,7 +222,7 @@ async fn races_append_once(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn entry_raises_the_generation(backend: &dyn Backend) -> Result<(), Finding> {
+async fn entry_raises_the_generation(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let (ada, bob) = (insert(&*stores.users, "ada").await?, insert(&*stores.users, "bob").await?);
     for below in [3, 2] {
@@ -236,7 +236,7 @@ async fn entry_raises_the_generation(backend: &dyn Backend) -> Result<(), Findin
     Ok(())
 }
 
-async fn losses_are_recorded(backend: &dyn Backend) -> Result<(), Finding> {
+async fn losses_are_recorded(backend: &dyn Backend) -> Result<(), CheckError> {
     let (here, there) = (backend.open().await.log, backend.open().await.log);
     let mut last = None;
     for seconds in [60, 3600, 0] {
@@ -257,7 +257,7 @@ async fn losses_are_recorded(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn clock_is_shared(backend: &dyn Backend) -> Result<(), Finding> {
+async fn clock_is_shared(backend: &dyn Backend) -> Result<(), CheckError> {
     let logs = [backend.open().await.log, backend.open().await.log];
     let mut last = None;
     for number in 0..4 {
@@ -268,7 +268,7 @@ async fn clock_is_shared(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn generations_have_entries_of_their_own(backend: &dyn Backend) -> Result<(), Finding> {
+async fn generations_have_entries_of_their_own(backend: &dyn Backend) -> Result<(), CheckError> {
     let log = backend.open().await.log;
     let (user, other) = (some_claims()?.user_id, some_claims()?.user_id);
     for below in [2, 3] {

@@ -1,7 +1,7 @@
 //! The rules for stores that are opened more than once: by other nodes at the same time, or again after a restart.
 
 use super::samples::{claims_of, covers, insert, logout_of, logouts, revoke_all, some_claims, unexpected};
-use super::{Backend, Finding, Stores, ensure, rules};
+use super::{Backend, CheckError, StoresUnderTest, ensure, rules};
 use auth_core::blacklist::Position;
 use auth_core::{PasswordHash, User, UserChange};
 
@@ -24,17 +24,17 @@ rules! { ($) __conformance_nodes:
 }
 
 /// A user who was promoted, given another password, and has lost all tokens, and a user who was not changed.
-async fn write(stores: &Stores) -> Result<(User, User), Finding> {
+async fn write(stores: &StoresUnderTest) -> Result<(User, User), CheckError> {
     let bystander = insert(&*stores.users, "bob").await?;
     let ada = insert(&*stores.users, "ada").await?;
     stores.users.promote(ada.id).await.map_err(unexpected)?;
     let change = UserChange::Password(PasswordHash::new("the new hash".to_owned()));
     let changed = stores.users.change_and_revoke(ada.id, change, revoke_all()).await.map_err(unexpected)?;
-    let Some((ada, _)) = changed else { return Err(Finding::Broken("the user was not found".to_owned())) };
+    let Some((ada, _)) = changed else { return Err(CheckError::Broken("the user was not found".to_owned())) };
     Ok((ada, bystander))
 }
 
-async fn read(stores: &Stores, ada: &User, bystander: &User) -> Result<(), Finding> {
+async fn read(stores: &StoresUnderTest, ada: &User, bystander: &User) -> Result<(), CheckError> {
     for user in [ada, bystander] {
         let found = stores.users.find_by_id(user.id).await.map_err(unexpected)?;
         ensure!(found.as_ref() == Some(user), "written was {user:?}, read {found:?}");
@@ -51,7 +51,7 @@ async fn read(stores: &Stores, ada: &User, bystander: &User) -> Result<(), Findi
     Ok(())
 }
 
-async fn users_are_seen_by_other_nodes(backend: &dyn Backend) -> Result<(), Finding> {
+async fn users_are_seen_by_other_nodes(backend: &dyn Backend) -> Result<(), CheckError> {
     let (here, there) = (backend.open().await, backend.open().await);
     // The other node has asked before, so it may have something to remember.
     ensure!(there.users.list(None, 10).await.map_err(unexpected)?.is_empty(), "an empty store lists users");
@@ -63,14 +63,14 @@ async fn users_are_seen_by_other_nodes(backend: &dyn Backend) -> Result<(), Find
     Ok(())
 }
 
-async fn users_survive_a_restart(backend: &dyn Backend) -> Result<(), Finding> {
+async fn users_survive_a_restart(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let (ada, bystander) = write(&stores).await?;
     drop(stores);
     read(&backend.open().await, &ada, &bystander).await
 }
 
-async fn entries_are_seen_by_other_nodes(backend: &dyn Backend) -> Result<(), Finding> {
+async fn entries_are_seen_by_other_nodes(backend: &dyn Backend) -> Result<(), CheckError> {
     let (here, there) = (backend.open().await, backend.open().await);
     for number in 1..=4 {
         let (writer, reader) = if number % 2 == 0 { (&here.log, &there.log) } else { (&there.log, &here.log) };
@@ -85,7 +85,7 @@ async fn entries_are_seen_by_other_nodes(backend: &dyn Backend) -> Result<(), Fi
     Ok(())
 }
 
-async fn entries_survive_a_restart(backend: &dyn Backend) -> Result<(), Finding> {
+async fn entries_survive_a_restart(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let claims = some_claims()?;
     stores.log.append(&logouts(3)?).await.map_err(unexpected)?;
@@ -100,7 +100,7 @@ async fn entries_survive_a_restart(backend: &dyn Backend) -> Result<(), Finding>
     Ok(())
 }
 
-async fn positions_go_on_after_a_restart(backend: &dyn Backend) -> Result<(), Finding> {
+async fn positions_go_on_after_a_restart(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let batch = logouts(3)?;
     stores.log.append(&batch).await.map_err(unexpected)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::samples::{
     claims_of, covers, everywhere, insert, instant, logout_of, logouts, revoke_all, some_claims, unexpected, whole,
 };
-use super::{Backend, Finding, ensure, rules};
+use super::{Backend, CheckError, ensure, rules};
 use auth_core::blacklist::{Position, Purged};
 use auth_core::{Claims, Generation, Revocation, UserChange, UserRevocation};
 
@@ -27,7 +27,7 @@ rules! { ($) __conformance_purge:
         "a token comes back to life once its revocation was purged too early";
 }
 
-async fn purge_is_bounded_and_exact(backend: &dyn Backend) -> Result<(), Finding> {
+async fn purge_is_bounded_and_exact(backend: &dyn Backend) -> Result<(), CheckError> {
     let log = backend.open().await.log;
     let mut claims = Vec::new();
     for seconds in 0..10 {
@@ -50,7 +50,7 @@ async fn purge_is_bounded_and_exact(backend: &dyn Backend) -> Result<(), Finding
     Ok(())
 }
 
-async fn purge_never_resurrects(backend: &dyn Backend) -> Result<(), Finding> {
+async fn purge_never_resurrects(backend: &dyn Backend) -> Result<(), CheckError> {
     let log = backend.open().await.log;
     let (long_lived, mut short_lived) = (some_claims()?, some_claims()?);
     short_lived.expires_at = instant() - Duration::from_secs(60);
@@ -75,7 +75,7 @@ async fn purge_never_resurrects(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn purge_keeps_the_head(backend: &dyn Backend) -> Result<(), Finding> {
+async fn purge_keeps_the_head(backend: &dyn Backend) -> Result<(), CheckError> {
     let log = backend.open().await.log;
     log.append(&logouts(1)?).await.map_err(unexpected)?;
     let before = log.read_after(Position(0), 10).await.map_err(unexpected)?;
@@ -92,7 +92,7 @@ async fn purge_keeps_the_head(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn purge_leaves_a_trace(backend: &dyn Backend) -> Result<(), Finding> {
+async fn purge_leaves_a_trace(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let user = insert(&*stores.users, "ada").await?;
     let after = |hours: u64| instant() + Duration::from_secs(3600 * hours);
@@ -117,7 +117,7 @@ async fn purge_leaves_a_trace(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn purged_is_not_forgotten(backend: &dyn Backend) -> Result<(), Finding> {
+async fn purged_is_not_forgotten(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let user = insert(&*stores.users, "ada").await?;
     let (logged_out, of_user) = (some_claims()?, claims_of(user.id, user.generation)?);

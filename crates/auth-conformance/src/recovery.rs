@@ -3,7 +3,7 @@
 
 use super::faults::CANNOT_REFUSE;
 use super::samples::{insert, logouts, revoke_all, unexpected, whole};
-use super::{Backend, Finding, Stores, ensure, rules};
+use super::{Backend, CheckError, StoresUnderTest, ensure, rules};
 use auth_core::blacklist::RevocationTarget;
 use auth_core::{Revocation, User, UserChange};
 
@@ -19,7 +19,7 @@ rules! { ($) __conformance_recovery:
 /// As many rounds as a small pool has connections, and one more.
 const ROUNDS: usize = 5;
 
-async fn refused_write_leaves_nothing(backend: &dyn Backend) -> Result<(), Finding> {
+async fn refused_write_leaves_nothing(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let ada = insert(&*stores.users, "ada").await?;
     stores.log.append(&logouts(2)?).await.map_err(unexpected)?;
@@ -32,7 +32,7 @@ async fn refused_write_leaves_nothing(backend: &dyn Backend) -> Result<(), Findi
     Ok(())
 }
 
-async fn writes_after_a_refusal_are_durable(backend: &dyn Backend) -> Result<(), Finding> {
+async fn writes_after_a_refusal_are_durable(backend: &dyn Backend) -> Result<(), CheckError> {
     let (stores, others) = (backend.open().await, backend.open().await);
     let ada = insert(&*stores.users, "ada").await?;
     let (mut users, mut entries) = (vec![ada.clone()], Vec::new());
@@ -49,7 +49,7 @@ async fn writes_after_a_refusal_are_durable(backend: &dyn Backend) -> Result<(),
 }
 
 /// Has several writes refused, and ends with a database that takes writes.
-async fn refuse_writes(backend: &dyn Backend, stores: &Stores, user: &User) -> Result<(), Finding> {
+async fn refuse_writes(backend: &dyn Backend, stores: &StoresUnderTest, user: &User) -> Result<(), CheckError> {
     if !backend.refuse_entries(true).await {
         return Err(CANNOT_REFUSE);
     }
@@ -62,7 +62,12 @@ async fn refuse_writes(backend: &dyn Backend, stores: &Stores, user: &User) -> R
     Ok(())
 }
 
-async fn assert_kept(who: &str, stores: &Stores, users: &[User], entries: &[Revocation]) -> Result<(), Finding> {
+async fn assert_kept(
+    who: &str,
+    stores: &StoresUnderTest,
+    users: &[User],
+    entries: &[Revocation],
+) -> Result<(), CheckError> {
     let (_, log) = whole(&*stores.log).await?;
     let targets: Vec<RevocationTarget> = log.into_iter().map(|(_, entry)| entry.target).collect();
     for entry in entries {

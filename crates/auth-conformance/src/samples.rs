@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::Finding;
+use super::CheckError;
 use auth_core::blacklist::{Position, RevocationReason, RevocationTarget};
 use auth_core::{
     Claims, Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, RevocationLog, TokenId, User,
@@ -12,14 +12,14 @@ use auth_core::{
 };
 
 /// An error that the check did not expect, chain and all.
-pub(super) fn unexpected(error: impl std::error::Error) -> Finding {
+pub(super) fn unexpected(error: impl std::error::Error) -> CheckError {
     let mut text = format!("an error: {error}");
     let mut source = error.source();
     while let Some(cause) = source {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    Finding::Broken(text)
+    CheckError::Broken(text)
 }
 
 /// An instant that every database can store exactly.
@@ -27,19 +27,19 @@ pub(super) fn instant() -> OffsetDateTime {
     OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
 }
 
-pub(super) fn email(text: &str) -> Result<Email, Finding> {
+pub(super) fn email(text: &str) -> Result<Email, CheckError> {
     Email::parse(text).map_err(unexpected)
 }
 
-pub(super) fn username(text: &str) -> Result<Username, Finding> {
+pub(super) fn username(text: &str) -> Result<Username, CheckError> {
     Username::parse(text).map_err(unexpected)
 }
 
-pub(super) fn some_id() -> Result<UserId, Finding> {
+pub(super) fn some_id() -> Result<UserId, CheckError> {
     UserId::generate(instant()).map_err(unexpected)
 }
 
-pub(super) fn new_user(name: &str) -> Result<NewUser, Finding> {
+pub(super) fn new_user(name: &str) -> Result<NewUser, CheckError> {
     Ok(NewUser {
         id: some_id()?,
         email: email(&format!("{name}@Example.org"))?,
@@ -50,11 +50,11 @@ pub(super) fn new_user(name: &str) -> Result<NewUser, Finding> {
     })
 }
 
-pub(super) async fn insert(users: &dyn UserStore, name: &str) -> Result<User, Finding> {
+pub(super) async fn insert(users: &dyn UserStore, name: &str) -> Result<User, CheckError> {
     users.insert(new_user(name)?).await.map_err(unexpected)
 }
 
-pub(super) fn claims_of(user: UserId, generation: Generation) -> Result<Claims, Finding> {
+pub(super) fn claims_of(user: UserId, generation: Generation) -> Result<Claims, CheckError> {
     Ok(Claims {
         user_id: user,
         token_id: TokenId::generate().map_err(unexpected)?,
@@ -66,7 +66,7 @@ pub(super) fn claims_of(user: UserId, generation: Generation) -> Result<Claims, 
     })
 }
 
-pub(super) fn some_claims() -> Result<Claims, Finding> {
+pub(super) fn some_claims() -> Result<Claims, CheckError> {
     claims_of(some_id()?, Generation::default())
 }
 
@@ -80,7 +80,7 @@ pub(super) fn logout_of(claims: &Claims) -> Revocation {
 }
 
 /// Logouts of `count` tokens that nobody else has.
-pub(super) fn logouts(count: usize) -> Result<Vec<Revocation>, Finding> {
+pub(super) fn logouts(count: usize) -> Result<Vec<Revocation>, CheckError> {
     (0..count).map(|_| some_claims().map(|claims| logout_of(&claims))).collect()
 }
 
@@ -107,11 +107,11 @@ pub(super) fn taken(result: &Result<User, InsertUserError>) -> Option<&'static s
 }
 
 /// The whole log: its head and its entries.
-pub(super) async fn whole(log: &dyn RevocationLog) -> Result<(Position, Vec<(Position, Revocation)>), Finding> {
+pub(super) async fn whole(log: &dyn RevocationLog) -> Result<(Position, Vec<(Position, Revocation)>), CheckError> {
     let page = log.read_after(Position(0), 10_000).await.map_err(unexpected)?;
     Ok((page.head, page.entries.into_iter().map(|entry| (entry.position, entry.revocation)).collect()))
 }
 
-pub(super) async fn covers(log: &dyn RevocationLog, claims: &Claims) -> Result<bool, Finding> {
+pub(super) async fn covers(log: &dyn RevocationLog, claims: &Claims) -> Result<bool, CheckError> {
     log.covers(claims).await.map_err(unexpected)
 }

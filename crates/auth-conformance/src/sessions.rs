@@ -14,7 +14,7 @@ use super::cancellation::patience;
 use super::executor::{give_up_after, race};
 use super::faults::{CANNOT_CUT, CANNOT_DAMAGE, failed};
 use super::samples::{claims_of, covers, instant, some_id, unexpected, whole};
-use super::{Backend, Finding, Row, Stores, ensure, rules};
+use super::{Backend, CheckError, Row, StoresUnderTest, ensure, rules};
 
 rules! { ($) __conformance_sessions:
     sessions_are_kept_exactly:
@@ -58,10 +58,10 @@ rules! { ($) __conformance_sessions:
         "a damaged row looks like 'no such session', and a re-use of its tokens goes unnoticed";
 }
 
-async fn open(backend: &dyn Backend) -> Result<(Stores, Arc<dyn SessionStore>), Finding> {
+async fn open(backend: &dyn Backend) -> Result<(StoresUnderTest, Arc<dyn SessionStore>), CheckError> {
     let stores = backend.open().await;
     let sessions =
-        backend.sessions().await.ok_or(Finding::NotTried("Backend::sessions says that there is no such store"))?;
+        backend.sessions().await.ok_or(CheckError::NotTried("Backend::sessions says that there is no such store"))?;
     Ok((stores, sessions))
 }
 
@@ -70,9 +70,9 @@ fn at(seconds: u64) -> OffsetDateTime {
 }
 
 /// A renewable session of a user, and its first refresh token.
-fn renewable(user_id: UserId) -> Result<(StoredSession, RefreshToken), Finding> {
-    let id = SessionId::generate().map_err(|error| Finding::Broken(error.to_string()))?;
-    let token = RefreshToken::first(id).map_err(|error| Finding::Broken(error.to_string()))?;
+fn renewable(user_id: UserId) -> Result<(StoredSession, RefreshToken), CheckError> {
+    let id = SessionId::generate().map_err(|error| CheckError::Broken(error.to_string()))?;
+    let token = RefreshToken::first(id).map_err(|error| CheckError::Broken(error.to_string()))?;
     let micros = Duration::from_micros(123_457);
     let session = Session {
         id,
@@ -108,22 +108,22 @@ fn end(seconds: u64, reason: RevocationReason) -> SessionEnd {
 }
 
 /// The claims of an access token of a renewable session.
-fn token_of(stored: &StoredSession) -> Result<Claims, Finding> {
+fn token_of(stored: &StoredSession) -> Result<Claims, CheckError> {
     let claims = claims_of(stored.session.user_id, stored.session.generation)?;
     Ok(Claims { session_id: Some(stored.session.id), expires_at: at(600), ..claims })
 }
 
-async fn sessions_are_kept_exactly(backend: &dyn Backend) -> Result<(), Finding> {
+async fn sessions_are_kept_exactly(backend: &dyn Backend) -> Result<(), CheckError> {
     let (_, sessions) = open(backend).await?;
     let (renewable, token) = renewable(some_id()?)?;
     let mut rotated = renewable.clone();
-    rotated.session.id = SessionId::generate().map_err(|error| Finding::Broken(error.to_string()))?;
+    rotated.session.id = SessionId::generate().map_err(|error| CheckError::Broken(error.to_string()))?;
     rotated.refresh = rotated.refresh.map(|refresh| RefreshState {
         predecessor: Some(Predecessor { own: token.own_digest(), salt: RotationSalt([7; 16]), used_at: at(5) }),
         ..refresh
     });
     let mut single = renewable.clone();
-    single.session.id = SessionId::generate().map_err(|error| Finding::Broken(error.to_string()))?;
+    single.session.id = SessionId::generate().map_err(|error| CheckError::Broken(error.to_string()))?;
     (single.session.user_agent, single.session.network, single.refresh) = (None, None, None);
     for stored in [&renewable, &rotated, &single] {
         sessions.insert(stored.clone()).await.map_err(unexpected)?;
@@ -132,7 +132,7 @@ async fn sessions_are_kept_exactly(backend: &dyn Backend) -> Result<(), Finding>
         let found = sessions.find(stored.session.id).await.map_err(unexpected)?;
         ensure!(found.as_ref() == Some(stored), "inserted {stored:?} and read {found:?}");
     }
-    let unknown = SessionId::generate().map_err(|error| Finding::Broken(error.to_string()))?;
+    let unknown = SessionId::generate().map_err(|error| CheckError::Broken(error.to_string()))?;
     let found = sessions.find(unknown).await.map_err(unexpected)?;
     ensure!(found.is_none(), "an unknown id gave {found:?}");
     let ended = sessions.end(unknown, end(1, RevocationReason::Logout)).await.map_err(unexpected)?;
@@ -140,7 +140,7 @@ async fn sessions_are_kept_exactly(backend: &dyn Backend) -> Result<(), Finding>
     Ok(())
 }
 
-async fn rotation_needs_the_current_token(backend: &dyn Backend) -> Result<(), Finding> {
+async fn rotation_needs_the_current_token(backend: &dyn Backend) -> Result<(), CheckError> {
     let (_, sessions) = open(backend).await?;
     let (stored, first) = renewable(some_id()?)?;
     let id = stored.session.id;
@@ -169,7 +169,7 @@ async fn rotation_needs_the_current_token(backend: &dyn Backend) -> Result<(), F
     Ok(())
 }
 
-async fn one_rotation_wins(backend: &dyn Backend) -> Result<(), Finding> {
+async fn one_rotation_wins(backend: &dyn Backend) -> Result<(), CheckError> {
     let (_, sessions) = open(backend).await?;
     let (stored, first) = renewable(some_id()?)?;
     let id = stored.session.id;
@@ -187,7 +187,7 @@ async fn one_rotation_wins(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn rotation_keeps_the_latest_expiry(backend: &dyn Backend) -> Result<(), Finding> {
+async fn rotation_keeps_the_latest_expiry(backend: &dyn Backend) -> Result<(), CheckError> {
     let (_, sessions) = open(backend).await?;
     let (stored, first) = renewable(some_id()?)?;
     let id = stored.session.id;
@@ -201,7 +201,7 @@ async fn rotation_keeps_the_latest_expiry(backend: &dyn Backend) -> Result<(), F
     Ok(())
 }
 
-async fn session_ends_with_an_entry(backend: &dyn Backend) -> Result<(), Finding> {
+async fn session_ends_with_an_entry(backend: &dyn Backend) -> Result<(), CheckError> {
     let (stores, sessions) = open(backend).await?;
     let user_id = some_id()?;
     let ((renewed, _), (other, _), (mut single, _)) = (renewable(user_id)?, renewable(user_id)?, renewable(user_id)?);
@@ -238,7 +238,7 @@ async fn session_ends_with_an_entry(backend: &dyn Backend) -> Result<(), Finding
     Ok(())
 }
 
-async fn ended_session_is_not_rotated(backend: &dyn Backend) -> Result<(), Finding> {
+async fn ended_session_is_not_rotated(backend: &dyn Backend) -> Result<(), CheckError> {
     let (_, sessions) = open(backend).await?;
     let (stored, first) = renewable(some_id()?)?;
     let id = stored.session.id;
@@ -248,7 +248,7 @@ async fn ended_session_is_not_rotated(backend: &dyn Backend) -> Result<(), Findi
     Ok(())
 }
 
-async fn appended_end_ends_the_session(backend: &dyn Backend) -> Result<(), Finding> {
+async fn appended_end_ends_the_session(backend: &dyn Backend) -> Result<(), CheckError> {
     let (stores, sessions) = open(backend).await?;
     let (stored, first) = renewable(some_id()?)?;
     let id = stored.session.id;
@@ -262,7 +262,7 @@ async fn appended_end_ends_the_session(backend: &dyn Backend) -> Result<(), Find
     Ok(())
 }
 
-async fn lists_usable_sessions(backend: &dyn Backend) -> Result<(), Finding> {
+async fn lists_usable_sessions(backend: &dyn Backend) -> Result<(), CheckError> {
     let (_, sessions) = open(backend).await?;
     let (ada, bob) = (some_id()?, some_id()?);
     let session = |user_id, change: &dyn Fn(&mut Session)| {
@@ -293,7 +293,7 @@ async fn lists_usable_sessions(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn purge_spares_needed_sessions(backend: &dyn Backend) -> Result<(), Finding> {
+async fn purge_spares_needed_sessions(backend: &dyn Backend) -> Result<(), CheckError> {
     let (_, sessions) = open(backend).await?;
     let user_id = some_id()?;
     let ((idle, _), (ended, _), (live, token)) = (renewable(user_id)?, renewable(user_id)?, renewable(user_id)?);
@@ -315,7 +315,7 @@ async fn purge_spares_needed_sessions(backend: &dyn Backend) -> Result<(), Findi
     Ok(())
 }
 
-async fn sessions_are_seen_by_other_nodes(backend: &dyn Backend) -> Result<(), Finding> {
+async fn sessions_are_seen_by_other_nodes(backend: &dyn Backend) -> Result<(), CheckError> {
     let ((_, near), (_, far)) = (open(backend).await?, open(backend).await?);
     let (stored, first) = renewable(some_id()?)?;
     let id = stored.session.id;
@@ -330,7 +330,7 @@ async fn sessions_are_seen_by_other_nodes(backend: &dyn Backend) -> Result<(), F
     Ok(())
 }
 
-async fn abandoned_end_is_whole_or_nothing(backend: &dyn Backend) -> Result<(), Finding> {
+async fn abandoned_end_is_whole_or_nothing(backend: &dyn Backend) -> Result<(), CheckError> {
     let (stores, sessions) = open(backend).await?;
     for turns in patience() {
         let (stored, _) = renewable(some_id()?)?;
@@ -338,7 +338,7 @@ async fn abandoned_end_is_whole_or_nothing(backend: &dyn Backend) -> Result<(), 
         sessions.insert(stored.clone()).await.map_err(unexpected)?;
         let finished = give_up_after(turns, sessions.end(id, end(10, RevocationReason::Logout))).await;
         // The end may still be under way: it is looked for in the log before and after the session was read.
-        let logged = async || -> Result<bool, Finding> {
+        let logged = async || -> Result<bool, CheckError> {
             let (_, entries) = whole(&*stores.log).await?;
             Ok(entries.iter().any(|(_, entry)| entry.target == RevocationTarget::Session(id)))
         };
@@ -359,7 +359,7 @@ async fn abandoned_end_is_whole_or_nothing(backend: &dyn Backend) -> Result<(), 
     Ok(())
 }
 
-async fn sessions_in_an_outage_are_unknown(backend: &dyn Backend) -> Result<(), Finding> {
+async fn sessions_in_an_outage_are_unknown(backend: &dyn Backend) -> Result<(), CheckError> {
     let (_, sessions) = open(backend).await?;
     let (stored, first) = renewable(some_id()?)?;
     let (id, user_id) = (stored.session.id, stored.session.user_id);
@@ -376,7 +376,7 @@ async fn sessions_in_an_outage_are_unknown(backend: &dyn Backend) -> Result<(), 
     failed("purge", kind, sessions.purge(at(10_000), 10).await)
 }
 
-async fn damaged_session_is_an_error(backend: &dyn Backend) -> Result<(), Finding> {
+async fn damaged_session_is_an_error(backend: &dyn Backend) -> Result<(), CheckError> {
     let (_, sessions) = open(backend).await?;
     let (stored, _) = renewable(some_id()?)?;
     let (id, user_id) = (stored.session.id, stored.session.user_id);

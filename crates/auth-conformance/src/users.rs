@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::executor::race;
 use super::samples::{email, insert, instant, new_user, revoke_all, some_id, taken, unexpected, username, whole};
-use super::{Backend, Finding, ensure, rules};
+use super::{Backend, CheckError, ensure, rules};
 use auth_core::blacklist::Position;
 use auth_core::{Generation, MAX_EMAIL_BYTES, MAX_USERNAME_CHARS, PasswordHash, UserChange};
 
@@ -44,7 +44,7 @@ rules! { ($) __conformance_users:
         "an operator's second try fails or undoes the first";
 }
 
-async fn returns_what_was_inserted(backend: &dyn Backend) -> Result<(), Finding> {
+async fn returns_what_was_inserted(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let mut new = new_user("ada")?;
     new.username = username("Äda 💡 o'Neil")?;
@@ -70,7 +70,7 @@ async fn returns_what_was_inserted(backend: &dyn Backend) -> Result<(), Finding>
 /// A hash of this many characters is stored whole: argon2 with long parameters, salt and output stays below.
 const LONG_HASH: usize = 255;
 
-async fn keeps_the_longest(backend: &dyn Backend) -> Result<(), Finding> {
+async fn keeps_the_longest(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let mut new = new_user("long")?;
     // 64 bytes before the `@` and labels of at most 63 are what RFC 5321 §4.5.3.1 and RFC 1035 §2.3.4 allow.
@@ -81,7 +81,7 @@ async fn keeps_the_longest(backend: &dyn Backend) -> Result<(), Finding> {
     new.password_hash = PasswordHash::new("h".repeat(LONG_HASH));
     stores.users.insert(new.clone()).await.map_err(unexpected)?;
     let stored = stores.users.find_credentials(&new.email).await.map_err(unexpected)?;
-    let Some(stored) = stored else { return Err(Finding::Broken("the longest address is not found".to_owned())) };
+    let Some(stored) = stored else { return Err(CheckError::Broken("the longest address is not found".to_owned())) };
     ensure!(
         (&stored.user.email, &stored.user.username) == (&new.email, &new.username),
         "inserted {new:?} and read {:?}",
@@ -95,7 +95,7 @@ async fn keeps_the_longest(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn absence_is_none(backend: &dyn Backend) -> Result<(), Finding> {
+async fn absence_is_none(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let nobody = some_id()?;
     let unknown = stores.users.find_credentials(&email("nobody@example.org")?).await.map_err(unexpected)?;
@@ -113,7 +113,7 @@ async fn absence_is_none(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn finds_by_key(backend: &dyn Backend) -> Result<(), Finding> {
+async fn finds_by_key(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     insert(&*stores.users, "Ada").await?;
     let spelling = email("ADA@EXAMPLE.ORG")?;
@@ -132,7 +132,7 @@ async fn finds_by_key(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn keys_that_differ_differ(backend: &dyn Backend) -> Result<(), Finding> {
+async fn keys_that_differ_differ(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     for name in ["resume", "résumé", "strasse", "straße", "a_b", "axb", "a%b"] {
         let result = stores.users.insert(new_user(name)?).await;
@@ -141,7 +141,7 @@ async fn keys_that_differ_differ(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn conflict_names_the_field(backend: &dyn Backend) -> Result<(), Finding> {
+async fn conflict_names_the_field(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     insert(&*stores.users, "ada").await?;
     let mut both = new_user("ada")?;
@@ -155,7 +155,7 @@ async fn conflict_names_the_field(backend: &dyn Backend) -> Result<(), Finding> 
     Ok(())
 }
 
-async fn taken_id_overwrites_nobody(backend: &dyn Backend) -> Result<(), Finding> {
+async fn taken_id_overwrites_nobody(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let ada = insert(&*stores.users, "ada").await?;
     let mut stranger = new_user("stranger")?;
@@ -169,16 +169,16 @@ async fn taken_id_overwrites_nobody(backend: &dyn Backend) -> Result<(), Finding
 
 const RIVALS: usize = 16;
 
-async fn one_winner_of_an_address(backend: &dyn Backend) -> Result<(), Finding> {
+async fn one_winner_of_an_address(backend: &dyn Backend) -> Result<(), CheckError> {
     compete(backend, "email").await
 }
 
-async fn losers_of_a_name_are_told(backend: &dyn Backend) -> Result<(), Finding> {
+async fn losers_of_a_name_are_told(backend: &dyn Backend) -> Result<(), CheckError> {
     compete(backend, "username").await
 }
 
 /// Many insert users that differ in everything but `field`.
-async fn compete(backend: &dyn Backend, field: &'static str) -> Result<(), Finding> {
+async fn compete(backend: &dyn Backend, field: &'static str) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let mut rivals = Vec::new();
     for number in 0..RIVALS {
@@ -202,7 +202,7 @@ async fn compete(backend: &dyn Backend, field: &'static str) -> Result<(), Findi
     Ok(())
 }
 
-async fn pages_by_id(backend: &dyn Backend) -> Result<(), Finding> {
+async fn pages_by_id(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let mut ids = Vec::new();
     for number in 0..7 {
@@ -221,7 +221,7 @@ async fn pages_by_id(backend: &dyn Backend) -> Result<(), Finding> {
     Ok(())
 }
 
-async fn promotion_is_kept(backend: &dyn Backend) -> Result<(), Finding> {
+async fn promotion_is_kept(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let user = insert(&*stores.users, "ada").await?;
     for _ in 0..2 {

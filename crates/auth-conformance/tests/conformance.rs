@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
-use auth_conformance::{Backend, Check, Stores, block_on};
+use auth_conformance::{Backend, ContractCheck, StoresUnderTest, block_on};
 use auth_core::AttemptStore;
 use auth_core::memory::MemoryStore;
 use auth_core::throttle::MemoryAttempts;
@@ -20,11 +20,11 @@ struct InMemory {
 
 #[async_trait]
 impl Backend for InMemory {
-    async fn open(&self) -> Stores {
-        Stores::new(self.store.clone(), self.store.clone())
+    async fn open(&self) -> StoresUnderTest {
+        StoresUnderTest::new(self.store.clone(), self.store.clone())
     }
 
-    async fn blacklist(&self, stores: &Stores, clock: Arc<dyn Clock>) -> Arc<dyn Blacklist> {
+    async fn blacklist(&self, stores: &StoresUnderTest, clock: Arc<dyn Clock>) -> Arc<dyn Blacklist> {
         if !self.synced {
             return Arc::new(auth_core::blacklist::UnsyncedBlacklist::new(stores.log.clone()));
         }
@@ -42,7 +42,7 @@ impl Backend for InMemory {
     }
 }
 
-fn run(check: Check, synced: bool) {
+fn run(check: ContractCheck, synced: bool) {
     let (store, attempts) = (Arc::new(MemoryStore::new().unwrap()), Arc::default());
     block_on(check.assert(&InMemory { store, attempts, synced }));
 }

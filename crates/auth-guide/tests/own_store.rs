@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use auth_conformance::{Backend, Check, Stores, block_on};
+use auth_conformance::{Backend, ContractCheck, StoresUnderTest, block_on};
 use auth_core::memory::MemoryStore as MyStore;
 
 /// An empty database, made for one check.
@@ -11,12 +11,12 @@ struct MyDatabase(Arc<MyStore>);
 
 #[async_trait]
 impl Backend for MyDatabase {
-    async fn open(&self) -> Stores {
-        Stores::new(self.0.clone(), self.0.clone())
+    async fn open(&self) -> StoresUnderTest {
+        StoresUnderTest::new(self.0.clone(), self.0.clone())
     }
 }
 
-auth_conformance::conformance_tests!(|check: Check| {
+auth_conformance::conformance_tests!(|check: ContractCheck| {
     block_on(check.assert(&MyDatabase(Arc::new(MyStore::new().unwrap()))));
 });
 

@@ -40,7 +40,7 @@ pub use tokio;
 
 /// A kind of database that the tests run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum TestDatabaseKind {
     /// A file in a temporary folder.
     Sqlite,
     /// The server of `AUTH_TEST_POSTGRES_URL`.
@@ -49,7 +49,7 @@ pub enum Kind {
     MySql,
 }
 
-impl Kind {
+impl TestDatabaseKind {
     /// All kinds.
     pub const ALL: [Self; 3] = [Self::Sqlite, Self::Postgres, Self::MySql];
 
@@ -67,7 +67,7 @@ impl Kind {
 /// An empty database that belongs to one test.
 #[derive(Debug)]
 pub struct TestDatabase {
-    kind: Kind,
+    kind: TestDatabaseKind,
     url: String,
 }
 
@@ -75,12 +75,12 @@ impl TestDatabase {
     /// A SQLite database in memory, made by whoever connects to it.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self { kind: Kind::Sqlite, url: "sqlite::memory:".to_owned() }
+        Self { kind: TestDatabaseKind::Sqlite, url: "sqlite::memory:".to_owned() }
     }
 
-    /// Which kind it is.
+    /// Returns its kind.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> TestDatabaseKind {
         self.kind
     }
 
@@ -102,7 +102,7 @@ impl TestDatabase {
 /// # Panics
 ///
 /// When the test does, or when the database cannot be made.
-pub async fn run<T: Future<Output = ()>>(kind: Kind, test: impl FnOnce(TestDatabase) -> T) {
+pub async fn run<T: Future<Output = ()>>(kind: TestDatabaseKind, test: impl FnOnce(TestDatabase) -> T) {
     let server = match kind.variable().map(|variable| (variable, std::env::var(variable))) {
         None => String::new(),
         Some((_, Ok(server))) => server,
@@ -117,15 +117,19 @@ pub async fn run<T: Future<Output = ()>>(kind: Kind, test: impl FnOnce(TestDatab
 /// # Panics
 ///
 /// As [`run`].
-pub async fn run_on<R, T: Future<Output = R>>(kind: Kind, server: &str, test: impl FnOnce(TestDatabase) -> T) -> R {
-    if kind == Kind::Sqlite {
+pub async fn run_on<R, T: Future<Output = R>>(
+    kind: TestDatabaseKind,
+    server: &str,
+    test: impl FnOnce(TestDatabase) -> T,
+) -> R {
+    if kind == TestDatabaseKind::Sqlite {
         return run_on_sqlite(test).await;
     }
     let name = format!("auth_test_{}", random_id().simple());
     execute(server, &format!("CREATE DATABASE {name}")).await;
     let database = TestDatabase { kind, url: with_database(server, &name) };
     let outcome = AssertUnwindSafe(test(database)).catch_unwind().await;
-    let force = if kind == Kind::Postgres { " WITH (FORCE)" } else { "" };
+    let force = if kind == TestDatabaseKind::Postgres { " WITH (FORCE)" } else { "" };
     execute(server, &format!("DROP DATABASE {name}{force}")).await;
     outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }
@@ -142,7 +146,7 @@ fn split_url(url: &str) -> (&str, &str, &str, &str) {
 ///
 /// # Panics
 ///
-/// Where `CI` is `true`: there nothing may be skipped.
+/// If `CI` is `true`, because nothing may be skipped there.
 pub fn skip(why: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "nothing may be skipped in CI: {why}");
     // Nobody reads a line that cannot be written.
@@ -152,7 +156,7 @@ pub fn skip(why: &str) {
 async fn run_on_sqlite<R, T: Future<Output = R>>(test: impl FnOnce(TestDatabase) -> T) -> R {
     let folder = TempDir::new().expect("a temporary folder");
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
-    test(TestDatabase { kind: Kind::Sqlite, url }).await
+    test(TestDatabase { kind: TestDatabaseKind::Sqlite, url }).await
 }
 
 /// The server's URL with another database in its path; user, password and options stay.
@@ -200,7 +204,7 @@ macro_rules! on_database {
                 .enable_all()
                 .build()
                 .expect("a runtime")
-                .block_on($crate::databases::run($crate::databases::Kind::$kind, super::$name));
+                .block_on($crate::databases::run($crate::databases::TestDatabaseKind::$kind, super::$name));
         }
     )+};
 }

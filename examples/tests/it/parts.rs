@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use auth_conformance::{Backend, Check, Stores, Task};
+use auth_conformance::{Backend, ContractCheck, StoresUnderTest, Task};
 use auth_core::memory::MemoryStore;
 use auth_core::{Context, Credentials, Email, LoginError, Password, UserStore as _};
 use auth_password::BcryptHasher;
 use auth_storage::{ConnectOptions, connect};
-use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use sea_orm::ConnectionTrait as _;
 
 use crate::custom_hasher::PepperedHasher;
@@ -26,9 +26,9 @@ mod old_table {
     auth_conformance::conformance_tests!(super::try_with_old_table);
 }
 
-fn try_with_old_table(check: Check) {
+fn try_with_old_table(check: ContractCheck) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(auth_testing::databases::run(Kind::Sqlite, |database| async move {
+    runtime.block_on(auth_testing::databases::run(TestDatabaseKind::Sqlite, |database| async move {
         drop(adopted(database.url()).await);
         // The contract begins with an empty table.
         let connection = connect(database.url(), ConnectOptions::default()).await.unwrap();
@@ -44,11 +44,11 @@ struct OldTable {
 
 #[async_trait]
 impl Backend for OldTable {
-    async fn open(&self) -> Stores {
+    async fn open(&self) -> StoresUnderTest {
         let database = connect(self.database.url(), ConnectOptions::default()).await.unwrap();
         let members = Members::new(database);
         let log = members.log();
-        Stores::new(Arc::new(members), Arc::new(log))
+        StoresUnderTest::new(Arc::new(members), Arc::new(log))
     }
 
     fn spawn(&self, task: Task) {

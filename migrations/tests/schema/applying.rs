@@ -1,7 +1,7 @@
 //! Every migration, up and down, on every database.
 
 use auth_migrations::{MigrateError, Status, down, is_current, status, up};
-use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use auth_testing::on_every_database;
 use sea_orm_migration::sea_orm::{ConnectionTrait as _, Database};
 
@@ -72,7 +72,7 @@ async fn a_half_applied_migration_is_completed(database: TestDatabase) {
     db.execute_unprepared("DROP TABLE auth_blacklist_head").await.unwrap();
     db.execute_unprepared("DELETE FROM auth_migrations WHERE version LIKE '%blacklist%'").await.unwrap();
     // And the one of attempts.
-    let index = if database.kind() == Kind::MySql { " ON auth_attempts" } else { "" };
+    let index = if database.kind() == TestDatabaseKind::MySql { " ON auth_attempts" } else { "" };
     db.execute_unprepared(&format!("DROP INDEX auth_attempts_expires_at{index}")).await.unwrap();
     db.execute_unprepared("DELETE FROM auth_migrations WHERE version LIKE '%attempts'").await.unwrap();
     assert!(!is_current(&db).await.unwrap());
@@ -156,7 +156,7 @@ async fn keys_differ_when_their_bytes_differ(database: TestDatabase) {
     up(&db).await.unwrap();
     for (number, key) in ["ada", "adá", "ada\u{301}", "straße", "strasse"].iter().enumerate() {
         let id = match database.kind() {
-            Kind::Postgres => format!("'00000000-0000-0000-0000-00000000000{number}'"),
+            TestDatabaseKind::Postgres => format!("'00000000-0000-0000-0000-00000000000{number}'"),
             _ => format!("x'0000000000000000000000000000000{number}'"),
         };
         let insertion = format!(

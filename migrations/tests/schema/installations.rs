@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use auth_migrations::{MigrateError, Migrations, Part, Prefix, Schema, down, is_current, status, up};
-use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use auth_testing::on_every_database;
 use sea_orm_migration::sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
 
@@ -37,7 +37,7 @@ async fn new_tables_have_the_default_prefix(database: TestDatabase) {
     let db = open(&database).await;
     let layout = up(&db).await.unwrap();
     assert_eq!((layout.prefix(), layout.history().as_str()), ("auth_", "auth_migrations"));
-    assert_eq!(layout.schema(), (database.kind() == Kind::Postgres).then_some("public"));
+    assert_eq!(layout.schema(), (database.kind() == TestDatabaseKind::Postgres).then_some("public"));
     for table in ["auth_users", "auth_blacklist", "auth_blacklist_head", "auth_attempts", "auth_migrations"] {
         count(&db, table).await.unwrap();
     }

@@ -1,7 +1,7 @@
 //! Tables of other applications: never adopted, never dropped.
 
 use auth_migrations::{MigrateError, Migrations, Removed, down, is_current, up};
-use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use auth_testing::on_every_database;
 
 use crate::support::{count, execute, open};
@@ -75,11 +75,11 @@ async fn a_table_that_an_earlier_revision_adopted_is_reported_and_survives(datab
 async fn what_the_stores_need_is_checked_and_what_was_added_is_not(database: TestDatabase) {
     let db = open(&database).await;
     let (id, flag) = match database.kind() {
-        Kind::Sqlite => ("uuid_text", "boolean"),
-        Kind::Postgres => ("uuid", "boolean"),
-        Kind::MySql => ("binary(16)", "tinyint(1)"),
+        TestDatabaseKind::Sqlite => ("uuid_text", "boolean"),
+        TestDatabaseKind::Postgres => ("uuid", "boolean"),
+        TestDatabaseKind::MySql => ("binary(16)", "tinyint(1)"),
     };
-    let mysql = database.kind() == Kind::MySql;
+    let mysql = database.kind() == TestDatabaseKind::MySql;
     let options = if mysql { " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin" } else { "" };
     let users = format!(
         "CREATE TABLE auth_users (id {id} NOT NULL PRIMARY KEY, email varchar(254) NOT NULL, email_key varchar(254) NOT NULL, \
@@ -97,7 +97,7 @@ async fn what_the_stores_need_is_checked_and_what_was_added_is_not(database: Tes
         (" disabled_at bigint,", "", "no column `disabled_at`"),
         ("UNIQUE (email_key),", "extra INT NOT NULL, UNIQUE (email_key),", "`extra` must be set"),
     ];
-    if database.kind() != Kind::Sqlite {
+    if database.kind() != TestDatabaseKind::Sqlite {
         cases.push(("password_hash varchar(255)", "password_hash varchar(60)", "`password_hash` has the type"));
     }
     if mysql {

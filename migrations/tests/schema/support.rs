@@ -1,7 +1,7 @@
 //! An open database, and questions to it.
 
 use auth_migrations::status;
-use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use sea_orm_migration::sea_orm::{
     ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbErr, Statement,
 };
@@ -11,7 +11,7 @@ pub(crate) async fn open(database: &TestDatabase) -> DatabaseConnection {
 }
 
 pub(crate) fn writable(database: &TestDatabase) -> ConnectOptions {
-    let create = if database.kind() == Kind::Sqlite { "?mode=rwc" } else { "" };
+    let create = if database.kind() == TestDatabaseKind::Sqlite { "?mode=rwc" } else { "" };
     let mut options = ConnectOptions::new(format!("{}{create}", database.url()));
     options.max_connections(2).sqlx_logging(false);
     options

@@ -2,7 +2,7 @@
 //! and dumped with each engine's own tool.
 
 use auth_migrations::{Migrations, Removed, down, is_current, status, up};
-use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use auth_testing::on_every_database;
 use sea_orm_migration::sea_orm::DatabaseConnection;
 
@@ -72,9 +72,9 @@ async fn a_database_of_an_earlier_revision_is_found_before_it_is_migrated(databa
 async fn the_keys_of_an_earlier_revision_are_good_enough(database: TestDatabase) {
     let db = open(&database).await;
     let (now, then) = match database.kind() {
-        Kind::Sqlite => (r#"UNIQUE ("expires_at", "token_id")"#, r#"UNIQUE ("token_id")"#),
-        Kind::Postgres => ("UNIQUE (expires_at, token_id)", "UNIQUE (token_id)"),
-        Kind::MySql => ("(`expires_at`,`token_id`)", "(`token_id`)"),
+        TestDatabaseKind::Sqlite => (r#"UNIQUE ("expires_at", "token_id")"#, r#"UNIQUE ("token_id")"#),
+        TestDatabaseKind::Postgres => ("UNIQUE (expires_at, token_id)", "UNIQUE (token_id)"),
+        TestDatabaseKind::MySql => ("(`expires_at`,`token_id`)", "(`token_id`)"),
     };
     let current = fixture(database.kind(), 4);
     let earlier = current.replace(now, then);
@@ -85,11 +85,11 @@ async fn the_keys_of_an_earlier_revision_are_good_enough(database: TestDatabase)
     assert_eq!(count(&db, "blacklist").await.unwrap(), 2);
 }
 
-fn fixture(kind: Kind, state: usize) -> String {
+fn fixture(kind: TestDatabaseKind, state: usize) -> String {
     let folder = match kind {
-        Kind::Sqlite => "sqlite",
-        Kind::Postgres => "postgres",
-        Kind::MySql => "mysql",
+        TestDatabaseKind::Sqlite => "sqlite",
+        TestDatabaseKind::Postgres => "postgres",
+        TestDatabaseKind::MySql => "mysql",
     };
     let path = format!("{}/tests/fixtures/{folder}/{state:06}.sql", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(path).unwrap()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use auth_core::blacklist::{Mark, RevocationTarget};
 use auth_core::{Email, NewUser, Revocation, UserId};
-use auth_testing::databases::Kind;
+use auth_testing::databases::TestDatabaseKind;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -40,8 +40,8 @@ type UserRow = (Uuid, String, String, bool, i64, Option<i64>, i64);
 type CredentialsRow = (Uuid, String, String, bool, i64, Option<i64>, i64, String);
 
 /// A pool with the settings of the stores, so that the statements are all that differs.
-pub(super) async fn connect(kind: Kind, url: &str) -> Result<Arc<dyn Contestant>, Failure> {
-    if kind == Kind::Sqlite {
+pub(super) async fn connect(kind: TestDatabaseKind, url: &str) -> Result<Arc<dyn Contestant>, Failure> {
+    if kind == TestDatabaseKind::Sqlite {
         let options = url.parse::<SqliteConnectOptions>()?.journal_mode(SqliteJournalMode::Wal);
         let options = options.synchronous(SqliteSynchronous::Full).busy_timeout(Duration::from_secs(4));
         let pool = SqlitePoolOptions::new().max_connections(4).test_before_acquire(false);

@@ -14,7 +14,7 @@ use auth_core::{
     AccountError, AuthenticateError, BoxError, ChangePasswordError, LoginError, RefreshError, RegisterError,
     StoreError, StoreErrorKind,
 };
-use auth_http::{Refusal as TokenRefusal, RefusalKind, UNAVAILABLE_RETRY};
+use auth_http::{Refusal, RefusalKind, UNAVAILABLE_RETRY};
 use poem::error::{MethodNotAllowedError, NotFoundError, ParsePathError, ReadBodyError, ResponseError};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
@@ -278,12 +278,12 @@ impl From<ChangePasswordError> for ApiError {
 
 impl From<AuthenticateError> for ApiError {
     fn from(error: AuthenticateError) -> Self {
-        TokenRefusal::from(error).into()
+        Refusal::from(error).into()
     }
 }
 
-impl From<TokenRefusal> for ApiError {
-    fn from(refusal: TokenRefusal) -> Self {
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
         let error = Self::new(refusal.kind().into());
         if refusal.source().is_some() { error.caused_by(refusal) } else { error }
     }
@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn a_token_is_refused_as_the_library_refuses_it() {
         for kind in RefusalKind::ALL {
-            let error = ApiError::from(TokenRefusal::from(kind));
+            let error = ApiError::from(Refusal::from(kind));
             assert_eq!(error.code.as_str(), kind.code());
             assert_eq!(error.status().as_u16(), kind.status());
             assert_eq!(error.challenge().map(|value| value.to_str().unwrap().to_owned()).as_deref(), kind.challenge());

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use tempfile::TempDir;
 
 use crate::process::{PASSWORD, STRONG_SECRET, Server, member, operate};
@@ -76,9 +76,9 @@ async fn a_server_at_work_writes_no_secret(database: TestDatabase) {
     let folder = TempDir::new().unwrap();
     let url = match database.kind() {
         // The server trusts this user whatever the password is.
-        Kind::Postgres => database.url().replace("postgres@", &format!("postgres:{DATABASE_PASSWORD}@")),
+        TestDatabaseKind::Postgres => database.url().replace("postgres@", &format!("postgres:{DATABASE_PASSWORD}@")),
         // The user has no password, so that a wrong one is an error of the server.
-        Kind::MySql => {
+        TestDatabaseKind::MySql => {
             let wrong = database.url().replace("root@", &format!("root:{DATABASE_PASSWORD}@"));
             let settings = [("AUTH_DATABASE_URL", wrong.as_str()), ("AUTH_LOG", EVERYTHING)];
             let (code, said, errors) = operate(&folder, &settings, &["serve"]);
@@ -86,7 +86,7 @@ async fn a_server_at_work_writes_no_secret(database: TestDatabase) {
             assert_eq!(code, 1, "{errors}");
             database.url().to_owned()
         }
-        Kind::Sqlite => database.url().to_owned(),
+        TestDatabaseKind::Sqlite => database.url().to_owned(),
     };
     let settings =
         [("AUTH_DATABASE_URL", url.as_str()), ("AUTH_TOKEN_SECRET", STRONG_SECRET), ("AUTH_LOG", EVERYTHING)];

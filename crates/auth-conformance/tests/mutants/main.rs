@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use auth_conformance::{Backend, Disturbance, Finding, Row, Stores, Task, block_on, check, checks};
+use auth_conformance::{Backend, CheckError, Disturbance, Row, StoresUnderTest, Task, block_on, check, checks};
 use auth_core::AttemptStore;
 use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::{Blacklist, Clock, SessionStore};
@@ -176,7 +176,7 @@ impl Broken {
 
 #[async_trait]
 impl Backend for Broken {
-    async fn open(&self) -> Stores {
+    async fn open(&self) -> StoresUnderTest {
         let number = self.opened.fetch_add(1, Ordering::SeqCst) + 1;
         let mut database = self.database.lock().unwrap();
         if self.fault == Fault::ForgetsOnReopen {
@@ -184,10 +184,10 @@ impl Backend for Broken {
         }
         database.log.restart();
         let store = Arc::new(Store::new(database.clone(), number.into()));
-        Stores::new(store.clone(), store)
+        StoresUnderTest::new(store.clone(), store)
     }
 
-    async fn blacklist(&self, stores: &Stores, clock: Arc<dyn Clock>) -> Arc<dyn Blacklist> {
+    async fn blacklist(&self, stores: &StoresUnderTest, clock: Arc<dyn Clock>) -> Arc<dyn Blacklist> {
         if !self.fault.is_of_blacklist() {
             return Arc::new(UnsyncedBlacklist::new(stores.log.clone()));
         }
@@ -254,7 +254,7 @@ fn every_mutant_is_caught_by_the_checks_that_are_named() {
             let chances = if fault.needs_threads() { 200 } else { 1 };
             let caught = (0..chances).any(|_| {
                 let found = block_on(check(id).unwrap().run(&Broken::new(*fault)));
-                matches!(found, Err(Finding::Broken(_)))
+                matches!(found, Err(CheckError::Broken(_)))
             });
             if !caught {
                 survivors.push(format!("{fault:?} survives {id}"));

@@ -2,7 +2,7 @@
 
 use auth_core::blacklist::{RevocationReason, RevocationTarget};
 use auth_core::{Generation, TokenId, UserId};
-use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use auth_testing::on_every_database;
 use sea_orm::{DbBackend, QueryResult, Statement};
 use time::Duration;
@@ -37,7 +37,8 @@ async fn no_statement_reads_the_whole_log(test: TestDatabase) {
         })
         .collect();
     log.append(&entries).await.unwrap();
-    let statistics = if test.kind() == Kind::MySql { "ANALYZE TABLE auth_blacklist, auth_users" } else { "ANALYZE" };
+    let statistics =
+        if test.kind() == TestDatabaseKind::MySql { "ANALYZE TABLE auth_blacklist, auth_users" } else { "ANALYZE" };
     database.connection().execute_unprepared(statistics).await.unwrap();
 
     let backend = database.connection().get_database_backend();
@@ -82,12 +83,12 @@ async fn no_statement_reads_the_whole_log(test: TestDatabase) {
         let plan = plan(&database, statement).await;
         assert!(plan.iter().all(|step| !reads_everything(test.kind(), step)), "{what}: {plan:#?}");
         // SQLite names the index of a UNIQUE constraint by itself.
-        if test.kind() != Kind::Sqlite || index == "blacklist_expires_at" {
+        if test.kind() != TestDatabaseKind::Sqlite || index == "blacklist_expires_at" {
             assert!(plan.iter().any(|step| step.contains(index)), "{what} does not use {index}: {plan:#?}");
         }
     }
     // What is sorted is the page, not all that comes after it.
-    if test.kind() == Kind::Postgres {
+    if test.kind() == TestDatabaseKind::Postgres {
         let plan =
             plan(&database, page_query(tables, Position(5000), 100, database.primary_check()).build(backend)).await;
         let of = |node| plan.iter().position(|step| step.contains(node)).unwrap_or(usize::MAX);
@@ -117,11 +118,13 @@ fn mysql_step(row: &QueryResult) -> String {
 }
 
 /// A statement names the table, or the alias that SeaORM knows it by.
-fn reads_everything(kind: Kind, step: &str) -> bool {
+fn reads_everything(kind: TestDatabaseKind, step: &str) -> bool {
     let whole = |table: &str| match kind {
-        Kind::Sqlite => step.starts_with("SCAN") && step.split_whitespace().any(|word| word == table),
-        Kind::Postgres => step.contains(&format!("Seq Scan on {table} ")),
-        Kind::MySql => ["ALL", "index"].iter().any(|kind| step.contains(&format!("table={table} type={kind} "))),
+        TestDatabaseKind::Sqlite => step.starts_with("SCAN") && step.split_whitespace().any(|word| word == table),
+        TestDatabaseKind::Postgres => step.contains(&format!("Seq Scan on {table} ")),
+        TestDatabaseKind::MySql => {
+            ["ALL", "index"].iter().any(|kind| step.contains(&format!("table={table} type={kind} ")))
+        }
     };
     whole("auth_blacklist") || whole("blacklist")
 }

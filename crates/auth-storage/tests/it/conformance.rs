@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use auth_conformance::{Backend, Check, Disturbance, Row, Stores, Task};
+use auth_conformance::{Backend, ContractCheck, Disturbance, Row, StoresUnderTest, Task};
 use auth_core::{AttemptStore, SessionStore};
 use auth_storage::{Database, SeaAttemptStore, SeaSessionStore};
-use auth_testing::databases::{Kind, PgBouncer, TestDatabase};
+use auth_testing::databases::{PgBouncer, TestDatabase, TestDatabaseKind};
 use uuid::Uuid;
 
 use crate::retries::{conflicts, heal, inject};
@@ -25,10 +25,10 @@ impl Sea {
 
 #[async_trait]
 impl Backend for Sea {
-    async fn open(&self) -> Stores {
+    async fn open(&self) -> StoresUnderTest {
         let (opened, users, log) = open(&self.database).await;
         self.opened.lock().unwrap().push(opened);
-        Stores::new(Arc::new(users), Arc::new(log))
+        StoresUnderTest::new(Arc::new(users), Arc::new(log))
     }
 
     async fn sessions(&self) -> Option<Arc<dyn SessionStore>> {
@@ -57,19 +57,19 @@ impl Backend for Sea {
     /// By a trigger; that of SQLite ends the whole transaction, as a full disk does.
     async fn refuse_entries(&self, refuse: bool) -> bool {
         let begin: &[&str] = match self.database.kind() {
-            Kind::Sqlite => {
+            TestDatabaseKind::Sqlite => {
                 &["CREATE TRIGGER refusal BEFORE INSERT ON auth_blacklist BEGIN SELECT RAISE(ROLLBACK, 'refused'); END"]
             }
-            Kind::Postgres => &[
+            TestDatabaseKind::Postgres => &[
                 "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$",
                 "CREATE TRIGGER refusal BEFORE INSERT ON auth_blacklist FOR EACH ROW EXECUTE FUNCTION refuse()",
             ],
-            Kind::MySql => {
+            TestDatabaseKind::MySql => {
                 &["CREATE TRIGGER refusal BEFORE INSERT ON auth_blacklist FOR EACH ROW SIGNAL SQLSTATE '45000'"]
             }
         };
         let end: &[&str] = match self.database.kind() {
-            Kind::Postgres => &["DROP TRIGGER refusal ON auth_blacklist", "DROP FUNCTION refuse"],
+            TestDatabaseKind::Postgres => &["DROP TRIGGER refusal ON auth_blacklist", "DROP FUNCTION refuse"],
             _ => &["DROP TRIGGER refusal"],
         };
         let opened = self.opened();
@@ -104,7 +104,7 @@ impl Backend for Sea {
 
     /// Lost answers are tried in `retries`, lag on a cluster in `tests/torture/galera.rs`.
     async fn disturb(&self, disturbance: Disturbance) -> bool {
-        if disturbance != Disturbance::Conflict || self.database.kind() == Kind::Sqlite {
+        if disturbance != Disturbance::Conflict || self.database.kind() == TestDatabaseKind::Sqlite {
             return false;
         }
         let (opened, kind) = (&self.opened()[0], self.database.kind());
@@ -114,7 +114,7 @@ impl Backend for Sea {
     }
 }
 
-fn run(kind: Kind, check: Check) {
+fn run(kind: TestDatabaseKind, check: ContractCheck) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(auth_testing::databases::run(kind, |database| async move {
         check.assert(&Sea { database, opened: Mutex::default() }).await;
@@ -122,20 +122,23 @@ fn run(kind: Kind, check: Check) {
 }
 
 /// Behind a PgBouncer in transaction mode.
-fn run_behind_a_pooler(check: Check) {
+fn run_behind_a_pooler(check: ContractCheck) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(auth_testing::databases::run(Kind::Postgres, |database| async move {
+    runtime.block_on(auth_testing::databases::run(TestDatabaseKind::Postgres, |database| async move {
         let Some(pooler) = PgBouncer::before(&database, "transaction").await else { return };
         check.assert(&Sea { database: pooler.database(&database), opened: Mutex::default() }).await;
     }));
 }
 
 mod sqlite {
-    auth_conformance::conformance_tests!(|check| super::run(auth_testing::databases::Kind::Sqlite, check));
+    auth_conformance::conformance_tests!(|check| super::run(auth_testing::databases::TestDatabaseKind::Sqlite, check));
 }
 
 mod postgres {
-    auth_conformance::conformance_tests!(|check| super::run(auth_testing::databases::Kind::Postgres, check));
+    auth_conformance::conformance_tests!(|check| super::run(
+        auth_testing::databases::TestDatabaseKind::Postgres,
+        check
+    ));
 }
 
 mod pgbouncer {
@@ -143,5 +146,5 @@ mod pgbouncer {
 }
 
 mod mysql {
-    auth_conformance::conformance_tests!(|check| super::run(auth_testing::databases::Kind::MySql, check));
+    auth_conformance::conformance_tests!(|check| super::run(auth_testing::databases::TestDatabaseKind::MySql, check));
 }

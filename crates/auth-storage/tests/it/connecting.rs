@@ -6,7 +6,7 @@ use std::time::Duration;
 use auth_core::blacklist::Position;
 use auth_core::{RevocationLog, RevocationSource as _, StoreErrorKind, UserStore};
 use auth_storage::{ConnectError, ConnectOptions, DatabaseKind, SeaRevocationLog, SeaUserStore, connect};
-use auth_testing::databases::{Kind, Line, Proxy, TestDatabase};
+use auth_testing::databases::{Line, Proxy, TestDatabase, TestDatabaseKind};
 use sea_orm::ConnectionTrait as _;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
@@ -137,7 +137,7 @@ async fn sessions_are_what_we_rely_on(database: TestDatabase) {
     let (opened, _, _) = open(&database).await;
     let setting = async |sql: &str| query(&opened, sql).await[0].try_get_by_index::<String>(0).unwrap();
     match database.kind() {
-        Kind::Sqlite => {
+        TestDatabaseKind::Sqlite => {
             assert_eq!(setting("PRAGMA journal_mode").await, "wal");
             assert_eq!(number(&opened, "PRAGMA synchronous").await, 2);
             assert_eq!(number(&opened, "PRAGMA foreign_keys").await, 1);
@@ -149,13 +149,13 @@ async fn sessions_are_what_we_rely_on(database: TestDatabase) {
                 assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{path}");
             }
         }
-        Kind::Postgres => {
+        TestDatabaseKind::Postgres => {
             assert_eq!(setting("SHOW transaction_isolation").await, "read committed");
             assert_eq!(setting("SHOW statement_timeout").await, "5s");
             assert_eq!(setting("SHOW lock_timeout").await, "5s");
             assert_ne!(setting("SHOW synchronous_commit").await, "off");
         }
-        Kind::MySql => {
+        TestDatabaseKind::MySql => {
             assert_eq!(setting("SELECT @@session.time_zone").await, "+00:00");
             assert!(setting("SELECT @@session.sql_mode").await.contains("STRICT_ALL_TABLES"));
             assert_eq!(setting("SELECT @@session.tx_isolation").await, "READ-COMMITTED");
@@ -167,9 +167,9 @@ async fn sessions_are_what_we_rely_on(database: TestDatabase) {
 async fn an_open_database_tells_its_kind_and_no_secret(database: TestDatabase) {
     let (opened, users, log) = open(&database).await;
     let kind = match database.kind() {
-        Kind::Sqlite => DatabaseKind::Sqlite,
-        Kind::Postgres => DatabaseKind::Postgres,
-        Kind::MySql => DatabaseKind::MySql,
+        TestDatabaseKind::Sqlite => DatabaseKind::Sqlite,
+        TestDatabaseKind::Postgres => DatabaseKind::Postgres,
+        TestDatabaseKind::MySql => DatabaseKind::MySql,
     };
     assert_eq!(opened.kind(), kind);
     opened.ping().await.unwrap();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use auth_storage::{ConnectOptions, Database};
-use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use sea_orm::sqlx::{self, Connection as _};
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 
@@ -92,7 +92,7 @@ enum Place {
 
 impl Place {
     async fn run<F: Future<Output = ()>>(self, test: impl FnOnce(TestDatabase) -> F) {
-        auth_testing::databases::run(Kind::Sqlite, |file| async move {
+        auth_testing::databases::run(TestDatabaseKind::Sqlite, |file| async move {
             test(match self {
                 Self::File => file,
                 Self::Memory => TestDatabase::in_memory(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use auth_core::blacklist::{LogEntry, Position, RevocationTarget};
 use auth_core::{Generation, Revocation, RevocationLog, RevocationSource as _, StoreErrorKind, UserId, UserStore};
 use auth_storage::ConnectOptions;
-use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use auth_testing::on_every_database;
 use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
 use tokio::time::timeout;
@@ -248,7 +248,7 @@ mod servers {
 
 async fn a_log_by_auto_increment_loses_an_entry_to_its_reader(database: TestDatabase) {
     let (opened, _, _) = open(&database).await;
-    let counted = if database.kind() == Kind::MySql { "BIGINT AUTO_INCREMENT" } else { "BIGSERIAL" };
+    let counted = if database.kind() == TestDatabaseKind::MySql { "BIGINT AUTO_INCREMENT" } else { "BIGSERIAL" };
     execute(&opened, &format!("CREATE TABLE naive (id {counted} PRIMARY KEY, entry INT)")).await;
     let (first, second) = (opened.connection().begin().await.unwrap(), opened.connection().begin().await.unwrap());
     first.execute_unprepared("INSERT INTO naive (entry) VALUES (1)").await.unwrap();
@@ -285,7 +285,7 @@ async fn the_same_interleaving_loses_nothing_here(database: TestDatabase) {
     assert_eq!(page.entries[1].revocation, second);
 }
 
-async fn insert_at_position_1(transaction: &sea_orm::DatabaseTransaction, kind: Kind) {
+async fn insert_at_position_1(transaction: &sea_orm::DatabaseTransaction, kind: TestDatabaseKind) {
     let RevocationTarget::Token(id) = logout().target else { panic!("no token") };
     let id = crate::support::uuid_literal(kind, id.as_uuid());
     let insertion = format!(

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use auth_core::{StoreErrorKind, UserStore as _};
 use auth_storage::ConnectOptions;
-use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait as _;
 
@@ -77,7 +77,7 @@ fn the_database_may_be_dropped_outside_of_a_runtime() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let kept = runtime.block_on(async {
         let mut kept = None;
-        auth_testing::databases::run(Kind::Sqlite, async |database| {
+        auth_testing::databases::run(TestDatabaseKind::Sqlite, async |database| {
             let (opened, users, log) = open(&database).await;
             let ada = users.insert(new_user("ada")).await.unwrap();
             users.find_by_id(ada.id).await.unwrap();

@@ -9,7 +9,7 @@ use auth_core::{
     UserRevocation, UserStore as _,
 };
 use auth_storage::Database;
-use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use auth_testing::on_every_database;
 use time::Duration;
 
@@ -89,7 +89,7 @@ async fn a_position_that_is_given_again_has_another_mark(database: TestDatabase)
 async fn the_database_tells_the_time_if_it_has_a_clock(database: TestDatabase) {
     let (opened, _, log) = open(&database).await;
     let (before, now) = (SystemClock.now(), log.now().await.unwrap());
-    assert_eq!(now.is_some(), database.kind() != Kind::Sqlite);
+    assert_eq!(now.is_some(), database.kind() != TestDatabaseKind::Sqlite);
     if let Some(now) = now {
         // It may be another machine's; a wrong unit or zone is further away.
         assert!((now - before).abs() < Duration::minutes(10), "{now} and {before}");

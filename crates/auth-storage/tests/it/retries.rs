@@ -9,7 +9,7 @@ use auth_core::{
     UserChange, UserId, UserStore,
 };
 use auth_storage::{ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore, connect};
-use auth_testing::databases::{Kind, Line, Proxy, TestDatabase};
+use auth_testing::databases::{Line, Proxy, TestDatabase, TestDatabaseKind};
 use sea_orm::sqlx::Executor as _;
 use tokio::task::JoinSet;
 
@@ -33,19 +33,19 @@ mod mysql {
 }
 
 /// Errors with which a database gives a transaction up. After the second group the outcome of a `COMMIT` is unknown.
-pub(crate) fn conflicts(kind: Kind) -> (&'static [&'static str], &'static [&'static str]) {
+pub(crate) fn conflicts(kind: TestDatabaseKind) -> (&'static [&'static str], &'static [&'static str]) {
     match kind {
-        Kind::Postgres => (&["40001", "40P01"], &["40003"]),
+        TestDatabaseKind::Postgres => (&["40001", "40P01"], &["40003"]),
         _ => (&["1213", "1205", "1020"], &["1180", "1047"]),
     }
 }
 
 /// Lets the first `times` writes to each of the tables fail: on PostgreSQL at their `COMMIT`, on MariaDB at the statement.
-pub(crate) async fn inject(database: &Database, kind: Kind, code: &str, times: u32) {
+pub(crate) async fn inject(database: &Database, kind: TestDatabaseKind, code: &str, times: u32) {
     for table in TABLES {
         // What a sequence has given is not taken back by a rollback.
         execute(database, &format!("CREATE SEQUENCE faults_{table}")).await;
-        let last = if kind == Kind::Postgres {
+        let last = if kind == TestDatabaseKind::Postgres {
             let function = format!(
                 "CREATE FUNCTION fail_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
                  IF nextval('faults_{table}') <= {times} THEN RAISE EXCEPTION 'injected' USING ERRCODE = '{code}'; \
@@ -73,10 +73,10 @@ pub(crate) async fn inject(database: &Database, kind: Kind, code: &str, times: u
 }
 
 /// Takes back what [`inject`] did, if it did.
-pub(crate) async fn heal(database: &Database, kind: Kind) {
+pub(crate) async fn heal(database: &Database, kind: TestDatabaseKind) {
     for table in TABLES {
         let statements = match kind {
-            Kind::Postgres => {
+            TestDatabaseKind::Postgres => {
                 vec![
                     format!("DROP TRIGGER IF EXISTS fail_{table} ON {table}"),
                     format!("DROP FUNCTION IF EXISTS fail_{table}()"),
@@ -163,14 +163,15 @@ async fn what_was_committed_without_an_answer_is_not_made_again(database: TestDa
     let (direct, ..) = open(&database).await;
     let (proxy, url) = Proxy::before(&database).await.unwrap();
     // In clear, so that the proxy sees what is sent.
-    let in_clear = if database.kind() == Kind::Postgres { "sslmode=disable" } else { "ssl-mode=DISABLED" };
+    let in_clear = if database.kind() == TestDatabaseKind::Postgres { "sslmode=disable" } else { "ssl-mode=DISABLED" };
     let separator = if url.contains('?') { '&' } else { '?' };
     let opened = connect(&format!("{url}{separator}{in_clear}"), ConnectOptions::default()).await.unwrap();
     let (users, log) = (SeaUserStore::new(opened.clone()), SeaRevocationLog::new(opened.clone()));
     let attempts = SeaAttemptStore::new(opened.clone());
 
     // The statement itself, as the protocol sends it, and not `READ COMMITTED`.
-    let lost_commit = Line::LosesAnswerTo(if database.kind() == Kind::Postgres { "COMMIT\0" } else { "\u{3}COMMIT" });
+    let lost_commit =
+        Line::LosesAnswerTo(if database.kind() == TestDatabaseKind::Postgres { "COMMIT\0" } else { "\u{3}COMMIT" });
     proxy.set(Line::LosesAnswerTo("ada@example.org"));
     let ada = users.insert(new_user("ada")).await.expect("the one who registered is told so");
     assert_eq!(proxy.line(), Line::Open, "the answer was lost");

@@ -4,7 +4,7 @@ use auth_core::blacklist::Position;
 use auth_core::throttle::AttemptKey;
 use auth_core::{AttemptStore as _, InsertUserError, RevocationLog as _, RevocationSource as _, UserStore as _};
 use auth_storage::{ConnectOptions, SeaAttemptStore, connect};
-use auth_testing::databases::{Kind, OwnServer, TestDatabase};
+use auth_testing::databases::{OwnServer, TestDatabase, TestDatabaseKind};
 
 use crate::support::{execute, logout, new_user, number, open, query};
 
@@ -69,7 +69,7 @@ async fn a_mariadb_with_hostile_defaults_keeps_what_was_acknowledged() {
         "interactive-timeout=1",
         "lc-messages=de_DE",
     ];
-    let Some(mut server) = OwnServer::start_with(Kind::MySql, &settings).await else { return };
+    let Some(mut server) = OwnServer::start_with(TestDatabaseKind::MySql, &settings).await else { return };
     for global in ["sql_select_limit = 1", "sql_safe_updates = 1", "max_statement_time = 0.05", "lock_wait_timeout = 1"]
     {
         server.execute(&format!("SET GLOBAL {global}")).await;

@@ -3,14 +3,14 @@
 use auth_core::blacklist::Position;
 use auth_core::{RevocationLog as _, RevocationSource as _, StoreError, StoreErrorKind, UserStore as _};
 use auth_storage::{ConnectError, ConnectOptions, Database, NotPrimary, SeaRevocationLog, SeaUserStore, connect};
-use auth_testing::databases::{Kind, OwnServer, PgBouncer, Proxy};
+use auth_testing::databases::{OwnServer, PgBouncer, Proxy, TestDatabaseKind};
 use tokio::time::Instant;
 
 use crate::support::{claims, heals, logout, new_user, open};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_standby_is_refused_until_it_is_promoted() {
-    let Some(mut primary) = OwnServer::start(Kind::Postgres).await else { return };
+    let Some(mut primary) = OwnServer::start(TestDatabaseKind::Postgres).await else { return };
     let (proxy, url) = Proxy::before(&primary.database()).await.unwrap();
     open(&primary.database()).await;
     let standby = primary.standby().await;
@@ -43,7 +43,7 @@ async fn a_standby_is_refused_until_it_is_promoted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_several_hosts_the_primary_is_used_and_followed_to_the_next_one() {
-    let Some(mut primary) = OwnServer::start(Kind::Postgres).await else { return };
+    let Some(mut primary) = OwnServer::start(TestDatabaseKind::Postgres).await else { return };
     open(&primary.database()).await;
     let standby = primary.standby().await;
     let host = |server: &OwnServer| {
@@ -82,7 +82,7 @@ async fn of_several_hosts_the_primary_is_used_and_followed_to_the_next_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_demoted_mariadb_is_refused_on_connections_that_live_on() {
-    let Some(server) = OwnServer::start(Kind::MySql).await else { return };
+    let Some(server) = OwnServer::start(TestDatabaseKind::MySql).await else { return };
     let (opened, users, log) = open(&server.database()).await;
     users.insert(new_user("ada")).await.unwrap();
     log.append(&[logout()]).await.unwrap();
@@ -107,7 +107,7 @@ async fn a_demoted_mariadb_is_refused_on_connections_that_live_on() {
 /// PgBouncer goes on to serve its clients while the server behind it becomes another one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_standby_behind_a_pooler_is_refused_until_it_is_promoted() {
-    let Some(mut primary) = OwnServer::start(Kind::Postgres).await else { return };
+    let Some(mut primary) = OwnServer::start(TestDatabaseKind::Postgres).await else { return };
     let (proxy, url) = Proxy::before(&primary.database()).await.unwrap();
     open(&primary.database()).await;
     let standby = primary.standby().await;

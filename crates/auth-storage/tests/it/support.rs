@@ -5,7 +5,7 @@ use auth_core::{
     Claims, Email, Generation, NewUser, PasswordHash, Revocation, StoreError, TokenId, UserId, UserRevocation, Username,
 };
 use auth_storage::{ConnectOptions, Database, SeaRevocationLog, SeaUserStore, connect};
-use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use sea_orm::{ConnectionTrait as _, QueryResult, Statement};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
@@ -98,9 +98,9 @@ pub(crate) async fn number(database: &Database, sql: &str) -> i64 {
 }
 
 /// A UUID as this database spells it.
-pub(crate) fn uuid_literal(kind: Kind, id: uuid::Uuid) -> String {
+pub(crate) fn uuid_literal(kind: TestDatabaseKind, id: uuid::Uuid) -> String {
     match kind {
-        Kind::Postgres => format!("'{id}'"),
+        TestDatabaseKind::Postgres => format!("'{id}'"),
         _ => format!("x'{}'", id.simple()),
     }
 }

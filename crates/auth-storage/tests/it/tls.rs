@@ -1,7 +1,7 @@
 //! What the options of a URL make of a connection with TLS.
 
 use auth_storage::{ConnectError, ConnectOptions, connect};
-use auth_testing::databases::{Certificate, Kind, OwnServer};
+use auth_testing::databases::{Certificate, OwnServer, TestDatabaseKind};
 
 /// Whether a connection comes about with these options.
 async fn connects(address: &str, options: &str) -> bool {
@@ -20,7 +20,7 @@ enum By {
 }
 
 /// Tries each case on a server of its own. `{root}` stands for the server's certificate, `{other}` for another one.
-async fn try_all(kind: Kind, cases: &[(By, &str, bool)]) {
+async fn try_all(kind: TestDatabaseKind, cases: &[(By, &str, bool)]) {
     let (Some(shown), Some(other)) = (Certificate::new(), Certificate::new()) else { return };
     let settings = shown.settings(kind);
     let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
@@ -48,7 +48,7 @@ async fn a_root_certificate_is_verified_wherever_a_url_names_one_on_postgresql()
         (By::Name, "sslmode=verify-full&sslrootcert={root}", false),
         (By::Address, "sslrootcert=system", false),
     ];
-    try_all(Kind::Postgres, &cases).await;
+    try_all(TestDatabaseKind::Postgres, &cases).await;
 }
 
 #[tokio::test]
@@ -62,5 +62,5 @@ async fn a_root_certificate_is_verified_wherever_a_url_names_one_on_mysql() {
         (By::Address, "ssl-mode=VERIFY_IDENTITY&ssl-ca={root}", true),
         (By::Name, "ssl-mode=VERIFY_IDENTITY&ssl-ca={root}", false),
     ];
-    try_all(Kind::MySql, &cases).await;
+    try_all(TestDatabaseKind::MySql, &cases).await;
 }

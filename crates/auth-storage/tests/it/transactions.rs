@@ -5,7 +5,7 @@ use std::time::Duration;
 use auth_core::blacklist::Position;
 use auth_core::{RevocationLog as _, RevocationSource as _};
 use auth_storage::{ConnectOptions, connect};
-use auth_testing::databases::{Kind, Line, Proxy, TestDatabase};
+use auth_testing::databases::{Line, Proxy, TestDatabase, TestDatabaseKind};
 use futures_util::FutureExt as _;
 use sea_orm::{ConnectionTrait as _, Statement};
 use tokio::time::timeout;
@@ -37,11 +37,11 @@ async fn a_transaction_with_an_abandoned_statement_cannot_be_committed(database:
     let transaction = opened.begin_write().await.unwrap();
     log.append_within(&transaction, &[logout()]).await.unwrap();
     let slow = match database.kind() {
-        Kind::Sqlite => {
+        TestDatabaseKind::Sqlite => {
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) SELECT MAX(i) FROM n"
         }
-        Kind::Postgres => "SELECT pg_sleep(0.2)",
-        Kind::MySql => "SELECT SLEEP(0.2)",
+        TestDatabaseKind::Postgres => "SELECT pg_sleep(0.2)",
+        TestDatabaseKind::MySql => "SELECT SLEEP(0.2)",
     };
     // Polled once and dropped, as by a deadline.
     let abandoned = transaction.execute_unprepared(slow).now_or_never();
@@ -79,7 +79,7 @@ async fn a_statement_that_is_dropped_mixes_up_no_answers(database: TestDatabase)
     let backend = opened.connection().get_database_backend();
     let sum = |number: i64| {
         let sql = match database.kind() {
-            Kind::Postgres => format!("SELECT $1 + $2 + {number}"),
+            TestDatabaseKind::Postgres => format!("SELECT $1 + $2 + {number}"),
             _ => format!("SELECT CAST(? AS SIGNED) + CAST(? AS SIGNED) + {number}"),
         };
         Statement::from_sql_and_values(backend, sql, [1_000_i64.into(), 2_000_i64.into()])

@@ -8,7 +8,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::own_server::{finish, is_root};
-use super::{Kind, skip};
+use super::{TestDatabaseKind, skip};
 
 /// A certificate of the address 127.0.0.1 and of no name, with its key, for a server to show.
 #[derive(Debug)]
@@ -53,9 +53,9 @@ impl Certificate {
     ///
     /// When the key cannot be given to the server's user.
     #[must_use]
-    pub fn settings(&self, kind: Kind) -> Vec<String> {
+    pub fn settings(&self, kind: TestDatabaseKind) -> Vec<String> {
         let (user, names) = match kind {
-            Kind::Postgres => ("postgres", ["ssl_cert_file", "ssl_key_file"]),
+            TestDatabaseKind::Postgres => ("postgres", ["ssl_cert_file", "ssl_key_file"]),
             _ => ("mysql", ["ssl-cert", "ssl-key"]),
         };
         std::fs::set_permissions(self.key(), Permissions::from_mode(0o600)).expect("a file of ours");
@@ -64,7 +64,7 @@ impl Certificate {
         }
         let setting = |(name, path): (&str, &Path)| format!("{name}={}", path.display());
         let mut settings = vec![setting((names[0], &self.path())), setting((names[1], &self.key()))];
-        if kind == Kind::Postgres {
+        if kind == TestDatabaseKind::Postgres {
             settings.push("ssl=on".to_owned());
         }
         settings

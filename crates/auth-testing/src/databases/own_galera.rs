@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use super::own_server::{LOOK_AGAIN, PATIENCE, as_user, finish, free_port, is_root, send};
-use super::{Kind, TestDatabase, skip};
+use super::{TestDatabase, TestDatabaseKind, skip};
 
 const PROVIDER: &str = "/usr/lib/galera/libgalera_smm.so";
 const SERVER: &str = "/usr/sbin/mariadbd";
@@ -30,7 +30,7 @@ struct GaleraNode {
     /// Of the group, of incremental and of full state transfers.
     group: [u16; 3],
     process: Option<Child>,
-    /// Whether it was started to make the cluster, and not to join it.
+    /// True if it was started to make the cluster, and not to join it.
     is_first: bool,
 }
 
@@ -80,7 +80,7 @@ impl OwnGalera {
     /// The database `test` by way of this node.
     #[must_use]
     pub fn database(&self, node: usize) -> TestDatabase {
-        TestDatabase { kind: Kind::MySql, url: self.url(node) }
+        TestDatabase { kind: TestDatabaseKind::MySql, url: self.url(node) }
     }
 
     /// One connection to a node, for as long as the caller keeps it.

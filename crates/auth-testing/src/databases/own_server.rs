@@ -12,9 +12,9 @@ use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Kind, TestDatabase, skip};
+use super::{TestDatabase, TestDatabaseKind, skip};
 
-/// How long a server may take to be made, to start or to stop.
+/// Limit of the time in which a server is made, starts or stops.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Between two looks whether a server that was started answers.
@@ -24,7 +24,7 @@ pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// programs of the system's packages and, where the test is root, run by the user that these made.
 #[derive(Debug)]
 pub struct OwnServer {
-    kind: Kind,
+    kind: TestDatabaseKind,
     folder: TempDir,
     port: u16,
     settings: Vec<String>,
@@ -37,7 +37,7 @@ impl OwnServer {
     /// # Panics
     ///
     /// As [`start_with`](Self::start_with).
-    pub async fn start(kind: Kind) -> Option<Self> {
+    pub async fn start(kind: TestDatabaseKind) -> Option<Self> {
         Self::start_with(kind, &[]).await
     }
 
@@ -47,11 +47,11 @@ impl OwnServer {
     /// # Panics
     ///
     /// When it cannot be made although it is installed; where `CI` is `true`, also when it is not installed.
-    pub async fn start_with(kind: Kind, settings: &[&str]) -> Option<Self> {
+    pub async fn start_with(kind: TestDatabaseKind, settings: &[&str]) -> Option<Self> {
         let (program, user) = match kind {
-            Kind::Sqlite => return None,
-            Kind::Postgres => (postgres_program("initdb"), "postgres"),
-            Kind::MySql => (Some(PathBuf::from("/usr/sbin/mariadbd")), "mysql"),
+            TestDatabaseKind::Sqlite => return None,
+            TestDatabaseKind::Postgres => (postgres_program("initdb"), "postgres"),
+            TestDatabaseKind::MySql => (Some(PathBuf::from("/usr/sbin/mariadbd")), "mysql"),
         };
         if !program.is_some_and(|program| program.exists()) {
             skip(&format!("no {kind:?} server is installed"));
@@ -59,14 +59,16 @@ impl OwnServer {
         }
         let mut server = Self::in_new_folder(kind, user, settings.iter().map(ToString::to_string).collect());
         match kind {
-            Kind::Postgres => finish(server.program("initdb").args(["-U", "postgres", "-A", "trust", "--no-sync"])),
+            TestDatabaseKind::Postgres => {
+                finish(server.program("initdb").args(["-U", "postgres", "-A", "trust", "--no-sync"]));
+            }
             _ => finish(server.program("mariadb-install-db").args(["--auth-root-authentication-method=normal"])),
         }
         server.start_again().await;
         Some(server)
     }
 
-    fn in_new_folder(kind: Kind, user: &str, settings: Vec<String>) -> Self {
+    fn in_new_folder(kind: TestDatabaseKind, user: &str, settings: Vec<String>) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         // The server's own user has to get to its data.
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("a folder of ours");
@@ -87,8 +89,8 @@ impl OwnServer {
     ///
     /// When it cannot be made, or this is no PostgreSQL server.
     pub async fn standby(&self) -> Self {
-        assert_eq!(self.kind, Kind::Postgres, "only PostgreSQL has standbys here");
-        let mut standby = Self::in_new_folder(Kind::Postgres, "postgres", Vec::new());
+        assert_eq!(self.kind, TestDatabaseKind::Postgres, "only PostgreSQL has standbys here");
+        let mut standby = Self::in_new_folder(TestDatabaseKind::Postgres, "postgres", Vec::new());
         let primary = self.port.to_string();
         let mut copy = standby.program("pg_basebackup");
         copy.args(["-h", "127.0.0.1", "-p", &primary, "-U", "postgres", "--write-recovery-conf"]);
@@ -122,7 +124,7 @@ impl OwnServer {
     pub fn database(&self) -> TestDatabase {
         let port = self.port;
         let url = match self.kind {
-            Kind::Postgres => format!("postgres://postgres@127.0.0.1:{port}/postgres"),
+            TestDatabaseKind::Postgres => format!("postgres://postgres@127.0.0.1:{port}/postgres"),
             _ => format!("mysql://root@127.0.0.1:{port}/test"),
         };
         TestDatabase { kind: self.kind, url }
@@ -144,13 +146,13 @@ impl OwnServer {
     /// When it does not run, or does not stop.
     pub async fn stop(&mut self) {
         // To PostgreSQL SIGTERM says: wait until every client has gone.
-        self.stop_with(if self.kind == Kind::Postgres { "INT" } else { "TERM" }).await;
+        self.stop_with(if self.kind == TestDatabaseKind::Postgres { "INT" } else { "TERM" }).await;
     }
 
     /// PostgreSQL is several processes, and killing one leaves others; on SIGQUIT all of them exit at once, without
     /// writing, and the next start recovers from the write-ahead log.
     fn crash_signal(&self) -> &'static str {
-        if self.kind == Kind::Postgres { "QUIT" } else { "KILL" }
+        if self.kind == TestDatabaseKind::Postgres { "QUIT" } else { "KILL" }
     }
 
     async fn stop_with(&mut self, signal: &str) {
@@ -167,7 +169,7 @@ impl OwnServer {
     /// When it does not.
     pub async fn start_again(&mut self) {
         let port = self.port;
-        let mut command = if self.kind == Kind::Postgres {
+        let mut command = if self.kind == TestDatabaseKind::Postgres {
             // Commits need not be durable as far as this server is concerned: who needs them so has to say so.
             let mut command = self.program("postgres");
             command.args(["-h", "127.0.0.1", "-c", "synchronous_commit=off", "-p", &port.to_string(), "-k"]);
@@ -207,12 +209,12 @@ impl OwnServer {
     /// One of the server's programs, told where the data are, as the user that may run it.
     fn program(&self, name: &str) -> Command {
         let (program, user, data) = match self.kind {
-            Kind::Postgres => (postgres_program(name).expect("it is installed"), "postgres", "-D"),
+            TestDatabaseKind::Postgres => (postgres_program(name).expect("it is installed"), "postgres", "-D"),
             _ if name == "mariadbd" => (PathBuf::from("/usr/sbin/mariadbd"), "mysql", "--datadir"),
             _ => (PathBuf::from(name), "mysql", "--datadir"),
         };
         let mut command = as_user(user, &program);
-        if self.kind == Kind::Postgres {
+        if self.kind == TestDatabaseKind::Postgres {
             command.arg(data).arg(self.data());
         } else {
             command.arg("--no-defaults").arg(format!("{data}={}", self.data().display()));

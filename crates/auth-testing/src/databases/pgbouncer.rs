@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 use super::own_server::{LOOK_AGAIN, PATIENCE, as_user, finish, free_port, is_root, send};
-use super::{Kind, TestDatabase, skip, split_url};
+use super::{TestDatabase, TestDatabaseKind, skip, split_url};
 
 const PROGRAM: &str = "/usr/sbin/pgbouncer";
 
@@ -31,7 +31,7 @@ impl PgBouncer {
     ///
     /// When it does not start although it is installed; where `CI` is `true`, also when it is not installed.
     pub async fn before(database: &TestDatabase, pool_mode: &str) -> Option<Self> {
-        if database.kind() != Kind::Postgres {
+        if database.kind() != TestDatabaseKind::Postgres {
             return None;
         }
         if !Path::new(PROGRAM).exists() {
@@ -74,7 +74,10 @@ impl PgBouncer {
     #[must_use]
     pub fn database(&self, database: &TestDatabase) -> TestDatabase {
         let (scheme, user, _, path) = split_url(database.url());
-        TestDatabase { kind: Kind::Postgres, url: format!("{scheme}://{user}@127.0.0.1:{}/{path}", self.port) }
+        TestDatabase {
+            kind: TestDatabaseKind::Postgres,
+            url: format!("{scheme}://{user}@127.0.0.1:{}/{path}", self.port),
+        }
     }
 
     fn said(&self) -> String {

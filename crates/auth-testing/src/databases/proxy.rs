@@ -11,9 +11,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::{Kind, TestDatabase, split_url};
+use super::{TestDatabase, TestDatabaseKind, split_url};
 
-/// What happens to the connections through a [`Proxy`].
+/// The fate of the connections through a [`Proxy`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Line {
     /// Everything goes through.
@@ -48,7 +48,7 @@ impl Proxy {
     ///
     /// When there is no free port.
     pub async fn before(database: &TestDatabase) -> Option<(Self, String)> {
-        if database.kind() == Kind::Sqlite {
+        if database.kind() == TestDatabaseKind::Sqlite {
             return None;
         }
         let (scheme, user, server, path) = split_url(database.url());
@@ -90,7 +90,7 @@ impl Proxy {
         self.server.send_replace(server.to_owned());
     }
 
-    /// What happens now: a line that was to lose one answer is open once it has.
+    /// The present state: a line that was to lose one answer is open once it has.
     #[must_use]
     pub fn line(&self) -> Line {
         *self.line.borrow()
@@ -127,10 +127,10 @@ async fn carry(client: TcpStream, server: String, mut line: watch::Receiver<Line
 
 struct Pump {
     sender: End,
-    /// How the line was when the connection was opened.
+    /// The state of the line when the connection was opened.
     at_first: Line,
     line: watch::Receiver<Line>,
-    /// Whether the server's next answer is lost, on this connection.
+    /// True if the server's next answer on this connection is lost.
     loses_next: Arc<AtomicBool>,
     control: Weak<watch::Sender<Line>>,
 }

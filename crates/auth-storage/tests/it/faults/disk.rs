@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use auth_storage::Database;
-use auth_testing::databases::{Kind, TestDatabase};
+use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -36,7 +36,7 @@ fn a_disk_that_fails_at_any_page_of_any_write_loses_nothing() {
 
 fn in_this_process() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(auth_testing::databases::run(Kind::Sqlite, every_page_of_every_write));
+    runtime.block_on(auth_testing::databases::run(TestDatabaseKind::Sqlite, every_page_of_every_write));
 }
 
 async fn every_page_of_every_write(database: TestDatabase) {
