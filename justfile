@@ -60,6 +60,10 @@ doc:
 test:
     bash .ci/run test
 
+# One minute of mutations for everything that reads untrusted text (AUTH_TEST_FUZZ_SECONDS for each target)
+fuzz:
+    bash .ci/run fuzz
+
 # Kill nodes, crash databases and cut lines, many times over (AUTH_TORTURE_ROUNDS, 50 unless set)
 torture:
     bash .ci/run torture
