@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use auth_core::{RevocationLog, UserStore};
-use auth_storage::{ConnectOptions, Database, SeaRevocationLog, SeaUserStore};
+use auth_core::{RevocationLog, SessionId, UserStore};
+use auth_storage::{ConnectOptions, Database, SeaRevocationLog, SeaSessionStore, SeaUserStore};
 use auth_testing::databases::{TestDatabase, TestDatabaseKind};
-use sea_orm::ConnectionTrait as _;
+use sea_orm::{ConnectionTrait as _, Statement};
 
 use crate::Failure;
 use crate::options::Options;
@@ -16,6 +16,7 @@ pub(crate) struct BenchDatabase {
     pub(crate) url: String,
     pub(crate) users: Arc<dyn UserStore>,
     pub(crate) log: Arc<dyn RevocationLog>,
+    pub(crate) sessions: Arc<SeaSessionStore>,
     database: Database,
 }
 
@@ -28,6 +29,7 @@ impl BenchDatabase {
             url: database.url().to_owned(),
             users: Arc::new(SeaUserStore::new(connected.clone())),
             log: Arc::new(SeaRevocationLog::new(connected.clone())),
+            sessions: Arc::new(SeaSessionStore::new(connected.clone())),
             database: connected,
         })
     }
@@ -35,6 +37,16 @@ impl BenchDatabase {
     /// Rows in bulk, as no method of a store makes them.
     pub(crate) async fn execute(&self, sql: &str) -> Result<(), Failure> {
         self.database.connection().execute_unprepared(sql).await?;
+        Ok(())
+    }
+
+    /// Writes one column of a session in a transaction of its own.
+    pub(crate) async fn touch(&self, session: SessionId) -> Result<(), Failure> {
+        const TOUCH: &str = "UPDATE auth_sessions SET last_used_at = last_used_at + 1 WHERE id = $1";
+        let transaction = self.database.begin_write().await?;
+        let backend = transaction.get_database_backend();
+        transaction.execute_raw(Statement::from_sql_and_values(backend, TOUCH, [session.as_uuid().into()])).await?;
+        transaction.commit().await?;
         Ok(())
     }
 

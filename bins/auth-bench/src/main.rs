@@ -22,6 +22,7 @@ mod purge;
 mod report;
 mod scale;
 mod server;
+mod sessions;
 mod store;
 
 use std::error::Error;
@@ -57,6 +58,8 @@ enum Bench {
     Flood(Peer),
     /// A call of the stores beside bare sqlx with the same statement, and the processor time of `GET /user/me`
     Store,
+    /// Refreshes beside plain transactions; checks, logins, lists and purges with sessions
+    Sessions,
     /// Durable logouts per second beside one transaction each
     Logout,
     /// The index: memory, look-ups, loading, forgetting
@@ -98,6 +101,7 @@ fn run(bench: Bench, options: &Options) -> Result<(), Failure> {
         Bench::Login(peer) => one(login::run(options, &peer)),
         Bench::Flood(peer) => one(flood::run(options, &peer)),
         Bench::Store => one(store::run(options)),
+        Bench::Sessions => one(sessions::run(options)),
         Bench::Logout => one(logout::run(options)),
         Bench::Blacklist => one(blacklist::run(options)),
         Bench::Purge => one(purge::run(options)),
@@ -109,8 +113,15 @@ fn run(bench: Bench, options: &Options) -> Result<(), Failure> {
             for bench in [Bench::Check, Bench::Http(ours()), Bench::Login(ours()), Bench::Flood(ours())] {
                 run(bench, options)?;
             }
-            for bench in [Bench::Store, Bench::Logout, Bench::Blacklist, Bench::Purge, Bench::Propagation, Bench::Scale]
-            {
+            for bench in [
+                Bench::Store,
+                Bench::Sessions,
+                Bench::Logout,
+                Bench::Blacklist,
+                Bench::Purge,
+                Bench::Propagation,
+                Bench::Scale,
+            ] {
                 run(bench, options)?;
             }
             run(Bench::Enumeration, options)
