@@ -30,7 +30,7 @@ const NAMED: &[(&str, &[&str])] = &[
     ("auth-migrations", &["sea_orm"]),
     ("auth-storage", &["sea_orm", "sqlx_core", "time"]),
     ("auth-testing", &["sea_orm"]),
-    ("auth-tower", &["axum_core", "http", "poem", "tower_layer", "tower_service"]),
+    ("auth-tower", &["axum", "axum_core", "http", "poem", "tower_layer", "tower_service"]),
     ("bcrypt-interleaved", &["subtle"]),
 ];
 

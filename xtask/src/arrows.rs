@@ -79,9 +79,9 @@ const RULES: &[Rule] = &[
         .never_either(&["jsonwebtoken", "bcrypt", "argon2"]),
     Rule::new("auth-migrations", &[]).never(&["poem", "poem-openapi", "axum", "actix-web", "jsonwebtoken"]),
     Rule::new("auth-tower", &["auth-core", "auth-http"])
-        .never(&["axum", "tonic", "actix-web", "sea-orm", "sqlx", "sqlx-core"])
+        .never(&["tonic", "actix-web", "sea-orm", "sqlx", "sqlx-core"])
         .never_either(PROVIDERS)
-        .optional(&["axum-core", "poem", "tokio"]),
+        .optional(&["axum", "http-body-util", "poem", "tokio"]),
     Rule::new("auth-actix", &["auth-core", "auth-http"])
         .never(&["axum", "tonic", "poem", "sea-orm", "sqlx", "sqlx-core"])
         .never_either(PROVIDERS),
@@ -116,8 +116,8 @@ const RULES: &[Rule] = &[
             "group-commit",
         ],
     )
-    .never(&["axum", "poem-openapi"])
-    .optional(&["auth-actix", "auth-tower"]),
+    .never(&["poem-openapi"])
+    .optional(&["auth-actix", "auth-http", "auth-tower"]),
     Rule::new("auth-bench", PARTS),
     Rule::new("auth-guide", &[]),
     Rule::new("auth-examples", PARTS).never(&["auth-server"]),
