@@ -113,3 +113,22 @@ async fn stop(signals: &Signals) {
     let signal = signals.stopped().await;
     tracing::info!(%signal, "stopping; requests under way may finish");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_systemd_unit_and_the_compose_file_wait_until_the_server_has_ended() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for (file, key) in [("deploy/auth-server.service", "TimeoutStopSec="), ("compose.yaml", "stop_grace_period: ")]
+        {
+            let text = std::fs::read_to_string(root.join(file)).unwrap();
+            let (_, value) = text.split_once(key).unwrap();
+            let seconds: u64 = value.split_once('s').unwrap().0.parse().unwrap();
+            assert!(seconds > STOP_TIMEOUT.as_secs(), "{file} kills after {seconds} s");
+        }
+    }
+}
