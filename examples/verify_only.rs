@@ -26,7 +26,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 // readme: verify only
 pub(crate) async fn verifier(url: &str, public_key: &[u8]) -> Result<TokenVerifier, Box<dyn Error>> {
-    // Give this service a database user that may read `auth_blacklist` and `auth_blacklist_head` and nothing else.
+    // Give this service a database user that may read four tables and nothing else: `auth_blacklist`, `auth_blacklist_head`, of
+    // `auth_users` the columns `id` and `token_generation`, and of `auth_sessions` the columns `id` and `ended_at`.
     let log = Arc::new(SeaRevocationLog::new(connect(url, ConnectOptions::default()).await?));
     let clock = Arc::new(SystemClock);
     let blacklist = Arc::new(SyncedBlacklist::new(log, clock.clone(), SyncOptions::default()));

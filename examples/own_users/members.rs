@@ -2,27 +2,68 @@
 
 use async_trait::async_trait;
 use auth_core::{
-    Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, StoreError, StoreErrorKind,
-    StoredCredentials, User, UserChange, UserId, UserRevocation, UserStore, Username,
+    AuthService, Context, Email, Generation, InsertUserError, NewAccount, NewUser, PasswordHash, RegisterError,
+    Revocation, SignedIn, StoreError, StoreErrorKind, StoredCredentials, User, UserChange, UserId, UserRevocation,
+    UserStore, Username,
 };
-use auth_storage::{Database, SeaRevocationLog, Statements, UserTable, store_error};
+use auth_storage::{Database, DatabaseKind, SeaRevocationLog, Statements, UserTable, store_error, violated_key};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::SimpleExpr;
-use sea_orm::{QueryOrder as _, QuerySelect as _, SqlErr};
+use sea_orm::{QueryOrder as _, QuerySelect as _};
 use time::OffsetDateTime;
 
 /// What the old table lacks: a public id, the keys that make addresses and names unique, and two columns of state.
-const ADDED: [&str; 8] = [
-    "ALTER TABLE members ADD COLUMN public_id BLOB",
-    "ALTER TABLE members ADD COLUMN mail_key TEXT",
-    "ALTER TABLE members ADD COLUMN nick_key TEXT",
-    "ALTER TABLE members ADD COLUMN generation BIGINT NOT NULL DEFAULT 0",
-    "ALTER TABLE members ADD COLUMN barred BIGINT",
-    "CREATE UNIQUE INDEX members_id ON members (public_id)",
-    "CREATE UNIQUE INDEX members_mail ON members (mail_key)",
-    "CREATE UNIQUE INDEX members_nick ON members (nick_key)",
-];
+fn added(kind: DatabaseKind) -> [String; 8] {
+    // A public id has the type that SeaORM gives a UUID. MySQL compares texts without regard to case and accents unless it is
+    // told otherwise, and the keys have to be compared byte by byte.
+    let (uuid, key) = match kind {
+        DatabaseKind::Postgres => ("UUID", "VARCHAR(254)"),
+        DatabaseKind::MySql => ("BINARY(16)", "VARCHAR(254) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"),
+        _ => ("BLOB", "TEXT"),
+    };
+    [
+        format!("ALTER TABLE members ADD COLUMN public_id {uuid}"),
+        format!("ALTER TABLE members ADD COLUMN mail_key {key}"),
+        format!("ALTER TABLE members ADD COLUMN nick_key {key}"),
+        "ALTER TABLE members ADD COLUMN generation BIGINT NOT NULL DEFAULT 0".to_owned(),
+        "ALTER TABLE members ADD COLUMN barred BIGINT".to_owned(),
+        "CREATE UNIQUE INDEX members_public_id ON members (public_id)".to_owned(),
+        "CREATE UNIQUE INDEX members_mail_key ON members (mail_key)".to_owned(),
+        "CREATE UNIQUE INDEX members_nick_key ON members (nick_key)".to_owned(),
+    ]
+}
+
+tokio::task_local! {
+    /// What the registration under way says of the new member besides what an account has.
+    static PROFILE: Profile;
+}
+
+/// The columns of the application's own that a registration fills.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Profile {
+    pub(crate) language: String,
+    pub(crate) newsletter: bool,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self { language: "en".to_owned(), newsletter: false }
+    }
+}
+
+impl Profile {
+    /// Registers a member with this profile. The service inserts the member within the task that calls it, so the store finds
+    /// the profile there and writes the whole row in one statement.
+    pub(crate) async fn register(
+        self,
+        auth: &AuthService,
+        account: NewAccount,
+        context: &Context,
+    ) -> Result<SignedIn, RegisterError> {
+        PROFILE.scope(self, auth.register(account, context)).await
+    }
+}
 
 mod row {
     use sea_orm::entity::prelude::*;
@@ -36,6 +77,8 @@ mod row {
         pub(crate) nick: String,
         pub(crate) secret: String,
         pub(crate) staff: bool,
+        pub(crate) language: String,
+        pub(crate) newsletter: bool,
         /// Microseconds since 1970.
         pub(crate) joined: i64,
         pub(crate) public_id: Option<Uuid>,
@@ -81,8 +124,8 @@ impl Members {
     /// Adds the columns, and gives every member an id and the keys. Once, with the application stopped.
     pub(crate) async fn adopt(&self) -> Result<(), Box<dyn std::error::Error>> {
         let connection = &self.database.statements();
-        for statement in ADDED {
-            connection.execute_unprepared(statement).await?;
+        for statement in added(self.database.kind()) {
+            connection.execute_unprepared(&statement).await?;
         }
         for row in Entity::find().all(connection).await? {
             let id = UserId::generate(instant(row.joined).ok_or("no such time")?)?;
@@ -105,6 +148,12 @@ impl Members {
         F: Future<Output = Result<T, DbErr>> + Send + 'static,
     {
         self.database.run(call(self.database.statements())).await?.map_err(store_error)
+    }
+
+    /// The profile of a member.
+    pub(crate) async fn profile(&self, id: UserId) -> Result<Option<Profile>, StoreError> {
+        let row = self.row(id).await?;
+        Ok(row.map(|row| Profile { language: row.language, newsletter: row.newsletter }))
     }
 
     async fn row(&self, id: UserId) -> Result<Option<Model>, StoreError> {
@@ -160,12 +209,16 @@ impl Members {
 #[async_trait]
 impl UserStore for Members {
     async fn insert(&self, new: NewUser) -> Result<User, InsertUserError> {
+        // A member whom an operator creates has no registration.
+        let profile = PROFILE.try_with(Profile::clone).unwrap_or_default();
         let row = ActiveModel {
             number: NotSet,
             mail: Set(new.email.as_str().to_owned()),
             nick: Set(new.username.as_str().to_owned()),
             secret: Set(new.password_hash.expose_hash().to_owned()),
             staff: Set(new.admin),
+            language: Set(profile.language),
+            newsletter: Set(profile.newsletter),
             joined: Set(micros(new.registered_on)),
             public_id: Set(Some(new.id.as_uuid())),
             mail_key: Set(Some(new.email.key().to_owned())),
@@ -177,13 +230,14 @@ impl UserStore for Members {
         let statements = self.database.statements();
         let insertion = async move { Entity::insert(row).exec_without_returning(&statements).await };
         if let Err(error) = self.database.run(insertion).await? {
-            return match error.sql_err() {
-                Some(SqlErr::UniqueConstraintViolation(key)) if key.contains("_key") => {
-                    let address_taken = self.find_credentials(&new.email).await?.is_some();
-                    Err(if address_taken { InsertUserError::EmailTaken } else { InsertUserError::UsernameTaken })
-                }
-                _ => Err(store_error(error).into()),
-            };
+            return Err(match violated_key(&error) {
+                Some(key) if key.ends_with("mail_key") => InsertUserError::EmailTaken,
+                Some(key) if key.ends_with("nick_key") => match self.find_credentials(&new.email).await? {
+                    Some(_) => InsertUserError::EmailTaken,
+                    None => InsertUserError::UsernameTaken,
+                },
+                _ => store_error(error).into(),
+            });
         }
         let stored = self.find_by_id(new.id).await?;
         stored.ok_or_else(|| StoreError::new(StoreErrorKind::Internal, "the new member is gone").into())

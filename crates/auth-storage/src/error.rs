@@ -109,8 +109,12 @@ pub(crate) struct CallTimedOut;
 #[error("the call was interrupted")]
 pub(crate) struct Interrupted;
 
-/// Returns the unique key that a new row collided with: the name of its constraint or column.
-pub(crate) fn violated_key(error: &DbErr) -> Option<String> {
+/// Returns the unique key that a new row collided with, for a store of your own in the same database: the name of the index or
+/// constraint on PostgreSQL and MySQL, after the name of the table on MySQL, and `table.column` on SQLite. Name an index after its
+/// table and column, as `members_mail_key`, and the end of the text tells the keys apart on all of them. Returns `None` for any
+/// other error.
+#[must_use]
+pub fn violated_key(error: &DbErr) -> Option<String> {
     let error = database_error(error)?;
     if !error.is_unique_violation() {
         return None;

@@ -21,7 +21,7 @@ mod writability;
 pub use attempt_store::SeaAttemptStore;
 pub use connect::{ConnectError, ConnectOptions, Database, DatabaseKind, DatabaseUrl, NotPrimary, PoolStats};
 pub use connect::{Statements, UrlError, WriteTransaction, connect, connect_to};
-pub use error::store_error;
+pub use error::{store_error, violated_key};
 pub use revocation_log::SeaRevocationLog;
 pub use session_store::SeaSessionStore;
 pub use tables::Tables;

@@ -5,30 +5,46 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use auth_conformance::{Backend, ContractCheck, StoresUnderTest, Task};
 use auth_core::memory::MemoryStore;
-use auth_core::{Context, Credentials, Email, LoginError, Password, UserStore as _};
+use auth_core::{
+    Context, Credentials, Email, LoginError, NewAccount, Password, RegisterError, UserStore as _, Username,
+};
 use auth_password::BcryptHasher;
 use auth_storage::{ConnectOptions, connect};
 use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use sea_orm::ConnectionTrait as _;
 
 use crate::custom_hasher::PepperedHasher;
-use crate::own_users::members::Members;
+use crate::own_users::members::{Members, Profile};
 use crate::{PASSWORD, custom_hasher, own_users, register};
 
 async fn adopted(url: &str) -> Members {
     let database = connect(url, ConnectOptions::default()).await.unwrap();
-    database.connection().execute_unprepared(own_users::OLD_TABLE).await.unwrap();
+    own_users::old_table(&database).await.unwrap();
     own_users::adopt(database).await.unwrap()
 }
 
-/// The contract of every store, over the old table.
+/// The contract of every store, over the old table, on each database.
 mod old_table {
-    auth_conformance::conformance_tests!(super::try_with_old_table);
+    use auth_testing::databases::TestDatabaseKind;
+
+    use super::try_with_old_table;
+
+    mod sqlite {
+        auth_conformance::conformance_tests!(|check| super::try_with_old_table(super::TestDatabaseKind::Sqlite, check));
+    }
+
+    mod postgres {
+        auth_conformance::conformance_tests!(|check| super::try_with_old_table(super::TestDatabaseKind::Postgres, check));
+    }
+
+    mod mysql {
+        auth_conformance::conformance_tests!(|check| super::try_with_old_table(super::TestDatabaseKind::MySql, check));
+    }
 }
 
-fn try_with_old_table(check: ContractCheck) {
+fn try_with_old_table(kind: TestDatabaseKind, check: ContractCheck) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(auth_testing::databases::run(TestDatabaseKind::Sqlite, |database| async move {
+    runtime.block_on(auth_testing::databases::run(kind, |database| async move {
         drop(adopted(database.url()).await);
         // The contract begins with an empty table.
         let connection = connect(database.url(), ConnectOptions::default()).await.unwrap();
@@ -56,9 +72,10 @@ impl Backend for OldTable {
     }
 }
 
-#[tokio::test]
-async fn an_old_member_logs_in_and_out_and_the_row_stays() {
-    let members = adopted("sqlite::memory:").await;
+auth_testing::on_every_database!(an_old_member_logs_in_and_out_and_the_row_stays, a_registration_fills_every_column);
+
+async fn an_old_member_logs_in_and_out_and_the_row_stays(database: TestDatabase) {
+    let members = adopted(database.url()).await;
     let auth = own_users::service(&members).unwrap();
     let (email, password) = (Email::parse("ada@example.org").unwrap(), Password::parse(PASSWORD).unwrap());
     let session = auth.login(Credentials { email, password }, &Context::default()).await.unwrap().signed_in().unwrap();
@@ -66,10 +83,36 @@ async fn an_old_member_logs_in_and_out_and_the_row_stays() {
     let principal = auth.authenticate(session.token.expose_token()).await.unwrap();
     auth.logout_everywhere(principal.user_id()).await.unwrap();
     assert!(auth.authenticate(session.token.expose_token()).await.is_err());
+    let profile = Profile { language: "de".to_owned(), newsletter: true };
+    assert_eq!(members.profile(session.user.id).await.unwrap(), Some(profile));
+}
 
-    let newcomer = register(&auth, "grace").await;
-    assert_eq!(members.list(None, 10).await.unwrap().len(), 2);
-    assert_eq!(members.find_by_id(newcomer.user.id).await.unwrap(), Some(newcomer.user));
+async fn a_registration_fills_every_column(database: TestDatabase) {
+    let members = adopted(database.url()).await;
+    let auth = own_users::service(&members).unwrap();
+    let account = |mail: &str, nick: &str| NewAccount {
+        email: Email::parse(mail).unwrap(),
+        username: Username::parse(nick).unwrap(),
+        password: Password::parse(PASSWORD).unwrap(),
+    };
+    let profile = Profile { language: "fr".to_owned(), newsletter: true };
+    let register =
+        async |account| profile.clone().register(&auth, account, &Context::default()).await.map(|session| session.user);
+    let grace = register(account("grace@example.org", "Grace")).await.unwrap();
+    assert_eq!(members.profile(grace.id).await.unwrap(), Some(profile.clone()));
+    assert_eq!(members.find_by_id(grace.id).await.unwrap(), Some(grace));
+
+    // Keys decide, whatever the database calls them. Where both are taken, the address is what the client is told.
+    for (mail, nick) in [("ADA@example.org", "another"), ("ada@example.org", "ada")] {
+        let taken = register(account(mail, nick)).await;
+        assert!(matches!(taken, Err(RegisterError::EmailTaken)), "{mail}, {nick}: {taken:?}");
+    }
+    let taken = register(account("another@example.org", "ADA")).await;
+    assert!(matches!(taken, Err(RegisterError::UsernameTaken)), "{taken:?}");
+
+    let created = auth.create_user(account("root@example.org", "root"), true).await.unwrap();
+    assert_eq!(members.profile(created.id).await.unwrap(), Some(Profile::default()));
+    assert_eq!(members.list(None, 10).await.unwrap().len(), 3);
 }
 
 #[tokio::test]
