@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
+mod accounts;
 mod cookies;
 mod expectations;
+mod extractors;
 mod frameworks;
 mod server;
 mod world;

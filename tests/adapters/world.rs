@@ -63,6 +63,22 @@ impl World {
         principal.map_or_else(|| "nobody".to_owned(), |principal| format!("user {}", principal.user_id()))
     }
 
+    /// A good token of a user who does not exist.
+    pub(crate) fn token_of_nobody(&self) -> String {
+        let now = self.clock.now();
+        let claims = Claims {
+            user_id: UserId::generate(now).unwrap(),
+            token_id: TokenId::generate().unwrap(),
+            session_id: None,
+            issued_at: now,
+            expires_at: now + Duration::from_secs(3600),
+            generation: Generation::default(),
+            admin: false,
+        };
+        let codec = codec(SECRET, &self.config.token_issuer, &self.config.token_audience);
+        codec.encode(&claims).unwrap().expose_token().to_owned()
+    }
+
     /// Writes a logout of the token into the log as another node would, past this node's memory.
     pub(crate) async fn revoke_elsewhere(&self, token: &str) {
         let claims = codec(SECRET, &self.config.token_issuer, &self.config.token_audience).decode(token).unwrap();

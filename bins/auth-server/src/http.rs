@@ -6,13 +6,11 @@
 pub(crate) mod bearer;
 pub(crate) mod body;
 pub(crate) mod client;
-pub(crate) mod code;
 pub(crate) mod cookie;
 pub(crate) mod cors;
 pub(crate) mod envelope;
 pub(crate) mod error;
 pub(crate) mod json;
-pub(crate) mod media_type;
 pub(crate) mod operation;
 pub(crate) mod paging;
 pub(crate) mod path_id;

@@ -1,10 +1,12 @@
-//! Extractors. They read what the middleware left in the request.
+//! Extractors. They read what the middleware left in the request, and what they answer is what the middleware answers.
 
 use std::future::{Ready, ready};
+use std::pin::Pin;
 
 use actix_web::dev::Payload;
+use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
-use auth_core::Principal;
+use auth_core::{AuthService, Principal, User};
 use auth_http::{Refusal, RefusalKind};
 
 use crate::Anonymous;
@@ -24,6 +26,14 @@ pub struct Authenticated(pub Principal);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Admin(pub Principal);
 
+/// The user whose good token it is, as the store has them now: one read.
+///
+/// The application data must hold the service: `.app_data(Data::new(auth.clone()))`, with an [`AuthService`]. Refuses like
+/// [`Authenticated`]; with 401 `token_invalid` where there is no such user any more; and with 503 `unavailable` where the store
+/// does not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CurrentUser(pub User);
+
 impl FromRequest for Authenticated {
     type Error = Rejection;
     type Future = Ready<Result<Self, Rejection>>;
@@ -40,6 +50,22 @@ impl FromRequest for Admin {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let admin = principal(request).and_then(|principal| Ok(auth_http::admin(principal)?));
         ready(admin.map(Self))
+    }
+}
+
+impl FromRequest for CurrentUser {
+    type Error = Rejection;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Rejection>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let principal = principal(request);
+        let service = request.app_data::<Data<AuthService>>().cloned();
+        Box::pin(async move {
+            let principal = principal?;
+            let service = service.ok_or_else(|| Refusal::internal("the application data has no Data<AuthService>"))?;
+            let user = service.current_user(&principal).await;
+            user.map(Self).map_err(|error| Refusal::from(error).into())
+        })
     }
 }
 

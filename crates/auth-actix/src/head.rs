@@ -1,11 +1,11 @@
 //! The head of a request, for the gate.
 
-use actix_web::dev::ServiceRequest;
+use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::http::uri::Authority;
 use auth_http::RequestHead;
 
-pub(crate) struct Head<'r>(pub(crate) &'r ServiceRequest);
+pub(crate) struct Head<'r>(pub(crate) &'r HttpRequest);
 
 impl RequestHead for Head<'_> {
     fn method(&self) -> &str {

@@ -106,18 +106,18 @@ where
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let passage = self.auth.gate.check_request(&Head(&request));
+        let respond = self.auth.respond.clone();
+        let passage = self.auth.gate.check_request(&Head(request.request()));
         let state = match passage {
             Ok(Passage::Admitted(principal)) => State::Inner { future: self.inner.call(admitted(request, principal)) },
             Ok(Passage::Anonymous) => State::Inner { future: self.inner.call(nobody(request)) },
             Ok(Passage::Unsettled(passage)) => {
-                let respond = self.auth.respond.clone();
-                let asked = Asked { request, inner: Rc::clone(&self.inner), respond };
+                let asked = Asked { request, inner: Rc::clone(&self.inner) };
                 State::Asking { answer: Box::pin(passage.settle()), asked: Some(asked) }
             }
-            Err(refusal) => State::refused(request, refusal, &self.auth.respond),
+            Err(refusal) => State::refused(request, refusal, &respond),
         };
-        ResponseFuture { state }
+        ResponseFuture { state, respond }
     }
 }
 
@@ -155,35 +155,34 @@ pin_project! {
         S: Service<ServiceRequest>,
     {
         #[pin]
-        state: State<S, R, B>,
+        state: State<S, B>,
+        respond: R,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<S, R, B>
+    enum State<S, B>
     where
         S: Service<ServiceRequest>,
     {
         Inner { #[pin] future: S::Future },
-        Asking { answer: Settled, asked: Option<Asked<S, R>> },
+        Asking { answer: Settled, asked: Option<Asked<S>> },
         Refused { response: Option<ServiceResponse<EitherBody<B>>> },
     }
 }
 
 /// What waits for the log's answer.
-struct Asked<S, R> {
+struct Asked<S> {
     request: ServiceRequest,
     inner: Rc<S>,
-    respond: R,
 }
 
-impl<S, R, B> State<S, R, B>
+impl<S, B> State<S, B>
 where
     S: Service<ServiceRequest>,
-    R: Respond,
 {
-    fn refused(request: ServiceRequest, refusal: Refusal, respond: &R) -> Self {
+    fn refused(request: ServiceRequest, refusal: Refusal, respond: &impl Respond) -> Self {
         let response = respond.respond(&Rejection::from(refusal));
         Self::Refused { response: Some(request.into_response(response).map_into_right_body()) }
     }
@@ -199,19 +198,26 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         const ONCE: &str = "a future is not polled after it is ready";
-        let mut state = self.project().state;
+        let this = self.project();
+        let (mut state, respond) = (this.state, this.respond);
         loop {
             let next = match state.as_mut().project() {
                 StateProjection::Inner { future } => {
-                    return future.poll(context).map_ok(ServiceResponse::map_into_left_body);
+                    let response = ready!(future.poll(context))?;
+                    // What an extractor refuses is answered as if the middleware had refused it.
+                    let by_extractor = response.response().error().and_then(Error::as_error::<Rejection>);
+                    return Poll::Ready(Ok(match by_extractor.map(|rejection| respond.respond(rejection)) {
+                        Some(answer) => response.into_response(answer).map_into_right_body(),
+                        None => response.map_into_left_body(),
+                    }));
                 }
                 StateProjection::Refused { response } => return Poll::Ready(Ok(response.take().expect(ONCE))),
                 StateProjection::Asking { answer, asked } => {
                     let settled = ready!(answer.as_mut().poll(context));
-                    let Asked { request, inner, respond } = asked.take().expect(ONCE);
+                    let Asked { request, inner } = asked.take().expect(ONCE);
                     match settled {
                         Ok(principal) => State::Inner { future: inner.call(admitted(request, principal)) },
-                        Err(refusal) => State::refused(request, refusal, &respond),
+                        Err(refusal) => State::refused(request, refusal, respond),
                     }
                 }
             };

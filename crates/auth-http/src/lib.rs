@@ -1,17 +1,49 @@
 #![doc = include_str!("../README.md")]
 
 mod browser;
+#[cfg(feature = "routes")]
+mod client;
+#[cfg(feature = "routes")]
+mod code;
 mod cookie;
+#[cfg(feature = "routes")]
+mod error_answer;
+#[cfg(feature = "routes")]
+mod fields;
 mod gate;
 mod header;
+#[cfg(feature = "routes")]
+mod media_type;
 mod origin;
+#[cfg(feature = "routes")]
+mod query;
 mod refusal;
 mod request;
+#[cfg(feature = "routes")]
+mod request_bodies;
+#[cfg(feature = "routes")]
+mod routes;
 
 pub use browser::CookieAuth;
+#[cfg(feature = "routes")]
+pub use client::{client_address, user_agent};
+#[cfg(feature = "routes")]
+pub use code::Code;
 pub use cookie::{CookieTokens, SessionCookie};
+#[cfg(feature = "routes")]
+pub use error_answer::{ErrorAnswer, FieldErrors};
+#[cfg(feature = "routes")]
+pub use fields::{Fields, FromFields, MAX_BODY_BYTES};
 pub use gate::{Gate, Passage, UnsettledPassage, admin};
 pub use header::unverified_token;
+#[cfg(feature = "routes")]
+pub use media_type::{declared_as_json, is_json};
 pub use origin::{AllowedOrigins, InvalidOrigin, Origin};
+#[cfg(feature = "routes")]
+pub use query::wrong_parameters;
 pub use refusal::{Refusal, RefusalKind, UNAVAILABLE_RETRY};
 pub use request::RequestHead;
+#[cfg(feature = "routes")]
+pub use request_bodies::PasswordChange;
+#[cfg(feature = "routes")]
+pub use routes::{Answer, ClientAddress, Operation, Route, RouteRequest, Routes};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::AuthenticateError;
+use auth_core::{AccountError, AuthenticateError, StoreErrorKind};
 
 /// When to try again what is [`RefusalKind::Unavailable`].
 pub const UNAVAILABLE_RETRY: Duration = Duration::from_secs(2);
@@ -183,6 +183,18 @@ impl From<AuthenticateError> for Refusal {
             AuthenticateError::Invalid | AuthenticateError::Expired | AuthenticateError::Revoked => None,
         };
         Self { kind, cause }
+    }
+}
+
+/// For a request whose token is good and whose user was read. That the user is gone makes the token invalid.
+impl From<AccountError> for Refusal {
+    fn from(error: AccountError) -> Self {
+        let kind = match &error {
+            AccountError::UserNotFound => return RefusalKind::TokenInvalid.into(),
+            AccountError::Store(error) if error.kind() == StoreErrorKind::Unavailable => RefusalKind::Unavailable,
+            _ => RefusalKind::Internal,
+        };
+        Self { kind, cause: Some(Arc::new(error)) }
     }
 }
 

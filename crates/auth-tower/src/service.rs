@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use auth_core::Principal;
 use auth_http::{Gate, Passage, Refusal};
 use http::header::{AUTHORIZATION, COOKIE, Entry};
-use http::{Extensions, HeaderMap, Request};
+use http::{Extensions, HeaderMap, Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
@@ -25,12 +25,12 @@ pub struct Auth<S, R> {
     pub(crate) respond: R,
 }
 
-impl<S, R, B> Service<Request<B>> for Auth<S, R>
+impl<S, R, B, C> Service<Request<B>> for Auth<S, R>
 where
-    S: Service<Request<B>> + Clone,
-    R: Respond<S::Response> + Clone,
+    S: Service<Request<B>, Response = Response<C>> + Clone,
+    R: Respond<Response<C>> + Clone,
 {
-    type Response = S::Response;
+    type Response = Response<C>;
     type Error = S::Error;
     type Future = ResponseFuture<S, R, B>;
 
@@ -39,7 +39,6 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let respond = &self.respond;
         let state = match self.gate.check_request(&Head::from(&request)) {
             Ok(Passage::Admitted(principal)) => {
                 admit(&mut request, principal);
@@ -53,12 +52,12 @@ where
                 // The service that was polled until it was ready is the one to be called.
                 let next = self.inner.clone();
                 let inner = std::mem::replace(&mut self.inner, next);
-                let asked = Asked { request, inner, respond: respond.clone() };
+                let asked = Asked { request, inner };
                 State::Asking { answer: Box::pin(passage.settle()), asked: Some(asked) }
             }
-            Err(refusal) => State::Refused { response: Some(respond.respond(&Rejection::from(refusal))) },
+            Err(refusal) => State::Refused { refusal: Some(refusal) },
         };
-        ResponseFuture { state }
+        ResponseFuture { state, respond: self.respond.clone() }
     }
 }
 
@@ -93,52 +92,73 @@ pin_project! {
         S: Service<Request<B>>,
     {
         #[pin]
-        state: State<S, R, B>,
+        state: State<S, B>,
+        respond: R,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<S, R, B>
+    enum State<S, B>
     where
         S: Service<Request<B>>,
     {
         Inner { #[pin] future: S::Future },
-        Asking { answer: Settled, asked: Option<Asked<S, R, B>> },
-        Refused { response: Option<S::Response> },
+        Asking { answer: Settled, asked: Option<Asked<S, B>> },
+        Refused { refusal: Option<Refusal> },
     }
 }
 
 /// What waits for the log's answer.
-struct Asked<S, R, B> {
+struct Asked<S, B> {
     request: Request<B>,
     inner: S,
-    respond: R,
 }
 
-impl<S, R, B> Future for ResponseFuture<S, R, B>
+/// Left in the extensions of a response that an extractor refused the request with.
+#[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "only the extractors of axum make responses"))]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ByExtractor;
+
+/// Returns why an extractor behind the layer refused the request, if one did.
+fn extractors_refusal<C>(response: &Response<C>) -> Option<Refusal> {
+    let extensions = response.extensions();
+    extensions.get::<ByExtractor>().and_then(|_| extensions.get::<Refusal>().cloned())
+}
+
+impl<S, R, B, C> Future for ResponseFuture<S, R, B>
 where
-    S: Service<Request<B>>,
-    R: Respond<S::Response>,
+    S: Service<Request<B>, Response = Response<C>>,
+    R: Respond<Response<C>>,
 {
-    type Output = Result<S::Response, S::Error>;
+    type Output = Result<Response<C>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         const ONCE: &str = "a future is not polled after it is ready";
-        let mut state = self.project().state;
+        let this = self.project();
+        let (mut state, respond) = (this.state, this.respond);
         loop {
             let next = match state.as_mut().project() {
-                StateProjection::Inner { future } => return future.poll(context),
-                StateProjection::Refused { response } => return Poll::Ready(Ok(response.take().expect(ONCE))),
+                StateProjection::Inner { future } => {
+                    let response = ready!(future.poll(context))?;
+                    // What an extractor refuses is answered as if the layer had refused it.
+                    return Poll::Ready(Ok(match extractors_refusal(&response) {
+                        Some(refusal) => respond.respond(&Rejection::from(refusal)),
+                        None => response,
+                    }));
+                }
+                StateProjection::Refused { refusal } => {
+                    return Poll::Ready(Ok(respond.respond(&Rejection::from(refusal.take().expect(ONCE)))));
+                }
                 StateProjection::Asking { answer, asked } => {
                     let settled = ready!(answer.as_mut().poll(context));
-                    let Asked { mut request, mut inner, respond } = asked.take().expect(ONCE);
+                    let Asked { mut request, mut inner } = asked.take().expect(ONCE);
                     match settled {
                         Ok(principal) => {
                             admit(&mut request, principal);
                             State::Inner { future: inner.call(request) }
                         }
-                        Err(refusal) => State::Refused { response: Some(respond.respond(&Rejection::from(refusal))) },
+                        Err(refusal) => State::Refused { refusal: Some(refusal) },
                     }
                 }
             };

@@ -31,6 +31,10 @@ pub use auth_password::{Argon2Hasher, Argon2Params};
 pub use auth_password::{BcryptHasher, PasswordPool, PasswordSchemes, PoolOptions};
 pub use auth_storage::{ConnectError, ConnectOptions, Database, DatabaseUrl};
 
+/// The service behind ready routes, and the proxies that may name a client.
+#[cfg(any(feature = "axum", feature = "actix"))]
+pub use auth_http::{ClientAddress, ErrorAnswer, Routes};
+
 /// Middleware, extractors and routes for actix-web: the crate `auth-actix`.
 #[cfg(feature = "actix")]
 pub use auth_actix as actix;

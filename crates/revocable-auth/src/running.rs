@@ -81,6 +81,13 @@ impl RevocableAuth {
     }
 }
 
+#[cfg(any(feature = "axum", feature = "actix"))]
+impl From<&RevocableAuth> for auth_http::Routes {
+    fn from(auth: &RevocableAuth) -> Self {
+        auth.service().into()
+    }
+}
+
 impl From<&RevocableAuth> for TokenVerifier {
     fn from(auth: &RevocableAuth) -> Self {
         auth.service().into()

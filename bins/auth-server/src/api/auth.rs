@@ -7,6 +7,7 @@ mod way;
 use std::sync::Arc;
 
 use auth_core::Principal;
+use auth_http::Code;
 use poem::Request;
 use poem::web::Data;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -19,7 +20,6 @@ use super::Tag;
 use crate::http::bearer::{Bearer, Carrier, LogoutBearer};
 use crate::http::body::Done;
 use crate::http::client::Caller;
-use crate::http::code::Code;
 use crate::http::cookie::{CookieHolder, Head};
 use crate::http::error::ApiError;
 use crate::http::json::Json;

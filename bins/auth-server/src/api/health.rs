@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use auth_http::{Code, ErrorAnswer};
 use poem::web::Data;
 use poem_openapi::payload::PlainText;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::Tag;
 use crate::http::body::Done;
-use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::json::Json;
 use crate::http::operation::{DocumentedError, INTERNAL, Operation, OperationError};
@@ -33,7 +33,7 @@ impl HealthApi {
     /// The database answers and has the schema this server needs; the log of revocations is read, fresh and whole.
     #[oai(path = "/readyz", method = "get", operation_id = "ready")]
     async fn ready(&self, state: Data<&Arc<State>>) -> Result<Healthy, OperationError<Ready>> {
-        state.readiness.check().await.map_err(ApiError::unavailable)?;
+        state.readiness.check().await.map_err(ErrorAnswer::unavailable)?;
         let message = state.clock_offset.warning().map_or("ready".to_owned(), |warning| format!("ready; {warning}"));
         Ok(Healthy::Ok(Json(Done::new(&message))))
     }

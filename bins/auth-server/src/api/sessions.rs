@@ -5,6 +5,7 @@ mod dto;
 use std::sync::Arc;
 
 use auth_core::{SessionId, UserId};
+use auth_http::Code;
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -13,7 +14,6 @@ use self::dto::SessionList;
 use super::Tag;
 use crate::http::bearer::{AdminBearer, Bearer};
 use crate::http::body::Done;
-use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::json::Json;
 use crate::http::operation::{DocumentedError, INTERNAL, NO_GOOD_TOKEN, Operation, OperationError};
@@ -120,7 +120,7 @@ async fn end(state: &State, user_id: UserId, id: &PathId<SessionId>) -> Result<E
     if state.service.end_session_of(user_id, id.or(Code::SessionNotFound)?).await? {
         Ok(Ended::Ok)
     } else {
-        Err(ApiError::new(Code::SessionNotFound))
+        Err(Code::SessionNotFound.into())
     }
 }
 

@@ -5,6 +5,7 @@ mod dto;
 use std::sync::Arc;
 
 use auth_core::{LoginError, UserId};
+use auth_http::Code;
 use poem::Request;
 use poem::web::Data;
 use poem_openapi::param::Path;
@@ -15,7 +16,6 @@ use super::Tag;
 use super::auth::{Granted, LoggedIn, Registered, Registration, SessionWay, SignUp};
 use crate::http::bearer::{AdminBearer, Bearer, Carrier};
 use crate::http::client::Caller;
-use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::json::Json;
 use crate::http::operation::{
@@ -109,7 +109,7 @@ impl UsersApi {
         let id = public_id.0.or(Code::UserNotFound)?;
         if id != bearer.0.user_id() && !bearer.0.is_admin() {
             // The same error whether or not the user exists.
-            return Err(ApiError::new(Code::AdminRequired).into());
+            return Err(ApiError::from(Code::AdminRequired).into());
         }
         Ok(Found::Ok(Json(state.service.find_user(id).await?.into())))
     }

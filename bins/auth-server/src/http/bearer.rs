@@ -4,13 +4,12 @@
 //! text and with another status.
 
 use auth_core::{Principal, TokenCheck};
-use auth_http::RefusalKind;
+use auth_http::{Code, RefusalKind};
 use poem::http::{HeaderValue, header};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
-use super::code::Code;
 use super::cookie::{self, Head};
 use super::error::ApiError;
 use super::query::refuse_wrong_parameters;
@@ -64,13 +63,13 @@ pub(crate) fn check(state: &State, head: &Head<'_>) -> Result<TokenCheck, ApiErr
             let tokens = head.cookie_tokens(state)?;
             Ok(state.service.verifier().check(tokens.unverified_access)?)
         }
-        Err(kind) => Err(ApiError::new(kind.into())),
+        Err(kind) => Err(kind.into()),
     }
 }
 
 /// Counts the outcome of a check in the metrics.
 pub(crate) fn count(state: &State, checked: &Result<Principal, ApiError>) {
-    state.metrics.token_checked(checked.as_ref().map_or_else(|error| error.code.as_str(), |_| "ok"));
+    state.metrics.token_checked(checked.as_ref().map_or_else(|error| error.code().as_str(), |_| "ok"));
 }
 
 impl AdminBearer {
@@ -83,9 +82,9 @@ impl LogoutBearer {
     async fn of(request: &Request) -> Result<Self, ApiError> {
         match Bearer::of(request).await {
             Ok(Bearer(principal, carrier)) => Ok(Self(principal, carrier)),
-            Err(error) if error.code == Code::TokenMissing => Err(ApiError::new(Code::TokenMissingAtLogout)),
+            Err(error) if error.code() == Code::TokenMissing => Err(Code::TokenMissingAtLogout.into()),
             // A page cannot remove the cookie itself. Who was away for a while logs out all the same.
-            Err(error) if error.code == Code::TokenExpired && !Head::of(request).has_authorization() => {
+            Err(error) if error.code() == Code::TokenExpired && !Head::of(request).has_authorization() => {
                 Ok(Self(renewed(request).await?, Carrier::Cookie))
             }
             Err(error) => Err(error),
@@ -125,7 +124,7 @@ macro_rules! security_extractor {
                 _: ExtractParamOptions<Self::ParamType>,
             ) -> Result<Self> {
                 let bearer = $extractor::of(request).await?;
-                refuse_wrong_parameters(request)?;
+                refuse_wrong_parameters(request).map_err(ApiError::from)?;
                 Ok(bearer)
             }
         }

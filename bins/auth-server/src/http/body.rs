@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use auth_http::Code;
 use poem_openapi::Object;
 use poem_openapi::types::Example;
 
-use super::code::Code;
 use super::string_enum::{CodeName, Fail, Success};
 
 /// Something was done.

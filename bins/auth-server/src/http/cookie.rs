@@ -1,14 +1,13 @@
 //! The cookie of a session in the requests and responses of this server.
 
 use auth_core::RefreshToken;
-use auth_http::{CookieTokens, RequestHead};
+use auth_http::{Code, CookieTokens, ErrorAnswer, RequestHead};
 use poem::http::uri::Authority;
 use poem::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
-use super::code::Code;
 use super::error::ApiError;
 use super::query::refuse_wrong_parameters;
 use super::state::State;
@@ -40,7 +39,7 @@ impl<'r> Head<'r> {
     ///
     /// The cookie is missing or malformed, or the page may not act for the user.
     pub(crate) fn cookie_tokens(&self, state: &State) -> Result<CookieTokens<'_>, ApiError> {
-        state.cookies.tokens(self).map_err(|kind| ApiError::new(kind.into()))
+        state.cookies.tokens(self).map_err(ApiError::from)
     }
 
     /// Returns the refresh token in the cookie, for a request that has none in its body.
@@ -50,14 +49,14 @@ impl<'r> Head<'r> {
     /// [`Code::ValidationFailed`] without a cookie, [`Code::SessionEnded`] if it is malformed, and [`Code::Csrf`] if the page may not act
     /// for the user.
     pub(crate) fn refresh_token(&self, state: &State) -> Result<RefreshToken, ApiError> {
-        let missing = || ApiError::field("refresh_token", "is a required property");
+        let missing = || ErrorAnswer::field("refresh_token", "is a required property").into();
         if self.has_authorization() {
             return Err(missing());
         }
         match self.cookie_tokens(state) {
             Ok(tokens) => Ok(tokens.unverified_refresh),
-            Err(error) if error.code == Code::TokenMissing => Err(missing()),
-            Err(error) if error.code == Code::TokenInvalid => Err(ApiError::new(Code::SessionEnded)),
+            Err(error) if error.code() == Code::TokenMissing => Err(missing()),
+            Err(error) if error.code() == Code::TokenInvalid => Err(Code::SessionEnded.into()),
             Err(error) => Err(error),
         }
     }
@@ -68,7 +67,7 @@ impl<'r> Head<'r> {
     ///
     /// [`Code::Csrf`] if one did.
     pub(crate) fn check_login(&self, state: &State) -> Result<(), ApiError> {
-        state.cookies.check_login(self).map_err(|kind| ApiError::new(kind.into()))
+        state.cookies.check_login(self).map_err(ApiError::from)
     }
 }
 
@@ -114,7 +113,7 @@ impl<'a> ApiExtractor<'a> for CookieHolder {
     ) -> Result<Self> {
         let head = Head::of(request);
         let unverified_refresh = head.cookie_tokens(State::of(request)?)?.unverified_refresh;
-        refuse_wrong_parameters(request)?;
+        refuse_wrong_parameters(request).map_err(ApiError::from)?;
         Ok(Self(unverified_refresh))
     }
 }

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::Clock;
+use auth_http::ErrorAnswer;
 use ipnet::IpNet;
 use poem::http::{HeaderMap, HeaderValue, Method, Version, header};
 use poem::middleware::{CatchPanic, CatchPanicEndpoint};
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result};
 
 use super::client::{self, ClientAddress};
-use super::code::Code;
 use super::cors::Cors;
 use super::error::{ApiError, ErrorRecord};
 use super::request_id::{REQUEST_ID, request_id};
@@ -87,8 +87,10 @@ impl<E: Endpoint> Envelope<E> {
         }
         match tokio::time::timeout(REQUEST_TIMEOUT, self.inner.call(request)).await {
             Ok(Ok(response)) => response.into_response(),
-            Ok(Err(error)) => ApiError::from(error).into_response(),
-            Err(_) => ApiError::unavailable("the request took longer than a request may").into_response(),
+            Ok(Err(error)) => ApiError::of_framework(error).into_response(),
+            Err(_) => {
+                ApiError::from(ErrorAnswer::unavailable("the request took longer than a request may")).into_response()
+            }
         }
     }
 
@@ -207,7 +209,7 @@ fn log(line: &Line<'_>) {
 /// Answers a request whose head is invalid. The connection is closed, because the client or a proxy may disagree with this server
 /// about where the next request begins.
 fn refuse_head(fault: BadHead, version: Version) -> Response {
-    let mut response = ApiError::malformed(fault.message()).into_response();
+    let mut response = ApiError::from(ErrorAnswer::malformed(fault.message())).into_response();
     // HTTP/2 has no such field (RFC 9113 §8.2.2), and its requests cannot be confused with each other.
     if version < Version::HTTP_2 {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -217,5 +219,5 @@ fn refuse_head(fault: BadHead, version: Version) -> Response {
 
 /// Returns the response to a request whose handler panicked. The panic hook has logged message and place.
 pub(crate) fn panicked(_: Box<dyn Any + Send>) -> Response {
-    ApiError::new(Code::Internal).caused_by("a handler panicked").into_response()
+    ApiError::internal("a handler panicked").into_response()
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use auth_http::Code;
 use poem_openapi::ApiResponse;
 use poem_openapi::registry::{
     MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
@@ -10,7 +11,6 @@ use poem_openapi::registry::{
 use poem_openapi::types::{ToJSON, Type};
 
 use super::body::ErrorBody;
-use super::code::Code;
 use super::error::ApiError;
 
 /// An error as the OpenAPI document describes it: its code, which decides the status, and a sentence.
@@ -74,6 +74,7 @@ impl<O, E: Into<ApiError> + ErrorSource> From<E> for OperationError<O> {
 pub(crate) trait ErrorSource {}
 
 impl ErrorSource for ApiError {}
+impl ErrorSource for auth_http::ErrorAnswer {}
 impl ErrorSource for auth_core::RegisterError {}
 impl ErrorSource for auth_core::LoginError {}
 impl ErrorSource for auth_core::RefreshError {}
@@ -98,7 +99,7 @@ impl<O: Operation> ApiResponse for OperationError<O> {
         let documents_a_400 = O::ERRORS.iter().any(|(code, _)| code.status() == BAD_QUERY.0.status());
         let bad_query = (!documents_a_400).then_some(BAD_QUERY);
         let responses = bad_query.into_iter().chain(O::ERRORS.iter().copied()).map(|(code, description)| {
-            let status = code.status().as_u16();
+            let status = code.status();
             MetaResponse {
                 description,
                 status: Some(status),

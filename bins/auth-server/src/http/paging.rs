@@ -3,12 +3,12 @@
 //! Extraction never fails. [`page`] checks both, so that one response names both errors.
 
 use auth_core::UserId;
+use auth_http::{ErrorAnswer, FieldErrors};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::Value;
 
-use super::error::{ApiError, FieldErrors};
 use super::query::parameters;
 
 /// Number of entries of a page if the request has no `limit`.
@@ -27,8 +27,8 @@ pub(crate) struct After(Option<String>);
 ///
 /// # Errors
 ///
-/// [`Code::ValidationFailed`](super::code::Code::ValidationFailed) with the name of each parameter that is wrong.
-pub(crate) fn page(limit: Limit, after: After) -> Result<(u32, Option<UserId>), ApiError> {
+/// [`Code::ValidationFailed`](auth_http::Code::ValidationFailed) with the name of each parameter that is wrong.
+pub(crate) fn page(limit: Limit, after: After) -> Result<(u32, Option<UserId>), ErrorAnswer> {
     let mut errors = FieldErrors::new();
     let limit = match limit.0.map(|text| text.parse()) {
         None => Some(DEFAULT_LIMIT),
@@ -48,7 +48,7 @@ pub(crate) fn page(limit: Limit, after: After) -> Result<(u32, Option<UserId>), 
     };
     match (limit, after) {
         (Some(limit), Some(after)) => Ok((limit, after)),
-        _ => Err(ApiError::validation(errors)),
+        _ => Err(ErrorAnswer::validation(errors)),
     }
 }
 

@@ -5,11 +5,9 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
+use auth_http::{Code, ErrorAnswer};
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::{ParseFromParameter, ParseResult, Type};
-
-use super::code::Code;
-use super::error::ApiError;
 
 /// An id of a path; `None` if it is malformed.
 pub(crate) struct PathId<T>(Option<T>);
@@ -20,8 +18,8 @@ impl<T: Copy> PathId<T> {
     /// # Errors
     ///
     /// `not_found`, which is the code of an unknown id, if it is malformed.
-    pub(crate) fn or(&self, not_found: Code) -> Result<T, ApiError> {
-        self.0.ok_or_else(|| ApiError::new(not_found))
+    pub(crate) fn or(&self, not_found: Code) -> Result<T, ErrorAnswer> {
+        self.0.ok_or_else(|| ErrorAnswer::new(not_found))
     }
 }
 

@@ -1,18 +1,9 @@
 //! Query parameters: an operation accepts those that the OpenAPI document lists for it, each once, and no others.
 
-use std::collections::BTreeSet;
-
+use auth_http::{ErrorAnswer, FieldErrors, wrong_parameters};
 use poem::Request;
 use poem::http::Method;
 use serde_json::Value;
-
-use super::error::{ApiError, FieldErrors};
-
-/// Largest number of wrong parameters that a response names.
-const MAX_NAMED: usize = 8;
-
-/// Largest number of characters of a wrong parameter's name that a response repeats.
-const MAX_NAME: usize = 64;
 
 /// Returns the decoded parameters of the query in their order.
 pub(crate) fn parameters(request: &Request) -> Vec<(String, String)> {
@@ -47,40 +38,20 @@ impl AcceptedParameters {
     ///
     /// # Errors
     ///
-    /// [`Code::ValidationFailed`](super::code::Code::ValidationFailed) with the name of each wrong parameter.
-    pub(crate) fn check(&self, request: &mut Request) -> Result<(), ApiError> {
+    /// [`Code::ValidationFailed`](auth_http::Code::ValidationFailed) with the name of each wrong parameter.
+    pub(crate) fn check(&self, request: &mut Request) -> Result<(), ErrorAnswer> {
         if request.uri().query().is_none_or(str::is_empty) {
             return Ok(());
         }
-        let errors = self.wrong(&parameters(request));
+        let errors = wrong_parameters(&parameters(request), |name| self.names.iter().any(|known| known == name));
         if errors.is_empty() {
             Ok(())
         } else if self.needs_token {
             request.set_data(WrongParameters(errors));
             Ok(())
         } else {
-            Err(ApiError::validation(errors))
+            Err(ErrorAnswer::validation(errors))
         }
-    }
-
-    fn wrong(&self, parameters: &[(String, String)]) -> FieldErrors {
-        let mut errors = FieldErrors::new();
-        let mut seen = BTreeSet::new();
-        for (name, _) in parameters {
-            let rule = if !self.names.contains(name) {
-                "is not a parameter of this operation"
-            } else if !seen.insert(name) {
-                "is given more than once"
-            } else {
-                continue;
-            };
-            if errors.len() < MAX_NAMED {
-                let name: String = name.chars().take(MAX_NAME).collect();
-                let error = format!("'{name}' {rule}");
-                errors.insert(name, error);
-            }
-        }
-        errors
     }
 }
 
@@ -92,10 +63,10 @@ struct WrongParameters(FieldErrors);
 ///
 /// # Errors
 ///
-/// [`Code::ValidationFailed`](super::code::Code::ValidationFailed) if the query is wrong.
-pub(crate) fn refuse_wrong_parameters(request: &Request) -> Result<(), ApiError> {
+/// [`Code::ValidationFailed`](auth_http::Code::ValidationFailed) if the query is wrong.
+pub(crate) fn refuse_wrong_parameters(request: &Request) -> Result<(), ErrorAnswer> {
     match request.data::<WrongParameters>() {
-        Some(WrongParameters(errors)) => Err(ApiError::validation(errors.clone())),
+        Some(WrongParameters(errors)) => Err(ErrorAnswer::validation(errors.clone())),
         None => Ok(()),
     }
 }
@@ -103,32 +74,6 @@ pub(crate) fn refuse_wrong_parameters(request: &Request) -> Result<(), ApiError>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn wrong(query: &str) -> Vec<String> {
-        let operation = AcceptedParameters { names: vec!["limit".into(), "after".into()], needs_token: false };
-        let mut request = Request::builder().uri_str(format!("/user/?{query}")).finish();
-        let error = operation.check(&mut request).err();
-        error.map_or_else(Vec::new, |error| error.field_errors().unwrap().values().cloned().collect())
-    }
-
-    #[test]
-    fn a_parameter_is_known_and_given_once() {
-        for good in ["", "&", "limit=1", "limit=1&after=x", "%6cimit=1"] {
-            assert_eq!(wrong(good), Vec::<String>::new(), "{good}");
-        }
-        assert_eq!(wrong("x=1"), ["'x' is not a parameter of this operation"]);
-        assert_eq!(wrong("Limit"), ["'Limit' is not a parameter of this operation"]);
-        assert_eq!(wrong("=1"), ["'' is not a parameter of this operation"]);
-        assert_eq!(wrong("limit=1&limit=1"), ["'limit' is given more than once"]);
-        assert_eq!(wrong("limit=1&b=2&a=3").len(), 2);
-    }
-
-    #[test]
-    fn an_answer_does_not_repeat_a_long_query() {
-        let many: Vec<String> = (0..100).map(|number| format!("p{number}=1")).collect();
-        assert_eq!(wrong(&many.join("&")).len(), MAX_NAMED);
-        assert_eq!(wrong(&"ü".repeat(2_000))[0].chars().filter(|c| *c == 'ü').count(), MAX_NAME);
-    }
 
     #[test]
     fn the_accepted_parameters_are_those_of_the_document() {

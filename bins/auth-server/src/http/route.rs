@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use auth_http::ErrorAnswer;
 use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderValue, Method};
 use poem::{Endpoint, Request, Response, Result, RouteMethod};
@@ -34,7 +35,8 @@ impl MatchedRoute {
 /// The methods of one path. Notes in the request that this route matched, and lists the methods in a 405.
 pub(crate) struct RouteEndpoint {
     meters: Arc<RouteMeters>,
-    allow: HeaderValue,
+    /// The methods, as the `Allow` field lists them.
+    allow: String,
     /// The methods that it answers, with the parameters that each accepts.
     accepted: Vec<(Method, AcceptedParameters)>,
     methods: RouteMethod,
@@ -58,7 +60,7 @@ impl RouteEndpoint {
         let names: Vec<&str> = accepted.iter().map(|(method, _)| method.as_str()).collect();
         Self {
             meters: Arc::new(metrics.route(&path)),
-            allow: HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static("")),
+            allow: names.join(", "),
             methods: methods
                 .into_iter()
                 .fold(RouteMethod::new(), |route, (method, endpoint)| route.method(method, endpoint)),
@@ -79,8 +81,9 @@ impl Endpoint for RouteEndpoint {
     async fn call(&self, mut request: Request) -> Result<Response> {
         self.note_match(&request);
         let accepted = self.accepted.iter().find(|(method, _)| method == request.method());
-        let (_, parameters) = accepted.ok_or_else(|| ApiError::method_not_allowed(self.allow.clone()))?;
-        parameters.check(&mut request)?;
+        let (_, parameters) =
+            accepted.ok_or_else(|| ApiError::from(ErrorAnswer::method_not_allowed(self.allow.clone())))?;
+        parameters.check(&mut request).map_err(ApiError::from)?;
         self.methods.call(request).await
     }
 }

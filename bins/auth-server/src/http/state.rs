@@ -42,7 +42,7 @@ impl State {
     ///
     /// # Errors
     ///
-    /// [`Code::Internal`](super::code::Code::Internal) if the request did not pass through the envelope.
+    /// [`Code::Internal`](auth_http::Code::Internal) if the request did not pass through the envelope.
     pub(crate) fn of(request: &Request) -> Result<&Arc<Self>, ApiError> {
         request.data().ok_or_else(|| ApiError::internal("the request carries no state"))
     }

@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
+use auth_http::Code;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
 use serde_json::Value;
-
-use super::code::Code;
 
 /// Declares a string type whose values are `$values`.
 macro_rules! string_enum {

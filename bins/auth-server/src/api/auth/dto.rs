@@ -1,12 +1,9 @@
 //! Bodies of the operations on tokens. None of them implements `Debug`, because they hold passwords and tokens.
 //!
-//! A request type describes its body in the OpenAPI document and is never deserialized: [`FromFields`] reads the body.
+//! A request type describes its body in the OpenAPI document and is never deserialized: `auth-http` reads the body.
 
-use auth_core::password::policy::PasswordOwner;
-use auth_core::{
-    Credentials, CsrfToken, Email as EmailAddress, NewAccount, Password as PasswordText, PasswordPolicy, Principal,
-    RefreshToken, SignedIn, Username,
-};
+use auth_core::{Credentials, CsrfToken, NewAccount, PasswordPolicy, Principal, RefreshToken, SignedIn};
+use auth_http::{Code, ErrorAnswer, Fields, FromFields};
 use poem_openapi::Object;
 use poem_openapi::types::{Any, Email, Example, Password};
 use serde_json::Value;
@@ -15,9 +12,7 @@ use uuid::Uuid;
 
 use super::way::SessionWay;
 use crate::api::example;
-use crate::http::code::Code;
-use crate::http::error::ApiError;
-use crate::http::request_body::{Fields, FromFields};
+use crate::http::request_body::RequestObject;
 use crate::http::string_enum::{Success, TokenType};
 
 /// A person who registers.
@@ -61,24 +56,15 @@ pub(crate) struct SignUp {
 }
 
 impl FromFields for SignUp {
-    type Document = RegisterRequest;
-
-    fn from_fields(mut fields: Fields, policy: &PasswordPolicy) -> Result<Self, ApiError> {
-        let email = fields.parsed("email", EmailAddress::parse);
-        let username = fields.parsed("username", Username::parse);
-        let owner = PasswordOwner { email: email.as_ref(), username: username.as_ref() };
-        let password = fields.parsed("password", |text| {
-            let password = PasswordText::parse(text)?;
-            policy.check(&password, owner).map(|()| password)
-        });
-        let way = fields.session_way();
-        match (email, username, password, way) {
-            (Some(email), Some(username), Some(password), Some(way)) => {
-                Ok(Self { account: NewAccount { email, username, password }, way })
-            }
-            _ => Err(fields.into_error()),
-        }
+    fn from_fields(mut fields: Fields, policy: &PasswordPolicy) -> Result<Self, ErrorAnswer> {
+        // If the word is wrong, the account below is refused with that error too.
+        let way = SessionWay::read(&mut fields).unwrap_or_default();
+        Ok(Self { account: NewAccount::from_fields(fields, policy)?, way })
     }
+}
+
+impl RequestObject for SignUp {
+    type Document = RegisterRequest;
 }
 
 /// A person who logs in.
@@ -110,29 +96,15 @@ pub(crate) struct LogIn {
 }
 
 impl FromFields for LogIn {
-    type Document = LoginRequest;
-
-    /// Text that cannot be an e-mail address or a password gets the same error as wrong credentials, because no account has
-    /// it.
-    fn from_fields(mut fields: Fields, _: &PasswordPolicy) -> Result<Self, ApiError> {
-        let email = fields.parsed("email", |text| Ok::<_, &str>(EmailAddress::parse(text).ok()));
-        let password = fields.parsed("password", |text| Ok::<_, &str>(PasswordText::parse(text).ok()));
-        let way = fields.session_way();
-        match (email, password, way) {
-            (Some(Some(email)), Some(Some(password)), Some(way)) => {
-                Ok(Self { credentials: Credentials { email, password }, way })
-            }
-            (Some(_), Some(_), Some(_)) => Err(ApiError::new(Code::InvalidCredentials)),
-            _ => Err(fields.into_error()),
-        }
+    fn from_fields(mut fields: Fields, policy: &PasswordPolicy) -> Result<Self, ErrorAnswer> {
+        // If the word is wrong, the credentials below are refused with that error.
+        let way = SessionWay::read(&mut fields).unwrap_or_default();
+        Ok(Self { credentials: Credentials::from_fields(fields, policy)?, way })
     }
 }
 
-impl Fields {
-    /// Reads the member `session`, which chooses how the login is kept. Returns `None` and notes the error if it is wrong.
-    pub(crate) fn session_way(&mut self) -> Option<SessionWay> {
-        self.parsed_or("session", SessionWay::default(), SessionWay::parse)
-    }
+impl RequestObject for LogIn {
+    type Document = LoginRequest;
 }
 
 /// A client that renews its session.
@@ -155,15 +127,17 @@ pub(crate) struct Refresh {
     pub(crate) unverified_token: Option<RefreshToken>,
 }
 
-impl FromFields for Refresh {
+impl RequestObject for Refresh {
     type Document = RefreshRequest;
+}
 
+impl FromFields for Refresh {
     /// Text that cannot be a refresh token gets the same error as one that is not accepted.
-    fn from_fields(mut fields: Fields, _: &PasswordPolicy) -> Result<Self, ApiError> {
+    fn from_fields(mut fields: Fields, _: &PasswordPolicy) -> Result<Self, ErrorAnswer> {
         let parse = |text: &str| Ok::<_, &str>(RefreshToken::parse(text).map(Some));
         match fields.parsed_or("refresh_token", Ok(None), parse) {
             Some(Ok(unverified_token)) => Ok(Self { unverified_token }),
-            Some(Err(_)) => Err(ApiError::new(Code::SessionEnded)),
+            Some(Err(_)) => Err(Code::SessionEnded.into()),
             None => Err(fields.into_error()),
         }
     }
@@ -287,18 +261,18 @@ impl Example for TokenClaims {
 
 #[cfg(test)]
 mod tests {
+    use auth_http::FieldErrors;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::http::error::FieldErrors;
 
-    fn read<T: FromFields>(json: &[u8]) -> Result<T, ApiError> {
+    fn read<T: FromFields>(json: &[u8]) -> Result<T, ErrorAnswer> {
         Fields::from_json(json).and_then(|fields| T::from_fields(fields, &PasswordPolicy::new(6)))
     }
 
     fn errors(json: &str) -> FieldErrors {
         let error = read::<SignUp>(json.as_bytes()).err().unwrap();
-        assert_eq!(error.code, Code::ValidationFailed);
+        assert_eq!(error.code(), Code::ValidationFailed);
         error.field_errors().cloned().unwrap_or_default()
     }
 
@@ -322,7 +296,7 @@ mod tests {
         assert_eq!(errors(body), FieldErrors::from([("email".into(), "'email' is given more than once".into())]));
         let body = br#"{"email":"a@b.example","password":"x","password":"x"}"#;
         let error = read::<LogIn>(body).err().unwrap();
-        assert_eq!(error.code, Code::ValidationFailed);
+        assert_eq!(error.code(), Code::ValidationFailed);
     }
 
     #[test]
@@ -344,7 +318,7 @@ mod tests {
     fn text_that_cannot_be_credentials_is_answered_like_wrong_ones() {
         for body in [r#"{"email":"nobody","password":"x"}"#, r#"{"email":"a@b.example","password":""}"#] {
             let error = read::<LogIn>(body.as_bytes()).err().unwrap();
-            assert_eq!(error.code, Code::InvalidCredentials);
+            assert_eq!(error.code(), Code::InvalidCredentials);
         }
     }
 
@@ -368,7 +342,7 @@ mod tests {
 
     #[test]
     fn text_that_cannot_be_a_refresh_token_is_answered_like_one_that_is_not_accepted() {
-        let code = |json: &str| read::<Refresh>(json.as_bytes()).err().map(|error| error.code);
+        let code = |json: &str| read::<Refresh>(json.as_bytes()).err().map(|error| error.code());
         for text in ["", "x", "rar_", "rar_AAAA"] {
             assert_eq!(code(&format!(r#"{{"refresh_token":"{text}"}}"#)), Some(Code::SessionEnded), "{text}");
         }

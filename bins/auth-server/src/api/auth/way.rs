@@ -3,6 +3,7 @@
 use std::fmt;
 
 use auth_core::SessionKind;
+use auth_http::Fields;
 use poem::Request;
 use poem_openapi::Enum;
 
@@ -30,6 +31,11 @@ pub(crate) struct UnknownWay;
 impl SessionWay {
     const ALL: [Self; 3] = [Self::Token, Self::Refresh, Self::Cookie];
 
+    /// Reads the member `session` of a body. Returns `None` and notes the error if it is wrong.
+    pub(crate) fn read(fields: &mut Fields) -> Option<Self> {
+        fields.parsed_or("session", Self::default(), Self::parse)
+    }
+
     /// Parses the word that a client sends.
     ///
     /// # Errors
@@ -51,7 +57,7 @@ impl SessionWay {
     ///
     /// # Errors
     ///
-    /// [`Code::Csrf`](crate::http::code::Code::Csrf) if one did.
+    /// [`Code::Csrf`](auth_http::Code::Csrf) if one did.
     pub(crate) fn check_page(self, request: &Request) -> Result<(), ApiError> {
         match self {
             Self::Token | Self::Refresh => Ok(()),

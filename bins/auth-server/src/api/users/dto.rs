@@ -1,7 +1,7 @@
 //! Bodies of the operations on users.
 
-use auth_core::password::policy::PasswordOwner;
 use auth_core::{Password as PasswordText, PasswordPolicy, User};
+use auth_http::{ErrorAnswer, Fields, FromFields};
 use poem_openapi::Object;
 use poem_openapi::types::{Email, Example, Password};
 use time::OffsetDateTime;
@@ -9,8 +9,7 @@ use uuid::Uuid;
 
 use crate::api::auth::SessionWay;
 use crate::api::example;
-use crate::http::error::ApiError;
-use crate::http::request_body::{Fields, FromFields};
+use crate::http::request_body::RequestObject;
 
 /// A user who changes their password.
 #[derive(Object)]
@@ -45,21 +44,16 @@ pub(crate) struct PasswordChange {
 }
 
 impl FromFields for PasswordChange {
-    type Document = ChangePasswordRequest;
-
-    fn from_fields(mut fields: Fields, policy: &PasswordPolicy) -> Result<Self, ApiError> {
-        let current = fields.parsed("current_password", |text| Ok::<_, &str>(PasswordText::parse(text).ok()));
-        let new = fields.parsed("new_password", |text| {
-            let password = PasswordText::parse(text)?;
-            // The service compares the password with the names of the user once it has read the user.
-            policy.check(&password, PasswordOwner::default()).map(|()| password)
-        });
-        let way = fields.session_way();
-        match (current, new, way) {
-            (Some(current), Some(new), Some(way)) => Ok(Self { current, new, way }),
-            _ => Err(fields.into_error()),
-        }
+    fn from_fields(mut fields: Fields, policy: &PasswordPolicy) -> Result<Self, ErrorAnswer> {
+        // If the word is wrong, the passwords below are refused with that error too.
+        let way = SessionWay::read(&mut fields).unwrap_or_default();
+        let passwords = auth_http::PasswordChange::from_fields(fields, policy)?;
+        Ok(Self { current: passwords.current, new: passwords.new, way })
     }
+}
+
+impl RequestObject for PasswordChange {
+    type Document = ChangePasswordRequest;
 }
 
 /// A user, as far as anybody may see.
@@ -119,25 +113,5 @@ impl UserPage {
         users.truncate(limit);
         let next = users.last().filter(|_| more).map(|user| user.id.as_uuid());
         Self { data: users.into_iter().map(UserView::from).collect(), next }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(json: &[u8]) -> Result<PasswordChange, ApiError> {
-        let fields = Fields::from_json(json)?;
-        PasswordChange::from_fields(fields, &PasswordPolicy::new(6))
-    }
-
-    #[test]
-    fn both_passwords_of_a_change_are_checked() {
-        let error = read(br#"{"new_password":"12345"}"#).err().unwrap();
-        let found = error.field_errors().unwrap();
-        assert_eq!(found["current_password"], "'current_password' is a required property");
-        assert_eq!(found["new_password"], "'new_password' must have at least 6 characters");
-        let change = read(br#"{"current_password":"","new_password":"123456"}"#).ok().unwrap();
-        assert!(change.current.is_none());
     }
 }

@@ -2,34 +2,40 @@
 
 use mediatype::names::{APPLICATION, CHARSET, JSON};
 use mediatype::{MediaType, Value};
-use poem::http::{HeaderMap, HeaderValue, header};
 
-use super::code::Code;
-use super::error::ApiError;
+use crate::code::Code;
+use crate::error_answer::ErrorAnswer;
 
-/// Checks that the body is declared as JSON in UTF-8 (RFC 8259 §8.1) without a content coding.
+/// Checks that the body is declared as JSON in UTF-8 (RFC 8259 §8.1) without a content coding, by the values of the
+/// `Content-Type` and the `Content-Encoding` fields.
 ///
 /// # Errors
 ///
 /// [`Code::MalformedRequest`] if there are several `Content-Type` fields, because a proxy may read another one than this
 /// server; [`Code::UnsupportedMediaType`] if the body has another type or is compressed.
-pub(crate) fn declared_as_json(headers: &HeaderMap) -> Result<(), ApiError> {
-    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+pub fn declared_as_json<'h>(
+    content_type: impl IntoIterator<Item = &'h [u8]>,
+    content_encoding: impl IntoIterator<Item = &'h [u8]>,
+) -> Result<(), ErrorAnswer> {
+    let mut types = content_type.into_iter();
     let content_type = match (types.next(), types.next()) {
-        (Some(_), Some(_)) => return Err(ApiError::malformed("The request has more than one Content-Type header.")),
-        (content_type, _) => content_type.and_then(|value| value.to_str().ok()),
+        (Some(_), Some(_)) => {
+            return Err(ErrorAnswer::malformed("The request has more than one Content-Type header."));
+        }
+        (content_type, _) => content_type.and_then(|value| str::from_utf8(value).ok()),
     };
     if !content_type.is_some_and(is_json) {
-        return Err(ApiError::new(Code::UnsupportedMediaType));
+        return Err(ErrorAnswer::new(Code::UnsupportedMediaType));
     }
-    if !headers.get_all(header::CONTENT_ENCODING).iter().all(is_identity) {
-        return Err(ApiError::content_coding());
+    if !content_encoding.into_iter().all(is_identity) {
+        return Err(ErrorAnswer::content_coding());
     }
     Ok(())
 }
 
 /// Returns whether the media type is `application/json`, or a type with the suffix `+json` (RFC 6839 §3.1), in UTF-8.
-pub(crate) fn is_json(content_type: &str) -> bool {
+#[must_use]
+pub fn is_json(content_type: &str) -> bool {
     let Ok(parsed) = MediaType::parse(content_type) else { return false };
     let is_json = parsed.ty == APPLICATION && parsed.suffix.unwrap_or(parsed.subty) == JSON;
     let mut charsets = parsed.params.iter().filter(|(name, _)| *name == CHARSET).map(|(_, charset)| charset);
@@ -41,8 +47,8 @@ fn is_utf_8(charset: &Value<'_>) -> bool {
 }
 
 /// Accepts `identity`, which means no coding, although clients should not send it (RFC 9110 §8.4.1).
-fn is_identity(coding: &HeaderValue) -> bool {
-    coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity")
+fn is_identity(coding: &[u8]) -> bool {
+    coding.trim_ascii().eq_ignore_ascii_case(b"identity")
 }
 
 #[cfg(test)]
@@ -93,12 +99,11 @@ mod tests {
         }
     }
 
-    fn code(fields: &[(&'static str, &str)]) -> Option<Code> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in fields {
-            headers.append(*name, value.parse().unwrap());
-        }
-        declared_as_json(&headers).err().map(|error| error.code)
+    fn code(fields: &[(&str, &str)]) -> Option<Code> {
+        let values = |wanted: &'static str| {
+            fields.iter().filter(move |(name, _)| *name == wanted).map(|(_, value)| value.as_bytes())
+        };
+        declared_as_json(values("content-type"), values("content-encoding")).err().map(|error| error.code())
     }
 
     #[test]

@@ -1,15 +1,14 @@
-//! Status, code and message of every error that the server answers with.
+//! Status, code and message of every error that the server and the ready routes answer with.
 //!
-//! No other file chooses the status of an error. Those of tokens are the ones of the library (`RefusalKind`), so that the
-//! server and the adapters of web frameworks answer alike. Statuses of success stand on the responses of
-//! [`api`](crate::api).
+//! No other file chooses the status of an error. Those of tokens are the ones of [`RefusalKind`], so that the server, the ready
+//! routes and the layers before the routes of an application answer alike.
 
-use auth_http::RefusalKind;
-use poem::http::StatusCode;
+use crate::refusal::RefusalKind;
 
 /// The reason of an error, as a program reads it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Code {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Code {
     /// Fields are missing, of a wrong type or against a rule.
     ValidationFailed,
     /// The request is not valid HTTP or its body is not valid JSON.
@@ -62,7 +61,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code; [`Code::Internal`] is the last of the enumeration.
-    const ALL: [Self; Self::Internal as usize + 1] = [
+    pub const ALL: [Self; Self::Internal as usize + 1] = [
         Self::ValidationFailed,
         Self::MalformedRequest,
         Self::RequestTimeout,
@@ -89,8 +88,9 @@ impl Code {
         Self::Internal,
     ];
 
-    /// Every distinct code as it is written on the wire.
-    pub(crate) fn wire_names() -> Vec<&'static str> {
+    /// Returns every distinct code as it is written on the wire.
+    #[must_use]
+    pub fn wire_names() -> Vec<&'static str> {
         let mut names: Vec<_> = Self::ALL.into_iter().map(Self::as_str).collect();
         // Codes with the same name stand beside each other.
         names.dedup();
@@ -99,7 +99,7 @@ impl Code {
 
     /// Returns the code as it is written on the wire. It never changes.
     #[must_use]
-    pub(crate) fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::ValidationFailed => "validation_failed",
             Self::MalformedRequest | Self::RequestTimeout => "malformed_request",
@@ -126,33 +126,33 @@ impl Code {
         }
     }
 
-    /// Returns the HTTP status of an error with this code.
+    /// Returns the HTTP status of an error with this code (RFC 9110 §15).
     #[must_use]
-    pub(crate) fn status(self) -> StatusCode {
+    pub fn status(self) -> u16 {
         match self {
-            Self::ValidationFailed | Self::MalformedRequest => StatusCode::BAD_REQUEST,
-            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::ValidationFailed | Self::MalformedRequest => 400,
+            Self::RequestTimeout => 408,
             Self::InvalidCredentials
             | Self::TokenMissing
             | Self::TokenInvalid
             | Self::TokenExpired
             | Self::TokenRevoked
-            | Self::SessionEnded => StatusCode::UNAUTHORIZED,
-            Self::TokenMissingAtLogout | Self::AdminRequired | Self::Csrf => StatusCode::FORBIDDEN,
-            Self::UserExists | Self::UsernameTaken => StatusCode::CONFLICT,
-            Self::UserNotFound | Self::SessionNotFound | Self::NotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
-            Self::Overloaded | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            | Self::SessionEnded => 401,
+            Self::TokenMissingAtLogout | Self::AdminRequired | Self::Csrf => 403,
+            Self::UserExists | Self::UsernameTaken => 409,
+            Self::UserNotFound | Self::SessionNotFound | Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::UnsupportedMediaType => 415,
+            Self::PayloadTooLarge => 413,
+            Self::TooManyAttempts => 429,
+            Self::Overloaded | Self::Unavailable => 503,
+            Self::Internal => 500,
         }
     }
 
     /// Returns the sentence for people.
     #[must_use]
-    pub(crate) fn message(self) -> &'static str {
+    pub fn message(self) -> &'static str {
         match self {
             Self::ValidationFailed => "Input payload validation failed",
             Self::MalformedRequest => "The request cannot be understood.",
@@ -178,6 +178,24 @@ impl Code {
             Self::Unavailable => RefusalKind::Unavailable.message(),
             Self::Internal => RefusalKind::Internal.message(),
         }
+    }
+
+    /// Returns the value of the `WWW-Authenticate` header (RFC 6750 §3), if one is due. It has no error code where no token was
+    /// sent.
+    #[must_use]
+    pub fn challenge(self) -> Option<&'static str> {
+        let kind = match self {
+            Self::InvalidCredentials | Self::TokenMissing | Self::TokenMissingAtLogout | Self::SessionEnded => {
+                RefusalKind::TokenMissing
+            }
+            Self::TokenInvalid => RefusalKind::TokenInvalid,
+            Self::TokenExpired => RefusalKind::TokenExpired,
+            Self::TokenRevoked => RefusalKind::TokenRevoked,
+            Self::AdminRequired => RefusalKind::AdminRequired,
+            Self::Csrf => RefusalKind::Csrf,
+            _ => return None,
+        };
+        kind.challenge()
     }
 }
 
