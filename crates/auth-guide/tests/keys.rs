@@ -1,4 +1,4 @@
-//! Section 3 of the guide: rotation of a key.
+//! Section 5 of the guide: rotation of a key.
 
 use auth_jwt::{JwtCodec, KeyError, SigningKey, VerifyingKey};
 

@@ -1,4 +1,4 @@
-//! Section 2 of the guide: a store of your own, and the contract that it must keep.
+//! Section 4 of the guide: a store of your own, and the contract that it must keep.
 
 use std::sync::Arc;
 

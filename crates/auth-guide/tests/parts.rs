@@ -1,4 +1,4 @@
-//! Section 1 of the guide: a protected route, from the parts.
+//! Sections 2 and 3 of the guide: routes of your own, and the parts without the builder.
 
 use std::error::Error;
 use std::sync::Arc;

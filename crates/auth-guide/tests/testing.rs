@@ -1,4 +1,4 @@
-//! Section 4 of the guide: a test of an application that uses the crates.
+//! Section 6 of the guide: a test of an application that uses the crates.
 
 use std::time::Duration;
 

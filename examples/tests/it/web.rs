@@ -22,54 +22,67 @@ mod postgres {
 async fn serve(app: axum::Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async { axum::serve(listener, app).await.unwrap() });
     address
 }
 
+/// The token in the answer to a registration or a login.
+fn token(answer: &str) -> String {
+    let answer: serde_json::Value = serde_json::from_str(answer).unwrap();
+    answer["Authorization"].as_str().unwrap().to_owned()
+}
+
 async fn axum_with_sqlite(database: TestDatabase) {
-    let auth = axum_sqlite::service(database.url(), &SECRET).await.unwrap();
-    let address = serve(axum_sqlite::app(auth)).await;
+    let auth = axum_sqlite::start(database.url(), &SECRET).await.unwrap();
+    let address = serve(axum_sqlite::app(&auth)).await;
 
     let account = json!({ "email": "ada@example.org", "username": "ada", "password": PASSWORD });
-    let (status, _) = send(address, "POST", "/register", None, Some(&account)).await;
-    assert_eq!(status, 200);
-    assert_eq!(send(address, "POST", "/register", None, Some(&account)).await.0, 409);
-    let (status, token) = send(address, "POST", "/login", None, Some(&account)).await;
-    assert_eq!(status, 200);
+    assert_eq!(send(address, "POST", "/auth/register", None, Some(&account)).await.0, 201);
+    assert_eq!(send(address, "POST", "/auth/register", None, Some(&account)).await.0, 409);
+    let wrong = json!({ "email": "ada@example.org", "password": "another password" });
+    assert_eq!(send(address, "POST", "/auth/login", None, Some(&wrong)).await.0, 401);
+    assert_eq!(send(address, "POST", "/auth/login", None, Some(&json!({}))).await.0, 400);
+    let (status, answer) = send(address, "POST", "/auth/login", None, Some(&account)).await;
+    assert_eq!(status, 200, "{answer}");
+    let token = token(&answer);
 
     let (status, body) = send(address, "GET", "/profile", Some(&token), None).await;
-    assert_eq!(status, 200);
-    assert!(body.starts_with("you are "), "{body}");
+    assert_eq!((status.as_u16(), body.as_str()), (200, "you are ada"));
     assert_eq!(send(address, "GET", "/profile", None, None).await.0, 401);
 
-    assert_eq!(send(address, "POST", "/logout", Some(&token), None).await.0, 204);
+    assert_eq!(send(address, "POST", "/auth/logout", Some(&token), None).await.0, 200);
     let (status, body) = send(address, "GET", "/profile", Some(&token), None).await;
     assert_eq!((status.as_u16(), body.contains("token_revoked")), (401, true), "{body}");
+    auth.stop().await.unwrap();
 }
 
 async fn actix_web_with_postgres(database: TestDatabase) {
-    let auth = actix_postgres::service(database.url(), &SECRET).await.unwrap();
-    let root = register(&auth, "root").await;
-    auth.promote(root.user.id).await.unwrap();
-    let ada = register(&auth, "ada").await;
-    let server = actix_web::HttpServer::new(move || actix_web::App::new().configure(actix_postgres::routes(&auth)));
+    let auth = actix_postgres::start(database.url(), &SECRET).await.unwrap();
+    let service = auth.service().clone();
+    let root = register(&service, "root").await;
+    service.promote(root.user.id).await.unwrap();
+    let ada = register(&service, "ada").await;
+    let server = actix_web::HttpServer::new(move || actix_web::App::new().configure(actix_postgres::routes(&service)));
     let server = server.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
     let address = server.addrs()[0];
     tokio::spawn(server.run());
 
     let credentials = json!({ "email": "root@example.org", "password": PASSWORD });
-    let (status, token) = send(address, "POST", "/login", None, Some(&credentials)).await;
-    assert_eq!(status, 200);
+    let (status, answer) = send(address, "POST", "/auth/login", None, Some(&credentials)).await;
+    assert_eq!(status, 200, "{answer}");
+    let token = token(&answer);
     let wrong = json!({ "email": "root@example.org", "password": "another password" });
-    assert_eq!(send(address, "POST", "/login", None, Some(&wrong)).await.0, 401);
+    assert_eq!(send(address, "POST", "/auth/login", None, Some(&wrong)).await.0, 401);
 
-    assert_eq!(send(address, "GET", "/profile", Some(&token), None).await.0, 200);
+    assert_eq!(send(address, "GET", "/profile", Some(&token), None).await.1, "you are root");
     assert_eq!(send(address, "GET", "/members", Some(&token), None).await.1, "root\nada");
     let (status, body) = send(address, "GET", "/members", Some(ada.token.expose_token()), None).await;
     assert_eq!((status.as_u16(), body.contains("admin_required")), (403, true), "{body}");
 
-    assert_eq!(send(address, "POST", "/logout", Some(&token), None).await.0, 204);
+    assert_eq!(send(address, "POST", "/auth/logout", Some(&token), None).await.0, 200);
     assert_eq!(send(address, "GET", "/members", Some(&token), None).await.0, 401);
+    auth.stop().await.unwrap();
 }
 
 #[tokio::test]
