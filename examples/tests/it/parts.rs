@@ -34,7 +34,10 @@ mod old_table {
     }
 
     mod postgres {
-        auth_conformance::conformance_tests!(|check| super::try_with_old_table(super::TestDatabaseKind::Postgres, check));
+        auth_conformance::conformance_tests!(|check| super::try_with_old_table(
+            super::TestDatabaseKind::Postgres,
+            check
+        ));
     }
 
     mod mysql {
