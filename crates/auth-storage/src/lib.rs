@@ -10,6 +10,8 @@ mod entity;
 mod error;
 mod instant;
 mod purge;
+#[cfg(test)]
+mod query_plan;
 mod revocation_log;
 mod session_end;
 mod session_store;

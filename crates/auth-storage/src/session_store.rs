@@ -191,3 +191,6 @@ fn deletion(tables: &Tables, ids: Vec<Uuid>, before: i64) -> DeleteMany<sessions
         .filter(Expr::col(Column::Id).is_in(ids))
         .filter(Expr::col(Column::NeededUntil).lt(before))
 }
+
+#[cfg(test)]
+mod plans;
