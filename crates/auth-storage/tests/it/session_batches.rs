@@ -12,12 +12,15 @@ use auth_testing::databases::TestDatabase;
 use time::Duration;
 use tokio::task::JoinSet;
 
-use crate::support::{NOW, open};
+use crate::support::{NOW, execute, open};
 
 /// Number of sessions, which is more than one batch.
 const SESSIONS: usize = 120;
 
-auth_testing::on_every_database!(each_of_many_writes_at_once_gets_its_own_answer);
+auth_testing::on_every_database!(
+    each_of_many_writes_at_once_gets_its_own_answer,
+    an_end_without_its_entry_is_mended_when_it_is_repeated,
+);
 
 async fn each_of_many_writes_at_once_gets_its_own_answer(database: TestDatabase) {
     let (database, _, log) = open(&database).await;
@@ -50,6 +53,24 @@ async fn each_of_many_writes_at_once_gets_its_own_answer(database: TestDatabase)
     }
     let page = log.read_after(Position::default(), 1_000).await.unwrap();
     assert_eq!(page.entries.len(), SESSIONS / 4);
+}
+
+/// A cluster that commits one statement of a transaction that it gave up leaves a session like this.
+async fn an_end_without_its_entry_is_mended_when_it_is_repeated(database: TestDatabase) {
+    let (database, _, log) = open(&database).await;
+    let store = SeaSessionStore::new(database.clone());
+    let first = RefreshToken::first(SessionId::generate().unwrap()).unwrap();
+    let id = first.unverified_session_id();
+    store.insert(session(&first)).await.unwrap();
+    execute(&database, "UPDATE auth_sessions SET ended_at = 1, end_reason = 'logout'").await;
+    let ended = store.end(id, END).await.unwrap().unwrap();
+    let entries = async || {
+        let page = log.read_after(Position::default(), 10).await.unwrap();
+        page.entries.into_iter().map(|entry| entry.revocation).collect::<Vec<_>>()
+    };
+    assert_eq!(entries().await, [ended]);
+    assert_eq!(store.end(id, END).await.unwrap(), Some(ended));
+    assert_eq!(entries().await.len(), 1, "nothing is appended twice");
 }
 
 const END: SessionEnd = SessionEnd { at: NOW, reason: RevocationReason::Logout };
