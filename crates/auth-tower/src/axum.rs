@@ -24,7 +24,7 @@
 //! }
 //! ```
 //!
-//! [`routes`] are whole operations: registering, logging in, logging out.
+//! [`routes()`] are whole operations: registering, logging in, logging out.
 
 mod extract;
 mod routes;

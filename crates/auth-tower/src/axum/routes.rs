@@ -39,7 +39,7 @@ use crate::head::Head;
 /// ```
 ///
 /// A request that takes too long to arrive is not ended here; put a timeout before the routes. The
-/// [`ErrorAnswer`](auth_http::ErrorAnswer) of a refused request is in the extensions of the response, for the log.
+/// [`ErrorAnswer`] of a refused request is in the extensions of the response, for the log.
 pub fn routes<S>(routes: impl Into<Routes>) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
