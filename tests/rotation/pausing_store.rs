@@ -71,4 +71,8 @@ impl SessionStore for PausingStore {
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
         self.store.purge(before, limit).await
     }
+
+    async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError> {
+        self.store.now().await
+    }
 }

@@ -60,4 +60,7 @@ impl SessionStore for FailingLog {
     async fn purge(&self, _: OffsetDateTime, _: u32) -> Result<u64, StoreError> {
         Err(self.0())
     }
+    async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError> {
+        Err(self.0())
+    }
 }

@@ -144,6 +144,10 @@ impl SessionStore for SeaSessionStore {
             })
             .await
     }
+
+    async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError> {
+        self.database.now().await
+    }
 }
 
 async fn session_of(

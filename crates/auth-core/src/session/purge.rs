@@ -11,7 +11,8 @@ use crate::token::LEEWAY;
 /// Removes sessions that nothing [needs](super::StoredSession::needed_until) any more from `store`, in batches of `batch` until
 /// none is left, and calls `pause` between two batches. Returns the number of removed sessions.
 ///
-/// `now` is the time by the clock of this node. It may be ahead of the others by [`PURGE_MARGIN`].
+/// `now` is the time by the clock of this node. The earlier one of it and the clock of the store decides. It may be ahead of the
+/// clocks of other nodes by [`PURGE_MARGIN`].
 ///
 /// # Errors
 ///
@@ -22,6 +23,7 @@ pub async fn purge_sessions(
     batch: u32,
     pause: impl AsyncFnMut(u64),
 ) -> Result<u64, StoreError> {
+    let now = store.now().await?.map_or(now, |of_store| of_store.min(now));
     let before = now - LEEWAY - PURGE_MARGIN;
     remove_in_batches(batch, |limit| store.purge(before, limit), pause).await
 }

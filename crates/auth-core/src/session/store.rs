@@ -156,4 +156,12 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     ///
     /// When the store failed. Some may have been removed.
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError>;
+
+    /// Returns the time by the clock of the store, which all nodes share, or `None` if the store has only the clock of
+    /// this machine.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError>;
 }

@@ -13,7 +13,7 @@ mod pooler;
 #[cfg(unix)]
 mod replaced;
 mod retries;
-mod session_batches;
+mod session_writes;
 #[cfg(unix)]
 mod sessions;
 #[cfg(unix)]

@@ -1,10 +1,11 @@
-//! Writes to sessions that share a transaction.
+//! Writes to sessions that share a transaction, and purges.
 
 use std::sync::Arc;
 
 use auth_core::blacklist::{Position, RevocationReason};
 use auth_core::session::{
     RefreshState, RefreshToken, Rotation, RotationSalt, Session, SessionEnd, SessionStore as _, StoredSession,
+    purge_sessions,
 };
 use auth_core::{Generation, RevocationSource as _, SessionId, UserId};
 use auth_storage::SeaSessionStore;
@@ -20,6 +21,7 @@ const SESSIONS: usize = 120;
 auth_testing::on_every_database!(
     each_of_many_writes_at_once_gets_its_own_answer,
     an_end_without_its_entry_is_mended_when_it_is_repeated,
+    a_node_whose_clock_is_ahead_of_the_database_purges_no_live_session,
 );
 
 async fn each_of_many_writes_at_once_gets_its_own_answer(database: TestDatabase) {
@@ -71,6 +73,21 @@ async fn an_end_without_its_entry_is_mended_when_it_is_repeated(database: TestDa
     assert_eq!(entries().await, [ended]);
     assert_eq!(store.end(id, END).await.unwrap(), Some(ended));
     assert_eq!(entries().await.len(), 1, "nothing is appended twice");
+}
+
+async fn a_node_whose_clock_is_ahead_of_the_database_purges_no_live_session(test: TestDatabase) {
+    let (database, _, _) = open(&test).await;
+    let store = SeaSessionStore::new(database.clone());
+    let first = RefreshToken::first(SessionId::generate().unwrap()).unwrap();
+    let database_now = database.now().await.unwrap();
+    let now = database_now.unwrap_or(NOW);
+    let mut live = session(&first);
+    live.session.idle_until = now + Duration::DAY;
+    live.session.ends_at = now + Duration::WEEK;
+    store.insert(live).await.unwrap();
+    let removed = purge_sessions(&store, now + Duration::days(400), 100, async |_| ()).await.unwrap();
+    // SQLite has no clock but that of the node.
+    assert_eq!(removed, u64::from(database_now.is_none()));
 }
 
 const END: SessionEnd = SessionEnd { at: NOW, reason: RevocationReason::Logout };
