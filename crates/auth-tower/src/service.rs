@@ -116,7 +116,6 @@ struct Asked<S, B> {
 }
 
 /// Left in the extensions of a response that an extractor refused the request with.
-#[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "only the extractors of axum make responses"))]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ByExtractor;
 
