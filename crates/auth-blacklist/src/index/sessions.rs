@@ -9,8 +9,9 @@
 //! - A token that had expired before the revocation, by more than the leeway and the skew of the clocks, is refused by every
 //!   node without the entry.
 //!
-//! With tokens that live for some minutes this is one period, or two if a period ends just then. The periods of different
-//! sessions end at different hours of the day, so that the cost of the second one is spread evenly over time.
+//! With tokens that live for some minutes this is one period, or two if a period ends just then (three at the end of a year).
+//! The periods of different sessions end at different hours of the day, so that the cost of the second one is spread evenly over
+//! time.
 
 use auth_core::{LEEWAY, MAX_CLOCK_SKEW, Revocation, SessionId};
 
@@ -74,7 +75,9 @@ mod tests {
             let looked_up = partition(session, hour_of(token));
             prop_assert!(looked_up >= hour_of(token), "the partition is dropped before the token has expired");
             prop_assert!(partitions(session, &end).any(|hour| hour == looked_up));
-            prop_assert!(partitions(session, &end).count() <= 2);
+            // The hours between two years that have 365 days are numbered with a gap of a day, and so of one period.
+            let most = if earliest.year() == end.expires_at.year() { 2 } else { 3 };
+            prop_assert!(partitions(session, &end).count() <= most);
         }
     }
 
