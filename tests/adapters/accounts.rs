@@ -70,6 +70,20 @@ async fn the_routes_for_actix_web_give_the_transcript_of_the_server() {
     .await;
 }
 
+#[tokio::test]
+async fn ready_routes_that_keep_no_sessions_refuse_to_open_one_that_is_renewed() {
+    let auth = auth_testing::TestAuth::new().unwrap();
+    let routes: axum::Router = auth_tower::axum::routes(auth.service());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = Client::new(listener.local_addr().unwrap());
+    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async { axum::serve(listener, routes).await.unwrap() });
+    let body = json!({ "email": "ada@example.com", "password": PASSWORD, "session": "refresh" });
+    let answer = client.request("POST", "/auth/login").json(&body).send().await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.json()["errors"]["session"], "'session' must be token, because no sessions are kept here");
+}
+
 /// Ready routes over the service of the server, behind the proxy that the server trusts too.
 fn routes_of(app: &App) -> Routes {
     Routes::from(app.service()).trusted_proxies(|proxy| proxy.is_loopback())
@@ -99,6 +113,7 @@ async fn hold(serve: impl AsyncFnOnce(&App) -> SocketAddr) {
     bodies(&mut transcript).await;
     logins(&mut transcript).await;
     tokens(&mut transcript, &ada).await;
+    sessions(&mut transcript).await;
     limits(&mut transcript).await;
     insta::assert_snapshot!("accounts", transcript.text);
 }
@@ -210,6 +225,47 @@ async fn tokens(transcript: &mut Transcript, ada: &str) {
     transcript.get("the other device", "/user/me", Some(&devices[1])).await;
 }
 
+async fn sessions(transcript: &mut Transcript) {
+    transcript.chapter("Sessions");
+    transcript.next_client();
+    let login = |way| json!({ "email": "grace@example.com", "password": PASSWORD, "session": way });
+    transcript.post("one token", "/auth/login", |request| request.json(&login("token"))).await;
+    let without_text = json!({ "email": "grace@example.com", "password": PASSWORD, "session": 7 });
+    transcript.post("a way that is no text", "/auth/login", |request| request.json(&without_text)).await;
+    let first = transcript.post("a refresh token", "/auth/login", |request| request.json(&login("refresh"))).await;
+    let account = json!({
+        "email": "linus@example.com", "username": "linus", "password": PASSWORD, "session": "refresh",
+    });
+    transcript.post("a user with a refresh token", "/auth/register", |request| request.json(&account)).await;
+
+    let refresh = |token: &str| json!({ "refresh_token": token });
+    let (path, used) = ("/auth/refresh", first.text("refresh_token"));
+    let second = transcript.post("a refresh", path, |request| request.json(&refresh(&used))).await;
+    let again = transcript.post("the answer was lost", path, |request| request.json(&refresh(&used))).await;
+    assert_eq!(again.text("refresh_token"), second.text("refresh_token"));
+    transcript.post("no refresh token", path, |request| request.json(&json!({}))).await;
+    transcript.post("no text", path, |request| request.json(&json!({ "refresh_token": null }))).await;
+    transcript.post("text that is none", path, |request| request.json(&refresh("rar_"))).await;
+    transcript.post("a parameter", "/auth/refresh?x=1", |request| request.json(&refresh(&used))).await;
+
+    let token = second.text("Authorization");
+    transcript.post("all other sessions", "/auth/logout-others", |request| request.bearer(&token)).await;
+    transcript.post("all others, without a token", "/auth/logout-others", |request| request).await;
+    let path = "/user/me/sessions";
+    let listed = transcript.get("the sessions", path, Some(&token)).await;
+    transcript.get("the sessions, without a token", path, None).await;
+    let id = listed.json()["data"][0]["id"].as_str().unwrap().to_owned();
+    for (what, id) in [("no id", "me"), ("nobody's id", "00000000-0000-4000-8000-000000000000")] {
+        transcript.ask(what, "DELETE", &format!("{path}/{id}"), |request| request.bearer(&token)).await;
+    }
+    transcript.ask("without a token", "DELETE", &format!("{path}/{id}"), |request| request).await;
+    transcript.ask("the session", "DELETE", &format!("{path}/{id}"), |request| request.bearer(&token)).await;
+    transcript.get("the token afterwards", "/auth/verify", Some(&token)).await;
+    let last = second.text("refresh_token");
+    transcript.post("its refresh token", "/auth/refresh", |request| request.json(&refresh(&last))).await;
+    transcript.next_client();
+}
+
 async fn limits(transcript: &mut Transcript) {
     transcript.chapter("Limits");
     transcript.next_client();
@@ -275,8 +331,11 @@ impl Transcript {
         } else {
             let json = answer.json();
             self.hide(
-                ["Authorization", "public_id", "user_id", "token_id"].iter().filter_map(|name| json[name].as_str()),
+                ["Authorization", "public_id", "user_id", "token_id", "refresh_token"]
+                    .iter()
+                    .filter_map(|name| json[name].as_str()),
             );
+            self.hide(json["data"][0]["id"].as_str().into_iter());
             writeln!(text, "{json:#}").unwrap();
         }
         for (number, hidden) in self.hidden.iter().enumerate() {

@@ -45,6 +45,7 @@ pub fn routes(routes: impl Into<Routes>) -> impl FnOnce(&mut ServiceConfig) {
             let routes = routes.clone();
             let method = match route.method {
                 "GET" => guard::Any(guard::Get()).or(guard::Head()),
+                "DELETE" => guard::Any(guard::Delete()),
                 _ => guard::Any(guard::Post()),
             };
             let operation = web::route().guard(method).to(move |request: HttpRequest, payload: Payload| {
@@ -60,7 +61,8 @@ async fn answer(routes: Routes, operation: Operation, request: HttpRequest, payl
     let head = Head(&request);
     let client = request.extensions().get::<ClientAddress>().copied();
     let peer = request.peer_addr().map(|peer| peer.ip());
-    let request = RouteRequest::new(&head, request.uri().query(), peer).with_client(client);
+    let id = request.match_info().get("id");
+    let request = RouteRequest::new(&head, request.uri().query(), peer).with_client(client).with_path_id(id);
     response(routes.answer(operation, request, read(payload)).await)
 }
 

@@ -83,6 +83,12 @@ impl AuthService {
         self.parts.upgrades.stats()
     }
 
+    /// Returns whether the builder was given a store of sessions.
+    #[must_use]
+    pub fn keeps_sessions(&self) -> bool {
+        self.parts.sessions.is_some()
+    }
+
     /// Returns the counts of what happened to sessions. All are zero where no sessions are kept.
     #[must_use]
     pub fn session_stats(&self) -> SessionStats {

@@ -5,6 +5,7 @@
 mod answer;
 mod request;
 mod response_bodies;
+mod sessions;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,6 +16,7 @@ use auth_core::{AuthService, Context, Credentials, LoginError, NewAccount, Princ
 pub use self::answer::Answer;
 pub use self::request::{ClientAddress, RouteRequest};
 use self::response_bodies::{Done, TokenClaims, TokenGranted, UserView};
+use self::sessions::WithSession;
 use crate::client::{client_address, user_agent};
 use crate::code::Code;
 use crate::error_answer::ErrorAnswer;
@@ -30,9 +32,9 @@ use crate::request_bodies::PasswordChange;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Route {
-    /// The method, `GET` or `POST`. `HEAD` is answered wherever `GET` is.
+    /// The method, `GET`, `POST` or `DELETE`. `HEAD` is answered wherever `GET` is.
     pub method: &'static str,
-    /// The path.
+    /// The path. `{id}` stands for one segment of any text.
     pub path: &'static str,
     /// The operation.
     pub operation: Operation,
@@ -56,11 +58,19 @@ pub enum Operation {
     CurrentUser,
     /// Changes the password and revokes every token of the user.
     ChangePassword,
+    /// Exchanges a refresh token.
+    Refresh,
+    /// Lists the sessions of the user.
+    ListSessions,
+    /// Ends a session of the user.
+    EndSession,
+    /// Ends every session of the user but that of the token that the request came with.
+    LogoutOthers,
 }
 
 impl Route {
     /// Every route.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::new("POST", "/auth/register", Operation::Register),
         Self::new("POST", "/user", Operation::Register),
         Self::new("POST", "/user/", Operation::Register),
@@ -70,6 +80,10 @@ impl Route {
         Self::new("GET", "/auth/verify", Operation::Verify),
         Self::new("GET", "/user/me", Operation::CurrentUser),
         Self::new("POST", "/user/me/password", Operation::ChangePassword),
+        Self::new("POST", "/auth/refresh", Operation::Refresh),
+        Self::new("GET", "/user/me/sessions", Operation::ListSessions),
+        Self::new("DELETE", "/user/me/sessions/{id}", Operation::EndSession),
+        Self::new("POST", "/auth/logout-others", Operation::LogoutOthers),
     ];
 
     const fn new(method: &'static str, path: &'static str, operation: Operation) -> Self {
@@ -131,6 +145,10 @@ impl Routes {
             Operation::Verify => self.admit(&request).await.map(|principal| verified(&principal)),
             Operation::CurrentUser => self.current_user(&request).await,
             Operation::ChangePassword => self.change_password(&request, body).await,
+            Operation::Refresh => self.refresh(&request, body).await,
+            Operation::ListSessions => self.list_sessions(&request).await,
+            Operation::EndSession => self.end_session(&request).await,
+            Operation::LogoutOthers => self.logout_others(&request).await,
         };
         answered.unwrap_or_else(Answer::from)
     }
@@ -142,8 +160,9 @@ impl Routes {
     ) -> Result<Answer, ErrorAnswer> {
         check_query(request)?;
         let context = self.context(request)?;
-        let account: NewAccount = self.read(request, body).await?;
-        let signed_in = self.service.register(account, &context).await?;
+        let WithSession { body: account, kind } = self.read::<WithSession<NewAccount>>(request, body).await?;
+        self.check_kind(kind)?;
+        let signed_in = self.service.register(account, &context.with_session_kind(kind)).await?;
         Ok(Answer::json(201, &TokenGranted::new("Successfully registered.", &signed_in)))
     }
 
@@ -154,8 +173,9 @@ impl Routes {
     ) -> Result<Answer, ErrorAnswer> {
         check_query(request)?;
         let context = self.context(request)?;
-        let credentials: Credentials = self.read(request, body).await?;
-        let outcome = self.service.login(credentials, &context).await?;
+        let WithSession { body: credentials, kind } = self.read::<WithSession<Credentials>>(request, body).await?;
+        self.check_kind(kind)?;
+        let outcome = self.service.login(credentials, &context.with_session_kind(kind)).await?;
         let signed_in =
             outcome.signed_in().ok_or_else(|| ErrorAnswer::internal("the login needs an unknown factor"))?;
         Ok(Answer::json(200, &TokenGranted::new("Successfully logged in.", &signed_in)))
@@ -189,8 +209,11 @@ impl Routes {
     ) -> Result<Answer, ErrorAnswer> {
         let context = self.context(request)?;
         let principal = self.admit(request).await?;
-        let PasswordChange { current, new } = self.read(request, body).await?;
+        let WithSession { body, kind } = self.read::<WithSession<PasswordChange>>(request, body).await?;
+        self.check_kind(kind)?;
+        let PasswordChange { current, new } = body;
         let current = current.ok_or(LoginError::InvalidCredentials)?;
+        let context = context.with_session_kind(kind);
         let signed_in = self.service.change_password(&principal, current, new, &context).await?;
         Ok(Answer::json(200, &TokenGranted::new("Successfully changed the password.", &signed_in)))
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use auth_core::purge::PURGE_INTERVAL;
 use auth_core::service::DEFAULT_TOKEN_LIFE;
 use auth_core::{
-    AsyncPasswordHasher, AttemptStore, Clock, PasswordHasher, PasswordPolicy, RevocationLog, SystemClock,
-    ThrottleLimits, TokenCodec, UserStore,
+    AsyncPasswordHasher, AttemptStore, Clock, PasswordHasher, PasswordPolicy, RevocationLog, SessionOptions,
+    SessionStore, SystemClock, ThrottleLimits, TokenCodec, UserStore,
 };
 use auth_jwt::{KeyError, SigningKey, VerifyingKey};
 use auth_migrations::Migrations;
@@ -38,6 +38,8 @@ pub const DEFAULT_POLL: Duration = Duration::from_millis(250);
 /// | [`connect_options`](Self::connect_options) | 10 connections (4 on SQLite), 2 s for a connection, 5 s for a call |
 /// | [`issuer`](Self::issuer), [`audience`](Self::audience) | `revocable-auth` |
 /// | [`token_life`](Self::token_life) | one day |
+/// | [`sessions`](Self::sessions) | every login is a session in the database |
+/// | [`session_options`](Self::session_options) | with a refresh token: access tokens of 15 minutes, 30 days idle, 365 days in all |
 /// | [`policy`](Self::policy) | at least 15 characters, none of the commonly used passwords |
 /// | [`bcrypt_cost`](Self::bcrypt_cost) | 12 |
 /// | [`pool`](Self::pool) | one hashing thread a core, at low priority |
@@ -55,6 +57,8 @@ pub struct RevocableAuthBuilder {
     pub(crate) users: Option<Arc<dyn UserStore>>,
     pub(crate) revocations: Option<Arc<dyn RevocationLog>>,
     pub(crate) attempts: Option<Arc<dyn AttemptStore>>,
+    pub(crate) sessions: Option<Arc<dyn SessionStore>>,
+    pub(crate) session_options: SessionOptions,
     pub(crate) key: Option<Key>,
     pub(crate) verifying: Vec<VerifyingKey>,
     pub(crate) issuer: String,
@@ -93,6 +97,8 @@ impl Default for RevocableAuthBuilder {
             users: None,
             revocations: None,
             attempts: None,
+            sessions: None,
+            session_options: SessionOptions::default(),
             key: None,
             verifying: Vec::new(),
             issuer: DEFAULT_ISSUER.to_owned(),
@@ -162,6 +168,13 @@ impl RevocableAuthBuilder {
         self.attempts = Some(attempts);
         self
     }
+
+    /// Keeps sessions in this store, which must write the end of a session to the same log. Default: a table in the database, where the
+    /// log is in the database too; none where the application gave a log of its own.
+    pub fn sessions(mut self, sessions: Arc<dyn SessionStore>) -> Self {
+        self.sessions = Some(sessions);
+        self
+    }
 }
 
 /// Tokens.
@@ -207,6 +220,12 @@ impl RevocableAuthBuilder {
     /// day.
     pub fn token_life(mut self, life: Duration) -> Self {
         self.token_life = life;
+        self
+    }
+
+    /// Sets the lives of sessions that have a refresh token. Default: [`SessionOptions::default`].
+    pub fn session_options(mut self, options: SessionOptions) -> Self {
+        self.session_options = options;
         self
     }
 

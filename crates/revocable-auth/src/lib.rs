@@ -20,9 +20,9 @@ pub use auth_core::service::DEFAULT_TOKEN_LIFE;
 pub use auth_core::{
     AccountError, AttemptStore, AuthService, AuthenticateError, BoxError, ChangePasswordError, Claims, Clock, Context,
     Credentials, Email, EmailError, IssuedToken, LoginError, LoginOutcome, NewAccount, Password, PasswordError,
-    PasswordHash, PasswordHasher, PasswordPolicy, Principal, RegisterError, RevocationLog, SignedIn, StoreError,
-    StoreErrorKind, SystemClock, Throttle, ThrottleLimits, TokenCodec, TokenVerifier, User, UserId, UserStore,
-    Username, UsernameError,
+    PasswordHash, PasswordHasher, PasswordPolicy, Principal, RefreshError, RefreshToken, RegisterError, RevocationLog,
+    Session, SessionId, SessionKind, SessionOptions, SessionStore, SignedIn, StoreError, StoreErrorKind, SystemClock,
+    Throttle, ThrottleLimits, TokenCodec, TokenVerifier, User, UserId, UserStore, Username, UsernameError,
 };
 pub use auth_jwt::{JwtCodec, KeyError, SigningKey, VerifyingKey};
 pub use auth_migrations::{MigrateError, Migrations, Part, Prefix, Schema};

@@ -6,10 +6,10 @@ use std::time::Duration;
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::purge::Purge;
 use auth_core::service::BuildError;
-use auth_core::{AttemptStore, AuthService, RevocationLog, Throttle, TokenCodec, UserStore};
+use auth_core::{AttemptStore, AuthService, RevocationLog, SessionStore, Throttle, TokenCodec, UserStore};
 use auth_jwt::{JwtCodec, VerifyingKey};
 use auth_migrations::Migrations;
-use auth_storage::{Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore, Tables, connect};
+use auth_storage::{Database, SeaAttemptStore, SeaRevocationLog, SeaSessionStore, SeaUserStore, Tables, connect};
 use tokio::runtime::Handle;
 
 use crate::builder::{Key, RevocableAuthBuilder, Source};
@@ -50,7 +50,7 @@ impl RevocableAuthBuilder {
             Some(database) => Some(with_tables(database, &self.migrations, self.migrate).await?),
             None => None,
         };
-        let stores = Stores::new(self.users, self.revocations, self.attempts, database.as_ref())?;
+        let stores = Stores::new(self.users, self.revocations, self.attempts, self.sessions, database.as_ref())?;
 
         let throttle = match throttle_limits {
             Some(limits) => {
@@ -77,6 +77,10 @@ impl RevocableAuthBuilder {
             Some(throttle) => builder.throttle(Arc::clone(throttle)),
             None => builder,
         };
+        let builder = match &stores.sessions {
+            Some(sessions) => builder.sessions(Arc::clone(sessions), self.session_options),
+            None => builder,
+        };
         let service = builder.build().map_err(|error| StartError::invalid(field_of(&error), error))?;
 
         if let Err(error) = blacklist.sync_step().await {
@@ -85,6 +89,10 @@ impl RevocableAuthBuilder {
         let mut tasks = Tasks::new(upgrades);
         tasks.follow(Arc::clone(&blacklist), self.poll);
         let purge = Purge::new(self.clock).revocations(stores.revocations).attempts(stores.attempts);
+        let purge = match stores.sessions {
+            Some(sessions) => purge.sessions(sessions),
+            None => purge,
+        };
         tasks.purge(purge.interval(self.purge_interval));
         Ok(RevocableAuth { service, blacklist, throttle, database, owns_database, tasks })
     }
@@ -103,11 +111,12 @@ impl RevocableAuthBuilder {
     }
 }
 
-/// The three stores.
+/// The stores.
 struct Stores {
     users: Arc<dyn UserStore>,
     revocations: Arc<dyn RevocationLog>,
     attempts: Arc<dyn AttemptStore>,
+    sessions: Option<Arc<dyn SessionStore>>,
 }
 
 impl Stores {
@@ -116,13 +125,21 @@ impl Stores {
         users: Option<Arc<dyn UserStore>>,
         revocations: Option<Arc<dyn RevocationLog>>,
         attempts: Option<Arc<dyn AttemptStore>>,
+        sessions: Option<Arc<dyn SessionStore>>,
         database: Option<&Database>,
     ) -> Result<Self, StartError> {
         let database = || {
             let help = "give a database_url or a database, or a store of each kind";
             database.cloned().ok_or(StartError::Missing { field: "database_url", help })
         };
+        // The table of sessions belongs to the log in the database.
+        let sessions = match (sessions, &revocations) {
+            (Some(sessions), _) => Some(sessions),
+            (None, None) => Some(Arc::new(SeaSessionStore::new(database()?)) as Arc<dyn SessionStore>),
+            (None, Some(_)) => None,
+        };
         Ok(Self {
+            sessions,
             users: match users {
                 Some(users) => users,
                 None => Arc::new(SeaUserStore::new(database()?)),
@@ -180,6 +197,7 @@ fn field_of(error: &BuildError) -> &'static str {
     match error {
         BuildError::TokenLife => "token_life",
         BuildError::DummyHash(_) => "hasher",
+        BuildError::Sessions(_) => "session_options",
         BuildError::Missing(part) => part,
         _ => "service",
     }

@@ -114,7 +114,8 @@ fn log_purge(event: &PurgeEvent) {
     match event {
         PurgeEvent::Revocations(Ok(removed @ 1..)) => tracing::debug!(removed, "expired revocations were removed"),
         PurgeEvent::Attempts(Ok(removed @ 1..)) => tracing::debug!(removed, "expired attempt counters were removed"),
-        PurgeEvent::Revocations(Err(error)) | PurgeEvent::Attempts(Err(error)) => {
+        PurgeEvent::Sessions(Ok(removed @ 1..)) => tracing::debug!(removed, "sessions that had ended were removed"),
+        PurgeEvent::Revocations(Err(error)) | PurgeEvent::Attempts(Err(error)) | PurgeEvent::Sessions(Err(error)) => {
             tracing::warn!(error = error as &dyn Error, "expired rows were not removed; trying again later");
         }
         _ => {}

@@ -15,6 +15,8 @@ pub struct Answer {
     error: Option<ErrorAnswer>,
 }
 
+const NO_STORE: (&str, Cow<'static, str>) = ("Cache-Control", Cow::Borrowed("no-store"));
+
 impl Answer {
     /// Creates a success.
     pub(super) fn json(status: u16, body: &impl Serialize) -> Self {
@@ -23,13 +25,18 @@ impl Answer {
         Self { status, headers: Self::every_header(), body, error: None }
     }
 
+    /// Creates a success without a body.
+    pub(super) fn empty(status: u16) -> Self {
+        Self { status, headers: vec![NO_STORE], body: String::new(), error: None }
+    }
+
     pub(super) fn with_header(mut self, name: &'static str, value: String) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
     fn every_header() -> Vec<(&'static str, Cow<'static, str>)> {
-        vec![("Content-Type", "application/json".into()), ("Cache-Control", "no-store".into())]
+        vec![("Content-Type", "application/json".into()), NO_STORE]
     }
 
     /// Returns the HTTP status.

@@ -11,18 +11,25 @@ pub struct RouteRequest<'r, H> {
     pub(super) query: Option<&'r str>,
     pub(super) peer: Option<IpAddr>,
     pub(super) client: Option<ClientAddress>,
+    pub(super) path_id: Option<&'r str>,
 }
 
 impl<'r, H: RequestHead> RouteRequest<'r, H> {
     /// Describes a request by its head, its query without the question mark, and the other end of its connection.
     pub fn new(head: &'r H, query: Option<&'r str>, peer: Option<IpAddr>) -> Self {
-        Self { head, query, peer, client: None }
+        Self { head, query, peer, client: None, path_id: None }
     }
 
     /// Sets the address of the client, if the application knows it.
     #[must_use]
     pub fn with_client(self, client: Option<ClientAddress>) -> Self {
         Self { client, ..self }
+    }
+
+    /// Sets the text that stands for `{id}` in the path of the [`Route`](super::Route).
+    #[must_use]
+    pub fn with_path_id(self, id: Option<&'r str>) -> Self {
+        Self { path_id: id, ..self }
     }
 
     /// The first value of the header with this name.

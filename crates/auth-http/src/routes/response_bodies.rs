@@ -1,9 +1,10 @@
 //! The bodies of successes. They hold tokens, so none of them implements `Debug`.
 
-use auth_core::{Principal, SignedIn, User};
+use auth_core::{Principal, Session, SessionId, SignedIn, User};
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use zeroize::Zeroizing;
 
 /// Something was done.
 #[derive(Serialize)]
@@ -28,6 +29,16 @@ pub(super) struct TokenGranted<'s> {
     token_type: &'static str,
     expires_in: u64,
     public_id: String,
+    #[serde(flatten)]
+    refresh: Option<RefreshGranted>,
+}
+
+/// A refresh token.
+#[derive(Serialize)]
+struct RefreshGranted {
+    #[serde(serialize_with = "text")]
+    refresh_token: Zeroizing<String>,
+    refresh_expires_in: u64,
 }
 
 impl<'s> TokenGranted<'s> {
@@ -39,6 +50,10 @@ impl<'s> TokenGranted<'s> {
             token_type: "Bearer",
             expires_in: signed_in.token.expires_in.as_secs(),
             public_id: signed_in.user.id.to_string(),
+            refresh: signed_in.refresh.as_ref().map(|refresh| RefreshGranted {
+                refresh_token: refresh.token.expose_text(|text| Zeroizing::new(text.to_owned())),
+                refresh_expires_in: refresh.expires_in.as_secs(),
+            }),
         }
     }
 }
@@ -90,6 +105,47 @@ impl<'u> From<&'u User> for UserView<'u> {
     }
 }
 
+/// The sessions of a user that can be used.
+#[derive(Serialize)]
+pub(super) struct SessionList<'s> {
+    data: Vec<SessionView<'s>>,
+}
+
+impl<'s> SessionList<'s> {
+    /// `current` is the session of the token that the request came with.
+    pub(super) fn new(sessions: &'s [Session], current: Option<SessionId>) -> Self {
+        let view = |session: &'s Session| SessionView {
+            id: session.id.to_string(),
+            created_at: session.created_at,
+            last_used_at: session.last_used_at,
+            expires_at: session.idle_until.min(session.ends_at),
+            user_agent: session.user_agent.as_deref(),
+            network: session.network.as_deref(),
+            current: current == Some(session.id),
+        };
+        Self { data: sessions.iter().map(view).collect() }
+    }
+}
+
+/// A session, as far as its user may see it.
+#[derive(Serialize)]
+struct SessionView<'s> {
+    id: String,
+    #[serde(serialize_with = "rfc_3339")]
+    created_at: OffsetDateTime,
+    #[serde(serialize_with = "rfc_3339")]
+    last_used_at: OffsetDateTime,
+    #[serde(serialize_with = "rfc_3339")]
+    expires_at: OffsetDateTime,
+    user_agent: Option<&'s str>,
+    network: Option<&'s str>,
+    current: bool,
+}
+
 fn rfc_3339<S: Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&at.format(&Rfc3339).map_err(serde::ser::Error::custom)?)
+}
+
+fn text<S: Serializer>(text: &Zeroizing<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
 }

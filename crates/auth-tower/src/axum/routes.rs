@@ -47,7 +47,11 @@ where
     let routes = routes.into();
     Route::ALL.into_iter().fold(Router::new(), |router, route| {
         let routes = routes.clone();
-        let method = if route.method == "GET" { MethodFilter::GET } else { MethodFilter::POST };
+        let method = match route.method {
+            "GET" => MethodFilter::GET,
+            "DELETE" => MethodFilter::DELETE,
+            _ => MethodFilter::POST,
+        };
         let answer = on(method, move |request: Request| answer(routes.clone(), route.operation, request));
         router.route(route.path, answer.fallback(method_not_allowed))
     })
@@ -59,7 +63,9 @@ async fn answer(routes: Routes, operation: Operation, request: Request) -> Respo
     let peer = peer.ok().map(|ConnectInfo(peer)| peer.ip());
     let head = Head { method: &parts.method, uri: &parts.uri, headers: &parts.headers };
     let client = parts.extensions.get::<ClientAddress>().copied();
-    let request = RouteRequest::new(&head, parts.uri.query(), peer).with_client(client);
+    // `{id}` is the last segment wherever it occurs.
+    let id = parts.uri.path().rsplit('/').next();
+    let request = RouteRequest::new(&head, parts.uri.query(), peer).with_client(client).with_path_id(id);
     response(routes.answer(operation, request, read(body)).await)
 }
 

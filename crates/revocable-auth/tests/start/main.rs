@@ -8,7 +8,7 @@ mod settings;
 
 use revocable_auth::{
     AuthService, Context, Credentials, Email, IssuedToken, NewAccount, Password, RevocableAuth, RevocableAuthBuilder,
-    Username,
+    SessionKind, SignedIn, Username,
 };
 
 const SECRET: [u8; 32] = [7; 32];
@@ -30,6 +30,11 @@ async fn register(auth: &AuthService) -> IssuedToken {
 }
 
 async fn login(auth: &AuthService) -> IssuedToken {
+    login_for(auth, SessionKind::Single).await.token
+}
+
+async fn login_for(auth: &AuthService, kind: SessionKind) -> SignedIn {
     let credentials = Credentials { email: email(), password: Password::parse(PASSWORD).unwrap() };
-    auth.login(credentials, &Context::default()).await.unwrap().signed_in().unwrap().token
+    let context = Context::default().with_session_kind(kind);
+    auth.login(credentials, &context).await.unwrap().signed_in().unwrap()
 }

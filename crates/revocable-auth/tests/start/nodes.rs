@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use auth_testing::databases::TestDatabase;
 use revocable_auth::{
-    AuthService, AuthenticateError, ConnectOptions, DEFAULT_MAX_STALENESS, Migrations, Prefix, StartError,
-    StoreErrorKind,
+    AuthService, AuthenticateError, ConnectOptions, DEFAULT_MAX_STALENESS, Migrations, Prefix, RefreshError,
+    SessionKind, StartError, StoreErrorKind,
 };
 
-use crate::{builder, login, register};
+use crate::{builder, login, login_for, register};
 
 auth_testing::on_every_database!(
     a_logout_is_refused_on_another_instance_within_the_bound,
+    a_session_is_refreshed_and_ended_on_another_instance,
     tables_are_made_only_when_that_is_asked_for,
     a_database_that_was_opened_elsewhere_stays_open
 );
@@ -29,6 +30,23 @@ async fn a_logout_is_refused_on_another_instance_within_the_bound(database: Test
     assert!(matches!(refused, Err(AuthenticateError::Revoked)));
     tokio::time::timeout(DEFAULT_MAX_STALENESS, refuses(there.service(), token.expose_token())).await.unwrap();
 
+    here.stop().await.unwrap();
+    there.stop().await.unwrap();
+}
+
+async fn a_session_is_refreshed_and_ended_on_another_instance(database: TestDatabase) {
+    let here = builder().database_url(database.url()).start().await.unwrap();
+    let there = builder().database_url(database.url()).start().await.unwrap();
+    register(here.service()).await;
+    let signed_in = login_for(here.service(), SessionKind::Renewable).await;
+    let refreshed = there.service().refresh(&signed_in.refresh.unwrap().token).await.unwrap();
+    let session = refreshed.session.unwrap();
+    assert!(there.service().end_session_of(session.user_id, session.id).await.unwrap());
+    let token = refreshed.token.expose_token();
+    assert!(matches!(there.service().authenticate(token).await, Err(AuthenticateError::Revoked)));
+    tokio::time::timeout(DEFAULT_MAX_STALENESS, refuses(here.service(), token)).await.unwrap();
+    let next = refreshed.refresh.unwrap().token;
+    assert!(matches!(here.service().refresh(&next).await, Err(RefreshError::Ended)));
     here.stop().await.unwrap();
     there.stop().await.unwrap();
 }
