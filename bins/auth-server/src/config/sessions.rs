@@ -48,10 +48,10 @@ static ABSOLUTE: Setting<Duration> = Setting {
 
 static REFRESH_GRACE: Setting<Duration> = Setting {
     declaration: Declaration {
-        meaning: "time for which a refresh token is accepted again after its first use, with the same answer",
+        meaning: "time for which a refresh token is accepted again after its first use, with the same next refresh token",
         values: "whole seconds from `0s` to `5m`, shorter than `AUTH_SESSION_ACCESS_TTL`",
         details: "A client repeats a refresh whose answer was lost, and two tabs refresh at once. A refresh token that is used \
-                  again later ends its session. With `0s` every repetition does. The clocks of the nodes must differ by less.",
+                  again later ends its session. With `0s` every repetition does. The clocks of the nodes must differ by less than this time.",
         ..Declaration::new("AUTH_REFRESH_GRACE")
     },
     default: |_| SessionOptions::default().grace,

@@ -64,7 +64,7 @@ pub(crate) static TOKEN_VERIFY_SECRET_FILES: Declaration = Declaration {
 
 pub(super) static TOKEN_TTL: Setting<Duration> = Setting {
     declaration: Declaration {
-        meaning: "lifetime of a token",
+        meaning: "lifetime of a token that cannot be refreshed",
         values: "whole seconds from `1s` to `90d`, as `15m`, `2h`, `1h30m`",
         ..Declaration::new("AUTH_TOKEN_TTL")
     },
