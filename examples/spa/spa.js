@@ -34,12 +34,13 @@ async function send(method, path, body) {
   return json;
 }
 
-// Sends a request. Where the short access token in the cookie has expired, it renews the session and tries once more.
+// Sends a request. Where the short access token in the cookie has expired, or its key was retired, it renews the session and
+// tries once more.
 async function call(method, path, body) {
   try {
     return await send(method, path, body);
   } catch (error) {
-    if (error.code !== "token_expired") throw error;
+    if (error.code !== "token_expired" && error.code !== "token_invalid") throw error;
     await refresh();
     return send(method, path, body);
   }

@@ -447,3 +447,34 @@ async fn the_development_profile_has_a_cookie_for_plain_http() {
     let logout = logout.header("X-CSRF-Token", &answer.text("csrf_token")).send().await;
     assert_eq!((logout.status, set_cookie(&logout)), (200, Some("auth=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0")));
 }
+
+#[tokio::test]
+async fn with_an_authorization_header_no_csrf_token_is_given_out() {
+    let app = app().await;
+    let browser = Browser::log_in(&app, "ada").await;
+    for header in ["Bearer x", "Basic eA==", ""] {
+        let answer = browser.with_cookie(app.get("/auth/csrf")).header("Authorization", header).send().await;
+        assert_refused(&answer, 401, "token_missing", header);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_body_of_unannounced_length_is_no_body() {
+    let app = app().await;
+    let browser = Browser::log_in(&app, "ada").await;
+    let request = browser.by_page(app.post("/auth/refresh")).header("Transfer-Encoding", "chunked");
+    let answer = request.without_length(b"0\r\n\r\n").send().await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+#[tokio::test]
+async fn a_browser_logs_out_with_an_access_token_that_no_key_verifies() {
+    let app = app().await;
+    let mut browser = Browser::log_in(&app, "ada").await;
+    let (_, refresh) = browser.cookie.split_once('~').unwrap();
+    let refresh = refresh.to_owned();
+    browser.cookie = format!("e30.e30.AAAA~{refresh}");
+    assert_refused(&browser.get(&app, "/user/me").await, 401, "token_invalid", "no key verifies it");
+    assert_eq!(browser.post(&app, "/auth/logout").await.status, 200);
+    assert_refused(&app.refresh(&refresh).await, 401, "session_ended", "its session has ended");
+}

@@ -296,7 +296,8 @@ impl Operation for Logout {
     const ERRORS: &'static [DocumentedError] = &[
         (
             Code::TokenInvalid,
-            "The token is invalid (`token_invalid`), expired (`token_expired`) or revoked (`token_revoked`)",
+            "The token is invalid (`token_invalid`), expired (`token_expired`) or revoked (`token_revoked`); or the session of the \
+             cookie has ended (`session_ended`)",
         ),
         (
             Code::TokenMissingAtLogout,

@@ -16,7 +16,7 @@ use crate::http::bearer::{AdminBearer, Bearer};
 use crate::http::body::Done;
 use crate::http::error::ApiError;
 use crate::http::json::Json;
-use crate::http::operation::{DocumentedError, INTERNAL, NO_GOOD_TOKEN, Operation, OperationError};
+use crate::http::operation::{DocumentedError, FOREIGN_PAGE, INTERNAL, NO_GOOD_TOKEN, Operation, OperationError};
 use crate::http::path_id::PathId;
 use crate::http::state::State;
 
@@ -149,6 +149,11 @@ const USER_GONE: DocumentedError = (Code::UserNotFound, "The user is gone");
 const NO_USER: DocumentedError = (Code::UserNotFound, "There is no such user");
 const NO_SESSION: DocumentedError = (Code::SessionNotFound, "The user has no such session");
 const NO_ADMIN: DocumentedError = (Code::AdminRequired, "The token is not an admin's");
+const NO_ADMIN_OR_FOREIGN_PAGE: DocumentedError = (
+    Code::AdminRequired,
+    "The token is not an admin's (`admin_required`); or the cookie came from a page of another origin, or without the right \
+     `X-CSRF-Token` (`csrf`)",
+);
 const UNREAD: DocumentedError = (Code::Unavailable, "The database is unavailable");
 const UNWRITTEN: DocumentedError = (Code::Unavailable, "The end could not be written; try again");
 
@@ -164,9 +169,9 @@ macro_rules! operations {
 
 operations! {
     ListOwnSessions: USER_GONE, UNREAD;
-    EndOwnSession: NO_SESSION, UNWRITTEN;
-    LogoutOthers: USER_GONE, UNWRITTEN;
+    EndOwnSession: FOREIGN_PAGE, NO_SESSION, UNWRITTEN;
+    LogoutOthers: FOREIGN_PAGE, USER_GONE, UNWRITTEN;
     ListSessions: NO_ADMIN, NO_USER, UNREAD;
-    EndSessions: NO_ADMIN, NO_USER, UNWRITTEN;
-    EndSession: NO_ADMIN, NO_SESSION, UNWRITTEN;
+    EndSessions: NO_ADMIN_OR_FOREIGN_PAGE, NO_USER, UNWRITTEN;
+    EndSession: NO_ADMIN_OR_FOREIGN_PAGE, NO_SESSION, UNWRITTEN;
 }

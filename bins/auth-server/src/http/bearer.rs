@@ -84,7 +84,11 @@ impl LogoutBearer {
             Ok(Bearer(principal, carrier)) => Ok(Self(principal, carrier)),
             Err(error) if error.code() == Code::TokenMissing => Err(Code::TokenMissingAtLogout.into()),
             // A page cannot remove the cookie itself. Who was away for a while logs out all the same.
-            Err(error) if error.code() == Code::TokenExpired && !Head::of(request).has_authorization() => {
+            // So does the holder of a token whose key was retired meanwhile.
+            Err(error)
+                if matches!(error.code(), Code::TokenExpired | Code::TokenInvalid)
+                    && !Head::of(request).has_authorization() =>
+            {
                 Ok(Self(renewed(request).await?, Carrier::Cookie))
             }
             Err(error) => Err(error),
@@ -92,7 +96,7 @@ impl LogoutBearer {
     }
 }
 
-/// Renews the session in the cookie, whose access token has expired.
+/// Renews the session in the cookie, whose access token is not good any more.
 async fn renewed(request: &Request) -> Result<Principal, ApiError> {
     let state = State::of(request)?;
     let head = Head::of(request);

@@ -89,7 +89,7 @@ impl RequestHead for Head<'_> {
     }
 }
 
-/// The refresh token of a request with a well-formed cookie, whether or not its tokens are good.
+/// The refresh token of a request with a well-formed cookie and no `Authorization` header, whether or not its tokens are good.
 pub(crate) struct CookieHolder(pub(crate) RefreshToken);
 
 impl<'a> ApiExtractor<'a> for CookieHolder {
@@ -112,6 +112,9 @@ impl<'a> ApiExtractor<'a> for CookieHolder {
         _: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
         let head = Head::of(request);
+        if head.has_authorization() {
+            return Err(ApiError::from(Code::TokenMissing).into());
+        }
         let unverified_refresh = head.cookie_tokens(State::of(request)?)?.unverified_refresh;
         refuse_wrong_parameters(request).map_err(ApiError::from)?;
         Ok(Self(unverified_refresh))

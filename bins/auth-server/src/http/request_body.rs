@@ -7,9 +7,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use auth_http::{Code, Fields, FromFields, MAX_BODY_BYTES, declared_as_json, is_json};
+use hyper::body::Bytes;
 use poem::error::ReadBodyError;
 use poem::http::{HeaderValue, header};
-use poem::{Request, RequestBody, Result};
+use poem::{Body, Request, RequestBody, Result};
 use poem_openapi::payload::{ParsePayload, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
@@ -58,16 +59,21 @@ impl<T: RequestObject> ParsePayload for JsonBody<T> {
         let state = State::of(request).cloned();
         async move {
             let state = state?;
-            let bytes = match tokio::time::timeout(BODY_TIMEOUT, body?.into_bytes_limit(MAX_BODY_BYTES)).await {
-                Ok(bytes) => bytes?,
-                Err(_) => return Err(ApiError::from(Code::RequestTimeout).into()),
-            };
+            let bytes = bytes_of(body?).await?;
             // Takes the buffer over if nothing else refers to it, so that it is zeroized; copies it otherwise.
             let bytes = Zeroizing::new(Vec::from(bytes));
             let read =
                 Fields::from_json(&bytes).and_then(|fields| T::from_fields(fields, state.service.password_policy()));
             Ok(Self(read.map_err(ApiError::from)?))
         }
+    }
+}
+
+/// Reads a body, within the limits of size and time.
+async fn bytes_of(body: Body) -> Result<Bytes> {
+    match tokio::time::timeout(BODY_TIMEOUT, body.into_bytes_limit(MAX_BODY_BYTES)).await {
+        Ok(bytes) => Ok(bytes?),
+        Err(_) => Err(ApiError::from(Code::RequestTimeout).into()),
     }
 }
 
@@ -124,7 +130,11 @@ impl<'a, T: RequestObject> ApiExtractor<'a> for OptionalJsonBody<T> {
         body: &mut RequestBody,
         options: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        let sent = body.take()?;
+        let mut sent = body.take()?;
+        // Only reading shows that a body of an unannounced length is empty.
+        if !sent.is_empty() && request.header(header::CONTENT_LENGTH).is_none() {
+            sent = bytes_of(sent).await?.into();
+        }
         if sent.is_empty() {
             return Ok(Self(None));
         }
