@@ -10,7 +10,7 @@ use proptest::test_runner::TestRunner;
 use super::steps::{Step, steps};
 use super::system::{Answer, System};
 
-const SCHEDULES: usize = 12;
+const SCHEDULES: usize = 30;
 const STEPS: usize = 30;
 
 auth_testing::on_every_database!(every_answer_is_the_one_of_the_rules);
@@ -30,7 +30,10 @@ async fn every_answer_is_the_one_of_the_rules(database: TestDatabase) {
         }
     }
     // The schedules would prove nothing if they never came to these.
-    assert!(seen.rotations > 20 && seen.repeats > 5 && seen.lost_races > 5 && seen.refusals > 20, "{seen:?}");
+    assert!(
+        seen.rotations > 20 && seen.repeats > 5 && seen.lost_races > 5 && seen.refusals > 20 && seen.reuses > 5,
+        "{seen:?}"
+    );
 }
 
 /// How often the schedules came to what.
@@ -40,6 +43,7 @@ struct Seen {
     repeats: u32,
     lost_races: u32,
     refusals: u32,
+    reuses: u32,
 }
 
 impl Seen {
@@ -47,6 +51,7 @@ impl Seen {
         for answer in answers {
             match answer {
                 Answer::Refused => self.refusals += 1,
+                Answer::Reused => self.reuses += 1,
                 Answer::Granted { is_new: true, .. } => self.rotations += 1,
                 Answer::Granted { is_new: false, .. } => self.repeats += 1,
             }

@@ -27,7 +27,13 @@ const LIVES: Lives = Lives { access: 900, idle: 7_200, absolute: 20_000, grace: 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     Refused,
-    Granted { token: usize, is_new: bool, access_until: u32 },
+    /// The refresh token was used before, which ended the session.
+    Reused,
+    Granted {
+        token: usize,
+        is_new: bool,
+        access_until: u32,
+    },
 }
 
 /// Two nodes on one database, with the session of one user, and the same session by the rules.
@@ -131,6 +137,7 @@ impl System {
         match result {
             Ok(signed_in) => self.keep(&signed_in),
             Err(RefreshError::Ended) => Answer::Refused,
+            Err(RefreshError::Reused { .. }) => Answer::Reused,
             Err(error) => panic!("{error}"),
         }
     }
@@ -285,7 +292,7 @@ impl Run {
                 Decision::Refuse => return Answer::Refused,
                 Decision::End => {
                     self.stored.has_ended = true;
-                    return Answer::Refused;
+                    return Answer::Reused;
                 }
                 Decision::Repeat { successor, access_until } => {
                     return Answer::Granted { token: successor.into(), is_new: false, access_until };
