@@ -16,7 +16,6 @@ use auth_core::{AuthService, Context, Credentials, LoginError, NewAccount, Princ
 pub use self::answer::Answer;
 pub use self::request::{ClientAddress, RouteRequest};
 use self::response_bodies::{Done, TokenClaims, TokenGranted, UserView};
-use self::sessions::WithSession;
 use crate::client::{client_address, user_agent};
 use crate::code::Code;
 use crate::error_answer::ErrorAnswer;
@@ -40,7 +39,7 @@ pub struct Route {
     pub operation: Operation,
 }
 
-/// What a client may ask for.
+/// Operation that a client may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Operation {
@@ -160,9 +159,8 @@ impl Routes {
     ) -> Result<Answer, ErrorAnswer> {
         check_query(request)?;
         let context = self.context(request)?;
-        let WithSession { body: account, kind } = self.read::<WithSession<NewAccount>>(request, body).await?;
-        self.check_kind(kind)?;
-        let signed_in = self.service.register(account, &context.with_session_kind(kind)).await?;
+        let (account, context): (NewAccount, _) = self.read_login(request, body, context).await?;
+        let signed_in = self.service.register(account, &context).await?;
         Ok(Answer::json(201, &TokenGranted::new("Successfully registered.", &signed_in)))
     }
 
@@ -173,9 +171,8 @@ impl Routes {
     ) -> Result<Answer, ErrorAnswer> {
         check_query(request)?;
         let context = self.context(request)?;
-        let WithSession { body: credentials, kind } = self.read::<WithSession<Credentials>>(request, body).await?;
-        self.check_kind(kind)?;
-        let outcome = self.service.login(credentials, &context.with_session_kind(kind)).await?;
+        let (credentials, context): (Credentials, _) = self.read_login(request, body, context).await?;
+        let outcome = self.service.login(credentials, &context).await?;
         let signed_in =
             outcome.signed_in().ok_or_else(|| ErrorAnswer::internal("the login needs an unknown factor"))?;
         Ok(Answer::json(200, &TokenGranted::new("Successfully logged in.", &signed_in)))
@@ -209,11 +206,9 @@ impl Routes {
     ) -> Result<Answer, ErrorAnswer> {
         let context = self.context(request)?;
         let principal = self.admit(request).await?;
-        let WithSession { body, kind } = self.read::<WithSession<PasswordChange>>(request, body).await?;
-        self.check_kind(kind)?;
-        let PasswordChange { current, new } = body;
+        let (change, context): (PasswordChange, _) = self.read_login(request, body, context).await?;
+        let PasswordChange { current, new } = change;
         let current = current.ok_or(LoginError::InvalidCredentials)?;
-        let context = context.with_session_kind(kind);
         let signed_in = self.service.change_password(&principal, current, new, &context).await?;
         Ok(Answer::json(200, &TokenGranted::new("Successfully changed the password.", &signed_in)))
     }

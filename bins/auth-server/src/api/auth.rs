@@ -15,7 +15,7 @@ use poem_openapi::{ApiResponse, OpenApi};
 use self::dto::{CsrfGranted, LogIn, Refresh};
 pub(crate) use self::dto::{SignUp, TokenClaims};
 pub(crate) use self::granted::Granted;
-pub(crate) use self::way::SessionWay;
+pub(crate) use self::way::{SessionWay, WithWay};
 use super::Tag;
 use crate::http::bearer::{Bearer, Carrier, LogoutBearer};
 use crate::http::body::Done;
@@ -63,7 +63,7 @@ impl AuthApi {
         caller: Caller,
         login: JsonBody<LogIn>,
     ) -> Result<LoggedIn, OperationError<Login>> {
-        let LogIn { credentials, way } = login.0;
+        let LogIn { body: credentials, way } = login.0;
         way.check_page(request)?;
         let outcome = caller.service.login(credentials, &caller.opening(way.kind())).await?;
         let signed_in = outcome.signed_in().ok_or_else(|| ApiError::internal("the login needs an unknown factor"))?;
@@ -157,7 +157,7 @@ impl Registered {
         caller: Caller,
         sign_up: SignUp,
     ) -> Result<Self, OperationError<Registration>> {
-        let SignUp { account, way } = sign_up;
+        let SignUp { body: account, way } = sign_up;
         way.check_page(request)?;
         let signed_in = caller.service.register(account, &caller.opening(way.kind())).await?;
         let (body, set_cookie) = Granted::new(State::of(request)?, way, "Successfully registered.", &signed_in)?;

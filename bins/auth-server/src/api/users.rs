@@ -85,12 +85,13 @@ impl UsersApi {
         bearer: Bearer,
         change: JsonBody<PasswordChange>,
     ) -> Result<LoggedIn, OperationError<ChangePassword>> {
-        let PasswordChange { current, new, way } = change.0;
+        let PasswordChange { body: passwords, way } = change.0;
         // Who came with the cookie is never answered with a token in the body.
         let way = if bearer.1 == Carrier::Cookie { SessionWay::Cookie } else { way };
         way.check_page(request)?;
-        let current = current.ok_or(LoginError::InvalidCredentials)?;
-        let signed_in = caller.service.change_password(&bearer.0, current, new, &caller.opening(way.kind())).await?;
+        let current = passwords.current.ok_or(LoginError::InvalidCredentials)?;
+        let signed_in =
+            caller.service.change_password(&bearer.0, current, passwords.new, &caller.opening(way.kind())).await?;
         let message = "Successfully changed the password.";
         Ok(LoggedIn::of(Granted::new(State::of(request)?, way, message, &signed_in)?))
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use auth_core::{PasswordPolicy, RefreshToken, SessionId, SessionKind};
+use auth_core::{Context, PasswordPolicy, RefreshToken, SessionId, SessionKind};
 
 use super::answer::Answer;
 use super::request::RouteRequest;
@@ -28,13 +28,21 @@ impl Routes {
         Ok(Answer::json(200, &TokenGranted::new("Successfully refreshed.", &refreshed)))
     }
 
-    /// Checks that a session of this kind can be opened.
-    pub(super) fn check_kind(&self, kind: SessionKind) -> Result<(), ErrorAnswer> {
+    /// Reads the body of a request that is answered like a login, and adds the kind of session that it asks for to the
+    /// context.
+    pub(super) async fn read_login<T: FromFields>(
+        &self,
+        request: &RouteRequest<'_, impl RequestHead>,
+        body: impl Future<Output = Result<Vec<u8>, ErrorAnswer>>,
+        context: Context,
+    ) -> Result<(T, Context), ErrorAnswer> {
+        let WithSession { body, kind } = self.read(request, body).await?;
         match kind {
-            SessionKind::Single => Ok(()),
-            _ if self.service.keeps_sessions() => Ok(()),
-            _ => Err(ErrorAnswer::field("session", "must be token, because no sessions are kept here")),
+            SessionKind::Single => {}
+            _ if self.service.keeps_sessions() => {}
+            _ => return Err(ErrorAnswer::field("session", "must be token, because no sessions are kept here")),
         }
+        Ok((body, context.with_session_kind(kind)))
     }
 
     pub(super) async fn list_sessions(
@@ -71,9 +79,9 @@ impl Routes {
 }
 
 /// A body with the member `session`: how the client keeps the login.
-pub(super) struct WithSession<T> {
-    pub(super) body: T,
-    pub(super) kind: SessionKind,
+struct WithSession<T> {
+    body: T,
+    kind: SessionKind,
 }
 
 impl<T: FromFields> FromFields for WithSession<T> {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::way::SessionWay;
+use super::way::{SessionWay, WithWay};
 use crate::api::example;
 use crate::http::request_body::RequestObject;
 use crate::http::string_enum::{Success, TokenType};
@@ -49,19 +49,8 @@ impl Example for RegisterRequest {
     }
 }
 
-/// A new account, and how its first login is kept.
-pub(crate) struct SignUp {
-    pub(crate) account: NewAccount,
-    pub(crate) way: SessionWay,
-}
-
-impl FromFields for SignUp {
-    fn from_fields(mut fields: Fields, policy: &PasswordPolicy) -> Result<Self, ErrorAnswer> {
-        // If the word is wrong, the account below is refused with that error too.
-        let way = SessionWay::read(&mut fields).unwrap_or_default();
-        Ok(Self { account: NewAccount::from_fields(fields, policy)?, way })
-    }
-}
+/// A new account, and the way to keep its first login.
+pub(crate) type SignUp = WithWay<NewAccount>;
 
 impl RequestObject for SignUp {
     type Document = RegisterRequest;
@@ -89,19 +78,8 @@ impl Example for LoginRequest {
     }
 }
 
-/// The credentials of a login, and how it is kept.
-pub(crate) struct LogIn {
-    pub(crate) credentials: Credentials,
-    pub(crate) way: SessionWay,
-}
-
-impl FromFields for LogIn {
-    fn from_fields(mut fields: Fields, policy: &PasswordPolicy) -> Result<Self, ErrorAnswer> {
-        // If the word is wrong, the credentials below are refused with that error.
-        let way = SessionWay::read(&mut fields).unwrap_or_default();
-        Ok(Self { credentials: Credentials::from_fields(fields, policy)?, way })
-    }
-}
+/// The credentials of a login, and the way to keep it.
+pub(crate) type LogIn = WithWay<Credentials>;
 
 impl RequestObject for LogIn {
     type Document = LoginRequest;

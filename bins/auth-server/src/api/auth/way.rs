@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use auth_core::SessionKind;
-use auth_http::Fields;
+use auth_core::{PasswordPolicy, SessionKind};
+use auth_http::{ErrorAnswer, Fields, FromFields};
 use poem::Request;
 use poem_openapi::Enum;
 
@@ -30,11 +30,6 @@ pub(crate) struct UnknownWay;
 
 impl SessionWay {
     const ALL: [Self; 3] = [Self::Token, Self::Refresh, Self::Cookie];
-
-    /// Reads the member `session` of a body. Returns `None` and notes the error if it is wrong.
-    pub(crate) fn read(fields: &mut Fields) -> Option<Self> {
-        fields.parsed_or("session", Self::default(), Self::parse)
-    }
 
     /// Parses the word that a client sends.
     ///
@@ -71,6 +66,20 @@ impl SessionWay {
             Self::Refresh => "refresh",
             Self::Cookie => "cookie",
         }
+    }
+}
+
+/// A body that is answered like a login, with its member `session`.
+pub(crate) struct WithWay<T> {
+    pub(crate) body: T,
+    pub(crate) way: SessionWay,
+}
+
+impl<T: FromFields> FromFields for WithWay<T> {
+    fn from_fields(mut fields: Fields, policy: &PasswordPolicy) -> Result<Self, ErrorAnswer> {
+        // If the word is wrong, the rest of the body is refused with that error too.
+        let way = fields.parsed_or("session", SessionWay::default(), SessionWay::parse).unwrap_or_default();
+        Ok(Self { body: T::from_fields(fields, policy)?, way })
     }
 }
 

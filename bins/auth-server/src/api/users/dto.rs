@@ -1,13 +1,12 @@
 //! Bodies of the operations on users.
 
-use auth_core::{Password as PasswordText, PasswordPolicy, User};
-use auth_http::{ErrorAnswer, Fields, FromFields};
+use auth_core::User;
 use poem_openapi::Object;
 use poem_openapi::types::{Email, Example, Password};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::api::auth::SessionWay;
+use crate::api::auth::{SessionWay, WithWay};
 use crate::api::example;
 use crate::http::request_body::RequestObject;
 
@@ -33,24 +32,8 @@ impl Example for ChangePasswordRequest {
     }
 }
 
-/// The current password of a user and the new one.
-pub(crate) struct PasswordChange {
-    /// The current password; `None` if the text cannot be the password of any account.
-    pub(crate) current: Option<PasswordText>,
-    /// The new password.
-    pub(crate) new: PasswordText,
-    /// How the login is kept that the change answers with.
-    pub(crate) way: SessionWay,
-}
-
-impl FromFields for PasswordChange {
-    fn from_fields(mut fields: Fields, policy: &PasswordPolicy) -> Result<Self, ErrorAnswer> {
-        // If the word is wrong, the passwords below are refused with that error too.
-        let way = SessionWay::read(&mut fields).unwrap_or_default();
-        let passwords = auth_http::PasswordChange::from_fields(fields, policy)?;
-        Ok(Self { current: passwords.current, new: passwords.new, way })
-    }
-}
+/// The current password of a user and the new one, and the way to keep the login that the change answers with.
+pub(crate) type PasswordChange = WithWay<auth_http::PasswordChange>;
 
 impl RequestObject for PasswordChange {
     type Document = ChangePasswordRequest;
