@@ -1,4 +1,4 @@
-//! What sessions cost: refreshes a second beside plain transactions, a check and a login with and without a session, the list
+//! Cost of sessions: refreshes a second beside plain transactions, a check and a login with and without a session, the list
 //! of a user, and refreshes and purges beside many live sessions.
 
 mod fixture;
@@ -48,7 +48,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     })
 }
 
-/// What a client does again and again. The future returns the client's next token.
+/// Call that a client repeats. Its future returns the client's next token.
 type Call = Arc<dyn Fn(RefreshToken) -> BoxFuture<'static, Result<RefreshToken, Failure>> + Send + Sync>;
 
 async fn refreshes(options: &Options, database: &Arc<BenchDatabase>, report: &mut Report) -> Result<(), Failure> {

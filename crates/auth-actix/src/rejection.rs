@@ -64,7 +64,7 @@ impl Error for Rejection {
     }
 }
 
-/// What an extractor answers with, unless the middleware before the route answers in its place.
+/// Answer of an extractor. The middleware before the route may replace it.
 impl ResponseError for Rejection {
     fn status_code(&self) -> StatusCode {
         StatusCode::from_u16(self.kind().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)

@@ -98,7 +98,7 @@ fn has_ended(result: &Result<SignedIn, RefreshError>) -> bool {
     matches!(result, Err(RefreshError::Ended))
 }
 
-/// Whether the refresh was found to be a re-use, which ended the session of `first`.
+/// Returns whether the refresh was a re-use that ended the session of `first`.
 fn is_reuse(result: &Result<SignedIn, RefreshError>, first: &SignedIn) -> bool {
     let session = first.session.as_ref().unwrap();
     matches!(result, Err(RefreshError::Reused { user_id, session_id })

@@ -1,4 +1,4 @@
-//! Which page of a browser sent a request, and whether that page may act for the user.
+//! Authentication by a cookie: the check that the page which sent a request may act for the user.
 //!
 //! A browser sends cookies along with requests of any page. So a cookie alone proves nothing of the page (CSRF). The browser itself
 //! names the page in `Origin` (RFC 6454 §7) and `Sec-Fetch-Site`, which no script can set, and a page of ours knows the CSRF
@@ -69,8 +69,8 @@ impl CookieAuth {
     /// Returns the tokens in the cookie of a request that a page sent which may act for the user.
     ///
     /// A request whose method changes nothing (RFC 9110 §9.2.1) may come from every page, because only such a page can read the answer.
-    /// Where a gateway asks about a request and names its method in `X-Forwarded-Method`, that method counts as well. Whoever sends this
-    /// header themself only makes the check stricter.
+    /// A gateway that asks about a request may name its method in `X-Forwarded-Method`. That method counts as well. A client that sends
+    /// this header itself only makes the check stricter.
     ///
     /// # Errors
     ///

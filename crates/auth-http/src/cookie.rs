@@ -26,7 +26,7 @@ pub enum SessionCookie {
     Plain,
 }
 
-/// What the cookie of a request holds. Nothing is known of the tokens but their form.
+/// The two tokens in the cookie of a request. Only their form has been checked.
 pub struct CookieTokens<'h> {
     /// The access token.
     pub unverified_access: &'h str,

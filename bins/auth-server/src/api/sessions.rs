@@ -133,7 +133,7 @@ enum Listed {
 
 #[derive(ApiResponse)]
 enum Ended {
-    /// What the request named has ended.
+    /// The session has ended, or all sessions have.
     #[oai(status = 204)]
     Ok,
 }

@@ -18,7 +18,7 @@ pub struct SessionOptions {
     /// Time for which the predecessor of the current refresh token is still accepted, from its first use: at most
     /// [`MAX_GRACE`](Self::MAX_GRACE). Default: 30 seconds (RFC 9700 §4.14.2 leaves this to the server).
     pub grace: Duration,
-    /// Whether the user agent and the network of a login are kept with its session. Default: true.
+    /// Keeps the user agent and the network of a login with its session. Default: true.
     pub details: bool,
 }
 

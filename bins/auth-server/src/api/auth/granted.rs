@@ -31,9 +31,9 @@ pub(crate) struct CookieGranted {
     /// The CSRF token of the session. A request that may change something carries it in `X-CSRF-Token`. `GET /auth/csrf` answers
     /// with it again.
     csrf_token: String,
-    /// How many seconds the access token in the cookie is good. `POST /auth/refresh` renews it.
+    /// Lifetime of the access token in the cookie, in seconds. `POST /auth/refresh` renews it.
     expires_in: u64,
-    /// How many seconds the session lasts if it is not refreshed.
+    /// Time until the session ends if it is not refreshed, in seconds.
     refresh_expires_in: u64,
     /// The id of the user.
     public_id: Uuid,
