@@ -81,12 +81,16 @@ impl Index {
         }
     }
 
-    /// Returns whether the index holds this revocation, or one that covers at least as much.
+    /// Returns whether the index holds this revocation, or one that covers at least as much. For the end of a session, the
+    /// partitions that were [forgotten](Self::forget) do not count: no accepted token is looked up in them.
     pub(super) fn holds(&self, revocation: &Revocation) -> bool {
         match revocation.target {
             RevocationTarget::Token(id) => self.tokens.contains(id.as_uuid(), hour_of(revocation.expires_at)),
             RevocationTarget::Session(id) => {
-                sessions::partitions(id, revocation).all(|hour| self.tokens.contains(id.as_uuid(), hour))
+                // The bound is loaded after the look-up, because `forget` raises it before it drops partitions.
+                sessions::partitions(id, revocation).all(|hour| {
+                    self.tokens.contains(id.as_uuid(), hour) || hour < self.forgotten_below.load(Ordering::Acquire)
+                })
             }
             RevocationTarget::User { id, below } => self.users.holds(id, below),
         }
@@ -192,6 +196,8 @@ fn in_utc(instant: OffsetDateTime) -> OffsetDateTime {
 mod tests {
     use std::time::Duration;
 
+    use uuid::Uuid;
+
     use super::tokens::RING;
     use super::*;
     use auth_core::blacklist::RevocationReason;
@@ -269,6 +275,28 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_session_is_held_until_its_last_period_is_forgotten() {
+        let index = Index::default();
+        let end = |session: u128| {
+            revocation(RevocationTarget::Session(Uuid::from_u128(session).into()), at(0) + Duration::from_secs(900))
+        };
+        let periods = |end: &Revocation| match end.target {
+            RevocationTarget::Session(id) => sessions::partitions(id, end).collect::<Vec<_>>(),
+            RevocationTarget::Token(_) | RevocationTarget::User { .. } => unreachable!(),
+        };
+        let (end, other) = (0..24)
+            .map(|number| (end(number), end(number + 24 * 256)))
+            .find(|(end, other)| periods(end).len() == 2 && periods(other) == periods(end))
+            .expect("the periods of some session end just then");
+        index.insert(&end);
+        assert_eq!((index.holds(&end), index.holds(&other)), (true, false));
+        index.forget(end.expires_at + LEEWAY + PURGE_MARGIN);
+        let forgotten = index.forgotten_below.load(Ordering::Relaxed);
+        assert!(periods(&end)[0] < forgotten && periods(&end)[1] >= forgotten, "one of its periods is forgotten");
+        assert_eq!((index.holds(&end), index.holds(&other)), (true, false), "its other period is not");
+    }
+
+    #[test]
     fn a_user_wide_revocation_covers_lower_generations_and_the_later_expiry_counts() {
         let index = Index::default();
         let token = claims(at(2));
@@ -300,7 +328,7 @@ mod tests {
         for number in 0..1_000_000_u64 {
             // A fixed mix of the number, as evenly spread as random ids are.
             let mixed = u128::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835).rotate_left(64);
-            let id = uuid::Uuid::from_u128(mixed.wrapping_mul(0x2545_F491_4F6C_DD1D_2545_F491_4F6C_DD1D)).into();
+            let id = Uuid::from_u128(mixed.wrapping_mul(0x2545_F491_4F6C_DD1D_2545_F491_4F6C_DD1D)).into();
             index.insert(&revocation(RevocationTarget::Token(id), expires_at));
         }
         let stats = index.stats();
