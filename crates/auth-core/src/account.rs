@@ -13,10 +13,11 @@ use crate::ids::UserId;
 use crate::login::SignedIn;
 use crate::password::policy::PasswordOwner;
 use crate::principal::Principal;
+use crate::recovery::SideEffects;
 use crate::service::AuthService;
 use crate::throttle::Attempt;
 use crate::token::{MAX_CLOCK_SKEW, MAX_TOKEN_LIFE};
-use crate::user::{NewAccount, NewUser, User, UserChange, UserRevocation};
+use crate::user::{ChangeUserError, NewAccount, NewUser, User, UserChange, UserRevocation};
 
 pub use self::error::{AccountError, ChangePasswordError, RegisterError};
 
@@ -59,8 +60,8 @@ impl AuthService {
         let password_hash = self.parts.passwords.hash(password).await?;
         let registered_on = self.now();
         let id = UserId::generate(registered_on).map_err(|error| RegisterError::Internal(error.into()))?;
-        let new = NewUser { id, email, username, password_hash, admin, registered_on };
-        Ok(self.parts.users.insert(new).await?)
+        let new = NewUser { id, email, username, email_verified: false, password_hash, admin, registered_on };
+        Ok(self.parts.users.insert(new, SideEffects::default()).await?)
     }
 
     /// Returns the user that a principal is, read from the store.
@@ -167,9 +168,8 @@ impl AuthService {
         // issued. The clock that issued them may be ahead of this one.
         let expires_at = revoked_at + MAX_TOKEN_LIFE + MAX_CLOCK_SKEW;
         let revocation = UserRevocation { expires_at, revoked_at, reason };
-        let Some((user, revocation)) = self.parts.users.change_and_revoke(id, change, revocation).await? else {
-            return Ok(None);
-        };
+        let changed = self.parts.users.change_and_revoke(id, change, revocation, SideEffects::default()).await;
+        let Some((user, revocation)) = changed.map_err(ChangeUserError::unexpected)? else { return Ok(None) };
         self.parts.blacklist.note(&revocation);
         events::revoked(id, reason.as_str());
         Ok(Some(user))

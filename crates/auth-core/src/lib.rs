@@ -9,12 +9,14 @@ mod email;
 mod error;
 mod events;
 mod ids;
+pub mod letters;
 mod login;
 pub mod memory;
 pub mod password;
 mod principal;
 pub mod purge;
 mod random;
+pub mod recovery;
 mod rehash;
 pub mod service;
 pub mod session;
@@ -31,6 +33,7 @@ pub use context::Context;
 pub use email::{Email, EmailError, MAX_EMAIL_BYTES};
 pub use error::{BoxError, StoreError, StoreErrorKind};
 pub use ids::{Generation, SessionId, TokenId, UserId};
+pub use letters::{Language, Letter, Mailer, Outbox};
 pub use login::{FactorChallenge, IssuedRefreshToken, IssuedToken, LoginError, LoginOutcome, RefreshError, SignedIn};
 pub use password::{
     AsyncPasswordHasher, Batch, BatchKey, BatchResults, HashError, HashingError, Password, PasswordError, PasswordHash,
@@ -38,12 +41,14 @@ pub use password::{
 };
 pub use principal::Principal;
 pub use random::{NoRandomness, random_bytes};
+pub use recovery::{OneTimeCode, OneTimeToken, OneTimeTokenStore, SideEffects};
 pub use service::{AuthService, AuthServiceBuilder};
 pub use session::{CsrfToken, RefreshToken, Session, SessionKind, SessionOptions, SessionStore};
 pub use throttle::{AttemptStore, ClientNetwork, Throttle, ThrottleLimits};
 pub use token::{AccessToken, Claims, InvalidToken, LEEWAY, MAX_CLOCK_SKEW, MAX_TOKEN_LIFE, TokenCodec};
 pub use user::{
-    Credentials, InsertUserError, NewAccount, NewUser, StoredCredentials, User, UserChange, UserRevocation, UserStore,
+    ChangeUserError, Credentials, InsertUserError, NewAccount, NewUser, ProfileChange, StoredCredentials, User,
+    UserChange, UserRevocation, UserStore,
 };
 pub use username::{MAX_USERNAME_CHARS, Username, UsernameError};
 pub use verifier::{AuthenticateError, TokenCheck, TokenVerifier, UnsettledCheck};
