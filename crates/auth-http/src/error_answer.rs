@@ -19,6 +19,9 @@ use serde::Serialize;
 use crate::code::Code;
 use crate::refusal::{Refusal, RefusalKind, UNAVAILABLE_RETRY};
 
+/// Time after which a client may ask again whether letters are sent. Only an operator can change that.
+const MAIL_UNCONFIGURED_RETRY: Duration = Duration::from_secs(3_600);
+
 /// Messages about wrong fields, by the name of the field.
 pub type FieldErrors = BTreeMap<String, String>;
 
@@ -170,6 +173,7 @@ impl ErrorAnswer {
     pub fn retry_after(&self) -> Option<Duration> {
         match (&self.detail, self.code) {
             (Detail::RetryAfter(after), _) => Some(*after),
+            (_, Code::MailUnconfigured) => Some(MAIL_UNCONFIGURED_RETRY),
             (_, Code::Overloaded | Code::Unavailable | Code::TooManyAttempts) => Some(UNAVAILABLE_RETRY),
             _ => None,
         }

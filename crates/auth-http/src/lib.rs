@@ -13,6 +13,8 @@ mod fields;
 mod gate;
 mod header;
 #[cfg(feature = "routes")]
+mod language;
+#[cfg(feature = "routes")]
 mod media_type;
 mod origin;
 #[cfg(feature = "routes")]
@@ -36,6 +38,8 @@ pub use error_answer::{ErrorAnswer, FieldErrors};
 pub use fields::{Fields, FromFields, MAX_BODY_BYTES};
 pub use gate::{Gate, Passage, UnsettledPassage, admin};
 pub use header::unverified_token;
+#[cfg(feature = "routes")]
+pub use language::preferred_language;
 #[cfg(feature = "routes")]
 pub use media_type::{declared_as_json, is_json};
 pub use origin::{AllowedOrigins, InvalidOrigin, Origin};
