@@ -3,9 +3,11 @@
 mod language;
 mod letter;
 mod mailer;
+mod options;
 mod outbox;
 
 pub use self::language::{Language, LanguageError};
 pub use self::letter::{Letter, LetterId, LetterKind, LetterSecret};
 pub use self::mailer::{Mailer, SendError};
+pub use self::options::LetterOptions;
 pub use self::outbox::{LeaseId, Leased, LeasedLetter, Outbox, OutboxStats, QueuedLetter};

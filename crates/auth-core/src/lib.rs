@@ -9,6 +9,7 @@ mod email;
 mod error;
 mod events;
 mod ids;
+mod join;
 pub mod letters;
 mod login;
 pub mod memory;
@@ -26,14 +27,17 @@ mod user;
 mod username;
 mod verifier;
 
-pub use account::{AccountError, ChangePasswordError, RegisterError};
+pub use account::{
+    AccountError, ChangeEmailError, ChangePasswordError, DeleteAccountError, Export, ExportedToken,
+    MAX_EXPORTED_SESSIONS, RegisterError, RegisterOutcome, RenameError,
+};
 pub use blacklist::{Blacklist, Revocation, RevocationLog, RevocationSource};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use context::Context;
 pub use email::{Email, EmailError, MAX_EMAIL_BYTES};
 pub use error::{BoxError, StoreError, StoreErrorKind};
 pub use ids::{Generation, SessionId, TokenId, UserId};
-pub use letters::{Language, Letter, Mailer, Outbox};
+pub use letters::{Language, Letter, LetterOptions, Mailer, Outbox};
 pub use login::{FactorChallenge, IssuedRefreshToken, IssuedToken, LoginError, LoginOutcome, RefreshError, SignedIn};
 pub use password::{
     AsyncPasswordHasher, Batch, BatchKey, BatchResults, HashError, HashingError, Password, PasswordError, PasswordHash,
@@ -41,7 +45,7 @@ pub use password::{
 };
 pub use principal::Principal;
 pub use random::{NoRandomness, random_bytes};
-pub use recovery::{OneTimeCode, OneTimeToken, OneTimeTokenStore, SideEffects};
+pub use recovery::{OneTimeCode, OneTimeProof, OneTimeToken, OneTimeTokenStore, RecoveryError, SideEffects};
 pub use service::{AuthService, AuthServiceBuilder};
 pub use session::{CsrfToken, RefreshToken, Session, SessionKind, SessionOptions, SessionStore};
 pub use throttle::{AttemptStore, ClientNetwork, Throttle, ThrottleLimits};

@@ -132,6 +132,12 @@ pub enum ProfileChange {
     VouchForEmail,
     /// The account has another address, which is verified.
     Email(Email),
+    /// Nothing about the user changes, and the side effects are made. It applies only while the user has this generation: no token
+    /// of the user was ended since.
+    Unchanged {
+        /// The generation that the user must still have.
+        generation: Generation,
+    },
 }
 
 /// Data of the log entry that ends all tokens of a user. The store adds the user's new generation, which it alone knows.
@@ -275,8 +281,8 @@ pub trait UserStore: fmt::Debug + Send + Sync {
     async fn record_login(&self, id: UserId, at: OffsetDateTime) -> Result<(), StoreError>;
 
     /// Applies `change` and makes the side effects, in one transaction. The generation stays. Returns the user as this change left
-    /// them. Returns `None`, and nothing was written, when there is no such user, the account does not have the address that the
-    /// change asks for, or the one-time token cannot be used.
+    /// them. Returns `None`, and nothing was written, when there is no such user, the account does not have the address or the
+    /// generation that the change asks for, or the one-time token cannot be used.
     ///
     /// # Errors
     ///

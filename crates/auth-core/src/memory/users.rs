@@ -138,6 +138,7 @@ impl UserStore for MemoryStore {
             }
             ProfileChange::Email(new) if tables.is_email_taken(new, id) => return Err(ChangeUserError::EmailTaken),
             ProfileChange::VerifyEmail(email) if email.key() != user.email.key() => return Ok(None),
+            ProfileChange::Unchanged { generation } if *generation != user.generation => return Ok(None),
             _ => {}
         }
         if !tables.make(effects) {
@@ -153,6 +154,7 @@ impl UserStore for MemoryStore {
                 tables.users.entry(id).and_modify(|stored| stored.user.email_verified = true);
             }
             ProfileChange::Email(new) => tables.set_email(id, new),
+            ProfileChange::Unchanged { .. } => {}
         }
         Ok(tables.users.get(&id).map(|stored| stored.user.clone()))
     }

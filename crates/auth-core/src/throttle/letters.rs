@@ -1,4 +1,4 @@
-//! Limits on letters: by the address that they go to, and by the network that asks for them.
+//! Limits on letters: by the network that asks for them, and by the address that they go to.
 //!
 //! A letter to nobody is not counted against its address. Otherwise a stranger could use up the letters of an address without
 //! sending one, and its owner would get none. Every letter that is counted gives the owner what it is for.
@@ -16,98 +16,71 @@ use crate::email::Email;
 use crate::recovery::OneTimeTokenPurpose;
 
 impl Admission {
-    /// Admits a request for a letter, unless its network has asked too often. It is counted when it is
-    /// [charged](LetterRequest::charge).
-    pub(crate) async fn admit_letter(
-        &self,
-        to: &Email,
-        purpose: OneTimeTokenPurpose,
-        network: Option<ClientNetwork>,
-    ) -> Result<LetterRequest, AdmissionError> {
-        let Some(throttle) = &self.0 else { return Ok(LetterRequest(None)) };
-        let request = CountedRequest::new(throttle, to, purpose, network);
-        let seen = throttle.answered(request.keys.len(), throttle.store.read(&request.keys).await)?;
-        request.judge_network(&seen, throttle.now())?;
-        Ok(LetterRequest(Some(request)))
+    /// Counts a request for a letter against its network. Without a network no limit applies.
+    pub(crate) async fn admit_letter(&self, network: Option<ClientNetwork>) -> Result<(), AdmissionError> {
+        let (Some(throttle), Some(network)) = (&self.0, network) else { return Ok(()) };
+        let key = [AttemptKey::new(&["letters of a network", &network.to_string()])];
+        let (quota, now) = (throttle.rules.letters_network, throttle.now());
+        let judge = |counters: Vec<Counter>| match counters.iter().map(|counter| quota.wait(counter, now)).max() {
+            Some(length) if !length.is_zero() => Err(throttle.refuse(Wait { limit: Limit::Letters, length })),
+            _ => Ok(()),
+        };
+        // This read finds most refusals, so that a flood takes no lock and writes nothing.
+        judge(throttle.answered(key.len(), throttle.store.read(&key).await)?)?;
+        let charge = move |counters: &mut [Counter]| {
+            for counter in counters.iter_mut().filter(|counter| quota.wait(counter, now).is_zero()) {
+                quota.charge(counter, now);
+            }
+        };
+        judge(throttle.answered(key.len(), throttle.store.update(&key, Arc::new(charge)).await)?)
     }
 
-    /// Counts a letter that no network has to be limited for.
+    /// Counts a letter against its address, unless it goes to nobody, and decides whether it may be written. Each case writes the
+    /// same counter.
+    ///
+    /// Nothing that takes long may come between this and the write of the letter: a caller who goes away in between has used up a
+    /// letter that is never written.
     pub(crate) async fn charge_letter(
         &self,
         to: &Email,
         purpose: OneTimeTokenPurpose,
+        is_real: bool,
     ) -> Result<LetterPermit, AdmissionError> {
-        let request = self.0.as_ref().map(|throttle| CountedRequest::new(throttle, to, purpose, None));
-        LetterRequest(request).charge(true).await
+        let Some(throttle) = &self.0 else { return Ok(LetterPermit { is_granted: is_real, charged: None }) };
+        let key = [AttemptKey::new(&["letters", purpose.as_str(), to.key()])];
+        let (quota, now) = (throttle.rules.letters, throttle.now());
+        let charge = move |counters: &mut [Counter]| {
+            for counter in counters {
+                if is_real && quota.wait(counter, now).is_zero() {
+                    quota.charge(counter, now);
+                }
+                // No network is known to this counter. It is set so that each case writes.
+                counter.known_until = now;
+            }
+        };
+        let mut counters = throttle.answered(key.len(), throttle.store.update(&key, Arc::new(charge)).await)?;
+        let is_granted = is_real && quota.wait(&counters[0], now).is_zero();
+        if is_real && !is_granted {
+            throttle.tally.withhold_letter();
+        }
+        quota.charge(&mut counters[0], now);
+        let charge = Charge { throttle: Arc::clone(throttle), key, mark: counters[0].spent_until };
+        Ok(LetterPermit { is_granted, charged: is_granted.then_some(charge) })
     }
-}
-
-/// Request for a letter that is not yet counted.
-pub(crate) struct LetterRequest(Option<CountedRequest>);
-
-struct CountedRequest {
-    throttle: Arc<Throttle>,
-    /// Key of the address, and then that of the network.
-    keys: Vec<AttemptKey>,
 }
 
 /// Decision whether a letter may be written.
 #[must_use]
 pub(crate) struct LetterPermit {
     is_granted: bool,
-    /// The request, and the value of `spent_until` that its charge left in the counter of the address.
-    charged: Option<(CountedRequest, OffsetDateTime)>,
+    charged: Option<Charge>,
 }
 
-impl LetterRequest {
-    /// Counts the request, and decides whether the letter may be written. A letter that is not `real` goes to nobody and is not
-    /// counted against its address. Both cases write the same counters.
-    pub(crate) async fn charge(self, is_real: bool) -> Result<LetterPermit, AdmissionError> {
-        let Some(request) = self.0 else { return Ok(LetterPermit { is_granted: is_real, charged: None }) };
-        let (throttle, now) = (&request.throttle, request.throttle.now());
-        let (letters, of_network) = (throttle.rules.letters, throttle.rules.letters_network);
-        let wanted = request.keys.len();
-        let charge = move |counters: &mut [Counter]| {
-            let [address, rest @ ..] = counters else { return };
-            if rest.iter().any(|network| !of_network.wait(network, now).is_zero()) {
-                return;
-            }
-            rest.iter_mut().for_each(|network| of_network.charge(network, now));
-            if is_real && letters.wait(address, now).is_zero() {
-                letters.charge(address, now);
-            }
-            // This has no meaning and no effect. It makes every request write the same counters.
-            address.known_until = now;
-        };
-        let before = throttle.answered(wanted, throttle.store.update(&request.keys, Arc::new(charge)).await)?;
-        request.judge_network(&before, now)?;
-        if !is_real {
-            return Ok(LetterPermit { is_granted: false, charged: None });
-        }
-        let mut address = before[0];
-        if !letters.wait(&address, now).is_zero() {
-            throttle.tally.withhold_letter();
-            return Ok(LetterPermit { is_granted: false, charged: None });
-        }
-        letters.charge(&mut address, now);
-        Ok(LetterPermit { is_granted: true, charged: Some((request, address.spent_until)) })
-    }
-}
-
-impl CountedRequest {
-    fn new(throttle: &Arc<Throttle>, to: &Email, purpose: OneTimeTokenPurpose, network: Option<ClientNetwork>) -> Self {
-        let address = AttemptKey::new(&["letters", purpose.as_str(), to.key()]);
-        let network = network.map(|network| AttemptKey::new(&["letters of a network", &network.to_string()]));
-        let keys = std::iter::once(address).chain(network).collect();
-        Self { throttle: Arc::clone(throttle), keys }
-    }
-
-    fn judge_network(&self, counters: &[Counter], now: OffsetDateTime) -> Result<(), AdmissionError> {
-        let quota = self.throttle.rules.letters_network;
-        let longest = counters[1..].iter().map(|network| quota.wait(network, now)).max().unwrap_or_default();
-        let wait = Wait { limit: Limit::Letters, length: longest };
-        if longest.is_zero() { Ok(()) } else { Err(self.throttle.refuse(wait)) }
-    }
+struct Charge {
+    throttle: Arc<Throttle>,
+    key: [AttemptKey; 1],
+    /// Value of `spent_until` that the charge left.
+    mark: OffsetDateTime,
 }
 
 impl LetterPermit {
@@ -115,15 +88,13 @@ impl LetterPermit {
         self.is_granted
     }
 
-    /// Takes the charge of the address back, because no letter was written. An error of the store is ignored.
+    /// Takes the charge back, because no letter was written. An error of the store is ignored.
     pub(crate) async fn withdrawn(self) {
-        let Some((CountedRequest { throttle, keys }, mark)) = self.charged else { return };
-        let (letters, now) = (throttle.rules.letters, throttle.now());
+        let Some(Charge { throttle, key, mark }) = self.charged else { return };
+        let (quota, now) = (throttle.rules.letters, throttle.now());
         let refund = move |counters: &mut [Counter]| {
-            if let [address, ..] = counters {
-                letters.refund(address, mark, now);
-            }
+            counters.iter_mut().for_each(|counter| quota.refund(counter, mark, now));
         };
-        drop(throttle.store.update(&keys[..1], Arc::new(refund)).await);
+        drop(throttle.store.update(&key, Arc::new(refund)).await);
     }
 }
