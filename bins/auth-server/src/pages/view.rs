@@ -1,0 +1,236 @@
+//! The HTML of the pages, from the templates in `templates/account`.
+
+use std::time::Duration;
+
+use askama::Template;
+use auth_core::password::MAX_PASSWORD_CHARS;
+use auth_core::{PasswordError, PasswordPolicy};
+
+use super::flow::Flow;
+use super::texts::{FlowTexts, NoticeTexts, Texts};
+
+/// The style sheet, which every page contains.
+pub(super) const STYLE: &str = include_str!("../../templates/account/style.css");
+
+/// An account as a page shows it.
+pub(super) struct Account<'a> {
+    /// The name of the account.
+    pub(super) username: &'a str,
+    /// The address that its owner logs in with.
+    pub(super) login: &'a str,
+    /// The address that the letter was sent to.
+    pub(super) address: &'a str,
+}
+
+/// The state of the form for a new password.
+#[derive(Default)]
+pub(super) struct PasswordField<'a> {
+    /// True if what is typed is visible.
+    pub(super) shown: bool,
+    /// Text that the field contains at first.
+    pub(super) typed: &'a str,
+    /// Rule that the last password broke.
+    pub(super) broken: Option<PasswordError>,
+}
+
+/// A problem that ends a flow, until its link or another one is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// The link is old, used or broken.
+    Stale,
+    /// Another account uses the address.
+    Taken,
+    /// There were too many attempts. The next one may be made after this time.
+    Throttled(Duration),
+    /// The database or another part does not answer.
+    Unavailable,
+    /// A fault of the server.
+    Failed,
+    /// A page of another site sent the form.
+    Foreign,
+    /// The form is not one of ours.
+    Malformed,
+}
+
+/// The sign at the top of a page.
+#[derive(Debug, Clone, Copy)]
+enum Mark {
+    Letter,
+    Key,
+    Back,
+    Done,
+    Problem,
+}
+
+impl Mark {
+    fn of(flow: Flow) -> Self {
+        match flow {
+            Flow::VerifyEmail | Flow::ChangeEmail => Self::Letter,
+            Flow::ResetPassword => Self::Key,
+            Flow::UndoEmailChange => Self::Back,
+        }
+    }
+
+    /// Returns the class of the sign in the style sheet.
+    fn class(self) -> &'static str {
+        match self {
+            Self::Problem => "problem",
+            Self::Letter | Self::Key | Self::Back | Self::Done => "calm",
+        }
+    }
+}
+
+/// What all pages have.
+struct Frame {
+    texts: &'static Texts,
+    title: &'static str,
+    mark: Mark,
+    style: &'static str,
+}
+
+impl Frame {
+    fn new(texts: &'static Texts, title: &'static str, mark: Mark) -> Self {
+        Self { texts, title, mark, style: STYLE }
+    }
+}
+
+/// Page with a button that continues the flow.
+#[derive(Template)]
+#[template(path = "account/confirmation.html")]
+struct Confirmation<'a> {
+    frame: Frame,
+    words: &'static FlowTexts,
+    account: &'a Account<'a>,
+    action: &'static str,
+    token: &'a str,
+}
+
+/// Page with the form for a new password.
+#[derive(Template)]
+#[template(path = "account/new_password.html")]
+struct NewPassword<'a> {
+    frame: Frame,
+    words: &'static FlowTexts,
+    account: &'a Account<'a>,
+    action: &'static str,
+    token: &'a str,
+    rules: Vec<String>,
+    error: Option<String>,
+    shown: bool,
+    typed: &'a str,
+}
+
+/// Page without a form.
+#[derive(Template)]
+#[template(path = "account/notice.html")]
+struct Notice {
+    frame: Frame,
+    paragraphs: Vec<String>,
+}
+
+/// Returns the page that asks for the click which continues `flow`.
+///
+/// # Errors
+///
+/// When the template cannot be rendered.
+pub(super) fn confirmation(
+    flow: Flow,
+    texts: &'static Texts,
+    account: &Account<'_>,
+    token: &str,
+) -> askama::Result<String> {
+    let words = texts.of(flow);
+    let frame = Frame::new(texts, words.title, Mark::of(flow));
+    Confirmation { frame, words, account, action: flow.name(), token }.render()
+}
+
+/// Returns the page that asks for a new password.
+///
+/// # Errors
+///
+/// When the template cannot be rendered.
+pub(super) fn new_password(
+    texts: &'static Texts,
+    account: &Account<'_>,
+    token: &str,
+    policy: &PasswordPolicy,
+    field: &PasswordField<'_>,
+) -> askama::Result<String> {
+    let words = texts.of(Flow::ResetPassword);
+    let page = NewPassword {
+        frame: Frame::new(texts, words.title, Mark::Key),
+        words,
+        account,
+        action: Flow::ResetPassword.name(),
+        token,
+        rules: rules(texts, policy),
+        error: field.broken.map(|rule| broken_rule(texts, rule)),
+        shown: field.shown,
+        typed: field.typed,
+    };
+    page.render()
+}
+
+/// Returns the page that tells what `flow` has done. The letter with its link was sent to `address`.
+///
+/// # Errors
+///
+/// When the template cannot be rendered.
+pub(super) fn done(flow: Flow, texts: &'static Texts, address: &str) -> askama::Result<String> {
+    let words = texts.of(flow);
+    let frame = Frame::new(texts, words.done_title, Mark::Done);
+    Notice { frame, paragraphs: vec![words.done.replace("{address}", address)] }.render()
+}
+
+/// Returns the page that tells why `flow` does not continue.
+///
+/// # Errors
+///
+/// When the template cannot be rendered.
+pub(super) fn problem(flow: Flow, texts: &'static Texts, problem: Problem) -> askama::Result<String> {
+    let words: &NoticeTexts = match problem {
+        Problem::Stale => &texts.stale,
+        Problem::Taken => &texts.taken,
+        Problem::Throttled(_) => &texts.throttled,
+        Problem::Unavailable => &texts.unavailable,
+        Problem::Failed => &texts.failed,
+        Problem::Foreign => &texts.foreign,
+        Problem::Malformed => &texts.malformed,
+    };
+    let mut paragraphs = vec![words.body.to_owned()];
+    match problem {
+        Problem::Stale => paragraphs.push(texts.of(flow).next.to_owned()),
+        Problem::Throttled(wait) => {
+            let minutes = wait.as_secs().div_ceil(60).max(1);
+            paragraphs = vec![words.body.replace("{minutes}", &minutes.to_string())];
+        }
+        _ => {}
+    }
+    Notice { frame: Frame::new(texts, words.title, Mark::Problem), paragraphs }.render()
+}
+
+/// Returns the rules of the policy in words.
+fn rules(texts: &Texts, policy: &PasswordPolicy) -> Vec<String> {
+    let mut rules = vec![texts.rules.length.replace("{min}", &policy.min_chars().to_string())];
+    rules.push(texts.rules.personal.to_owned());
+    if policy.refuses_common() {
+        rules.push(texts.rules.common.to_owned());
+    }
+    rules
+}
+
+/// Returns the sentence for a rule that a password broke.
+fn broken_rule(texts: &Texts, rule: PasswordError) -> String {
+    let broken = &texts.broken;
+    match rule {
+        PasswordError::Empty => broken.empty.to_owned(),
+        PasswordError::TooShort { min } => broken.too_short.replace("{min}", &min.to_string()),
+        PasswordError::TooLong => broken.too_long.replace("{max}", &MAX_PASSWORD_CHARS.to_string()),
+        PasswordError::TooManyBytes { max } => broken.too_many_bytes.replace("{max}", &max.to_string()),
+        PasswordError::Nul => broken.forbidden_character.to_owned(),
+        PasswordError::Personal => broken.personal.to_owned(),
+        PasswordError::Common => broken.common.to_owned(),
+        PasswordError::Breached => broken.breached.to_owned(),
+        _ => broken.other.to_owned(),
+    }
+}
