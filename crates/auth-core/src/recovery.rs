@@ -3,6 +3,7 @@
 mod code;
 mod effects;
 mod error;
+mod inspection;
 mod issue;
 mod one_time_token;
 mod proof;
@@ -15,6 +16,7 @@ mod verification;
 pub use self::code::{CODE_LENGTH, CodeError, OneTimeCode};
 pub use self::effects::{EndTokens, Redemption, SideEffects};
 pub use self::error::RecoveryError;
+pub use self::inspection::OpenToken;
 pub(crate) use self::issue::{Issued, Letters, Recipient, notice};
 pub use self::one_time_token::{
     MalformedOneTimeToken, ONE_TIME_TOKEN_PREFIX, OneTimeToken, OneTimeTokenDigest, OneTimeTokenId,
