@@ -34,6 +34,7 @@ async fn the_debug_form_of_public_types_shows_no_secret() {
         id: UserId::generate(OffsetDateTime::UNIX_EPOCH).unwrap(),
         email: email(),
         username: username(),
+        email_verified: false,
         password_hash: hash(),
         admin: false,
         registered_on: OffsetDateTime::UNIX_EPOCH,

@@ -12,7 +12,7 @@ use super::samples::{
 };
 use super::{Backend, CheckError, StoresUnderTest, ensure, rules};
 use auth_core::blacklist::{LogEntry, Position, RevocationReason};
-use auth_core::{Generation, Revocation, UserChange};
+use auth_core::{Generation, Revocation, SideEffects, UserChange};
 
 rules! { ($) __conformance_log:
     reads_your_writes:
@@ -148,7 +148,7 @@ async fn changes_take_their_turn(backend: &dyn Backend) -> Result<(), CheckError
         let id = insert(&*stores.users, &format!("user{number}")).await?.id;
         let (users, log, batch) = (stores.users.clone(), stores.log.clone(), logouts(1)?);
         writers.push(async move {
-            users.change_and_revoke(id, UserChange::LogoutEverywhere, revoke_all()).await?;
+            users.change_and_revoke(id, UserChange::LogoutEverywhere, revoke_all(), SideEffects::default()).await?;
             log.append(&batch).await?;
             Ok(())
         });

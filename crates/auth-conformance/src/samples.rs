@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 use super::CheckError;
 use auth_core::blacklist::{Position, RevocationReason, RevocationTarget};
 use auth_core::{
-    Claims, Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, RevocationLog, TokenId, User,
-    UserId, UserRevocation, UserStore, Username,
+    Claims, Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, RevocationLog, SideEffects, TokenId,
+    User, UserId, UserRevocation, UserStore, Username,
 };
 
 /// An error that the check did not expect, chain and all.
@@ -44,6 +44,7 @@ pub(super) fn new_user(name: &str) -> Result<NewUser, CheckError> {
         id: some_id()?,
         email: email(&format!("{name}@Example.org"))?,
         username: username(name)?,
+        email_verified: false,
         password_hash: PasswordHash::new(format!("hash of {name}")),
         admin: false,
         registered_on: instant(),
@@ -51,7 +52,7 @@ pub(super) fn new_user(name: &str) -> Result<NewUser, CheckError> {
 }
 
 pub(super) async fn insert(users: &dyn UserStore, name: &str) -> Result<User, CheckError> {
-    users.insert(new_user(name)?).await.map_err(unexpected)
+    users.insert(new_user(name)?, SideEffects::default()).await.map_err(unexpected)
 }
 
 pub(super) fn claims_of(user: UserId, generation: Generation) -> Result<Claims, CheckError> {

@@ -11,8 +11,9 @@ use auth_core::blacklist::{LogIdentity, LogPage, Position, RevocationTarget};
 use auth_core::memory::MemoryStore;
 use auth_core::session::SessionEnd;
 use auth_core::{
-    Claims, Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, RevocationLog, RevocationSource,
-    StoreError, StoreErrorKind, StoredCredentials, User, UserChange, UserId, UserRevocation, UserStore,
+    ChangeUserError, Claims, Email, Generation, InsertUserError, NewUser, PasswordHash, ProfileChange, Revocation,
+    RevocationLog, RevocationSource, SideEffects, StoreError, StoreErrorKind, StoredCredentials, User, UserChange,
+    UserId, UserRevocation, UserStore, Username,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -124,8 +125,8 @@ impl Store {
         self.database.users.list(None, u32::MAX).await
     }
 
-    async fn insert_row(&self, new: NewUser) -> Result<User, InsertUserError> {
-        self.database.users.insert(new).await
+    async fn insert_row(&self, new: NewUser, effects: SideEffects) -> Result<User, InsertUserError> {
+        self.database.users.insert(new, effects).await
     }
 }
 
@@ -140,7 +141,7 @@ fn without_accents(text: &str) -> String {
 
 #[async_trait]
 impl UserStore for Store {
-    async fn insert(&self, mut new: NewUser) -> Result<User, InsertUserError> {
+    async fn insert(&self, mut new: NewUser, effects: SideEffects) -> Result<User, InsertUserError> {
         let loses_answer = self.database.write()?;
         let everybody = self.everybody().await?;
         match self.database.fault {
@@ -185,9 +186,9 @@ impl UserStore for Store {
             _ => {}
         }
         if loses_answer && self.has(Fault::InsertsAgain) {
-            self.insert_row(new.clone()).await?;
+            self.insert_row(new.clone(), effects.clone()).await?;
         }
-        match self.insert_row(new).await {
+        match self.insert_row(new, effects).await {
             Err(InsertUserError::UsernameTaken) if self.has(Fault::TellsTheWrongField) => {
                 Err(InsertUserError::EmailTaken)
             }
@@ -209,6 +210,11 @@ impl UserStore for Store {
             return Ok(None);
         }
         Ok(stored.filter(|stored| !self.has(Fault::CaseSensitive) || stored.user.email.as_str() == email.as_str()))
+    }
+
+    async fn find_by_username(&self, username: &Username) -> Result<Option<User>, StoreError> {
+        self.database.up()?;
+        self.readable(self.database.users.find_by_username(username).await?)
     }
 
     async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
@@ -241,19 +247,45 @@ impl UserStore for Store {
         self.database.users.enable(id).await
     }
 
+    async fn record_login(&self, id: UserId, at: OffsetDateTime) -> Result<(), StoreError> {
+        self.database.write()?;
+        self.database.users.record_login(id, at).await
+    }
+
+    async fn change(
+        &self,
+        id: UserId,
+        change: ProfileChange,
+        effects: SideEffects,
+    ) -> Result<Option<User>, ChangeUserError> {
+        self.database.write()?;
+        self.database.users.change(id, change, effects).await
+    }
+
+    async fn delete(&self, id: UserId, revocation: UserRevocation) -> Result<Option<Revocation>, StoreError> {
+        self.database.write()?;
+        self.entries_are_taken()?;
+        let deleted = self.database.users.delete(id, revocation).await?;
+        if let Some(revocation) = deleted {
+            self.database.log.append_now(revocation);
+        }
+        Ok(deleted)
+    }
+
     async fn change_and_revoke(
         &self,
         id: UserId,
         change: UserChange,
         revocation: UserRevocation,
-    ) -> Result<Option<(User, Revocation)>, StoreError> {
+        effects: SideEffects,
+    ) -> Result<Option<(User, Revocation)>, ChangeUserError> {
         let loses_answer = self.database.write()?;
         let (database, fault) = (&self.database, self.database.fault);
         if let Err(error) = self.entries_are_taken() {
             if fault == Fault::KeepsHalfOfARefusedChange {
-                database.users.change_and_revoke(id, change, revocation).await?;
+                database.users.change_and_revoke(id, change, revocation, effects).await?;
             }
-            return Err(error);
+            return Err(error.into());
         }
         if fault == Fault::LosesGenerations {
             let Some(user) = database.users.find_by_id(id).await? else { return Ok(None) };
@@ -274,16 +306,17 @@ impl UserStore for Store {
         }
         if fault == Fault::ChangesEverybody {
             for other in self.everybody().await?.into_iter().filter(|other| other.id != id) {
-                database.users.change_and_revoke(other.id, change.clone(), revocation).await?;
+                database.users.change_and_revoke(other.id, change.clone(), revocation, SideEffects::default()).await?;
             }
         }
         if loses_answer
             && fault == Fault::ChangesAgain
-            && let Some((_, entry)) = database.users.change_and_revoke(id, change.clone(), revocation).await?
+            && let Some((_, entry)) =
+                database.users.change_and_revoke(id, change.clone(), revocation, effects.clone()).await?
         {
             database.log.append_now(entry);
         }
-        let Some((user, revocation)) = database.users.change_and_revoke(id, change, revocation).await? else {
+        let Some((user, revocation)) = database.users.change_and_revoke(id, change, revocation, effects).await? else {
             return Ok(None);
         };
         match fault {

@@ -6,7 +6,7 @@ use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
 use auth_core::{
     AuthService, AuthenticateError, ChangePasswordError, Context, Credentials, HashError, LoginError, NewAccount,
-    Password, PasswordHash, PasswordHasher, PasswordPolicy, SignedIn, UserStore as _, Username, Verdict,
+    Password, PasswordHash, PasswordHasher, PasswordPolicy, SideEffects, SignedIn, UserStore as _, Username, Verdict,
 };
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
@@ -136,7 +136,11 @@ async fn a_login_under_way_while_the_password_is_changed_yields_a_token_that_is_
         revoked_at: OffsetDateTime::UNIX_EPOCH,
         reason: auth_core::blacklist::RevocationReason::PasswordChange,
     };
-    store.change_and_revoke(user.id, auth_core::UserChange::Password(new), revocation).await.unwrap().unwrap();
+    store
+        .change_and_revoke(user.id, auth_core::UserChange::Password(new), revocation, SideEffects::default())
+        .await
+        .unwrap()
+        .unwrap();
     go_on.send(()).unwrap();
     let session = slow.await.unwrap().unwrap().signed_in().unwrap();
     let refused = auth.authenticate(session.token.expose_token()).await;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use auth_core::blacklist::{LogEntry, Position};
 use auth_core::throttle::{AttemptKey, Change, Counter};
 use auth_core::{
-    AttemptStore, Generation, InsertUserError, PasswordHash, RevocationLog, RevocationSource as _, StoreErrorKind,
-    UserChange, UserId, UserStore,
+    AttemptStore, Generation, InsertUserError, PasswordHash, RevocationLog, RevocationSource as _, SideEffects,
+    StoreErrorKind, UserChange, UserId, UserStore,
 };
 use auth_storage::{ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore, connect};
 use auth_testing::databases::{Line, Proxy, TestDatabase, TestDatabaseKind};
@@ -102,7 +102,7 @@ async fn what_the_database_gives_up_is_made_once_in_the_end(database: TestDataba
     let mut head = 0;
     for (round, code) in rolled_back.iter().chain(unknown).enumerate() {
         inject(&opened, database.kind(), code, 3).await;
-        let user = users.insert(new_user(&format!("user{round}"))).await.unwrap();
+        let user = users.insert(new_user(&format!("user{round}")), SideEffects::default()).await.unwrap();
         assert_eq!(log.append(&[logout()]).await.unwrap(), 1, "{code}");
         heal(&opened, database.kind()).await;
 
@@ -113,7 +113,10 @@ async fn what_the_database_gives_up_is_made_once_in_the_end(database: TestDataba
         heal(&opened, database.kind()).await;
 
         inject(&opened, database.kind(), code, 3).await;
-        let changed = users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revoke_all()).await.unwrap();
+        let changed = users
+            .change_and_revoke(user.id, UserChange::LogoutEverywhere, revoke_all(), SideEffects::default())
+            .await
+            .unwrap();
         assert_eq!(changed.unwrap().0.generation, Generation::new(1), "{code}");
         let key = AttemptKey::from([u8::try_from(round).unwrap(); 16]);
         let counted = attempts.update(&[key], one_failure()).await;
@@ -132,16 +135,16 @@ async fn what_the_database_gives_up_is_made_once_in_the_end(database: TestDataba
 async fn what_it_never_stops_giving_up_is_unavailable(database: TestDatabase) {
     let (opened, users, log) = open(&database).await;
     let attempts = SeaAttemptStore::new(opened.clone());
-    let user = users.insert(new_user("ada")).await.unwrap();
+    let user = users.insert(new_user("ada"), SideEffects::default()).await.unwrap();
     let (rolled_back, _) = conflicts(database.kind());
     inject(&opened, database.kind(), rolled_back[0], 1_000_000).await;
     let (batch, key) = ([logout()], [AttemptKey::from([1; 16])]);
     let (appended, changed, promoted, counted, inserted) = tokio::join!(
         log.append(&batch),
-        users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revoke_all()),
+        users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revoke_all(), SideEffects::default()),
         users.promote(user.id),
         attempts.update(&key, one_failure()),
-        users.insert(new_user("grace")),
+        users.insert(new_user("grace"), SideEffects::default()),
     );
     let inserted = inserted.map_err(|error| match error {
         InsertUserError::Store(error) => error,
@@ -155,7 +158,7 @@ async fn what_it_never_stops_giving_up_is_unavailable(database: TestDatabase) {
 
     assert_eq!(log.read_after(Position(0), 1).await.unwrap().head, Position(0));
     assert_eq!(users.find_by_id(user.id).await.unwrap(), Some(user));
-    users.insert(new_user("grace")).await.expect("nothing of the first attempt is left");
+    users.insert(new_user("grace"), SideEffects::default()).await.expect("nothing of the first attempt is left");
 }
 
 /// The connection is cut after the server has committed and before its answer arrives.
@@ -173,10 +176,13 @@ async fn what_was_committed_without_an_answer_is_not_made_again(database: TestDa
     let lost_commit =
         Line::LosesAnswerTo(if database.kind() == TestDatabaseKind::Postgres { "COMMIT\0" } else { "\u{3}COMMIT" });
     proxy.set(Line::LosesAnswerTo("ada@example.org"));
-    let ada = users.insert(new_user("ada")).await.expect("the one who registered is told so");
+    let ada = users.insert(new_user("ada"), SideEffects::default()).await.expect("the one who registered is told so");
     assert_eq!(proxy.line(), Line::Open, "the answer was lost");
     assert_eq!(number(&direct, "SELECT COUNT(*) FROM auth_users").await, 1);
-    assert!(matches!(users.insert(new_user("ada")).await, Err(InsertUserError::EmailTaken)), "another one is not");
+    assert!(
+        matches!(users.insert(new_user("ada"), SideEffects::default()).await, Err(InsertUserError::EmailTaken)),
+        "another one is not"
+    );
 
     proxy.set(lost_commit);
     log.append(&[logout(), logout()]).await.unwrap();
@@ -191,7 +197,7 @@ async fn what_was_committed_without_an_answer_is_not_made_again(database: TestDa
 
     proxy.set(lost_commit);
     let change = UserChange::PasswordFrom { current: new, new: newer.clone() };
-    let changed = users.change_and_revoke(ada.id, change, revoke_all()).await.unwrap();
+    let changed = users.change_and_revoke(ada.id, change, revoke_all(), SideEffects::default()).await.unwrap();
     assert_eq!(proxy.line(), Line::Open, "the answer was lost");
     let (changed, _) = changed.expect("the change was made");
     assert_eq!(changed.generation, Generation::new(1));
@@ -214,7 +220,7 @@ async fn nodes_at_serializable_lose_nothing_and_skip_nothing(database: TestDatab
     const TASKS: usize = 3;
     const ROUNDS: usize = 6;
     let (_, users, _) = open(&database).await;
-    let ada = users.insert(new_user("ada")).await.unwrap();
+    let ada = users.insert(new_user("ada"), SideEffects::default()).await.unwrap();
     let mut work = JoinSet::new();
     let mut watched = None;
     for node in 0..NODES {
@@ -231,7 +237,10 @@ async fn nodes_at_serializable_lose_nothing_and_skip_nothing(database: TestDatab
             work.spawn(async move {
                 for round in 0..ROUNDS {
                     let name = format!("user-{node}-{task}-{round}");
-                    users.insert(new_user(&name)).await.unwrap_or_else(|error| panic!("{error:?}"));
+                    users
+                        .insert(new_user(&name), SideEffects::default())
+                        .await
+                        .unwrap_or_else(|error| panic!("{error:?}"));
                     assert_eq!(log.append(&[logout()]).await.unwrap(), 1);
                     change(&users, ada.id).await;
                     attempts.update(&[AttemptKey::from([7; 16])], one_failure()).await.unwrap();
@@ -264,7 +273,7 @@ async fn nodes_at_serializable_lose_nothing_and_skip_nothing(database: TestDatab
 }
 
 async fn change(users: &SeaUserStore, id: UserId) {
-    let changed = users.change_and_revoke(id, UserChange::LogoutEverywhere, revoke_all()).await;
+    let changed = users.change_and_revoke(id, UserChange::LogoutEverywhere, revoke_all(), SideEffects::default()).await;
     changed.unwrap_or_else(|error| panic!("{error:?}")).expect("the user is there");
 }
 

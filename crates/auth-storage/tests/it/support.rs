@@ -35,6 +35,7 @@ pub(crate) fn new_user(name: &str) -> NewUser {
         id: UserId::generate(NOW).unwrap(),
         email: Email::parse(&format!("{name}@example.org")).unwrap(),
         username: Username::parse(name).unwrap(),
+        email_verified: false,
         password_hash: PasswordHash::new("$2b$04$a-hash".to_owned()),
         admin: false,
         registered_on: NOW,

@@ -1,0 +1,1 @@
+//! What the databases say they would do.
