@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "routes")]
+mod account_bodies;
 mod browser;
 #[cfg(feature = "routes")]
 mod client;
@@ -26,6 +28,8 @@ mod request_bodies;
 #[cfg(feature = "routes")]
 mod routes;
 
+#[cfg(feature = "routes")]
+pub use account_bodies::{CurrentPassword, EmailChange, PasswordReset};
 pub use browser::CookieAuth;
 #[cfg(feature = "routes")]
 pub use client::{client_address, user_agent};
