@@ -70,7 +70,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         password: Password::parse("correct horse battery staple")?,
     };
     let profile = Profile { language: "fr".to_owned(), newsletter: true };
-    let grace = profile.register(&auth, account, &Context::default()).await?.user;
+    let grace = profile.register(&auth, account, &Context::default()).await?.user().clone();
     writeln!(std::io::stdout(), "{} registered with {:?}", grace.username, members.profile(grace.id).await?)?;
     Ok(())
 }

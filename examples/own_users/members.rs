@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use auth_core::{
     AuthService, Context, Email, Generation, InsertUserError, NewAccount, NewUser, PasswordHash, RegisterError,
-    Revocation, SignedIn, StoreError, StoreErrorKind, StoredCredentials, User, UserChange, UserId, UserRevocation,
-    UserStore, Username,
+    RegisterOutcome, Revocation, StoreError, StoreErrorKind, StoredCredentials, User, UserChange, UserId,
+    UserRevocation, UserStore, Username,
 };
 use auth_storage::{Database, DatabaseKind, SeaRevocationLog, Statements, UserTable, store_error, violated_key};
 use sea_orm::ActiveValue::{NotSet, Set};
@@ -60,7 +60,7 @@ impl Profile {
         auth: &AuthService,
         account: NewAccount,
         context: &Context,
-    ) -> Result<SignedIn, RegisterError> {
+    ) -> Result<RegisterOutcome, RegisterError> {
         PROFILE.scope(self, auth.register(account, context)).await
     }
 }

@@ -27,7 +27,9 @@ async fn the_debug_form_of_public_types_shows_no_secret() {
     let session = service
         .register(NewAccount { email: email(), username: username(), password: password() }, &Context::default())
         .await
-        .expect("registered");
+        .expect("registered")
+        .signed_in()
+        .expect("signed in");
     let token = session.token.expose_token().to_owned();
     let principal = service.authenticate(&token).await.expect("authenticated");
     let new = NewUser {

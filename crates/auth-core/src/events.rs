@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::ids::{SessionId, UserId};
+use crate::letters::{LetterId, UnsentLetter};
 use crate::recovery::OneTimeTokenPurpose;
 
 /// Reports the outcome of a login, after the attempt was admitted.
@@ -56,6 +57,36 @@ pub(crate) fn letter_requested(user: Option<UserId>, purpose: OneTimeTokenPurpos
         request_id,
         "letter requested"
     );
+}
+
+/// Reports a failure of the outbox.
+pub(crate) fn outbox_failed(error: &StoreError) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "auth_core", %error, "outbox failed");
+}
+
+/// Reports a row of the outbox that cannot become a letter.
+pub(crate) fn unreadable_letter(letter: LetterId) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "auth_core", %letter, "letter unreadable");
+}
+
+/// Reports a failed attempt to send a letter. The error of the mailer is left out, because it may quote the address.
+pub(crate) fn letter_delayed(unsent: &UnsentLetter) {
+    #[cfg(feature = "tracing")]
+    {
+        let UnsentLetter { id: letter, kind, user_id: user, attempts, .. } = unsent;
+        tracing::info!(target: "auth_core", %letter, kind = kind.as_str(), %user, attempts, "letter delayed");
+    }
+}
+
+/// Reports a letter that was removed without being sent. The error of the mailer is left out, because it may quote the address.
+pub(crate) fn letter_given_up(unsent: &UnsentLetter) {
+    #[cfg(feature = "tracing")]
+    {
+        let UnsentLetter { id: letter, kind, user_id: user, attempts, .. } = unsent;
+        tracing::warn!(target: "auth_core", %letter, kind = kind.as_str(), %user, attempts, "letter given up");
+    }
 }
 
 /// Reports a login whose time could not be recorded.

@@ -99,8 +99,9 @@ async fn a_registration_fills_every_column(database: TestDatabase) {
         password: Password::parse(PASSWORD).unwrap(),
     };
     let profile = Profile { language: "fr".to_owned(), newsletter: true };
-    let register =
-        async |account| profile.clone().register(&auth, account, &Context::default()).await.map(|session| session.user);
+    let register = async |account| {
+        profile.clone().register(&auth, account, &Context::default()).await.map(|outcome| outcome.user().clone())
+    };
     let grace = register(account("grace@example.org", "Grace")).await.unwrap();
     assert_eq!(members.profile(grace.id).await.unwrap(), Some(profile.clone()));
     assert_eq!(members.find_by_id(grace.id).await.unwrap(), Some(grace));

@@ -159,7 +159,8 @@ impl Registered {
     ) -> Result<Self, OperationError<Registration>> {
         let SignUp { body: account, way } = sign_up;
         way.check_page(request)?;
-        let signed_in = caller.service.register(account, &caller.opening(way.kind())).await?;
+        let outcome = caller.service.register(account, &caller.opening(way.kind())).await?;
+        let signed_in = outcome.signed_in().ok_or_else(|| ApiError::internal("the address must be verified first"))?;
         let (body, set_cookie) = Granted::new(State::of(request)?, way, "Successfully registered.", &signed_in)?;
         Ok(Self::Created(body, set_cookie))
     }

@@ -41,7 +41,7 @@ async fn token_of(app: &App, name: &str) -> String {
         username: Username::parse(name).unwrap(),
         password: Password::parse("123456").unwrap(),
     };
-    bearer(&app.service().register(account, &Context::default()).await.unwrap())
+    bearer(&app.service().register(account, &Context::default()).await.unwrap().signed_in().unwrap())
 }
 
 fn email(name: &str) -> Email {

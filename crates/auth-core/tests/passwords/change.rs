@@ -21,7 +21,7 @@ async fn signed_in_user(fixture: &PasswordFixture) -> SignedIn {
         username: Username::parse("ada").unwrap(),
         password: password("right password"),
     };
-    fixture.auth.register(account, &Context::default()).await.unwrap()
+    fixture.auth.register(account, &Context::default()).await.unwrap().signed_in().unwrap()
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn a_login_under_way_while_the_password_is_changed_yields_a_token_that_is_
         username: Username::parse("ada").unwrap(),
         password: password("right password"),
     };
-    let user = auth.register(account, &Context::default()).await.unwrap().user;
+    let user = auth.register(account, &Context::default()).await.unwrap().signed_in().unwrap().user;
     let slow = tokio::spawn({
         let auth = auth.clone();
         async move {
