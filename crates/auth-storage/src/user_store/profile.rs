@@ -78,6 +78,10 @@ async fn change_within(
         ProfileChange::VerifyEmail(email) => verified(update).filter(Column::EmailKey.eq(email.key())),
         ProfileChange::VouchForEmail => verified(update),
         ProfileChange::Email(new) => setting_email(update, new),
+        // The update takes the lock of the row, so that no change that ends tokens is made until this one is committed.
+        ProfileChange::Unchanged { generation } => update
+            .col_expr(Column::TokenGeneration, Expr::col(Column::TokenGeneration).into())
+            .filter(Column::TokenGeneration.eq(i64::from(generation.number()))),
         _ => return Err(internal("a change that this store does not know")),
     };
     match update.exec(transaction).await {
