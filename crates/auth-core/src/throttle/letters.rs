@@ -4,6 +4,7 @@
 //! sending one, and its owner would get none. Every letter that is counted gives the owner what it is for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use time::OffsetDateTime;
 
@@ -54,8 +55,8 @@ impl Admission {
                 if is_real && quota.wait(counter, now).is_zero() {
                     quota.charge(counter, now);
                 }
-                // No network is known to this counter. It is set so that each case writes.
-                counter.known_until = now;
+                // No network is known to this counter. It changes so that each case writes.
+                counter.known_until = counter.known_until.max(now) + Duration::from_micros(1);
             }
         };
         let mut counters = throttle.answered(key.len(), throttle.store.update(&key, Arc::new(charge)).await)?;
