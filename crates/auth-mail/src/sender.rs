@@ -12,7 +12,7 @@ pub const MAX_SENDER_NAME_CHARS: usize = 64;
 ///
 /// Invariants: the address is in ASCII, its domain in the form of IDNA. The name is trimmed, at most
 /// [`MAX_SENDER_NAME_CHARS`] long, and has no control characters, no angle brackets and no `@`, so that it cannot look like another
-/// address.
+/// address, and no `=?`, which begins an encoded word (RFC 2047 §2).
 ///
 /// ```
 /// use auth_mail::Sender;
@@ -45,7 +45,7 @@ pub enum SenderError {
     LocalPart,
     /// The name is too long, or has a character that it must not have.
     #[error(
-        "the name of the sender must have at most {MAX_SENDER_NAME_CHARS} characters, and no control character, angle bracket or @"
+        "the name of the sender must have at most {MAX_SENDER_NAME_CHARS} characters, and no control character, angle bracket, @ or =?"
     )]
     Name,
 }
@@ -100,7 +100,7 @@ fn parse_name(text: &str) -> Result<Option<String>, SenderError> {
     let name = text.trim();
     let name = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or(name).trim();
     let is_wrong = |c: char| c.is_control() || matches!(c, '<' | '>' | '@' | '＠' | '﹫' | '"' | '\\');
-    if name.chars().count() > MAX_SENDER_NAME_CHARS || name.chars().any(is_wrong) {
+    if name.chars().count() > MAX_SENDER_NAME_CHARS || name.chars().any(is_wrong) || name.contains("=?") {
         return Err(SenderError::Name);
     }
     Ok((!name.is_empty()).then(|| name.to_owned()))
@@ -158,6 +158,7 @@ mod tests {
             ("b@example.com <a@example.org>", SenderError::Name),
             ("b＠example.com <a@example.org>", SenderError::Name),
             ("<b> <a@example.org>", SenderError::Name),
+            ("=?utf-8?q?b=40example.com?= <a@example.org>", SenderError::Name),
             ("Ada\r\nBcc: b@example.org <a@example.org>", SenderError::Name),
             (&long, SenderError::Name),
         ] {

@@ -175,9 +175,11 @@ fn language_of(name: &str) -> Option<Language> {
 }
 
 /// Replaces each run of white space and control characters by one space. No line of a header can begin or end in the result.
+///
+/// What looks like an encoded word (RFC 2047 §2) is taken apart: lettre sends it as it is, and a reader would decode it.
 fn one_line(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join(" ")
+    words.collect::<Vec<_>>().join(" ").replace("=?", "= ?")
 }
 
 /// Removes spaces at the ends of lines, and blank lines beyond one in a row.
@@ -198,12 +200,4 @@ impl fmt::Debug for Templates {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_built_in_templates_render() {
-        let templates = Templates::built_in().unwrap();
-        assert_eq!(templates.languages().map(Language::as_str).collect::<Vec<_>>(), ["en", "ko"]);
-    }
-}
+mod tests;

@@ -23,8 +23,8 @@ const MAX_IDLE: Duration = Duration::from_secs(20);
 /// Letters over one connection. Some servers refuse more.
 const MAX_LETTERS: u32 = 100;
 
-/// Time limit of `QUIT`.
-const QUIT_LIMIT: Duration = Duration::from_secs(5);
+/// Time limit of `QUIT` (RFC 5321 §4.1.1.10).
+const QUIT_LIMIT: Duration = Duration::from_secs(1);
 
 /// Connections to one server. A send takes one that is idle, or makes a new one.
 pub(super) struct Pool {
@@ -64,11 +64,12 @@ impl Pool {
 
     async fn connection(&self) -> Result<Connection, smtp::Error> {
         while let Some(mut connection) = self.take() {
-            if connection.idle_since.elapsed() > MAX_IDLE || !connection.smtp.test_connected().await {
-                quit(connection);
-                continue;
+            let is_worn = connection.letters >= MAX_LETTERS || connection.idle_since.elapsed() > MAX_IDLE;
+            if !is_worn && connection.smtp.test_connected().await {
+                return Ok(connection);
             }
-            return Ok(connection);
+            // A server that does not answer has lost nothing.
+            let _ = timeout(QUIT_LIMIT, connection.smtp.abort()).await;
         }
         Ok(Connection { smtp: self.server.connect().await?, letters: 0, idle_since: Instant::now() })
     }
@@ -78,20 +79,8 @@ impl Pool {
     }
 
     fn keep(&self, connection: Connection) {
-        if connection.letters < MAX_LETTERS {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-        } else {
-            quit(connection);
-        }
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
     }
-}
-
-/// Ends a connection in the background (RFC 5321 §4.1.1.10).
-fn quit(mut connection: Connection) {
-    tokio::spawn(async move {
-        // A server that does not answer has lost nothing.
-        let _ = timeout(QUIT_LIMIT, connection.smtp.abort()).await;
-    });
 }
 
 /// How to connect to a server.

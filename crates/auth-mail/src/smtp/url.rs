@@ -279,3 +279,97 @@ impl fmt::Debug for SmtpUrl {
         write!(f, "SmtpUrl({self}, {:?})", self.tls)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_url_names_server_encryption_and_user() {
+        for (text, shown, tls) in [
+            ("smtp://mail.example", "smtp://mail.example:587", SmtpTls::Required),
+            ("smtp://Mail.Example:25/", "smtp://mail.example:25", SmtpTls::Required),
+            ("SMTPS://mail.example", "smtps://mail.example:465", SmtpTls::Implicit),
+            ("smtps://a%40b:c@bücher.example", "smtps://a@b@xn--bcher-kva.example:465", SmtpTls::Implicit),
+            ("smtp://mail.example?tls=required", "smtp://mail.example:587", SmtpTls::Required),
+            ("smtp://mail.example?tls=opportunistic", "smtp://mail.example:587", SmtpTls::Opportunistic),
+            ("smtp://mail.example:25?tls=none", "smtp://mail.example:25", SmtpTls::None),
+            ("smtp://a:b@localhost?tls=none", "smtp://a@localhost:587", SmtpTls::None),
+            ("smtp://a:b@[::1]:25?tls=opportunistic", "smtp://a@[::1]:25", SmtpTls::Opportunistic),
+            ("smtp://127.0.0.1:1025", "smtp://127.0.0.1:1025", SmtpTls::Required),
+        ] {
+            let url = SmtpUrl::parse(text).unwrap();
+            assert_eq!((url.to_string(), url.tls()), (shown.to_owned(), tls), "{text}");
+        }
+        let url = SmtpUrl::parse("smtp://u:p%20%C3%A4%2F@[2001:db8::1]?ca=/etc/ca%20x.pem&hello=a-1.example").unwrap();
+        assert_eq!((url.host(), url.user(), url.hello()), ("2001:db8::1", Some("u"), Some("a-1.example")));
+        assert_eq!(url.ca(), Some(Path::new("/etc/ca x.pem")));
+        assert_eq!(*url.credentials().unwrap().password, "p ä/");
+    }
+
+    #[test]
+    fn another_text_is_refused_with_its_reason() {
+        use SmtpUrlError as Error;
+        for (text, error) in [
+            ("", Error::Form),
+            ("mail.example", Error::Form),
+            ("smtp:mail.example", Error::Form),
+            ("smtp://", Error::Form),
+            ("http://mail.example", Error::Form),
+            ("smtp://mail.example:99999", Error::Form),
+            ("smtp://a b.example", Error::Form),
+            ("smtp://user@mail.example", Error::Credentials),
+            ("smtp://user:@mail.example", Error::Credentials),
+            ("smtp://:password@mail.example", Error::Credentials),
+            ("smtp://user:a%FF@mail.example", Error::Encoding),
+            ("smtp://user:a%0D%0AQUIT@mail.example", Error::Encoding),
+            ("smtp://mail.example/path", Error::Extra),
+            ("smtp://mail.example#part", Error::Extra),
+            ("smtp://mail.example?timeout=3", Error::UnknownParameter("timeout".to_owned())),
+            ("smtp://mail.example?tls=none&tls=required", Error::RepeatedParameter("tls")),
+            ("smtp://mail.example?tls=yes", Error::Tls),
+            ("smtp://mail.example?tls", Error::Tls),
+            ("smtps://mail.example?tls=none", Error::Tls),
+            ("smtp://mail.example?ca=", Error::Ca),
+            ("smtp://localhost?tls=none&ca=/a", Error::Ca),
+            ("smtp://mail.example?hello=", Error::Hello),
+            ("smtp://mail.example?hello=a%0D%0Ab", Error::Hello),
+            ("smtp://a:b@mail.example?tls=none", Error::PlainPassword),
+            ("smtp://a:b@mail.example?tls=opportunistic", Error::PlainPassword),
+            ("smtp://a:b@localhost.example?tls=none", Error::PlainPassword),
+        ] {
+            assert_eq!(SmtpUrl::parse(text), Err(error), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn no_error_and_no_form_shows_the_password() {
+        for text in [
+            "smtp://user:s3cret@mail.example",
+            "smtp://user:s3cret@mail.example?tls=none",
+            "smtp://user:s3cret@mail.example?x=1",
+            "smtp://user:s3cret/x@mail.example",
+            "smtp://user:s3cret#x@mail.example",
+            "smtp://user:s3cret?x@mail.example",
+            "smtp://user:s3cret%FF@mail.example",
+            "smtp://:s3cret@mail.example",
+            "smtp://user:s3cret@",
+            "smtp:user:s3cret@mail.example",
+        ] {
+            let shown = match SmtpUrl::parse(text) {
+                Ok(url) => format!("{url} {url:?}"),
+                Err(error) => format!("{error} {error:?}"),
+            };
+            assert!(!shown.contains("s3cret"), "{text}: {shown}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "(smtps?://)?[ -~ä\r\n]{0,40}") {
+            let _ = SmtpUrl::parse(&text);
+        }
+    }
+}
