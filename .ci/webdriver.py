@@ -83,13 +83,14 @@ class Page:
         (self.output / f"{name}.png").write_bytes(base64.b64decode(png))
 
 
-def start_browser(started, folder):
+def start_browser(started, folder, capabilities=None):
     port = free_port()
     run(started, ["chromedriver", f"--port={port}"], os.environ | {"HOME": folder, "no_proxy": "*"})
     driver = f"http://127.0.0.1:{port}"
     until_answers(f"{driver}/status")
     options = {"binary": shutil.which("chromium"), "args": [*CHROMIUM, f"--user-data-dir={folder}/profile"]}
-    wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}}
+    wanted = {"browserName": "chrome", "goog:chromeOptions": options} | (capabilities or {})
+    wanted = {"capabilities": {"alwaysMatch": wanted}}
     session = f"{driver}/session/" + request("POST", f"{driver}/session", wanted)["value"]["sessionId"]
     started.callback(request, "DELETE", session)
     return session

@@ -11,6 +11,7 @@ mod login;
 mod logout;
 mod metrics;
 mod openapi;
+mod pages;
 mod paging;
 mod password_change;
 mod protected;

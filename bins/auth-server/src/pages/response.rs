@@ -85,3 +85,43 @@ fn complete(texts: &Texts, mut response: Response) -> Response {
     headers.insert(header::CONTENT_SECURITY_POLICY, POLICY.clone());
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use auth_core::{LoginError, StoreError};
+
+    use super::*;
+
+    #[test]
+    fn an_error_has_a_page_with_the_status_and_the_headers_of_the_api() {
+        let texts = Texts::preferred(&poem::http::HeaderMap::new());
+        let too_many = LoginError::TooManyAttempts { retry_after: Duration::from_secs(90) };
+        for (error, kind_of_it, retry_after) in [
+            (ApiError::from(Code::CodeInvalid), Problem::Stale, None),
+            (ApiError::from(Code::UserExists), Problem::Taken, None),
+            (ApiError::from(too_many), Problem::Throttled(Duration::from_secs(90)), Some("90")),
+            (ApiError::from(Code::Csrf), Problem::Foreign, None),
+            (ApiError::from(Code::PayloadTooLarge), Problem::Malformed, None),
+            (ApiError::internal("host db7"), Problem::Failed, None),
+        ] {
+            assert_eq!(kind(&error), kind_of_it);
+            let response = problem(Flow::VerifyEmail, texts, &error);
+            assert_eq!(response.status().as_u16(), error.code().status());
+            let header = response.headers().get("retry-after").map(|value| value.to_str().unwrap());
+            assert_eq!(header, retry_after, "{kind_of_it:?}");
+        }
+        assert_eq!(kind(&ApiError::from(StoreError::unavailable("db7"))), Problem::Unavailable);
+    }
+
+    #[test]
+    fn the_policy_names_the_digest_of_the_style_sheet_as_the_pages_contain_it() {
+        let html = view::done(Flow::VerifyEmail, Texts::preferred(&poem::http::HeaderMap::new()), "a@example.com");
+        let html = html.unwrap();
+        let (_, rest) = html.split_once("<style>").unwrap();
+        let (style, _) = rest.split_once("</style>").unwrap();
+        let digest = STANDARD.encode(Sha256::digest(style));
+        assert!(POLICY.to_str().unwrap().contains(&format!("style-src 'sha256-{digest}';")));
+    }
+}

@@ -16,7 +16,7 @@ use poem::http::{HeaderMap, HeaderValue, header};
 use super::flow::Flow;
 
 /// All catalogues. The first is used where a browser wants none of them.
-static CATALOGUES: [&Texts; 2] = [&en::TEXTS, &ko::TEXTS];
+pub(super) static CATALOGUES: [&Texts; 2] = [&en::TEXTS, &ko::TEXTS];
 
 /// The languages of the catalogues, in their order.
 static LANGUAGES: LazyLock<Vec<Language>> =

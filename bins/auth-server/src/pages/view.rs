@@ -234,3 +234,88 @@ fn broken_rule(texts: &Texts, rule: PasswordError) -> String {
         _ => broken.other.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::texts::CATALOGUES;
+    use super::*;
+
+    const PROBLEMS: [Problem; 7] = [
+        Problem::Stale,
+        Problem::Taken,
+        Problem::Throttled(Duration::from_secs(61)),
+        Problem::Unavailable,
+        Problem::Failed,
+        Problem::Foreign,
+        Problem::Malformed,
+    ];
+    const RULES: [PasswordError; 8] = [
+        PasswordError::Empty,
+        PasswordError::TooLong,
+        PasswordError::Nul,
+        PasswordError::TooShort { min: 15 },
+        PasswordError::TooManyBytes { max: 72 },
+        PasswordError::Common,
+        PasswordError::Personal,
+        PasswordError::Breached,
+    ];
+
+    /// Returns every page in a language, for an account with hostile names.
+    fn pages(texts: &'static Texts) -> Vec<String> {
+        let hostile = "<b>\"'&{address}";
+        let account = Account { username: hostile, login: hostile, address: hostile };
+        let mut pages = Vec::new();
+        for flow in Flow::ALL {
+            pages.push(confirmation(flow, texts, &account, hostile));
+            pages.push(done(flow, texts, hostile));
+            pages.extend(PROBLEMS.map(|kind| problem(flow, texts, kind)));
+        }
+        for broken in RULES.map(Some).into_iter().chain([None]) {
+            let field = PasswordField { shown: broken.is_some(), typed: hostile, broken };
+            pages.push(new_password(texts, &account, hostile, &PasswordPolicy::default(), &field));
+        }
+        pages.into_iter().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn every_page_names_its_language_and_escapes_what_users_choose() {
+        for texts in CATALOGUES {
+            for page in pages(texts) {
+                assert!(page.contains(&format!("<html lang=\"{}\">", texts.language)), "{page}");
+                assert!(!page.contains("<b>") && !page.contains("<script"), "{page}");
+                assert_eq!(page.matches("<h1>").count(), 1, "{page}");
+                // The style sheet has braces, and the hostile name has the only placeholder that is left.
+                let text = page.replace(STYLE, "").replace("{address}", "");
+                assert!(!text.contains(['{', '}']), "a placeholder is left in {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_problem_and_every_broken_rule_has_words_of_its_own() {
+        for texts in CATALOGUES {
+            let mut words: Vec<_> = RULES.iter().map(|rule| broken_rule(texts, *rule)).collect();
+            words.extend(PROBLEMS.map(|kind| problem(Flow::VerifyEmail, texts, kind).unwrap()));
+            words.sort();
+            words.dedup();
+            assert_eq!(words.len(), RULES.len() + PROBLEMS.len(), "{}", texts.language);
+        }
+    }
+
+    #[test]
+    fn a_wait_is_told_in_minutes_rounded_up() {
+        for (seconds, minutes) in [(0, "in 1 min"), (60, "in 1 min"), (61, "in 2 min"), (900, "in 15 min")] {
+            let kind = Problem::Throttled(Duration::from_secs(seconds));
+            let page = problem(Flow::VerifyEmail, CATALOGUES[0], kind).unwrap();
+            assert!(page.contains(minutes), "{seconds}: {page}");
+        }
+    }
+
+    #[test]
+    fn the_rules_are_those_of_the_policy() {
+        let english = CATALOGUES[0];
+        assert_eq!(rules(english, &PasswordPolicy::new(6)).len(), 2);
+        let all = rules(english, &PasswordPolicy::new(8).refuse_common());
+        assert_eq!((all.len(), all[0].as_str()), (3, "At least 8 characters. Spaces count."));
+    }
+}
