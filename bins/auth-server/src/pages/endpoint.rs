@@ -58,8 +58,7 @@ impl Act {
         body: &mut RequestBody,
         texts: &'static Texts,
     ) -> Result<Response, ApiError> {
-        let Caller { service, context } =
-            Caller::from_request(request, body).await.map_err(ApiError::of_framework)?;
+        let Caller { service, context } = Caller::from_request(request, body).await.map_err(ApiError::of_framework)?;
         let form = Form::read(request, body.take().map_err(ApiError::internal)?).await?;
         let link = Link::open(&service, self.0, &form.token).await?;
         match self.0 {
