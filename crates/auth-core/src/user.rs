@@ -295,7 +295,7 @@ pub trait UserStore: fmt::Debug + Send + Sync {
         effects: SideEffects,
     ) -> Result<Option<User>, ChangeUserError>;
 
-    /// Applies `change`, raises the user's generation by one and appends the user-wide revocation to the log of
+    /// Applies `change`, raises the user's generation by one, appends the user-wide revocation to the log of
     /// revocations and makes the side effects, all in one transaction. Either the change is made and every token of the user is revoked, or
     /// neither. Disabling a disabled user keeps the first moment.
     ///
@@ -307,8 +307,8 @@ pub trait UserStore: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// When the address of [`UserChange::RestoreEmail`] is taken, and then nothing was written. When the store failed. Then either everything was written or nothing. Repeating raises the generation once more,
-    /// which does no harm.
+    /// When the address of [`UserChange::RestoreEmail`] is taken, and then nothing was written. When the store failed. Then either
+    /// everything was written or nothing. Repeating raises the generation once more, which does no harm.
     async fn change_and_revoke(
         &self,
         id: UserId,

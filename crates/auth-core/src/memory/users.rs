@@ -198,7 +198,7 @@ impl UserStore for MemoryStore {
                 stored.user.email_verified = true;
             }
             UserChange::Password(new) | UserChange::PasswordFrom { new, .. } | UserChange::RestoreEmail { new, .. } => {
-                stored.password_hash = new
+                stored.password_hash = new;
             }
         }
         let user = stored.user.clone();

@@ -94,7 +94,9 @@ impl LetterPermit {
         let Some(Charge { throttle, key, mark }) = self.charged else { return };
         let (quota, now) = (throttle.rules.letters, throttle.now());
         let refund = move |counters: &mut [Counter]| {
-            counters.iter_mut().for_each(|counter| quota.refund(counter, mark, now));
+            for counter in counters {
+                quota.refund(counter, mark, now);
+            }
         };
         drop(throttle.store.update(&key, Arc::new(refund)).await);
     }

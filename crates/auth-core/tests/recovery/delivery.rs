@@ -162,7 +162,7 @@ async fn a_letter_that_failed_for_now_is_tried_again_after_growing_delays() {
         let due_at = post.store.queue(1).await.unwrap()[0].due_at;
         let delay = Duration::try_from(due_at - post.clock.now()).unwrap();
         minutes.push(delay.as_secs_f64() / 60.0);
-        post.clock.advance(delay - Duration::from_secs(1));
+        post.clock.advance(delay.saturating_sub(Duration::from_secs(1)));
         assert_eq!(post.step().await.leased, 0, "not before it is due");
         post.clock.advance(Duration::from_secs(1));
     }
@@ -246,7 +246,7 @@ async fn a_letter_that_could_not_be_removed_is_sent_once_in_a_lease() {
     let delivery = Delivery::new(Arc::new(StickyOutbox(post.store.clone())), post.mailer.clone(), post.clock.clone());
     let step = delivery.step().await.unwrap();
     assert_eq!((step.sent.len(), step.failures.len(), delivery.stats().failures), (1, 1, 1));
-    post.clock.advance(LETTER_LEASE - Duration::from_secs(1));
+    post.clock.advance(LETTER_LEASE.saturating_sub(Duration::from_secs(1)));
     assert_eq!(delivery.step().await.unwrap().leased, 0);
     post.clock.advance(Duration::from_secs(1));
     let again = delivery.step().await.unwrap();

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::letters::LetterKind;
@@ -106,11 +107,12 @@ async fn a_user_whom_an_operator_creates_gets_no_letter() {
     assert!(!is_invalid(&fixture.auth.verify_email(link(&letter), &at(HOME)).await));
 }
 
-#[tokio::test]
-async fn a_life_out_of_its_bounds_is_refused_when_the_service_is_built() {
+#[test]
+fn a_life_out_of_its_bounds_is_refused_when_the_service_is_built() {
     let store = Arc::new(MemoryStore::new().unwrap());
     let mut options = LetterOptions::default();
-    options.reset_life = std::time::Duration::from_secs(1);
+    let life = &mut options.reset_life;
+    *life = Duration::from_secs(1);
     let built = AuthService::builder().letters(store.clone(), store, options).build();
     assert!(matches!(built, Err(BuildError::Letters(rule)) if rule.starts_with("reset_life")), "{built:?}");
 }
