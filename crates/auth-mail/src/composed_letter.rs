@@ -4,11 +4,10 @@ use std::fmt;
 
 use auth_core::Email;
 use auth_core::letters::{Language, LetterId};
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
-use lettre::{Address, address};
+use lettre::address::{Address, AddressError, Envelope};
 use time::OffsetDateTime;
 
+use crate::message::{date, display_name, part, subject};
 use crate::sender::Sender;
 
 /// A letter in words, ready to be sent. It has secrets in it; `Debug` shows none of them.
@@ -32,7 +31,7 @@ pub struct ComposedLetter {
 /// The address of the recipient has a form that cannot stand in a message.
 #[derive(Debug, thiserror::Error)]
 #[error("the address of the recipient cannot stand in a message")]
-pub struct AddressRefused(#[source] address::AddressError);
+pub struct AddressRefused(#[source] AddressError);
 
 impl ComposedLetter {
     /// Returns the id.
@@ -107,37 +106,40 @@ impl ComposedLetter {
     ///
     /// When the address of the recipient cannot stand in a message.
     pub fn to_message(&self) -> Result<Vec<u8>, AddressRefused> {
-        Ok(self.message()?.formatted())
+        let address = self.sender.address();
+        let from = self
+            .sender
+            .name()
+            .map_or_else(|| address.to_owned(), |name| format!("{}\r\n <{address}>", display_name(name)));
+        let boundary = format!("letter-{}", self.id);
+        let headers = [
+            ("Date", date(self.written_at)),
+            ("From", from),
+            ("To", recipient(&self.to)?.to_string()),
+            ("Message-ID", self.message_id()),
+            ("Subject", subject(&self.subject)),
+            ("Auto-Submitted", "auto-generated".to_owned()),
+            ("MIME-Version", "1.0".to_owned()),
+            ("Content-Type", format!("multipart/alternative;\r\n boundary=\"{boundary}\"")),
+        ];
+        let mut message: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        for (kind, text) in [("text/plain", &self.text), ("text/html", &self.html)] {
+            message += &format!("\r\n--{boundary}\r\n{}", part(kind, text));
+        }
+        message += &format!("\r\n--{boundary}--\r\n");
+        Ok(message.into_bytes())
     }
 
-    pub(crate) fn message(&self) -> Result<Message, AddressRefused> {
+    /// Returns sender and recipient, as SMTP needs them.
+    pub(crate) fn envelope(&self) -> Result<Envelope, AddressRefused> {
         let from = Address::new(self.sender.local_part(), self.sender.domain()).map_err(AddressRefused)?;
-        let to = recipient(&self.to)?;
-        let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
-        let parts = MultiPart::alternative()
-            .boundary(format!("letter-{}", self.id))
-            .singlepart(part(ContentType::TEXT_PLAIN, &self.text))
-            .singlepart(part(ContentType::TEXT_HTML, &self.html));
-        // Only the sender and the recipient are missing in other messages of this builder, and both are given.
-        Message::builder()
-            .date(self.written_at.into())
-            .from(Mailbox::new(self.sender.name().map(ToOwned::to_owned), from))
-            .to(Mailbox::new(None, to))
-            .message_id(Some(self.message_id()))
-            .subject(&self.subject)
-            .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
-            .multipart(parts)
-            .map_err(|_| AddressRefused(address::AddressError::InvalidInput))
+        Envelope::new(Some(from), vec![recipient(&self.to)?]).map_err(|_| AddressRefused(AddressError::MissingParts))
     }
-}
-
-fn part(kind: ContentType, body: &str) -> SinglePart {
-    SinglePart::builder().header(kind).body(body.to_owned())
 }
 
 /// Returns the address with its domain in ASCII, so that only a local part in other characters needs SMTPUTF8 (RFC 6531).
 fn recipient(email: &Email) -> Result<Address, AddressRefused> {
-    let missing = || AddressRefused(address::AddressError::MissingParts);
+    let missing = || AddressRefused(AddressError::MissingParts);
     let (local, _) = email.as_str().rsplit_once('@').ok_or_else(missing)?;
     let (_, domain) = email.key().rsplit_once('@').ok_or_else(missing)?;
     Address::new(local, domain).map_err(AddressRefused)

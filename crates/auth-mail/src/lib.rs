@@ -8,6 +8,7 @@ mod letter_folder;
 mod link_base;
 mod log_mailer;
 mod mail_url;
+mod message;
 mod product_name;
 mod sender;
 mod smtp;

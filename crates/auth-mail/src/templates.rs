@@ -175,11 +175,9 @@ fn language_of(name: &str) -> Option<Language> {
 }
 
 /// Replaces each run of white space and control characters by one space. No line of a header can begin or end in the result.
-///
-/// What looks like an encoded word (RFC 2047 §2) is taken apart: lettre sends it as it is, and a reader would decode it.
 fn one_line(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join(" ").replace("=?", "= ?")
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Removes spaces at the ends of lines, and blank lines beyond one in a row.

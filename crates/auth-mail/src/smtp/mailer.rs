@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::error::{SmtpError, SmtpSetupError};
 use super::pool::{Pool, Server};
 use super::url::SmtpUrl;
-use crate::composed_letter::ComposedLetter;
+use crate::composed_letter::{AddressRefused, ComposedLetter};
 use crate::composer::Composer;
 use crate::deliver::Deliver;
 
@@ -85,8 +85,9 @@ impl Mailer for SmtpMailer {
 #[async_trait]
 impl Deliver for SmtpMailer {
     async fn deliver(&self, letter: &ComposedLetter) -> Result<(), SendError> {
-        let message = letter.message().map_err(|error| SendError::Permanent(error.into()))?;
-        let sent = timeout(self.time_limit, self.pool.send(message.envelope(), &message.formatted())).await;
+        let refused = |error: AddressRefused| SendError::Permanent(error.into());
+        let (envelope, message) = (letter.envelope().map_err(refused)?, letter.to_message().map_err(refused)?);
+        let sent = timeout(self.time_limit, self.pool.send(&envelope, &message)).await;
         Ok(sent.unwrap_or(Err(SmtpError::TimeLimit(self.time_limit)))?)
     }
 }
