@@ -22,6 +22,7 @@ impl Problem {
 pub struct Problems {
     problems: Vec<Problem>,
     warnings: Vec<String>,
+    notices: Vec<String>,
 }
 
 impl Problems {
@@ -34,18 +35,23 @@ impl Problems {
         self.warnings.push(warning);
     }
 
+    /// Adds a notice: something that a good configuration leaves out on purpose or not.
+    pub(super) fn note(&mut self, notice: impl Into<String>) {
+        self.notices.push(notice.into());
+    }
+
     /// Returns the errors.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.problems.iter()
     }
 
-    /// Returns what `make` makes of the warnings, if there are no errors.
+    /// Returns what `make` makes of the warnings and the notices, if there are no errors.
     ///
     /// # Errors
     ///
     /// The errors, if there are any.
-    pub(super) fn into_result<T>(self, make: impl FnOnce(Vec<String>) -> T) -> Result<T, Self> {
-        if self.problems.is_empty() { Ok(make(self.warnings)) } else { Err(self) }
+    pub(super) fn into_result<T>(self, make: impl FnOnce(Vec<String>, Vec<String>) -> T) -> Result<T, Self> {
+        if self.problems.is_empty() { Ok(make(self.warnings, self.notices)) } else { Err(self) }
     }
 }
 
