@@ -122,12 +122,12 @@ impl ComposedLetter {
             ("MIME-Version", "1.0".to_owned()),
             ("Content-Type", format!("multipart/alternative;\r\n boundary=\"{boundary}\"")),
         ];
-        let mut message: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let mut lines: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         for (kind, text) in [("text/plain", &self.text), ("text/html", &self.html)] {
-            message += &format!("\r\n--{boundary}\r\n{}", part(kind, text));
+            lines.push(format!("\r\n--{boundary}\r\n{}", part(kind, text)));
         }
-        message += &format!("\r\n--{boundary}--\r\n");
-        Ok(message.into_bytes())
+        lines.push(format!("\r\n--{boundary}--\r\n"));
+        Ok(lines.concat().into_bytes())
     }
 
     /// Returns sender and recipient, as SMTP needs them.

@@ -1,4 +1,5 @@
 //! Letters in files and in the log.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt as _;

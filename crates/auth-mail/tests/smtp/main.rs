@@ -1,4 +1,5 @@
 //! Letters to a real SMTP server: `sink.py`, over aiosmtpd.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod certificate;
 mod connections;
@@ -57,13 +58,13 @@ fn any_letter() -> Letter {
 
 /// Returns an error with all its causes, as a log shows them.
 fn whole(error: &SendError) -> String {
-    let mut text = format!("{error:?} {error}");
+    let mut texts = vec![format!("{error:?} {error}")];
     let mut cause = error.source();
     while let Some(error) = cause {
-        text += &format!(": {error} {error:?}");
+        texts.push(format!("{error} {error:?}"));
         cause = error.source();
     }
-    text
+    texts.join(": ")
 }
 
 fn is_temporary(outcome: &Result<(), SendError>) -> bool {

@@ -1,6 +1,6 @@
 //! Servers that refuse, are slow, or go away.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use auth_core::letters::Mailer as _;
 use auth_mail::{SmtpMailer, SmtpUrl};
@@ -57,10 +57,9 @@ async fn a_connection_that_is_dropped_in_a_letter_is_temporary_and_the_next_one_
 async fn a_server_that_says_nothing_costs_no_more_than_the_time_limit() {
     let Some(sink) = Sink::start(&["--silent"]) else { return };
     let mailer = sink.mailer().with_time_limit(Duration::from_millis(300));
-    let before = Instant::now();
-    let outcome = mailer.send(&any_letter()).await;
+    let letter = any_letter();
+    let outcome = tokio::time::timeout(Duration::from_secs(5), mailer.send(&letter)).await.unwrap();
     assert!(is_temporary(&outcome), "{outcome:?}");
-    assert!(before.elapsed() < Duration::from_secs(5), "{:?}", before.elapsed());
 }
 
 #[tokio::test]
