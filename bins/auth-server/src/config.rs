@@ -63,6 +63,7 @@ pub use self::tokens::SigningSource;
 pub(crate) use self::tokens::{TOKEN_VERIFY_KEY_FILES, TOKEN_VERIFY_SECRET_FILES};
 
 /// A configuration without errors.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The profile.

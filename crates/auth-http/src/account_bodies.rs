@@ -26,7 +26,7 @@ impl FromFields for Username {
 impl FromFields for OneTimeToken {
     fn from_fields(mut fields: Fields, _: &PasswordPolicy) -> Result<Self, ErrorAnswer> {
         match token(&mut fields) {
-            Some(token) => token.ok_or_else(|| Code::CodeInvalid.into()),
+            Some(token) => token.map_err(ErrorAnswer::from),
             None => Err(fields.into_error()),
         }
     }
@@ -36,7 +36,7 @@ impl FromFields for OneTimeToken {
 impl FromFields for OneTimeProof {
     fn from_fields(mut fields: Fields, _: &PasswordPolicy) -> Result<Self, ErrorAnswer> {
         match proof(&mut fields) {
-            Some(proof) => proof.ok_or_else(|| Code::CodeInvalid.into()),
+            Some(proof) => proof.map_err(ErrorAnswer::from),
             None => Err(fields.into_error()),
         }
     }
@@ -60,8 +60,8 @@ impl FromFields for PasswordReset {
             policy.check(&password, PasswordOwner::default()).map(|()| password)
         });
         match (proof, password) {
-            (Some(Some(proof)), Some(password)) if fields.is_clean() => Ok(Self { proof, password }),
-            (Some(None), Some(_)) if fields.is_clean() => Err(Code::CodeInvalid.into()),
+            (Some(Ok(proof)), Some(password)) if fields.is_clean() => Ok(Self { proof, password }),
+            (Some(Err(code)), Some(_)) if fields.is_clean() => Err(code.into()),
             _ => Err(fields.into_error()),
         }
     }
@@ -102,14 +102,15 @@ fn current_password(fields: &mut Fields) -> Option<CurrentPassword> {
     fields.parsed("current_password", |text| Ok::<_, &str>(CurrentPassword(Password::parse(text).ok())))
 }
 
-/// Reads a one-time token: `Some(None)` if the text cannot be one. Returns `None` and notes the error if it is absent or no string.
-fn token(fields: &mut Fields) -> Option<Option<OneTimeToken>> {
-    fields.parsed("token", |text| Ok::<_, &str>(OneTimeToken::parse(text).ok()))
+/// Reads a one-time token; an error is that of text that cannot be one. Returns `None` and notes the error if it is absent or no
+/// string.
+fn token(fields: &mut Fields) -> Option<Result<OneTimeToken, Code>> {
+    fields.parsed("token", |text| Ok::<_, &str>(OneTimeToken::parse(text).map_err(|_| Code::CodeInvalid)))
 }
 
-/// Reads a proof: `Some(None)` if the texts cannot be one. Returns `None` and notes the errors if a member is absent, no string,
+/// Reads a proof; an error is that of texts that cannot be one. Returns `None` and notes the errors if a member is absent, no string,
 /// or there are both a token and a code.
-fn proof(fields: &mut Fields) -> Option<Option<OneTimeProof>> {
+fn proof(fields: &mut Fields) -> Option<Result<OneTimeProof, Code>> {
     if !fields.contains("code") && !fields.contains("email") {
         return token(fields).map(|token| token.map(OneTimeProof::Token));
     }
@@ -119,8 +120,8 @@ fn proof(fields: &mut Fields) -> Option<Option<OneTimeProof>> {
     }
     let email = fields.parsed("email", |text| Ok::<_, &str>(Email::parse(text).ok()));
     let code = fields.parsed("code", |text| Ok::<_, &str>(OneTimeCode::parse(text).ok()));
-    let (email, code) = (email?, code?);
-    Some(email.zip(code).map(|(email, code)| OneTimeProof::Code { email, code }))
+    let proof = email?.zip(code?).map(|(email, code)| OneTimeProof::Code { email, code });
+    Some(proof.ok_or(Code::CodeInvalid))
 }
 
 #[cfg(test)]

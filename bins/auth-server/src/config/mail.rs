@@ -244,6 +244,7 @@ fn said(error: &dyn std::error::Error) -> Rule {
     }
 }
 
+#[expect(clippy::ref_option, reason = "a setting hands its value over in this form")]
 fn shown<T: ToString>(value: &Option<T>) -> String {
     value.as_ref().map_or_else(String::new, ToString::to_string)
 }

@@ -171,6 +171,7 @@ fn rfc_3339<S: Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S::Ok, 
     serializer.serialize_str(&at.format(&Rfc3339).map_err(serde::ser::Error::custom)?)
 }
 
+#[expect(clippy::ref_option, reason = "serde hands the field over in this form")]
 fn rfc_3339_or_null<S: Serializer>(at: &Option<OffsetDateTime>, serializer: S) -> Result<S::Ok, S::Error> {
     match at {
         Some(at) => rfc_3339(at, serializer),
