@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::samples::{everywhere, insert, logout_of, logouts, new_user, revoke_all, some_claims, taken};
-use super::samples::{unexpected, whole};
+use super::samples::{of_store, unexpected, whole};
 use super::{Backend, CheckError, Disturbance, ensure, rules};
 use auth_core::blacklist::Position;
 use auth_core::throttle::{AttemptKey, Change, Counter};
@@ -104,7 +104,8 @@ async fn lost_answers_are_looked_up(backend: &dyn Backend) -> Result<(), CheckEr
 
     disturb(backend, Disturbance::LostAnswer).await?;
     let change = UserChange::PasswordFrom { current: upgraded, new: changed };
-    let change = known(stores.users.change_and_revoke(new.id, change, revoke_all(), SideEffects::default()).await)?;
+    let change =
+        known(of_store(stores.users.change_and_revoke(new.id, change, revoke_all(), SideEffects::default()).await))?;
     if let Some(change) = change {
         let Some((user, revocation)) = change else {
             return Err(CheckError::Broken("a password was changed and the store says that it was not".to_owned()));

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::samples::{email, everywhere, insert, instant, logout_of, logouts, new_user, revoke_all, some_claims};
-use super::samples::{some_id, unexpected};
+use super::samples::{of_store, some_id, unexpected};
 use super::{Backend, CheckError, Row, ensure, rules};
 use auth_core::blacklist::Position;
 use auth_core::{
@@ -59,7 +59,7 @@ async fn users_in_an_outage_are_unknown(backend: &dyn Backend) -> Result<(), Che
         failed(
             "change_and_revoke",
             kind,
-            users.change_and_revoke(id, change, revoke_all(), SideEffects::default()).await,
+            of_store(users.change_and_revoke(id, change, revoke_all(), SideEffects::default()).await),
         )?;
         let [current, other] = ["hash of ada", "other"].map(|text| PasswordHash::new(text.to_owned()));
         failed("replace_hash", kind, users.replace_hash(id, &current, &other).await)?;
