@@ -50,11 +50,12 @@ async fn returns_what_was_inserted(backend: &dyn Backend) -> Result<(), CheckErr
     new.username = username("Äda 💡 o'Neil")?;
     new.email = email("Ada.Lovelace+tag@Bücher.example")?;
     new.admin = true;
+    new.email_verified = true;
     new.registered_on += Duration::from_micros(123_456);
     let user = stores.users.insert(new.clone(), SideEffects::default()).await.map_err(unexpected)?;
     ensure!(
-        (user.id, &user.email, &user.username, user.admin, user.registered_on)
-            == (new.id, &new.email, &new.username, new.admin, new.registered_on),
+        (user.id, &user.email, &user.username, user.email_verified, user.admin, user.registered_on)
+            == (new.id, &new.email, &new.username, new.email_verified, new.admin, new.registered_on),
         "inserted {new:?} and was given {user:?}"
     );
     ensure!(user.generation == Generation::default() && user.disabled_at.is_none(), "a new user came as {user:?}");

@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use auth_conformance::{Backend, ContractCheck, StoresUnderTest, Task};
 use auth_core::memory::MemoryStore;
 use auth_core::{
-    Context, Credentials, Email, LoginError, NewAccount, Password, RegisterError, UserStore as _, Username,
+    Context, Credentials, Email, LoginError, NewAccount, OneTimeTokenStore, Outbox, Password, RegisterError,
+    UserStore as _, Username,
 };
 use auth_password::BcryptHasher;
-use auth_storage::{ConnectOptions, connect};
+use auth_storage::{ConnectOptions, SeaOutbox, connect};
 use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use sea_orm::ConnectionTrait as _;
 
@@ -68,6 +69,16 @@ impl Backend for OldTable {
         let members = Members::new(database);
         let log = members.log();
         StoresUnderTest::new(Arc::new(members), Arc::new(log))
+    }
+
+    async fn one_time_tokens(&self) -> Option<Arc<dyn OneTimeTokenStore>> {
+        let database = connect(self.database.url(), ConnectOptions::default()).await.unwrap();
+        Some(Arc::new(Members::new(database).tokens()))
+    }
+
+    async fn outbox(&self) -> Option<Arc<dyn Outbox>> {
+        let database = connect(self.database.url(), ConnectOptions::default()).await.unwrap();
+        Some(Arc::new(SeaOutbox::new(database)))
     }
 
     fn spawn(&self, task: Task) {

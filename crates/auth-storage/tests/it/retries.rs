@@ -13,7 +13,7 @@ use auth_testing::databases::{Line, Proxy, TestDatabase, TestDatabaseKind};
 use sea_orm::sqlx::Executor as _;
 use tokio::task::JoinSet;
 
-use crate::support::{execute, logout, new_user, number, open, open_with, query, revoke_all};
+use crate::support::{execute, logout, new_user, number, of_store, open, open_with, query, revoke_all};
 
 mod postgres {
     auth_testing::on_database!(
@@ -150,7 +150,8 @@ async fn what_it_never_stops_giving_up_is_unavailable(database: TestDatabase) {
         InsertUserError::Store(error) => error,
         taken => panic!("{taken:?}"),
     });
-    let outcomes = [appended.map(drop), changed.map(drop), promoted.map(drop), counted.map(drop), inserted.map(drop)];
+    let outcomes =
+        [appended.map(drop), of_store(changed).map(drop), promoted.map(drop), counted.map(drop), inserted.map(drop)];
     for outcome in outcomes {
         assert_eq!(outcome.unwrap_err().kind(), StoreErrorKind::Unavailable);
     }
@@ -161,21 +162,28 @@ async fn what_it_never_stops_giving_up_is_unavailable(database: TestDatabase) {
     users.insert(new_user("grace"), SideEffects::default()).await.expect("nothing of the first attempt is left");
 }
 
+/// Returns the URL without TLS, so that a proxy sees what is sent.
+pub(crate) fn in_clear(kind: TestDatabaseKind, url: &str) -> String {
+    let in_clear = if kind == TestDatabaseKind::Postgres { "sslmode=disable" } else { "ssl-mode=DISABLED" };
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}{in_clear}")
+}
+
+/// Returns the line that loses the answer to a `COMMIT`: the statement as the protocol sends it, and not `READ COMMITTED`.
+pub(crate) fn lost_commit(kind: TestDatabaseKind) -> Line {
+    Line::LosesAnswerTo(if kind == TestDatabaseKind::Postgres { "COMMIT\0" } else { "\u{3}COMMIT" })
+}
+
 /// The connection is cut after the server has committed and before its answer arrives.
 async fn what_was_committed_without_an_answer_is_not_made_again(database: TestDatabase) {
     let (direct, ..) = open(&database).await;
     let (proxy, url) = Proxy::before(&database).await.unwrap();
-    // In clear, so that the proxy sees what is sent.
-    let in_clear = if database.kind() == TestDatabaseKind::Postgres { "sslmode=disable" } else { "ssl-mode=DISABLED" };
-    let separator = if url.contains('?') { '&' } else { '?' };
-    let opened = connect(&format!("{url}{separator}{in_clear}"), ConnectOptions::default()).await.unwrap();
+    let opened = connect(&in_clear(database.kind(), &url), ConnectOptions::default()).await.unwrap();
     let (users, log) = (SeaUserStore::new(opened.clone()), SeaRevocationLog::new(opened.clone()));
     let attempts = SeaAttemptStore::new(opened.clone());
 
-    // The statement itself, as the protocol sends it, and not `READ COMMITTED`.
-    let lost_commit =
-        Line::LosesAnswerTo(if database.kind() == TestDatabaseKind::Postgres { "COMMIT\0" } else { "\u{3}COMMIT" });
-    proxy.set(Line::LosesAnswerTo("ada@example.org"));
+    let commit = lost_commit(database.kind());
+    proxy.set(commit);
     let ada = users.insert(new_user("ada"), SideEffects::default()).await.expect("the one who registered is told so");
     assert_eq!(proxy.line(), Line::Open, "the answer was lost");
     assert_eq!(number(&direct, "SELECT COUNT(*) FROM auth_users").await, 1);
@@ -184,7 +192,7 @@ async fn what_was_committed_without_an_answer_is_not_made_again(database: TestDa
         "another one is not"
     );
 
-    proxy.set(lost_commit);
+    proxy.set(commit);
     log.append(&[logout(), logout()]).await.unwrap();
     assert_eq!(proxy.line(), Line::Open, "the answer was lost");
     assert_eq!(log.read_after(Position(0), 10).await.unwrap().head, Position(2));
@@ -195,7 +203,7 @@ async fn what_was_committed_without_an_answer_is_not_made_again(database: TestDa
     assert!(users.replace_hash(ada.id, &current, &new).await.unwrap(), "it was replaced");
     assert_eq!(proxy.line(), Line::Open, "the answer was lost");
 
-    proxy.set(lost_commit);
+    proxy.set(commit);
     let change = UserChange::PasswordFrom { current: new, new: newer.clone() };
     let changed = users.change_and_revoke(ada.id, change, revoke_all(), SideEffects::default()).await.unwrap();
     assert_eq!(proxy.line(), Line::Open, "the answer was lost");
@@ -208,7 +216,7 @@ async fn what_was_committed_without_an_answer_is_not_made_again(database: TestDa
 
     let key = AttemptKey::from([1; 16]);
     attempts.update(&[key], one_failure()).await.unwrap();
-    proxy.set(lost_commit);
+    proxy.set(commit);
     let unknown = attempts.update(&[key], one_failure()).await.unwrap_err();
     assert_eq!(unknown.kind(), StoreErrorKind::Unavailable);
     assert_eq!(attempts.read(&[key]).await.unwrap()[0].failures, 2, "counted once each");

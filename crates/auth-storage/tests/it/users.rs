@@ -9,7 +9,7 @@ use auth_testing::databases::TestDatabase;
 use auth_testing::on_every_database;
 use time::Duration;
 
-use crate::support::{NOW, execute, logout, new_user, number, open, revoke_all};
+use crate::support::{NOW, execute, logout, new_user, number, of_store, open, revoke_all};
 
 on_every_database!(
     the_field_that_is_taken_is_told_whatever_it_says,
@@ -81,8 +81,8 @@ async fn a_generation_at_its_limit_is_an_error_and_changes_nothing(database: Tes
         .unwrap();
     assert_eq!(user.generation, Generation::new(u32::MAX));
 
-    let error =
-        users.change_and_revoke(id, UserChange::Disable(NOW), revoke_all(), SideEffects::default()).await.unwrap_err();
+    let changed = users.change_and_revoke(id, UserChange::Disable(NOW), revoke_all(), SideEffects::default()).await;
+    let error = of_store(changed).unwrap_err();
 
     assert_eq!(error.kind(), StoreErrorKind::Internal);
     assert_eq!(users.find_by_id(id).await.unwrap().unwrap(), user);

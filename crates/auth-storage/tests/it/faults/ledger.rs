@@ -13,7 +13,7 @@ use auth_storage::{ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, 
 use auth_testing::databases::TestDatabase;
 use time::Duration;
 
-use crate::support::{NOW, logout, new_user, open_with, revoke_all};
+use crate::support::{NOW, logout, new_user, of_store, open_with, revoke_all};
 
 /// A write of a store, of the server, or of an application in the same database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,7 +211,7 @@ impl Ledger {
         let subject = self.subject;
         let users = SeaUserStore::new(self.database.clone());
         let changed: Option<(User, Revocation)> =
-            users.change_and_revoke(subject, change, revoke_all(), SideEffects::default()).await?;
+            of_store(users.change_and_revoke(subject, change, revoke_all(), SideEffects::default()).await)?;
         self.entries.push(changed.expect("the subject is there").1.target);
         Ok(())
     }
