@@ -16,11 +16,11 @@ use crate::retries::{in_clear, lost_commit};
 use crate::support::{NOW, new_user, open, revoke_all};
 
 mod postgres {
-    auth_testing::on_database!(auth_testing::databases::TestDatabaseKind::Postgres: super::a_lost_answer_uses_no_token_twice);
+    auth_testing::on_database!(Postgres: a_lost_answer_uses_no_token_twice);
 }
 
 mod mysql {
-    auth_testing::on_database!(auth_testing::databases::TestDatabaseKind::MySql: super::a_lost_answer_uses_no_token_twice);
+    auth_testing::on_database!(MySql: a_lost_answer_uses_no_token_twice);
 }
 
 fn token(user_id: UserId) -> StoredOneTimeToken {
