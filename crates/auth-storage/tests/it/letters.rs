@@ -8,8 +8,7 @@ use auth_core::{
     Email, Language, Letter, OneTimeToken, Outbox as _, ProfileChange, SideEffects, UserId, UserStore as _, Username,
 };
 use auth_storage::{ConnectOptions, SeaOneTimeTokenStore, SeaOutbox, SeaUserStore, connect};
-use auth_testing::databases::TestDatabase;
-use auth_testing::proxy::{Line, Proxy};
+use auth_testing::databases::{Line, Proxy, TestDatabase};
 use time::Duration;
 
 use crate::retries::{in_clear, lost_commit};
