@@ -64,7 +64,7 @@ class Reader:
     def profile(self, account):
         status, answer = self.call("GET", "/user/me", token=self.login(account.email, self.PASSWORD))
         assert status == 200, (status, answer)
-        return answer.get("data", answer)
+        return answer
 
     def forget(self, account):
         status, answer = self.call("POST", "/auth/password/forgot", {"email": account.email})

@@ -15,6 +15,7 @@ mod login;
 mod logout;
 mod metrics;
 mod openapi;
+mod pages;
 mod paging;
 mod password_change;
 mod protected;
