@@ -59,12 +59,11 @@ async fn measure(options: &Options) -> Result<Vec<(Group, Samples)>, Failure> {
     // Cheap hashes: many samples, and a difference beside the hash is a larger share of the whole.
     let cost = options.pick("8", "4");
     let letters = TempDir::new()?;
-    let folder = letters.path().display().to_string();
+    let mail = format!("file:{}", letters.path().display());
     let settings = [
         ("AUTH_BCRYPT_COST", cost),
         ("AUTH_THROTTLE", "off"),
-        ("AUTH_MAIL", "file"),
-        ("AUTH_MAIL_FOLDER", &folder),
+        ("AUTH_MAIL", &mail),
         ("AUTH_MAIL_FROM", "accounts@example.org"),
         ("AUTH_PUBLIC_URL", "https://accounts.example.org"),
     ];
