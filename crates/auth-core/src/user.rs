@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 
 use crate::blacklist::{Revocation, RevocationReason, RevocationTarget};
+use crate::effects::SideEffects;
 use crate::email::Email;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::ids::{Generation, UserId};
 use crate::password::{Password, PasswordHash};
-use crate::recovery::SideEffects;
 use crate::username::Username;
 
 /// A registered user, without the password hash.

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::language::Language;
 use crate::email::Email;
 use crate::ids::UserId;
+use crate::one_time::{OneTimeCode, OneTimeToken};
 use crate::random::{NoRandomness, random_bytes};
-use crate::recovery::{OneTimeCode, OneTimeToken};
 use crate::username::Username;
 
 /// Id of a letter: a random UUID. The `Message-ID` (RFC 5322 §3.6.4) is made from it, so that a letter that was sent twice can

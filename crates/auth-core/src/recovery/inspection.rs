@@ -3,8 +3,8 @@
 use time::OffsetDateTime;
 
 use super::error::RecoveryError;
-use super::one_time_token::{OneTimeToken, OneTimeTokenPurpose};
 use crate::email::Email;
+use crate::one_time::{OneTimeToken, OneTimeTokenPurpose};
 use crate::service::AuthService;
 use crate::user::User;
 

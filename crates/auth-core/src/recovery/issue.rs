@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::code::OneTimeCode;
-use super::effects::SideEffects;
 use super::error::RecoveryError;
-use super::one_time_token::{OneTimeToken, OneTimeTokenId, OneTimeTokenPurpose, StoredOneTimeToken};
 use super::store::OneTimeTokenStore;
+use crate::effects::SideEffects;
 use crate::email::Email;
 use crate::ids::UserId;
 use crate::letters::{Language, Letter, LetterId, LetterKind, LetterOptions, LetterSecret, Outbox};
+use crate::one_time::OneTimeCode;
+use crate::one_time::{OneTimeToken, OneTimeTokenId, OneTimeTokenPurpose, StoredOneTimeToken};
 use crate::password::{HashError, HashingError, PasswordHash};
 use crate::random::NoRandomness;
 use crate::service::AuthService;

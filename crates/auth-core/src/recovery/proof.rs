@@ -1,11 +1,11 @@
 //! Proofs of control of an address.
 
-use super::code::OneTimeCode;
 use super::error::RecoveryError;
 use super::issue::Letters;
-use super::one_time_token::{OneTimeToken, OneTimeTokenPurpose, StoredOneTimeToken};
 use crate::context::Context;
 use crate::email::Email;
+use crate::one_time::OneTimeCode;
+use crate::one_time::{OneTimeToken, OneTimeTokenPurpose, StoredOneTimeToken};
 use crate::password::{HashError, HashingError, Verdict};
 use crate::service::AuthService;
 

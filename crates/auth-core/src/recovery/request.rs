@@ -2,12 +2,12 @@
 
 use super::error::RecoveryError;
 use super::issue::Recipient;
-use super::one_time_token::OneTimeTokenPurpose;
 use crate::context::Context;
 use crate::email::Email;
 use crate::events;
 use crate::ids::UserId;
 use crate::letters::LetterKind;
+use crate::one_time::OneTimeTokenPurpose;
 use crate::service::AuthService;
 use crate::user::User;
 use crate::username::Username;

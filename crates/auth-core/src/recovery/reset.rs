@@ -1,12 +1,12 @@
 //! A new password for somebody who reads the letters of an account.
 
-use super::effects::{EndTokens, SideEffects};
 use super::error::RecoveryError;
-use super::one_time_token::OneTimeTokenPurpose;
 use super::proof::OneTimeProof;
 use crate::blacklist::RevocationReason;
 use crate::context::Context;
+use crate::effects::{EndTokens, SideEffects};
 use crate::events;
+use crate::one_time::OneTimeTokenPurpose;
 use crate::password::Password;
 use crate::password::policy::PasswordOwner;
 use crate::service::AuthService;

@@ -5,12 +5,12 @@ use std::fmt;
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
-use super::effects::SideEffects;
-use super::one_time_token::{OneTimeTokenDigest, OneTimeTokenPurpose, StoredOneTimeToken};
 use crate::batches::remove_in_batches;
+use crate::effects::SideEffects;
 use crate::email::Email;
 use crate::error::StoreError;
 use crate::ids::UserId;
+use crate::one_time::{OneTimeTokenDigest, OneTimeTokenPurpose, StoredOneTimeToken};
 
 /// Maximum number of tokens that [`OneTimeTokenStore::open_tokens`] returns.
 pub const MAX_OPEN_TOKENS: u32 = 100;

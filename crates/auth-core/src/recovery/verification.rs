@@ -1,13 +1,13 @@
 //! Confirmation of an address.
 
-use super::effects::{EndTokens, Redemption, SideEffects};
 use super::error::RecoveryError;
 use super::issue::{Letters, Recipient};
-use super::one_time_token::{OneTimeTokenPurpose, StoredOneTimeToken};
 use super::proof::OneTimeProof;
 use crate::context::Context;
+use crate::effects::{EndTokens, Redemption, SideEffects};
 use crate::events;
 use crate::letters::LetterKind;
+use crate::one_time::{OneTimeTokenPurpose, StoredOneTimeToken};
 use crate::service::AuthService;
 use crate::user::{ProfileChange, User};
 

@@ -3,9 +3,9 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::one_time_token::{OneTimeTokenId, OneTimeTokenPurpose, StoredOneTimeToken};
 use crate::ids::UserId;
 use crate::letters::Letter;
+use crate::one_time::{OneTimeTokenId, OneTimeTokenPurpose, StoredOneTimeToken};
 use crate::random::{NoRandomness, random_bytes};
 
 /// Writes that a store makes in the transaction of a change: all of them with the change, or none.
