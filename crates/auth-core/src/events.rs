@@ -7,9 +7,8 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::ids::{SessionId, UserId};
-use crate::letters::{LetterId, UnsentLetter};
-use crate::recovery::OneTimeTokenPurpose;
+use crate::ids::{LetterId, SessionId, UserId};
+use crate::one_time::OneTimeTokenPurpose;
 
 /// Reports the outcome of a login, after the attempt was admitted.
 pub(crate) fn login<E: Display>(outcome: Result<UserId, &E>, request_id: Option<&str>) {
@@ -72,21 +71,15 @@ pub(crate) fn unreadable_letter(letter: LetterId) {
 }
 
 /// Reports a failed attempt to send a letter. The error of the mailer is left out, because it may quote the address.
-pub(crate) fn letter_delayed(unsent: &UnsentLetter) {
+pub(crate) fn letter_delayed(letter: LetterId, kind: &'static str, user: UserId, attempts: u32) {
     #[cfg(feature = "tracing")]
-    {
-        let UnsentLetter { id: letter, kind, user_id: user, attempts, .. } = unsent;
-        tracing::info!(target: "auth_core", %letter, kind = kind.as_str(), %user, attempts, "letter delayed");
-    }
+    tracing::info!(target: "auth_core", %letter, kind, %user, attempts, "letter delayed");
 }
 
 /// Reports a letter that was removed without being sent. The error of the mailer is left out, because it may quote the address.
-pub(crate) fn letter_given_up(unsent: &UnsentLetter) {
+pub(crate) fn letter_given_up(letter: LetterId, kind: &'static str, user: UserId, attempts: u32) {
     #[cfg(feature = "tracing")]
-    {
-        let UnsentLetter { id: letter, kind, user_id: user, attempts, .. } = unsent;
-        tracing::warn!(target: "auth_core", %letter, kind = kind.as_str(), %user, attempts, "letter given up");
-    }
+    tracing::warn!(target: "auth_core", %letter, kind, %user, attempts, "letter given up");
 }
 
 /// Reports a login whose time could not be recorded.

@@ -15,6 +15,7 @@ pub mod letters;
 mod login;
 pub mod memory;
 mod one_time;
+mod one_time_store;
 pub mod password;
 mod principal;
 pub mod purge;

@@ -7,8 +7,8 @@ use crate::blacklist::{RevocationLog, purge_expired};
 use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::events;
+use crate::one_time_store::{OneTimeTokenStore, purge_one_time_tokens};
 use crate::random::jittered;
-use crate::recovery::{OneTimeTokenStore, purge_one_time_tokens};
 use crate::session::{SessionStore, purge_sessions};
 use crate::throttle::{AttemptStore, purge_counters};
 

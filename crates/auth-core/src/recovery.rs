@@ -6,17 +6,16 @@ mod issue;
 mod proof;
 mod request;
 mod reset;
-mod store;
 mod undo;
 mod verification;
 
 pub use self::error::RecoveryError;
 pub use self::inspection::OpenToken;
-pub(crate) use self::issue::{Issued, Letters, Recipient, notice};
+pub(crate) use self::issue::{Issued, Recipient, notice};
 pub use self::proof::OneTimeProof;
-pub use self::store::{MAX_OPEN_TOKENS, OneTimeTokenStore, purge_one_time_tokens};
 pub use crate::effects::{EndTokens, Redemption, SideEffects};
 pub use crate::one_time::{
     CODE_LENGTH, CodeError, MalformedOneTimeToken, ONE_TIME_TOKEN_PREFIX, OneTimeCode, OneTimeToken,
     OneTimeTokenDigest, OneTimeTokenId, OneTimeTokenPurpose, StoredOneTimeToken,
 };
+pub use crate::one_time_store::{MAX_OPEN_TOKENS, OneTimeTokenStore, purge_one_time_tokens};

@@ -12,9 +12,10 @@ use time::OffsetDateTime;
 
 use crate::blacklist::Blacklist;
 use crate::clock::Clock;
+use crate::letters::{LetterOptions, Outbox};
+use crate::one_time_store::OneTimeTokenStore;
 use crate::password::{AsyncPasswordHasher, PasswordHash, PasswordPolicy};
 use crate::principal::Principal;
-use crate::recovery::Letters;
 use crate::rehash::HashUpgrades;
 use crate::session::{SessionCounts, SessionOptions, SessionStats, SessionStore};
 use crate::throttle::Admission;
@@ -56,6 +57,14 @@ pub(crate) struct Sessions {
     pub(crate) store: Arc<dyn SessionStore>,
     pub(crate) options: SessionOptions,
     pub(crate) counts: SessionCounts,
+}
+
+/// The stores of one-time tokens and letters, and the settings of both.
+#[derive(Debug)]
+pub(crate) struct Letters {
+    pub(crate) tokens: Arc<dyn OneTimeTokenStore>,
+    pub(crate) outbox: Arc<dyn Outbox>,
+    pub(crate) options: LetterOptions,
 }
 
 impl AuthService {

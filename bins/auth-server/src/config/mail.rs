@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use auth_core::Language;
 use auth_mail::{Composer, LinkBase, MailUrl, ProductName, Sender, SmtpMailer, Templates};
 
+use super::http::LISTEN;
 use super::profile::Profile;
 use super::reader::Reader;
-use super::setting::{Declaration, Form, Rule, Section, Setting};
+use super::setting::{Context, Declaration, Form, Rule, Section, Setting};
 use super::sources::Origin;
 
 pub(super) static SECTION: Section = Section {
@@ -72,7 +73,7 @@ static MAIL_TEMPLATES: Declaration = Declaration {
     ..Declaration::new("AUTH_MAIL_TEMPLATES")
 };
 
-pub(crate) static PUBLIC_URL: Setting<Option<LinkBase>, (Profile, SocketAddr)> = Setting {
+pub(crate) static PUBLIC_URL: Setting<Option<LinkBase>, Place> = Setting {
     declaration: Declaration {
         meaning: "the URL under which users reach this server, for the links in letters",
         values: "`https://host`; `http://` for this machine alone",
@@ -80,7 +81,7 @@ pub(crate) static PUBLIC_URL: Setting<Option<LinkBase>, (Profile, SocketAddr)> =
         default_text: Some("`dev` and `test`: `http://localhost` with the port of `AUTH_LISTEN`; `prod`: none"),
         ..Declaration::new("AUTH_PUBLIC_URL")
     },
-    default: |(profile, listen)| match profile {
+    default: |Place { profile, listen }| match profile {
         Profile::Dev | Profile::Test => LinkBase::parse(&format!("http://localhost:{}", listen.port())).ok(),
         Profile::Prod => None,
     },
@@ -118,6 +119,19 @@ static REQUIRE_VERIFIED_EMAIL: Setting<bool> = Setting {
     show: |required| if *required { "login" } else { OFF }.to_owned(),
 };
 
+/// Profile and address of the server, on which the default of the public URL depends.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    profile: Profile,
+    listen: SocketAddr,
+}
+
+impl Context for Place {
+    fn of(profile: Profile) -> Self {
+        Self { profile, listen: (LISTEN.default)(profile) }
+    }
+}
+
 /// How letters are sent and put into words.
 #[derive(Debug, Clone)]
 pub struct MailSettings {
@@ -146,7 +160,7 @@ impl Reader {
         let sender = self.read(&MAIL_FROM, profile);
         let product = self.read(&MAIL_NAME, profile);
         let templates = self.templates();
-        let public_url = self.read(&PUBLIC_URL, (profile, listen));
+        let public_url = self.read(&PUBLIC_URL, Place { profile, listen });
         let own_pages = self.read(&LINK_BASE, profile);
         let require_verified_email = self.read(&REQUIRE_VERIFIED_EMAIL, profile);
         if require_verified_email && url.is_none() {

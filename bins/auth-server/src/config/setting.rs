@@ -4,9 +4,7 @@
 //! misspelt variables, the error messages and `docs/SETTINGS.md` all use them.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
 
-use super::http::LISTEN;
 use super::profile::Profile;
 
 /// The rule that a value breaks, as the end of a sentence that begins with the name of the setting. It never quotes the value,
@@ -98,13 +96,6 @@ pub(super) trait Context: Copy {
 impl Context for Profile {
     fn of(profile: Profile) -> Self {
         profile
-    }
-}
-
-/// The profile, and the default address that the server listens on.
-impl Context for (Profile, SocketAddr) {
-    fn of(profile: Profile) -> Self {
-        (profile, (LISTEN.default)(profile))
     }
 }
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::letter::{LetterId, LetterKind};
+use super::letter::LetterKind;
 use super::mailer::{Mailer, SendError};
 use super::outbox::{LeaseId, Leased, LeasedLetter, Outbox};
 use crate::clock::Clock;
 use crate::error::{BoxError, StoreError, StoreErrorKind};
 use crate::events;
-use crate::ids::UserId;
+use crate::ids::{LetterId, UserId};
 use crate::join::join_all;
 use crate::random::jittered;
 
@@ -223,12 +223,12 @@ impl Delivery {
                 Outcome::Decoy => {}
                 Outcome::Delayed(letter) => {
                     self.delayed.fetch_add(1, Ordering::Relaxed);
-                    events::letter_delayed(&letter);
+                    events::letter_delayed(letter.id, letter.kind.as_str(), letter.user_id, letter.attempts);
                     step.delayed.push(letter);
                 }
                 Outcome::GivenUp(letter) => {
                     self.given_up.fetch_add(1, Ordering::Relaxed);
-                    events::letter_given_up(&letter);
+                    events::letter_given_up(letter.id, letter.kind.as_str(), letter.user_id, letter.attempts);
                     step.given_up.push(letter);
                 }
             }

@@ -1,50 +1,12 @@
 //! A letter, before it is put into words.
 
-use std::fmt;
-
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::language::Language;
 use crate::email::Email;
-use crate::ids::UserId;
+use crate::ids::{LetterId, UserId};
 use crate::one_time::{OneTimeCode, OneTimeToken};
-use crate::random::{NoRandomness, random_bytes};
 use crate::username::Username;
-
-/// Id of a letter: a random UUID. The `Message-ID` (RFC 5322 §3.6.4) is made from it, so that a letter that was sent twice can
-/// be recognised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LetterId(Uuid);
-
-impl LetterId {
-    /// Returns a new random id.
-    ///
-    /// # Errors
-    ///
-    /// When the operating system has no randomness to give.
-    pub fn generate() -> Result<Self, NoRandomness> {
-        Ok(Self(uuid::Builder::from_random_bytes(random_bytes()?).into_uuid()))
-    }
-
-    /// Returns the id as a UUID.
-    #[must_use]
-    pub fn as_uuid(self) -> Uuid {
-        self.0
-    }
-}
-
-impl From<Uuid> for LetterId {
-    fn from(id: Uuid) -> Self {
-        Self(id)
-    }
-}
-
-impl fmt::Display for LetterId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// What a letter is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

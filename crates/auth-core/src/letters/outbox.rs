@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::letter::{Letter, LetterId, LetterKind};
+use super::letter::{Letter, LetterKind};
 use crate::email::Email;
 use crate::error::StoreError;
-use crate::ids::UserId;
+use crate::ids::{LetterId, UserId};
 use crate::random::{NoRandomness, random_bytes};
 
 /// Random number of a lease.

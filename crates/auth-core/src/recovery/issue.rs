@@ -1,30 +1,18 @@
 //! Making one-time tokens and the letters that carry them.
 
-use std::sync::Arc;
-
 use time::OffsetDateTime;
 
 use super::error::RecoveryError;
-use super::store::OneTimeTokenStore;
 use crate::effects::SideEffects;
 use crate::email::Email;
 use crate::ids::UserId;
-use crate::letters::{Language, Letter, LetterId, LetterKind, LetterOptions, LetterSecret, Outbox};
-use crate::one_time::OneTimeCode;
-use crate::one_time::{OneTimeToken, OneTimeTokenId, OneTimeTokenPurpose, StoredOneTimeToken};
+use crate::letters::{Language, Letter, LetterId, LetterKind, LetterSecret};
+use crate::one_time::{OneTimeCode, OneTimeToken, OneTimeTokenId, OneTimeTokenPurpose, StoredOneTimeToken};
 use crate::password::{HashError, HashingError, PasswordHash};
 use crate::random::NoRandomness;
-use crate::service::AuthService;
+use crate::service::{AuthService, Letters};
 use crate::user::User;
 use crate::username::Username;
-
-/// The stores of one-time tokens and letters, and the settings of both.
-#[derive(Debug)]
-pub(crate) struct Letters {
-    pub(crate) tokens: Arc<dyn OneTimeTokenStore>,
-    pub(crate) outbox: Arc<dyn Outbox>,
-    pub(crate) options: LetterOptions,
-}
 
 /// A new code with its hash.
 pub(crate) struct HashedCode {

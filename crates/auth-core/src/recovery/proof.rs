@@ -1,13 +1,12 @@
 //! Proofs of control of an address.
 
 use super::error::RecoveryError;
-use super::issue::Letters;
 use crate::context::Context;
 use crate::email::Email;
 use crate::one_time::OneTimeCode;
 use crate::one_time::{OneTimeToken, OneTimeTokenPurpose, StoredOneTimeToken};
 use crate::password::{HashError, HashingError, Verdict};
-use crate::service::AuthService;
+use crate::service::{AuthService, Letters};
 
 /// Proof that somebody reads the letters to an address.
 #[derive(Debug, Clone)]

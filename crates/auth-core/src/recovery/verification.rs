@@ -1,14 +1,14 @@
 //! Confirmation of an address.
 
 use super::error::RecoveryError;
-use super::issue::{Letters, Recipient};
+use super::issue::Recipient;
 use super::proof::OneTimeProof;
 use crate::context::Context;
 use crate::effects::{EndTokens, Redemption, SideEffects};
 use crate::events;
 use crate::letters::LetterKind;
 use crate::one_time::{OneTimeTokenPurpose, StoredOneTimeToken};
-use crate::service::AuthService;
+use crate::service::{AuthService, Letters};
 use crate::user::{ProfileChange, User};
 
 impl AuthService {

@@ -4,13 +4,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{AuthService, Parts, Sessions};
+use super::{AuthService, Letters, Parts, Sessions};
 use crate::blacklist::Blacklist;
 use crate::clock::{Clock, SystemClock};
 use crate::error::BoxError;
 use crate::letters::{LetterOptions, Outbox};
+use crate::one_time_store::OneTimeTokenStore;
 use crate::password::{AsyncPasswordHasher, PasswordPolicy};
-use crate::recovery::{Letters, OneTimeTokenStore};
 use crate::rehash::{HashUpgrades, Spawner};
 use crate::session::{SessionCounts, SessionOptions, SessionStore};
 use crate::throttle::{Admission, Throttle};
