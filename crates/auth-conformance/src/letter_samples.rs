@@ -89,9 +89,10 @@ pub(super) fn using(token: &StoredOneTimeToken, seconds: u64) -> Result<SideEffe
 }
 
 pub(super) async fn write(store: &dyn OneTimeTokenStore, effects: SideEffects) -> Result<(), CheckError> {
-    match store.write(effects).await.map_err(unexpected)? {
-        true => Ok(()),
-        false => Err(CheckError::Broken("a write that uses no token was refused".to_owned())),
+    if store.write(effects).await.map_err(unexpected)? {
+        Ok(())
+    } else {
+        Err(CheckError::Broken("a write that uses no token was refused".to_owned()))
     }
 }
 

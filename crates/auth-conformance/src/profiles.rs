@@ -76,12 +76,15 @@ async fn records_the_latest_login(backend: &dyn Backend) -> Result<(), CheckErro
     stores.users.record_login(some_id()?, latest).await.map_err(unexpected)
 }
 
+/// The effect of a change on a user.
+type Apply<'a> = &'a (dyn Fn(&mut User) + Sync);
+
 async fn profile_changes_are_kept(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     let mut ada = insert(&*stores.users, "ada").await?;
     let bob = insert(&*stores.users, "bob").await?;
     let (name, address) = (username("Countess ☃")?, email("Countess@Example.org")?);
-    let changes: [(ProfileChange, &(dyn Fn(&mut User) + Sync)); 4] = [
+    let changes: [(ProfileChange, Apply<'_>); 4] = [
         (ProfileChange::Username(name.clone()), &|user| user.username = name.clone()),
         (ProfileChange::VouchForEmail, &|user| user.email_verified = true),
         (ProfileChange::Unchanged { generation: ada.generation }, &|_| {}),

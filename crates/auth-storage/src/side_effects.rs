@@ -39,12 +39,11 @@ pub(crate) async fn make(
 ) -> Result<Made, AttemptError> {
     let SideEffects { redeem, end, tokens, letters } = effects;
     match redeem {
-        Some(redemption) => {
-            if !redeem_within(transaction, tables, *redemption).await? {
-                let is_known = earlier == EarlierAttempts::Unknown && holds(transaction, tables, *redemption).await?;
-                return Ok(if is_known { Made::Before } else { Made::Unusable });
-            }
+        Some(redemption) if !redeem_within(transaction, tables, *redemption).await? => {
+            let is_known = earlier == EarlierAttempts::Unknown && holds(transaction, tables, *redemption).await?;
+            return Ok(if is_known { Made::Before } else { Made::Unusable });
         }
+        Some(_) => {}
         None if earlier == EarlierAttempts::Unknown && are_written(transaction, tables, effects).await? => {
             return Ok(Made::Before);
         }

@@ -80,7 +80,7 @@ async fn change_within(
         ProfileChange::Email(new) => setting_email(update, new),
         // The update takes the lock of the row, so that no change that ends tokens is made until this one is committed.
         ProfileChange::Unchanged { generation } => update
-            .col_expr(Column::TokenGeneration, Expr::col(Column::TokenGeneration).into())
+            .col_expr(Column::TokenGeneration, Expr::col(Column::TokenGeneration))
             .filter(Column::TokenGeneration.eq(i64::from(generation.number()))),
         _ => return Err(internal("a change that this store does not know")),
     };

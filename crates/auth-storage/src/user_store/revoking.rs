@@ -47,7 +47,7 @@ impl SeaUserStore {
         earlier: EarlierAttempts,
     ) -> Result<Outcome, AttemptError> {
         let transaction = self.database.begin().await?;
-        let change = Change { id, change, effects, below, revocation };
+        let change = Change { id, what: change, effects, below, revocation };
         match change.make_within(&transaction, self.database.tables(), earlier).await {
             Ok(refused @ (Outcome::Raced | Outcome::Refused | Outcome::EmailTaken)) => {
                 // A rollback that fails has lost its connection, and the server then rolls back by itself.
@@ -61,7 +61,7 @@ impl SeaUserStore {
 
 struct Change<'c> {
     id: UserId,
-    change: &'c UserChange,
+    what: &'c UserChange,
     effects: &'c SideEffects,
     below: Generation,
     revocation: Revocation,
@@ -90,7 +90,7 @@ impl Change<'_> {
             let user = row_of(self.id, tables, transaction).await?.map(users::Model::into_user).transpose()?;
             return Ok(user.map_or(Outcome::Raced, |user| Outcome::Made(User { generation: self.below, ..user })));
         }
-        if let UserChange::RestoreEmail { email, .. } = self.change
+        if let UserChange::RestoreEmail { email, .. } = self.what
             && side_effects::is_reserved(transaction, tables, email, self.id).await?
         {
             return Ok(Outcome::EmailTaken);
@@ -112,7 +112,7 @@ impl Change<'_> {
             .col_expr(Column::TokenGeneration, Expr::value(below))
             .filter(Column::Id.eq(self.id.as_uuid()))
             .filter(Column::TokenGeneration.eq(below - 1));
-        Ok(match self.change {
+        Ok(match self.what {
             UserChange::LogoutEverywhere => update,
             UserChange::Demote => update.col_expr(Column::Admin, Expr::value(false)),
             UserChange::Disable(at) => {
