@@ -43,11 +43,10 @@ pub(crate) async fn make(
             let is_known = earlier == EarlierAttempts::Unknown && holds(transaction, tables, *redemption).await?;
             return Ok(if is_known { Made::Before } else { Made::Unusable });
         }
-        Some(_) => {}
         None if earlier == EarlierAttempts::Unknown && are_written(transaction, tables, effects).await? => {
             return Ok(Made::Before);
         }
-        None => {}
+        Some(_) | None => {}
     }
     if let Some(end) = end {
         ending(tables, end)?.exec(transaction).await?;

@@ -147,7 +147,7 @@ fn log_purge(event: &PurgeEvent) {
         PurgeEvent::Attempts(Ok(removed @ 1..)) => tracing::debug!(removed, "expired attempt counters were removed"),
         PurgeEvent::Sessions(Ok(removed @ 1..)) => tracing::debug!(removed, "sessions that had ended were removed"),
         PurgeEvent::OneTimeTokens(Ok(removed @ 1..)) => {
-            tracing::debug!(removed, "one-time tokens that expired were removed")
+            tracing::debug!(removed, "one-time tokens that expired were removed");
         }
         PurgeEvent::Revocations(Err(error))
         | PurgeEvent::Attempts(Err(error))

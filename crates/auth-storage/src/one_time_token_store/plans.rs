@@ -43,7 +43,7 @@ async fn no_statement_reads_all_tokens(test: TestDatabase) {
     let by_id = tables.find::<Entity>().filter(Column::Id.eq(id.as_uuid()));
     let row = tables::unique(by_id, connection).await.unwrap().unwrap();
     let end = EndTokens { user_id, purposes: vec![purpose], at: NOW };
-    let ids = all[..50].iter().map(|token| token.id.as_uuid()).collect();
+    let ids = all[..8].iter().map(|token| token.id.as_uuid()).collect();
     for (what, statement, index) in [
         ("a token", by_digest.build(backend), "digest"),
         ("the latest", latest_query(tables, &email, purpose, micros(Duration::ZERO)).build(backend), BY_ADDRESS),

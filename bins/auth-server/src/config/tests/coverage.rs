@@ -55,7 +55,7 @@ const SAMPLES: [(&str, &str); 56] = [
     ("AUTH_THROTTLE_FREE", "9"),
     ("AUTH_THROTTLE_MAX_DELAY", "15m1s"),
     ("AUTH_THROTTLE_KNOWN_FOR", "31d"),
-    ("AUTH_MAIL", "smtps://mailer@smtp.example.org:465"),
+    ("AUTH_MAIL", "smtps://smtp.example.org:4650"),
     ("AUTH_MAIL_FROM", "Orchard <no-reply@example.org>"),
     ("AUTH_MAIL_NAME", "Orchard"),
     ("AUTH_MAIL_TEMPLATES", TEMPLATES),
