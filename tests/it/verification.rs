@@ -23,7 +23,7 @@ pub(crate) fn token_of(letter: &Letter) -> String {
 /// The code in a letter, as it is shown.
 pub(crate) fn code_of(letter: &Letter) -> String {
     let code = letter.secret.as_ref().and_then(|secret| secret.code.as_ref()).expect("a code");
-    code.expose_grouped().to_string()
+    code.expose_grouped()
 }
 
 /// The address that a letter goes to.

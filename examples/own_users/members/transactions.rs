@@ -62,7 +62,7 @@ impl Members {
             ProfileChange::Email(new) => with_email(update, new),
             // Writes nothing new, and takes the lock of the row.
             ProfileChange::Unchanged { generation } => update
-                .col_expr(Column::Generation, Expr::col(Column::Generation).into())
+                .col_expr(Column::Generation, Expr::col(Column::Generation))
                 .filter(Column::Generation.eq(generation.number())),
             _ => return Err(internal("a change that this store does not know").into()),
         };
