@@ -119,6 +119,7 @@ const RULES: &[Rule] = &[
             "auth-core",
             "auth-http",
             "auth-jwt",
+            "auth-mail",
             "auth-migrations",
             "auth-password",
             "auth-storage",
@@ -128,7 +129,7 @@ const RULES: &[Rule] = &[
         ],
     )
     .never(&["poem-openapi"])
-    .optional(&["auth-actix", "auth-http", "auth-tower"]),
+    .optional(&["auth-actix", "auth-http", "auth-mail", "auth-tower"]),
     Rule::new("auth-bench", PARTS),
     Rule::new("auth-guide", &[]),
     Rule::new("auth-examples", PARTS).never(&["auth-server"]),
