@@ -175,7 +175,7 @@ async fn bodies(transcript: &mut Transcript) {
     let parameter = "/auth/logout?x=1";
     transcript.post("a parameter where a token is missing", parameter, |request| request).await;
     transcript.ask("another method", "GET", "/auth/login", |request| request).await;
-    transcript.ask("another method than GET", "DELETE", "/user/me", |request| request).await;
+    transcript.ask("another method than GET", "DELETE", "/user/me/sessions", |request| request).await;
 }
 
 async fn logins(transcript: &mut Transcript) {

@@ -24,6 +24,7 @@ pub use mail_url::{MailUrl, MailUrlError};
 pub use product_name::{MAX_PRODUCT_NAME_CHARS, ProductName, ProductNameError};
 pub use sender::{MAX_SENDER_NAME_CHARS, Sender, SenderError};
 pub use smtp::{
-    DEFAULT_MAX_CONNECTIONS, DEFAULT_TIME_LIMIT, SmtpError, SmtpMailer, SmtpSetupError, SmtpTls, SmtpUrl, SmtpUrlError,
+    DEFAULT_MAX_CONNECTIONS, DEFAULT_TIME_LIMIT, SmtpError, SmtpFailure, SmtpMailer, SmtpSetupError, SmtpTls, SmtpUrl,
+    SmtpUrlError,
 };
 pub use templates::{TemplateError, Templates};

@@ -5,6 +5,6 @@ mod mailer;
 mod pool;
 mod url;
 
-pub use self::error::{SmtpError, SmtpSetupError};
+pub use self::error::{SmtpError, SmtpFailure, SmtpSetupError};
 pub use self::mailer::{DEFAULT_MAX_CONNECTIONS, DEFAULT_TIME_LIMIT, SmtpMailer};
 pub use self::url::{SmtpTls, SmtpUrl, SmtpUrlError};

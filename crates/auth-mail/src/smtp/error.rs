@@ -15,14 +15,19 @@ pub enum SmtpError {
     TimeLimit(Duration),
     /// No connection could be made: the server cannot be reached, its certificate is not trusted, or it refused the user.
     #[error("no connection to the server")]
-    Connect(#[source] smtp::Error),
+    Connect(#[source] SmtpFailure),
     /// The server refused the letter, or the connection was lost.
     #[error("the letter was not accepted")]
-    Send(#[source] smtp::Error),
+    Send(#[source] SmtpFailure),
     /// The address of the recipient needs SMTPUTF8 (RFC 6531), which the server does not offer.
     #[error("the server takes no address with characters besides ASCII before the @ (it does not offer SMTPUTF8)")]
     NoSmtpUtf8,
 }
+
+/// Failure of a connection or of a server, with the reply of the server if there was one.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct SmtpFailure(pub(super) smtp::Error);
 
 /// Why a mailer for SMTP cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +41,7 @@ pub enum SmtpSetupError {
     Ca(PathBuf),
     /// TLS cannot be set up.
     #[error("TLS cannot be set up")]
-    Tls(#[source] smtp::Error),
+    Tls(#[source] SmtpFailure),
 }
 
 /// Replies that refuse the client and not the letter: authentication is needed, too weak, refused, or needs encryption
@@ -47,7 +52,7 @@ impl SmtpError {
     /// Returns whether no later attempt will succeed.
     fn is_permanent(&self) -> bool {
         match self {
-            Self::Send(error) => {
+            Self::Send(SmtpFailure(error)) => {
                 error.is_permanent() && !error.status().is_some_and(|code| REFUSES_CLIENT.contains(&code.into()))
             }
             Self::NoSmtpUtf8 => true,

@@ -14,7 +14,7 @@ use lettre::transport::smtp::extension::{ClientId, Extension};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-use super::error::{SmtpError, SmtpSetupError};
+use super::error::{SmtpError, SmtpFailure, SmtpSetupError};
 use super::url::{SmtpTls, SmtpUrl};
 
 /// A connection that was not used for longer is closed. Servers close them after minutes (RFC 5321 §4.5.3.2.7).
@@ -48,11 +48,11 @@ impl Pool {
     /// Sends a message. It may be cancelled at any time; its connection is closed then.
     pub(super) async fn send(&self, envelope: &Envelope, message: &[u8]) -> Result<(), SmtpError> {
         let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
-        let mut connection = self.connection().await.map_err(SmtpError::Connect)?;
+        let mut connection = self.connection().await.map_err(|error| SmtpError::Connect(SmtpFailure(error)))?;
         let takes_utf8 = connection.smtp.server_info().supports_feature(Extension::SmtpUtfEight);
         let outcome = if takes_utf8 || envelope.to().iter().all(|to| to.user().is_ascii()) {
             // After an error lettre has closed the connection.
-            connection.smtp.send(envelope, message).await.map_err(SmtpError::Send).map(drop)
+            connection.smtp.send(envelope, message).await.map_err(|error| SmtpError::Send(SmtpFailure(error))).map(drop)
         } else {
             Err(SmtpError::NoSmtpUtf8)
         };
@@ -131,7 +131,7 @@ fn tls_parameters(url: &SmtpUrl) -> Result<TlsParameters, SmtpSetupError> {
         let certificate = certificate.ok_or_else(|| SmtpSetupError::Ca(file.to_owned()))?;
         builder = builder.certificate_store(CertificateStore::None).add_root_certificate(certificate);
     }
-    builder.build().map_err(SmtpSetupError::Tls)
+    builder.build().map_err(|error| SmtpSetupError::Tls(SmtpFailure(error)))
 }
 
 /// Beginning of a certificate in PEM (RFC 7468 §5.1).
