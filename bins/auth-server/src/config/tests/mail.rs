@@ -56,7 +56,7 @@ fn a_verified_address_can_be_required_only_where_letters_are_sent() {
         assert!(problems.to_string().contains("AUTH_MAIL"), "{problems}");
     }
     // A mailer that is misspelt is one error, not two.
-    assert_eq!(variables(&load(&[required, ("AUTH_MAIL", "smpt://h")]).unwrap_err()), ["AUTH_MAIL"]);
+    assert_eq!(variables(&load(&[required, ("AUTH_MAIL", "gopher://h")]).unwrap_err()), ["AUTH_MAIL"]);
 }
 
 #[test]
