@@ -215,9 +215,9 @@ impl ChangeUserError {
 ///   for the user of the token. Otherwise somebody else could take the address before its owner has it back.
 /// - Every later read, on any connection and any node, sees the values that a call wrote. They survive a restart.
 /// - A future that is dropped half-way leaves the whole change or nothing.
-/// - A database that cannot be reached is [`StoreErrorKind::Unavailable`](crate::StoreErrorKind::Unavailable), never
+/// - A database that cannot be reached is [`StoreErrorKind::Unavailable`], never
 ///   "not found".
-/// - A row that cannot be converted to a [`User`] is [`StoreErrorKind::Corrupt`](crate::StoreErrorKind::Corrupt).
+/// - A row that cannot be converted to a [`User`] is [`StoreErrorKind::Corrupt`].
 ///
 /// The crate `auth-conformance` has a test of each rule.
 #[async_trait]
