@@ -22,7 +22,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         username: Username::parse("ada")?,
         password: Password::parse("correct horse battery staple")?,
     };
-    let session = auth.register(ada, &Context::default()).await?;
+    let registered = auth.register(ada, &Context::default()).await?;
+    let session = registered.signed_in().ok_or("the address must be verified first")?;
     writeln!(
         std::io::stdout(),
         "curl -H 'Authorization: Bearer {}' localhost:3000/profile",

@@ -43,7 +43,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         username: Username::parse("ada")?,
         password: Password::parse("correct horse battery staple")?,
     };
-    let session = auth.register(ada, &Context::default()).await?;
+    let registered = auth.register(ada, &Context::default()).await?;
+    let session = registered.signed_in().ok_or("the address must be verified first")?;
     writeln!(std::io::stdout(), "authorization: Bearer {}", session.token.expose_token())?;
     serve(&auth, TcpIncoming::bind("127.0.0.1:50051".parse()?)?).await?;
     Ok(())

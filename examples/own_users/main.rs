@@ -1,5 +1,5 @@
 //! Your own user table: an application that has had its `members` for years gets logins, and logouts that mean it, and its
-//! table stays where it is. `members.rs` is the whole adapter. `cargo run -p auth-examples --bin own_users`
+//! table stays where it is. `members.rs` and its modules are the whole adapter. `cargo run -p auth-examples --bin own_users`
 
 use std::error::Error;
 use std::io::Write as _;
@@ -70,15 +70,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
         password: Password::parse("correct horse battery staple")?,
     };
     let profile = Profile { language: "fr".to_owned(), newsletter: true };
-    let grace = profile.register(&auth, account, &Context::default()).await?.user;
+    let grace = profile.register(&auth, account, &Context::default()).await?.user().clone();
     writeln!(std::io::stdout(), "{} registered with {:?}", grace.username, members.profile(grace.id).await?)?;
     Ok(())
 }
 
 // readme: own users
-/// Adds what we need to the old table, and the tables of the blacklist beside it; no table of users.
+/// Adds what we need to the old table, and the tables of the blacklist and of letters beside it; no table of users.
 pub(crate) async fn adopt(database: Database) -> Result<Members, Box<dyn Error>> {
-    Migrations::new().only(&[Part::Blacklist]).up(database.connection()).await?;
+    Migrations::new().only(&[Part::Blacklist, Part::Letters]).up(database.connection()).await?;
     let members = Members::new(database);
     members.adopt().await?;
     Ok(members)

@@ -42,5 +42,5 @@ const PASSWORD: &str = "correct horse battery staple";
 async fn register(auth: &AuthService, name: &str) -> SignedIn {
     let email = Email::parse(&format!("{name}@example.org")).unwrap();
     let (username, password) = (Username::parse(name).unwrap(), Password::parse(PASSWORD).unwrap());
-    auth.register(NewAccount { email, username, password }, &Context::default()).await.unwrap()
+    auth.register(NewAccount { email, username, password }, &Context::default()).await.unwrap().signed_in().unwrap()
 }

@@ -18,12 +18,15 @@ mod m20261123_000003_blacklist_purged;
 mod m20261123_000004_attempts;
 mod m20261126_000005_blacklist_loss;
 mod m20261126_000006_sessions;
+mod m20261127_000007_accounts;
+mod m20261127_000008_letters;
 mod removal;
 mod shape;
+mod tables;
 
 use history::History;
 use lock::Locked;
-use shape::TABLES;
+use tables::TABLES;
 
 pub use error::MigrateError;
 pub use layout::{DEFAULT_PREFIX, Layout, MAX_PREFIX_LENGTH, MAX_SCHEMA_LENGTH, Prefix, Schema};
@@ -33,16 +36,18 @@ pub use removal::{Removal, Removed};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Part {
-    /// The table of users.
+    /// The table of users. The store of users also needs [`Blacklist`](Self::Blacklist) and [`Letters`](Self::Letters).
     Users,
     /// The log of revocations, its head, and the sessions, which end by entries of the log.
     Blacklist,
     /// The counters of attempts.
     Attempts,
+    /// The one-time tokens, and the letters that carry them.
+    Letters,
 }
 
 impl Part {
-    const ALL: [Self; 3] = [Self::Users, Self::Blacklist, Self::Attempts];
+    const ALL: [Self; 4] = [Self::Users, Self::Blacklist, Self::Attempts, Self::Letters];
 }
 
 /// The migrations of one installation: which tables, with which names.
@@ -327,18 +332,22 @@ fn all(layout: &Layout) -> Vec<(Part, Box<dyn MigrationTrait>)> {
         (Part::Attempts, Box::new(m20261123_000004_attempts::Migration { layout: layout.clone() })),
         (Part::Blacklist, Box::new(m20261126_000005_blacklist_loss::Migration { layout: layout.clone() })),
         (Part::Blacklist, Box::new(m20261126_000006_sessions::Migration { layout: layout.clone() })),
+        (Part::Users, Box::new(m20261127_000007_accounts::Migration { layout: layout.clone() })),
+        (Part::Letters, Box::new(m20261127_000008_letters::Migration { layout: layout.clone() })),
     ]
 }
 
 /// Whether a migration of this name is one of ours.
 fn is_known(version: &str) -> bool {
     [
-        shape::USERS_SINCE,
-        shape::BLACKLIST_SINCE,
-        shape::PURGED_SINCE,
-        shape::ATTEMPTS_SINCE,
-        shape::LOSS_SINCE,
-        shape::SESSIONS_SINCE,
+        tables::USERS_SINCE,
+        tables::BLACKLIST_SINCE,
+        tables::PURGED_SINCE,
+        tables::ATTEMPTS_SINCE,
+        tables::LOSS_SINCE,
+        tables::SESSIONS_SINCE,
+        tables::ACCOUNTS_SINCE,
+        tables::LETTERS_SINCE,
     ]
     .contains(&version)
 }

@@ -3,7 +3,7 @@
 use sea_orm_migration::prelude::*;
 
 use crate::layout::Layout;
-use crate::shape;
+use crate::tables;
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration {
@@ -14,12 +14,12 @@ pub(crate) struct Migration {
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let layout = &self.layout;
-        if shape::USERS.is_there(manager, layout).await? {
+        if tables::USERS.is_there(manager, layout).await? {
             return Ok(());
         }
         let mut table = Table::create();
         table
-            .table(layout.table_ref(shape::USERS.name))
+            .table(layout.table_ref(tables::USERS.name))
             .col(ColumnDef::new(Users::Id).uuid().not_null().primary_key())
             .col(ColumnDef::new(Users::Email).string_len(254).not_null())
             .col(ColumnDef::new(Users::EmailKey).string_len(254).not_null())
@@ -43,7 +43,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        shape::USERS.drop_if_ours(manager, &self.layout).await
+        tables::USERS.drop_if_ours(manager, &self.layout).await
     }
 }
 

@@ -5,7 +5,7 @@ use sea_orm_migration::sea_orm::DbBackend;
 use uuid::Uuid;
 
 use crate::layout::Layout;
-use crate::shape;
+use crate::tables;
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration {
@@ -20,20 +20,20 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        shape::BLACKLIST_HEAD.drop_if_ours(manager, &self.layout).await?;
-        shape::BLACKLIST.drop_if_ours(manager, &self.layout).await
+        tables::BLACKLIST_HEAD.drop_if_ours(manager, &self.layout).await?;
+        tables::BLACKLIST.drop_if_ours(manager, &self.layout).await
     }
 }
 
 async fn create_log(manager: &SchemaManager<'_>, layout: &Layout) -> Result<(), DbErr> {
-    if shape::BLACKLIST.is_there(manager, layout).await? {
+    if tables::BLACKLIST.is_there(manager, layout).await? {
         return Ok(());
     }
     let of_a_token = Expr::col(Blacklist::TokenId).is_not_null().and(Expr::col(Blacklist::UserId).is_null());
     let of_a_user = Expr::col(Blacklist::TokenId).is_null().and(Expr::col(Blacklist::UserId).is_not_null());
     let mut table = Table::create();
     table
-        .table(layout.table_ref(shape::BLACKLIST.name))
+        .table(layout.table_ref(tables::BLACKLIST.name))
         // Given by us from the head, under its lock: an auto-increment would be given before the commit.
         .col(ColumnDef::new(Blacklist::Position).big_integer().not_null().primary_key())
         .col(ColumnDef::new(Blacklist::TokenId).uuid().null())
@@ -63,8 +63,8 @@ async fn create_log(manager: &SchemaManager<'_>, layout: &Layout) -> Result<(), 
 }
 
 async fn create_head(manager: &SchemaManager<'_>, layout: &Layout) -> Result<(), DbErr> {
-    let name = shape::BLACKLIST_HEAD.name;
-    if !shape::BLACKLIST_HEAD.is_there(manager, layout).await? {
+    let name = tables::BLACKLIST_HEAD.name;
+    if !tables::BLACKLIST_HEAD.is_there(manager, layout).await? {
         let mut table = Table::create();
         table
             .table(layout.table_ref(name))

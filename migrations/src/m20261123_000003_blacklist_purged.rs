@@ -3,7 +3,7 @@
 use sea_orm_migration::prelude::*;
 
 use crate::layout::Layout;
-use crate::shape::{BLACKLIST_HEAD, PURGED_SINCE};
+use crate::tables::{BLACKLIST_HEAD, PURGED_SINCE};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration {

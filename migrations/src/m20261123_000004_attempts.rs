@@ -4,7 +4,7 @@ use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
 
 use crate::layout::Layout;
-use crate::shape::ATTEMPTS;
+use crate::tables::ATTEMPTS;
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration {

@@ -3,7 +3,7 @@
 use sea_orm_migration::prelude::*;
 
 use crate::layout::Layout;
-use crate::shape::{BLACKLIST, BLACKLIST_HEAD, LOSS_SINCE};
+use crate::tables::{BLACKLIST, BLACKLIST_HEAD, LOSS_SINCE};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration {

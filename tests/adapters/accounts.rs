@@ -104,7 +104,14 @@ async fn hold(serve: impl AsyncFnOnce(&App) -> SocketAddr) {
     let clock = Arc::new(ManualClock::new(datetime!(2026-01-01 00:00 UTC)));
     let store = Arc::new(MemoryStore::new().unwrap());
     let attempts = Arc::new(MemoryAttempts::default());
-    let stores = ServerStores { users: store.clone(), log: store.clone(), attempts, sessions: store };
+    let stores = ServerStores {
+        users: store.clone(),
+        log: store.clone(),
+        sessions: store.clone(),
+        attempts,
+        one_time_tokens: store.clone(),
+        outbox: store,
+    };
     let app = App::with_stores(&config, clock, stores).unwrap();
     let client = Client::new(serve(&app).await);
     let mut transcript = Transcript { client, text: String::new(), from: 1, hidden: Vec::new() };
@@ -168,7 +175,7 @@ async fn bodies(transcript: &mut Transcript) {
     let parameter = "/auth/logout?x=1";
     transcript.post("a parameter where a token is missing", parameter, |request| request).await;
     transcript.ask("another method", "GET", "/auth/login", |request| request).await;
-    transcript.ask("another method than GET", "DELETE", "/user/me", |request| request).await;
+    transcript.ask("another method than GET", "DELETE", "/user/me/sessions", |request| request).await;
 }
 
 async fn logins(transcript: &mut Transcript) {

@@ -16,6 +16,8 @@ async fn auth_server_keeps_the_expectations() {
         users: world.store.clone(),
         log: world.log.clone(),
         sessions: world.store.clone(),
+        one_time_tokens: world.store.clone(),
+        outbox: world.store.clone(),
         attempts: std::sync::Arc::new(auth_core::throttle::MemoryAttempts::default()),
     };
     let app = App::with_stores(&world.config, world.clock.clone(), stores).unwrap();

@@ -169,6 +169,7 @@ impl Tokens {
             let (username, password) = (Username::parse(name).unwrap(), Password::parse("123456").unwrap());
             let session =
                 service.register(NewAccount { email, username, password }, &Context::default()).await.unwrap();
+            let session = session.signed_in().unwrap();
             (session.user.id, session.token.expose_token().to_owned())
         };
         let (ada, token) = register("ada").await;

@@ -34,7 +34,7 @@ async fn a_wrong_method_is_not_allowed() {
         ("GET", "/auth/login"),
         ("GET", "/auth/register"),
         ("PUT", "/auth/logout"),
-        ("DELETE", "/user/me"),
+        ("PUT", "/user/me"),
         ("PATCH", "/user/"),
         ("POST", "/livez"),
         ("BREW", "/auth/login"),
@@ -227,7 +227,14 @@ async fn the_answer_after_a_panic_can_be_read_by_a_page_of_an_allowed_origin() {
 fn with_log(log: FailingLog) -> ServerStores {
     let users = Arc::new(MemoryStore::new().unwrap());
     let log = Arc::new(log);
-    ServerStores { users, log: log.clone(), sessions: log, attempts: Arc::new(MemoryAttempts::default()) }
+    ServerStores {
+        users: users.clone(),
+        log: log.clone(),
+        sessions: log,
+        attempts: Arc::new(MemoryAttempts::default()),
+        one_time_tokens: users.clone(),
+        outbox: users,
+    }
 }
 
 fn deeply_nested() -> String {

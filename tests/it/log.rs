@@ -41,8 +41,17 @@ async fn log_of(story: impl Future<Output = ()>) -> String {
 #[tokio::test]
 async fn no_password_and_no_token_gets_into_the_log_even_at_its_finest() {
     let store = Arc::new(MemoryStore::new().unwrap());
-    let attempts = Arc::new(MemoryAttempts::default());
-    let app = App::over(ServerStores { users: store.clone(), log: store.clone(), sessions: store, attempts }).await;
+    let stores = ServerStores {
+        users: store.clone(),
+        log: store.clone(),
+        sessions: store.clone(),
+        attempts: Arc::new(MemoryAttempts::default()),
+        one_time_tokens: store.clone(),
+        outbox: store,
+    };
+    let app = App::over(stores).await;
+    // The first event of a kind in the process registers it. `tracing` may miss a subscriber that comes at that moment.
+    app.register("bob").await;
     let mut token = String::new();
     let log = log_of(async {
         app.register("ada").await;
@@ -64,8 +73,15 @@ async fn no_password_and_no_token_gets_into_the_log_even_at_its_finest() {
 async fn the_cause_of_an_error_is_on_one_line_with_the_id_of_its_request() {
     let log = Arc::new(FailingLog(|| StoreError::unavailable("dial db.internal:5432")));
     let users = Arc::new(MemoryStore::new().unwrap());
-    let attempts = Arc::new(MemoryAttempts::default());
-    let app = App::over(ServerStores { users, log: log.clone(), sessions: log, attempts }).await;
+    let stores = ServerStores {
+        users: users.clone(),
+        log: log.clone(),
+        sessions: log,
+        attempts: Arc::new(MemoryAttempts::default()),
+        one_time_tokens: users.clone(),
+        outbox: users,
+    };
+    let app = App::over(stores).await;
     let token = app.register("ada").await.text("Authorization");
     let log = log_of(async {
         let answer = app.get("/auth/verify").bearer(&token).header("X-Request-Id", "find-me").send().await;

@@ -2,15 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
+mod account;
+mod admins;
+mod change_of_address;
 mod cookie;
 mod cors;
 mod email_spellings;
+mod forgotten_password;
 mod framework_errors;
 mod log;
 mod login;
 mod logout;
 mod metrics;
 mod openapi;
+mod pages;
 mod paging;
 mod password_change;
 mod protected;
@@ -23,3 +28,4 @@ mod sessions;
 mod throttle;
 mod tokens;
 mod upgrade;
+mod verification;

@@ -12,6 +12,7 @@ const UNITS: &[&str] = &[
     "entries",
     "tokens",
     "users",
+    "letters",
     "partitions",
     "connections",
     "requests",

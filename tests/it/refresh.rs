@@ -145,8 +145,15 @@ async fn a_refresh_that_nobody_can_decide_is_503_and_ends_nothing() {
     let token = whole.login_to_refresh("ada").await.text("refresh_token");
     let users = Arc::new(MemoryStore::new().unwrap());
     let log = Arc::new(FailingLog(|| StoreError::unavailable("dial db.internal:5432")));
-    let attempts = Arc::new(MemoryAttempts::default());
-    let broken = App::over(ServerStores { users, log: log.clone(), sessions: log, attempts }).await;
+    let stores = ServerStores {
+        users: users.clone(),
+        log: log.clone(),
+        sessions: log,
+        attempts: Arc::new(MemoryAttempts::default()),
+        one_time_tokens: users.clone(),
+        outbox: users,
+    };
+    let broken = App::over(stores).await;
     let answer = broken.refresh(&token).await;
     assert_refused(&answer, 503, "unavailable", "a store that cannot be reached");
     assert!(!answer.body.contains("db.internal"), "{}", answer.body);

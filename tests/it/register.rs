@@ -30,7 +30,11 @@ async fn a_visitor_registers_and_holds_a_token(database: TestDatabase) {
     assert_eq!(user["username"], "ada");
     assert_eq!(user["admin"], false);
     assert_eq!(user["public_id"], answer.json()["public_id"]);
-    assert_eq!(members(&user), ["admin", "email", "public_id", "registered_on", "username"]);
+    assert_eq!((&user["email_verified"], &user["last_login_at"]), (&json!(false), &Value::Null));
+    assert_eq!(
+        members(&user),
+        ["admin", "email", "email_verified", "last_login_at", "public_id", "registered_on", "username"]
+    );
 }
 
 async fn the_names_of_the_first_clients_work_too(database: TestDatabase) {

@@ -27,13 +27,16 @@ async fn the_debug_form_of_public_types_shows_no_secret() {
     let session = service
         .register(NewAccount { email: email(), username: username(), password: password() }, &Context::default())
         .await
-        .expect("registered");
+        .expect("registered")
+        .signed_in()
+        .expect("signed in");
     let token = session.token.expose_token().to_owned();
     let principal = service.authenticate(&token).await.expect("authenticated");
     let new = NewUser {
         id: UserId::generate(OffsetDateTime::UNIX_EPOCH).unwrap(),
         email: email(),
         username: username(),
+        email_verified: false,
         password_hash: hash(),
         admin: false,
         registered_on: OffsetDateTime::UNIX_EPOCH,

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::{Clock, Email, ManualClock, User};
+use auth_core::letters::LeaseId;
+use auth_core::{Clock, Email, Letter, ManualClock, User};
 use auth_server::app::{App as ServerApp, ServerStores};
 use auth_server::config::{Config, Sources};
 use auth_server::server::Server;
@@ -22,6 +23,9 @@ const SECRET: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3
 /// Time that a server which is told to stop gives its requests.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// Time for which a test holds the letters that it takes.
+const LEASE: Duration = Duration::from_secs(60);
+
 /// A running server. Servers over one database are nodes of one system: they have one key.
 #[derive(Debug)]
 pub struct App {
@@ -35,6 +39,9 @@ pub struct App {
 impl App {
     /// The password that [`register`](Self::register) and [`login`](Self::login) use.
     pub const PASSWORD: &str = "123456";
+
+    /// The setting with which letters are written. No test sends them: [`letters`](Self::letters) takes them from the outbox.
+    pub const WITH_LETTERS: (&str, &str) = ("AUTH_MAIL", "smtp://127.0.0.1:9?tls=none");
 
     /// A server over `database`, which is migrated first.
     pub async fn start(database: &TestDatabase) -> Self {
@@ -169,6 +176,35 @@ impl App {
     pub async fn enable(&self, name: &str) {
         let user = self.find(name).await;
         self.server.service().enable(user.id).await.expect("enabled");
+    }
+
+    /// Takes the letters that wait in the outbox, decoys included, oldest first.
+    pub async fn all_letters(&self) -> Vec<Letter> {
+        let outbox = self.server.outbox();
+        let lease = LeaseId::generate().expect("randomness");
+        let now = outbox.now().await.expect("the time").unwrap_or_else(|| self.clock.now()).max(self.clock.now());
+        let leased = outbox.lease(lease, now, now + LEASE, 1_000).await.expect("leased");
+        assert!(leased.unreadable.is_empty(), "{:?}", leased.unreadable);
+        let mut letters: Vec<Letter> = leased.letters.into_iter().map(|leased| leased.letter).collect();
+        for letter in &letters {
+            assert!(outbox.remove(letter.id, lease).await.expect("removed"));
+        }
+        letters.sort_by_key(|letter| letter.created_at);
+        letters
+    }
+
+    /// Takes the letters that wait to be sent to somebody, oldest first.
+    pub async fn letters(&self) -> Vec<Letter> {
+        let mut letters = self.all_letters().await;
+        letters.retain(|letter| letter.to.is_some());
+        letters
+    }
+
+    /// Takes the one letter that waits to be sent to somebody.
+    pub async fn letter(&self) -> Letter {
+        let mut letters = self.letters().await;
+        assert_eq!(letters.len(), 1, "{letters:?}");
+        letters.remove(0)
     }
 
     async fn find(&self, name: &str) -> User {

@@ -13,6 +13,7 @@ mod witness;
 mod crash;
 mod failover;
 mod galera;
+mod letters;
 mod nodes;
 mod outage;
 mod partition;

@@ -34,6 +34,11 @@ pub(crate) struct Node {
 impl Node {
     /// Starts a node over this database, which it migrates, and waits until it listens.
     pub(crate) async fn start(database_url: &str) -> Self {
+        Self::start_with(database_url, &[("AUTH_MAIL", "off")]).await
+    }
+
+    /// The same, with further settings.
+    pub(crate) async fn start_with(database_url: &str, settings: &[(&str, &str)]) -> Self {
         let milliseconds = |span: Duration| format!("{}ms", span.as_millis());
         let mut process = Command::new(env!("CARGO_BIN_EXE_auth-node"))
             .env_clear()
@@ -47,6 +52,7 @@ impl Node {
             .env("AUTH_THROTTLE", "off")
             .env("AUTH_BLACKLIST_POLL", milliseconds(POLL))
             .env("AUTH_BLACKLIST_MAX_STALENESS", milliseconds(BOUND))
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

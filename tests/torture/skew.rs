@@ -142,7 +142,7 @@ impl Node {
 
     async fn register(&self, name: &str) -> SignedIn {
         let account = NewAccount { email: email(name), username: Username::parse(name).unwrap(), password: password() };
-        self.service.register(account, &Context::default()).await.unwrap()
+        self.service.register(account, &Context::default()).await.unwrap().signed_in().unwrap()
     }
 
     async fn login(&self, name: &str) -> SignedIn {

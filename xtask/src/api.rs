@@ -27,6 +27,7 @@ const NAMED: &[(&str, &[&str])] = &[
     ("auth-actix", &["actix_http", "actix_service", "actix_web", "http"]),
     ("auth-blacklist", &["time"]),
     ("auth-core", &["time", "uuid", "zeroize"]),
+    ("auth-mail", &["time"]),
     ("auth-migrations", &["sea_orm"]),
     ("auth-storage", &["sea_orm", "sqlx_core", "time"]),
     ("auth-testing", &["sea_orm"]),

@@ -36,6 +36,14 @@ impl Rule {
 const WEB_AND_SQL: &[&str] =
     &["poem", "poem-openapi", "http", "hyper", "axum", "tower", "actix-web", "sea-orm", "sqlx", "sqlx-core", "tokio"];
 
+/// [`WEB_AND_SQL`] for a crate that has connections of its own.
+const WEB_AND_SQL_WITHOUT_TOKIO: &[&str] =
+    &["poem", "poem-openapi", "http", "hyper", "axum", "tower", "actix-web", "sea-orm", "sqlx", "sqlx-core"];
+
+/// What letters do without: hash functions, libraries for signed tokens, and a TLS besides rustls.
+const NOT_FOR_LETTERS: &[&str] =
+    &["argon2", "bcrypt", "bcrypt-interleaved", "jsonwebtoken", "native-tls", "openssl", "rsa"];
+
 /// Password hash functions and libraries for signed tokens: what providers bring, and the core does without.
 const PROVIDERS: &[&str] = &["argon2", "aws-lc-rs", "bcrypt", "bcrypt-interleaved", "jsonwebtoken", "ring", "rsa"];
 
@@ -47,6 +55,7 @@ const PARTS: &[&str] = &[
     "auth-core",
     "auth-http",
     "auth-jwt",
+    "auth-mail",
     "auth-migrations",
     "auth-password",
     "auth-server",
@@ -67,6 +76,7 @@ const RULES: &[Rule] = &[
         .never_either(&["jsonwebtoken"])
         .optional(&["argon2"]),
     Rule::new("auth-blacklist", &["auth-core", "group-commit"]).never(WEB_AND_SQL).never_either(PROVIDERS),
+    Rule::new("auth-mail", &["auth-core"]).never(WEB_AND_SQL_WITHOUT_TOKIO).never_either(NOT_FOR_LETTERS),
     Rule::new("auth-http", &["auth-core"]).never(WEB_AND_SQL).never_either(PROVIDERS),
     Rule::new("auth-conformance", &["auth-core"]).never(WEB_AND_SQL).never_either(PROVIDERS),
     Rule::new("auth-testing", &["auth-core", "auth-jwt", "auth-password", "bcrypt-interleaved"])
@@ -92,6 +102,7 @@ const RULES: &[Rule] = &[
             "auth-core",
             "auth-http",
             "auth-jwt",
+            "auth-mail",
             "auth-migrations",
             "auth-password",
             "auth-storage",
@@ -108,6 +119,7 @@ const RULES: &[Rule] = &[
             "auth-core",
             "auth-http",
             "auth-jwt",
+            "auth-mail",
             "auth-migrations",
             "auth-password",
             "auth-storage",
@@ -117,7 +129,7 @@ const RULES: &[Rule] = &[
         ],
     )
     .never(&["poem-openapi"])
-    .optional(&["auth-actix", "auth-http", "auth-tower"]),
+    .optional(&["auth-actix", "auth-http", "auth-mail", "auth-tower"]),
     Rule::new("auth-bench", PARTS),
     Rule::new("auth-guide", &[]),
     Rule::new("auth-examples", PARTS).never(&["auth-server"]),
@@ -207,6 +219,7 @@ mod tests {
             ("auth-core", "auth-jwt", "auth-core depends on auth-jwt"),
             ("auth-jwt", "auth-password", "auth-jwt depends on auth-password"),
             ("auth-blacklist", "auth-storage", "auth-blacklist depends on auth-storage"),
+            ("auth-mail", "auth-storage", "auth-mail depends on auth-storage"),
             ("auth-storage", "jsonwebtoken", "auth-storage depends on jsonwebtoken"),
             ("auth-tower", "auth-storage", "auth-tower depends on auth-storage"),
             ("auth-tower", "tokio", "auth-tower depends on tokio without a feature that was asked for"),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auth_core::{RevocationLog, SessionId, UserStore};
-use auth_storage::{ConnectOptions, Database, SeaRevocationLog, SeaSessionStore, SeaUserStore};
+use auth_storage::{ConnectOptions, Database, SeaOneTimeTokenStore, SeaRevocationLog, SeaSessionStore, SeaUserStore};
 use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use sea_orm::{ConnectionTrait as _, Statement};
 
@@ -17,6 +17,7 @@ pub(crate) struct BenchDatabase {
     pub(crate) users: Arc<dyn UserStore>,
     pub(crate) log: Arc<dyn RevocationLog>,
     pub(crate) sessions: Arc<SeaSessionStore>,
+    pub(crate) one_time_tokens: SeaOneTimeTokenStore,
     database: Database,
 }
 
@@ -30,6 +31,7 @@ impl BenchDatabase {
             users: Arc::new(SeaUserStore::new(connected.clone())),
             log: Arc::new(SeaRevocationLog::new(connected.clone())),
             sessions: Arc::new(SeaSessionStore::new(connected.clone())),
+            one_time_tokens: SeaOneTimeTokenStore::new(connected.clone()),
             database: connected,
         })
     }

@@ -1,5 +1,8 @@
-//! Does the time of a refused login tell who has an account? Unknown user, wrong password and disabled user in turns, and
-//! a test of whether the three come from one distribution.
+//! Does the time of an answer tell who has an account? Logins that are refused, and requests for letters. In each group the
+//! requests take turns, and a test says whether all come from one distribution.
+
+use serde_json::json;
+use tempfile::TempDir;
 
 use crate::Failure;
 use crate::figure::{Figure, count, quantile, sorted};
@@ -9,57 +12,126 @@ use crate::plot::{Plot, distribution};
 use crate::report::Report;
 use crate::server::{PASSWORD, Server};
 
+/// Requests that must not be told apart by time. The first is the one that the others are compared with.
+struct Group {
+    /// What the plot and the goals call the group.
+    name: &'static str,
+    file: &'static str,
+    /// The status of every answer.
+    status: u16,
+    requests: Vec<(&'static str, Request)>,
+}
+
 pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     let mut report = Report::new("enumeration", options);
-    let samples = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(measure(options))?;
-    for (name, samples) in &samples {
-        report.row(*name, vec![("refused after", Figure::of(samples, "ms"))]);
-    }
-    let known = &samples[0].1;
-    for (name, others) in &samples[1..] {
-        let ratio = quantile(&sorted(others), 0.5) / quantile(&sorted(known), 0.5);
-        let apart = Figure::once((ratio - 1.0).abs() * 100.0, "%");
-        report.at_most(format!("median of {name}, apart from that of a wrong password (in %)"), 1.0, apart);
-        let z = mann_whitney(known, others);
-        report.row(format!("Mann-Whitney, {name}"), vec![("|z|", Figure::once(z.abs(), ""))]);
+    let measured = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(measure(options))?;
+    for (group, samples) in &measured {
+        for (name, samples) in samples {
+            report.row(format!("{}, {name}", group.name), vec![("answered after", Figure::of(samples, "ms"))]);
+        }
+        let (first, known) = &samples[0];
+        for (name, others) in &samples[1..] {
+            let ratio = quantile(&sorted(others), 0.5) / quantile(&sorted(known), 0.5);
+            let apart = Figure::once((ratio - 1.0).abs() * 100.0, "%");
+            report.at_most(format!("{}: median of {name}, apart from that of {first} (in %)", group.name), 1.0, apart);
+            let z = mann_whitney(known, others);
+            let what = format!("Mann-Whitney, {}, {name}", group.name);
+            report.row(what, vec![("|z|", Figure::once(z.abs(), ""))]);
+        }
+        report.plot(Plot::Curves {
+            file: group.file,
+            title: format!("How long a {} takes", group.name),
+            x: "milliseconds",
+            y: "share of requests",
+            log: false,
+            curves: samples.iter().map(|(name, samples)| distribution(*name, &sorted(samples))).collect(),
+        });
     }
     report.note(
         "|z| above 2.58 would tell the two apart at the 1 % level, with so many tries of one's own on a quiet line.",
     );
-    report.plot(Plot::Curves {
-        file: "enumeration.svg",
-        title: "How long a login is refused after".to_owned(),
-        x: "milliseconds",
-        y: "share of logins",
-        log: false,
-        curves: samples.iter().map(|(name, samples)| distribution(*name, &sorted(samples))).collect(),
-    });
     Ok(report)
 }
 
-async fn measure(options: &Options) -> Result<[(&'static str, Vec<f64>); 3], Failure> {
+type Samples = Vec<(&'static str, Vec<f64>)>;
+
+async fn measure(options: &Options) -> Result<Vec<(Group, Samples)>, Failure> {
     // Cheap hashes: many samples, and a difference beside the hash is a larger share of the whole.
     let cost = options.pick("8", "4");
-    let server = Server::start(options, &[("AUTH_BCRYPT_COST", cost), ("AUTH_THROTTLE", "off")]).await?;
-    server.register("ada").await?;
-    server.register("eve").await?;
-    server.command(&["user", "disable", "eve@example.org"])?;
-    let requests: [Request; 3] = [
-        server.login_with("ada", "not the right one")?,
-        server.login_with("nobody", PASSWORD)?,
-        server.login_with("eve", PASSWORD)?,
+    let letters = TempDir::new()?;
+    let mail = format!("file:{}", letters.path().display());
+    let settings = [
+        ("AUTH_BCRYPT_COST", cost),
+        ("AUTH_THROTTLE", "off"),
+        ("AUTH_MAIL", &mail),
+        ("AUTH_MAIL_FROM", "accounts@example.org"),
+        ("AUTH_PUBLIC_URL", "https://accounts.example.org"),
     ];
-    let mut samples = [("wrong password", Vec::new()), ("unknown user", Vec::new()), ("disabled user", Vec::new())];
-    let mut connection = Connection::open(&requests[0]).await?;
-    for round in 0..options.pick(1_500_usize, 5) {
-        for turn in 0..3 {
+    let server = Server::start(options, &settings).await?;
+    for name in ["ada", "bob", "eve"] {
+        server.register(name).await?;
+    }
+    server.command(&["user", "verify-email", "bob@example.org"])?;
+    server.command(&["user", "disable", "eve@example.org"])?;
+    let mut measured = Vec::new();
+    for group in groups(&server)? {
+        let samples = take_turns(&group, options.pick(1_500, 5)).await?;
+        measured.push((group, samples));
+    }
+    Ok(measured)
+}
+
+fn groups(server: &Server) -> Result<[Group; 3], Failure> {
+    let letter = |path: &str, name: &str| -> Result<Request, Failure> {
+        let body = json!({"email": format!("{name}@example.org")}).to_string();
+        Request::post(&server.url(path)?, &[], &body)
+    };
+    let login = Group {
+        name: "refused login",
+        file: "enumeration.svg",
+        status: 401,
+        requests: vec![
+            ("wrong password", server.login_with("ada", "not the right one")?),
+            ("unknown user", server.login_with("nobody", PASSWORD)?),
+            ("disabled user", server.login_with("eve", PASSWORD)?),
+        ],
+    };
+    let forgot = Group {
+        name: "request to reset a password",
+        file: "enumeration-forgot.svg",
+        status: 202,
+        requests: vec![
+            ("known address", letter("/auth/password/forgot", "ada")?),
+            ("unknown address", letter("/auth/password/forgot", "nobody")?),
+            ("disabled user", letter("/auth/password/forgot", "eve")?),
+        ],
+    };
+    let resend = Group {
+        name: "request to verify an address",
+        file: "enumeration-resend.svg",
+        status: 202,
+        requests: vec![
+            ("known address", letter("/auth/email/verify/resend", "ada")?),
+            ("unknown address", letter("/auth/email/verify/resend", "nobody")?),
+            ("verified address", letter("/auth/email/verify/resend", "bob")?),
+        ],
+    };
+    Ok([login, forgot, resend])
+}
+
+/// Sends the requests of a group in turns, and returns how long each took.
+async fn take_turns(group: &Group, rounds: usize) -> Result<Samples, Failure> {
+    let mut samples: Samples = group.requests.iter().map(|(name, _)| (*name, Vec::with_capacity(rounds))).collect();
+    let mut connection = Connection::open(&group.requests[0].1).await?;
+    for round in 0..rounds {
+        for turn in 0..samples.len() {
             // Each goes first as often as the others.
-            let which = (round + turn) % 3;
+            let which = (round + turn) % samples.len();
             let began = tokio::time::Instant::now();
-            let answer = connection.ask(&requests[which]).await?;
+            let answer = connection.ask(&group.requests[which].1).await?;
             let took = crate::figure::millis(began.elapsed());
-            if answer.status != 401 {
-                return Err(format!("not refused: {answer:?}").into());
+            if answer.status != group.status {
+                return Err(format!("{} was answered with {answer:?}", group.name).into());
             }
             samples[which].1.push(took);
         }

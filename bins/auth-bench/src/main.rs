@@ -11,6 +11,7 @@ mod enumeration;
 mod figure;
 mod flood;
 mod http;
+mod letters;
 mod load;
 mod login;
 mod logout;
@@ -60,6 +61,8 @@ enum Bench {
     Store,
     /// Refreshes beside plain transactions; checks, logins, lists and purges with sessions
     Sessions,
+    /// Letters per second from the outbox to a local mail server
+    Letters,
     /// Durable logouts per second beside one transaction each
     Logout,
     /// The index: memory, look-ups, loading, forgetting
@@ -70,7 +73,7 @@ enum Bench {
     Propagation,
     /// The database part with more and more users; a start with many revoked tokens
     Scale,
-    /// Whether the time of a refused login tells who exists
+    /// Whether the time of a refused login or of a request for a letter tells who exists
     Enumeration,
     /// All of the above, one after the other
     All,
@@ -102,6 +105,7 @@ fn run(bench: Bench, options: &Options) -> Result<(), Failure> {
         Bench::Flood(peer) => one(flood::run(options, &peer)),
         Bench::Store => one(store::run(options)),
         Bench::Sessions => one(sessions::run(options)),
+        Bench::Letters => one(letters::run(options)),
         Bench::Logout => one(logout::run(options)),
         Bench::Blacklist => one(blacklist::run(options)),
         Bench::Purge => one(purge::run(options)),
@@ -116,6 +120,7 @@ fn run(bench: Bench, options: &Options) -> Result<(), Failure> {
             for bench in [
                 Bench::Store,
                 Bench::Sessions,
+                Bench::Letters,
                 Bench::Logout,
                 Bench::Blacklist,
                 Bench::Purge,

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth_core::{Clock as _, Email, NewUser, PasswordHash, RevocationLog, SystemClock, UserId, UserStore, Username};
+use auth_core::{
+    Clock as _, Email, NewUser, PasswordHash, RevocationLog, SideEffects, SystemClock, UserId, UserStore, Username,
+};
 use auth_testing::databases::TestDatabaseKind;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
@@ -188,7 +190,7 @@ impl Contestant for Stores {
     }
 
     async fn insert(&self, user: NewUser) -> Result<(), Failure> {
-        self.users.insert(user).await?;
+        self.users.insert(user, SideEffects::default()).await?;
         Ok(())
     }
 
@@ -212,7 +214,7 @@ impl Work {
     async fn prepare(options: &Options, database: &BenchDatabase) -> Result<Self, Failure> {
         let mut work = Self { users: Vec::new(), next: AtomicUsize::new(0) };
         for _ in 0..options.pick(1_000, 8) {
-            let user = database.users.insert(work.new_user()?).await?;
+            let user = database.users.insert(work.new_user()?, SideEffects::default()).await?;
             work.users.push((user.id, user.email));
         }
         Ok(work)
@@ -225,6 +227,7 @@ impl Work {
             id: UserId::generate(now)?,
             email: Email::parse(&format!("{name}@example.org"))?,
             username: Username::parse(&name)?,
+            email_verified: false,
             password_hash: PasswordHash::new(format!("$2b$12${}", "a".repeat(53))),
             admin: false,
             registered_on: now,

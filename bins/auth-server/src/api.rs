@@ -2,10 +2,12 @@
 //!
 //! To add a topic: write a module with a type that implements `OpenApi`, and add the type to `Topics`.
 
+mod account;
 mod auth;
 mod docs;
 mod example;
 mod health;
+mod recovery;
 mod sessions;
 mod users;
 
@@ -22,6 +24,7 @@ use crate::http::cors::Cors;
 use crate::http::envelope::Envelope;
 use crate::http::route::{AsGet, RouteEndpoint, RouteTable};
 use crate::http::state::State;
+use crate::pages;
 
 /// The groups of operations in the OpenAPI document.
 #[derive(Tags)]
@@ -29,6 +32,9 @@ enum Tag {
     /// Registering, logging in, checking a token, logging out.
     #[oai(rename = "auth")]
     Auth,
+    /// Letters: confirming an address, setting a forgotten password.
+    #[oai(rename = "recovery")]
+    Recovery,
     /// Users.
     #[oai(rename = "user")]
     User,
@@ -40,10 +46,24 @@ enum Tag {
     Operations,
 }
 
-type Topics = (auth::AuthApi, users::UsersApi, sessions::SessionsApi, health::HealthApi);
+type Topics = (
+    auth::AuthApi,
+    recovery::RecoveryApi,
+    users::UsersApi,
+    account::AccountApi,
+    sessions::SessionsApi,
+    health::HealthApi,
+);
 
 fn topics() -> Topics {
-    (auth::AuthApi, users::UsersApi, sessions::SessionsApi, health::HealthApi)
+    (
+        auth::AuthApi,
+        recovery::RecoveryApi,
+        users::UsersApi,
+        account::AccountApi,
+        sessions::SessionsApi,
+        health::HealthApi,
+    )
 }
 
 fn document() -> OpenApiService<Topics, ()> {
@@ -69,6 +89,8 @@ pub(crate) struct Routes {
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// True if the OpenAPI document and the page that shows it are served.
     pub(crate) docs: bool,
+    /// True if the pages that links in letters open are served.
+    pub(crate) pages: bool,
 }
 
 impl Routes {
@@ -79,19 +101,20 @@ impl Routes {
         if self.docs {
             docs::add_routes(&mut table, &document());
         }
+        let pages = if self.pages { pages::routes() } else { RouteTable::new() };
         let methods = table.values().flat_map(|methods| methods.keys());
         let cors = Cors::new(self.state.cookies.allowed(), methods.chain([&Method::HEAD]), VERIFY);
-        self.envelope(table, cors)
+        self.envelope(table, pages, cors)
     }
 
     /// Returns the endpoint with the routes of the topic [`health`] alone, none of which needs a token.
     pub(crate) fn health_endpoint(self) -> Envelope<Route> {
         let mut table = RouteTable::new();
         health::HealthApi.add_routes(&mut table);
-        self.envelope(table, None)
+        self.envelope(table, RouteTable::new(), None)
     }
 
-    fn envelope(self, table: RouteTable, cors: Option<Cors>) -> Envelope<Route> {
+    fn envelope(self, table: RouteTable, pages: RouteTable, cors: Option<Cors>) -> Envelope<Route> {
         let document = serde_json::from_str(&openapi_json()).unwrap_or_default();
         let routes = table.into_iter().fold(Route::new(), |route, (pattern, methods)| {
             let endpoint = Arc::new(RouteEndpoint::new(&self.state.metrics, &document, &pattern, methods));
@@ -103,6 +126,10 @@ impl Routes {
                 }
                 _ => route.at(pattern, endpoint),
             }
+        });
+        let routes = pages.into_iter().fold(routes, |route, (pattern, methods)| {
+            let endpoint = RouteEndpoint::of_page(&self.state.metrics, &pattern, methods);
+            route.at(pattern, endpoint)
         });
         Envelope::new(routes, self.state, self.clock, self.trusted_proxies, cors)
     }

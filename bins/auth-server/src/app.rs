@@ -1,6 +1,8 @@
 //! The composition root: builds every part from the configuration and connects them.
 
 mod error;
+mod mailer;
+mod parts;
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,21 +10,21 @@ use std::time::Duration;
 
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::purge::Purge;
-use auth_core::{AttemptStore, AuthService, Clock, PasswordPolicy, RevocationLog, SessionStore, Throttle, UserStore};
+use auth_core::{
+    AttemptStore, AuthService, Clock, Mailer, OneTimeTokenStore, Outbox, RevocationLog, SessionStore, UserStore,
+};
 use auth_http::{CookieAuth, SessionCookie};
-use auth_jwt::{JwtCodec, SigningKey};
 use auth_migrations::{MigrateError, Migrations};
-use auth_password::PriorityOutcome;
-use auth_password::{Argon2Hasher, BcryptHasher, PasswordPool, PasswordSchemes, PoolOptions};
 use auth_storage::{
-    ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaSessionStore, SeaUserStore, Tables,
+    ConnectOptions, Database, SeaAttemptStore, SeaOneTimeTokenStore, SeaOutbox, SeaRevocationLog, SeaSessionStore,
+    SeaUserStore, Tables,
 };
 
 pub use self::error::AppError;
+pub(crate) use self::mailer::mailer;
+use self::parts::{codec, password_policy, password_pool, password_schemes, throttle, with_letters};
 use crate::api::Routes;
-use crate::config::{
-    Config, HASH_PRIORITY, PASSWORD_LEGACY, PasswordScheme, PasswordSettings, Profile, SigningSource, work_label,
-};
+use crate::config::{Config, Profile};
 use crate::http::state::State;
 use crate::metrics::Metrics;
 use crate::readiness::{
@@ -31,7 +33,7 @@ use crate::readiness::{
 };
 use crate::secret_file;
 use crate::server::{Application, Connections};
-use crate::tasks::{ClockWatch, LogFollower, PurgeTask};
+use crate::tasks::{ClockWatch, DeliveryTask, LogFollower, PurgeTask};
 use crate::verify_fast_path::VerifyFastPath;
 
 /// The stores of a server.
@@ -45,6 +47,10 @@ pub struct ServerStores {
     pub sessions: Arc<dyn SessionStore>,
     /// Counters of attempts for the rate limits.
     pub attempts: Arc<dyn AttemptStore>,
+    /// The one-time tokens.
+    pub one_time_tokens: Arc<dyn OneTimeTokenStore>,
+    /// The letters that wait to be sent.
+    pub outbox: Arc<dyn Outbox>,
 }
 
 /// A server that is built and does not listen yet.
@@ -53,6 +59,10 @@ pub struct App {
     log: Arc<dyn RevocationLog>,
     sessions: Arc<dyn SessionStore>,
     attempts: Arc<dyn AttemptStore>,
+    one_time_tokens: Arc<dyn OneTimeTokenStore>,
+    outbox: Arc<dyn Outbox>,
+    /// What sends letters, if they are sent.
+    mailer: Option<Arc<dyn Mailer>>,
     blacklist_poll: Duration,
     clock: Arc<dyn Clock>,
     /// The database, and the migrations of the tables that were found in it.
@@ -74,6 +84,8 @@ impl App {
             log: Arc::new(SeaRevocationLog::new(database.clone())),
             sessions: Arc::new(SeaSessionStore::new(database.clone())),
             attempts: Arc::new(SeaAttemptStore::new(database.clone())),
+            one_time_tokens: Arc::new(SeaOneTimeTokenStore::new(database.clone())),
+            outbox: Arc::new(SeaOutbox::new(database.clone())),
         };
         Self::assemble(config, clock, stores, Some((database, migrations)))
     }
@@ -93,7 +105,7 @@ impl App {
         stores: ServerStores,
         opened: Option<(Database, Migrations)>,
     ) -> Result<Self, AppError> {
-        let ServerStores { users, log, sessions, attempts } = stores;
+        let ServerStores { users, log, sessions, attempts, one_time_tokens, outbox } = stores;
         let options = SyncOptions { max_staleness: config.blacklist_max_staleness, ..SyncOptions::default() };
         let blacklist = Arc::new(SyncedBlacklist::new(Arc::clone(&log), Arc::clone(&clock), options));
         let mut checks = opened.as_ref().map_or_else(Vec::new, |opened| checks(opened, &blacklist));
@@ -117,8 +129,13 @@ impl App {
             .clock(Arc::clone(&clock))
             .token_life(config.token_ttl)
             .sessions(Arc::clone(&sessions), config.sessions);
-        let service = match &throttle {
-            Some(throttle) => service.throttle(Arc::clone(throttle)),
+        let service = throttle.iter().fold(service, |service, throttle| service.throttle(Arc::clone(throttle)));
+        let mailer: Option<Arc<dyn Mailer>> = match &config.mail {
+            Some(settings) => Some(mailer(settings)?),
+            None => None,
+        };
+        let service = match &mailer {
+            Some(_) => with_letters(service, config, &one_time_tokens, &outbox),
             None => service,
         };
         let service = service.build()?;
@@ -129,6 +146,7 @@ impl App {
             service,
             metrics,
             cookies: CookieAuth::new(session_cookie(config.profile), config.cors_origins.clone()),
+            languages: config.languages.clone(),
             throttle,
             codec,
             blacklist,
@@ -142,6 +160,9 @@ impl App {
             log,
             sessions,
             attempts,
+            one_time_tokens,
+            outbox,
+            mailer,
             blacklist_poll: config.blacklist_poll,
             clock,
             opened,
@@ -168,6 +189,7 @@ impl App {
             clock: Arc::clone(&self.clock),
             trusted_proxies: self.trusted_proxies.clone(),
             docs: self.docs,
+            pages: self.mailer.is_some(),
         }
     }
 
@@ -181,6 +203,12 @@ impl App {
     #[must_use]
     pub fn service(&self) -> &AuthService {
         &self.state.service
+    }
+
+    /// Returns the letters that wait to be sent, for use without HTTP.
+    #[must_use]
+    pub fn outbox(&self) -> &Arc<dyn Outbox> {
+        &self.outbox
     }
 
     /// Returns whether the database has every table that this server needs.
@@ -200,13 +228,25 @@ impl App {
         }
     }
 
-    /// Returns the task that removes expired entries of the blacklist, old counters of attempts and old sessions.
+    /// Returns the task that removes expired entries of the blacklist, old counters of attempts, old sessions and old one-time tokens.
     pub(crate) fn purge(&self) -> PurgeTask {
         let purge = Purge::new(Arc::clone(&self.clock)).sessions(Arc::clone(&self.sessions));
+        let purge = purge.one_time_tokens(Arc::clone(&self.one_time_tokens));
         PurgeTask {
             purge: purge.revocations(Arc::clone(&self.log)).attempts(Arc::clone(&self.attempts)),
             metrics: self.state.metrics.clone(),
         }
+    }
+
+    /// Returns the task that sends letters, if they are sent.
+    pub(crate) fn delivery(&self) -> Option<DeliveryTask> {
+        let mailer = self.mailer.as_ref()?;
+        Some(DeliveryTask::new(
+            Arc::clone(&self.outbox),
+            Arc::clone(mailer),
+            Arc::clone(&self.clock),
+            self.state.metrics.clone(),
+        ))
     }
 
     /// Returns the task that compares this clock with that of the database.
@@ -285,81 +325,4 @@ fn session_cookie(profile: Profile) -> SessionCookie {
         Profile::Dev => SessionCookie::Plain,
         Profile::Test | Profile::Prod => SessionCookie::Secure,
     }
-}
-
-fn password_pool(
-    config: &Config,
-    schemes: &Arc<PasswordSchemes>,
-    clock: &Arc<dyn Clock>,
-) -> Result<PasswordPool, AppError> {
-    let mut options = PoolOptions::default();
-    options.threads = config.hashing.threads;
-    options.width = config.hashing.width;
-    options.queue = config.hashing.queue;
-    options.max_wait = config.hashing.max_wait;
-    options.priority = config.hashing.priority;
-    options.clock = Arc::clone(clock);
-    let pool = PasswordPool::new(schemes.clone(), options).map_err(|error| AppError::Internal(error.into()))?;
-    if pool.priority() != PriorityOutcome::Set {
-        let setting = HASH_PRIORITY.variable();
-        tracing::warn!(
-            setting,
-            outcome = ?pool.priority(),
-            "the hashing threads run with the priority of all others; a flood of logins may slow token checks down"
-        );
-    }
-    Ok(pool)
-}
-
-/// Builds the hash functions: the configured one for new passwords, and both for stored hashes.
-fn password_schemes(settings: &PasswordSettings) -> Result<PasswordSchemes, AppError> {
-    let bcrypt = BcryptHasher::new(settings.bcrypt_cost).map_err(|error| AppError::Internal(error.into()))?;
-    let argon2 = Argon2Hasher::new(settings.argon2);
-    let schemes = match settings.scheme {
-        PasswordScheme::Bcrypt => PasswordSchemes::new(bcrypt).reading(argon2),
-        PasswordScheme::Argon2id => PasswordSchemes::new(argon2).reading(bcrypt),
-    };
-    let schemes = settings.legacy.iter().copied().fold(schemes, PasswordSchemes::with_level);
-    Ok(schemes.on_new_level(|level| {
-        let (level, setting) = (work_label(level), PASSWORD_LEGACY.variable());
-        tracing::warn!(
-            level,
-            setting,
-            "a stored password hash takes more work than those before; until a restart every login computes as much"
-        );
-    }))
-}
-
-fn password_policy(config: &Config) -> PasswordPolicy {
-    let policy = PasswordPolicy::new(config.passwords.min_length);
-    if config.passwords.common_list { policy.refuse_common() } else { policy }
-}
-
-fn throttle(
-    config: &Config,
-    attempts: &Arc<dyn AttemptStore>,
-    clock: &Arc<dyn Clock>,
-) -> Result<Option<Arc<Throttle>>, AppError> {
-    let Some(limits) = &config.throttle else { return Ok(None) };
-    let throttle = Throttle::new(Arc::clone(attempts), limits, Arc::clone(clock));
-    Ok(Some(Arc::new(throttle.map_err(|error| AppError::Internal(error.into()))?)))
-}
-
-fn codec(config: &Config) -> Result<JwtCodec, AppError> {
-    let signing = match &config.signing {
-        SigningSource::Key { key, .. } => SigningKey::clone(key),
-        SigningSource::CreatedAt(path) => {
-            let secret = secret_file::read_or_create(path)
-                .map_err(|error| AppError::Secret(path.display().to_string(), error))?;
-            signing_key(secret.expose_secret())?
-        }
-        SigningSource::Random => signing_key(secret_file::random_secret()?.expose_secret())?,
-    };
-    let codec = JwtCodec::new(signing, &config.token_issuer, &config.token_audience);
-    let codec = codec.with_cached_tokens(config.token_cache);
-    Ok(config.verifying.iter().cloned().fold(codec, JwtCodec::with_verifying_key))
-}
-
-fn signing_key(secret: &[u8]) -> Result<SigningKey, AppError> {
-    SigningKey::from_secret(secret).map_err(|error| AppError::Internal(error.into()))
 }

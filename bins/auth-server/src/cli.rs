@@ -10,9 +10,13 @@
 //!
 //! Failure to write to standard error changes no exit code.
 
+mod completions;
 mod config;
+mod confirm;
 mod healthcheck;
 mod key;
+mod listing;
+mod mail;
 mod migrate;
 mod output;
 mod password;
@@ -30,9 +34,11 @@ use std::time::Duration;
 
 use auth_core::{AuthService, BoxError, SystemClock};
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use self::config::ConfigCommand;
 use self::key::KeyCommand;
+use self::mail::MailCommand;
 use self::migrate::MigrateCommand;
 use self::output::{Output, chain};
 use self::session::SessionCommand;
@@ -111,6 +117,9 @@ enum Command {
     /// Manage the key that signs tokens
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Try the mailer, or look at the letters that wait
+    #[command(subcommand)]
+    Mail(MailCommand),
     /// Print the `OpenAPI` document
     Openapi,
     /// Look at the configuration
@@ -118,6 +127,11 @@ enum Command {
     Config(ConfigCommand),
     /// Ask a running server whether it is ready: exit code 0 if it is, 1 if not
     Healthcheck,
+    /// Print a script that completes the commands in a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 impl SettingFlags {
@@ -186,6 +200,10 @@ impl Cli {
                 config::docs(out)?;
                 return Ok(ExitCode::SUCCESS);
             }
+            Command::Completions { shell } => {
+                completions::write(shell, out)?;
+                return Ok(ExitCode::SUCCESS);
+            }
             _ => {}
         }
         let config = Config::load(self.settings.sources())?;
@@ -203,6 +221,9 @@ impl Cli {
         telemetry::start(&config)?;
         for warning in &config.warnings {
             tracing::warn!("{warning}");
+        }
+        for notice in &config.notices {
+            tracing::info!("{notice}");
         }
         if let Command::Key(command) = command {
             command.run(&config, out)?;
@@ -227,6 +248,7 @@ impl Command {
                 Self::Migrate(command) => command.run(config, out).await,
                 Self::User(command) => with_service(config, async |service| command.run(service, out).await).await,
                 Self::Session(command) => with_service(config, async |service| command.run(service, out).await).await,
+                Self::Mail(command) => command.run(config, out).await.map(|()| ExitCode::SUCCESS),
                 Self::Token(command) => command.run(config, out).await.map(|()| ExitCode::SUCCESS),
                 _ => serve::run(config, signals).await,
             }

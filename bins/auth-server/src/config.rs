@@ -15,6 +15,7 @@ mod general;
 mod hashing;
 mod http;
 mod logging;
+mod mail;
 mod passwords;
 mod problems;
 mod profile;
@@ -31,7 +32,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use auth_core::{SessionOptions, ThrottleLimits};
+use auth_core::{Language, SessionOptions, ThrottleLimits};
 use auth_http::AllowedOrigins;
 use auth_jwt::VerifyingKey;
 use auth_migrations::Migrations;
@@ -46,6 +47,9 @@ pub use self::hashing::HashingSettings;
 pub(crate) use self::http::{DOCS, HEALTH_LISTEN, LISTEN};
 pub use self::logging::LogFormat;
 pub(crate) use self::logging::{LOG, LOG_FORMAT};
+use self::mail::LetterSettings;
+pub(crate) use self::mail::MAIL;
+pub use self::mail::MailSettings;
 pub(crate) use self::passwords::{PASSWORD_LEGACY, work_label};
 pub use self::passwords::{PasswordScheme, PasswordSettings};
 pub use self::problems::{Problem, Problems};
@@ -59,6 +63,7 @@ pub use self::tokens::SigningSource;
 pub(crate) use self::tokens::{TOKEN_VERIFY_KEY_FILES, TOKEN_VERIFY_SECRET_FILES};
 
 /// A configuration without errors.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The profile.
@@ -105,12 +110,20 @@ pub struct Config {
     pub cors_origins: AllowedOrigins,
     /// The rate limits, unless they are off.
     pub throttle: Option<ThrottleLimits>,
+    /// How letters are sent, if they are.
+    pub mail: Option<MailSettings>,
+    /// The languages of letters. The first is the default.
+    pub languages: Vec<Language>,
+    /// True if a login needs a verified e-mail address.
+    pub require_verified_email: bool,
     /// Interval at which the log of revocations is read.
     pub blacklist_poll: Duration,
     /// Maximum age of the last successful log read; zero reads the database at every check.
     pub blacklist_max_staleness: Duration,
     /// Values that are valid but probably not intended.
     pub warnings: Vec<String>,
+    /// What a good configuration leaves out.
+    pub notices: Vec<String>,
     effective: Vec<EffectiveSetting>,
     database_in_data_dir: bool,
 }
@@ -146,10 +159,12 @@ impl Config {
         let trusted_proxies = reader.read(&http::TRUSTED_PROXIES, profile);
         let cors_origins = reader.read(&http::CORS_ORIGINS, profile);
         let throttle = reader.throttle(profile);
+        let letters = reader.letters(profile, listen, &data_dir);
+        let LetterSettings { mail, languages, require_verified_email } = letters;
         let (blacklist_poll, blacklist_max_staleness) = reader.blacklist(profile);
 
         let Reader { problems, effective, .. } = reader;
-        problems.into_result(|warnings| Self {
+        problems.into_result(|warnings, notices| Self {
             profile,
             listen,
             health_listen,
@@ -172,9 +187,13 @@ impl Config {
             trusted_proxies,
             cors_origins,
             throttle,
+            mail,
+            languages,
+            require_verified_email,
             blacklist_poll,
             blacklist_max_staleness,
             warnings,
+            notices,
             effective,
             database_in_data_dir,
         })

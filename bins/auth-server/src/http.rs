@@ -15,6 +15,7 @@ pub(crate) mod operation;
 pub(crate) mod paging;
 pub(crate) mod path_id;
 pub(crate) mod query;
+pub(crate) mod query_parameter;
 pub(crate) mod request_body;
 pub(crate) mod request_id;
 pub(crate) mod route;

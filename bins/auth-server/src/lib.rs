@@ -11,6 +11,7 @@ pub mod config;
 mod descriptors;
 mod http;
 mod metrics;
+mod pages;
 mod readiness;
 pub mod secret_file;
 pub mod server;

@@ -4,6 +4,7 @@
 
 mod blacklist;
 mod connections;
+mod letters;
 mod passwords;
 mod sessions;
 
@@ -11,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use auth_blacklist::SyncStats;
+use auth_core::letters::{DeliveryStats, OutboxStats};
 use auth_core::service::UpgradeStats;
 use auth_core::session::SessionStats;
 use auth_core::throttle::ThrottleStats;
@@ -21,9 +23,11 @@ use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
+use time::OffsetDateTime;
 
 use self::blacklist::BlacklistMeters;
 use self::connections::ConnectionMeters;
+use self::letters::LetterMeters;
 use self::passwords::PasswordMeters;
 use self::sessions::SessionMeters;
 use crate::server::Connections;
@@ -53,6 +57,7 @@ pub(crate) struct Metrics {
     connections: IntGaugeVec,
     blacklist: BlacklistMeters,
     sessions: SessionMeters,
+    letters: LetterMeters,
     clock_offset: prometheus::Gauge,
     throttled: IntCounterVec,
     log_lines_lost: IntCounter,
@@ -101,11 +106,12 @@ impl Metrics {
         Ok(Self {
             blacklist: BlacklistMeters::new(&registry)?,
             sessions: SessionMeters::new(&registry)?,
+            letters: LetterMeters::new(&registry)?,
             clock_offset,
             throttled: counter(
                 "auth_throttled_attempts_total",
-                "Attempts refused because there were too many: for an account, from a network, or of registrations; and attempts \
-                 that could not be counted",
+                "Attempts refused because there were too many: for an account, from a network, of registrations, or of requests for \
+                 letters; letters withheld from an address; and attempts that could not be counted",
                 &["what"],
             )?,
             connections,
@@ -237,6 +243,21 @@ impl Metrics {
         self.sessions.observe(stats);
     }
 
+    /// Updates the counts of the letters that this server sent.
+    pub(crate) fn observe_letters(&self, stats: DeliveryStats) {
+        self.letters.observe(stats);
+    }
+
+    /// Updates the number of letters that wait, and the age of the oldest.
+    pub(crate) fn observe_outbox(&self, stats: OutboxStats, now: OffsetDateTime) {
+        self.letters.observe_outbox(stats, now);
+    }
+
+    /// Counts one-time tokens that were removed.
+    pub(crate) fn one_time_tokens_purged(&self, tokens: u64) {
+        self.letters.tokens_purged.inc_by(tokens);
+    }
+
     /// Updates the offset of this clock from that of the database.
     pub(crate) fn observe_clock(&self, offset: time::Duration) {
         self.clock_offset.set(offset.as_seconds_f64());
@@ -250,6 +271,8 @@ impl Metrics {
                 ("account", stats.account),
                 ("network", stats.network),
                 ("registration", stats.registration),
+                ("letters", stats.letters),
+                ("withheld_letters", stats.withheld_letters),
                 ("uncounted", stats.failures),
             ],
         );

@@ -1,6 +1,7 @@
 //! Tasks that the server repeats in the background until it stops.
 
 mod clock_watch;
+mod delivery;
 mod log_follower;
 mod purge;
 
@@ -9,6 +10,7 @@ use std::future::Future;
 use tokio::sync::watch;
 
 pub(crate) use self::clock_watch::{ClockOffset, ClockWatch};
+pub(crate) use self::delivery::DeliveryTask;
 pub(crate) use self::log_follower::LogFollower;
 pub(crate) use self::purge::PurgeTask;
 

@@ -7,7 +7,7 @@ use super::executor::{give_up_after, race};
 use super::samples::{claims_of, covers, insert, instant, logout_of, revoke_all, some_claims, unexpected};
 use super::{Backend, CheckError, StoresUnderTest, ensure, rules};
 use auth_core::blacklist::{Standing, purge_expired};
-use auth_core::{Blacklist, Claims, Clock as _, Generation, LEEWAY, ManualClock, UserChange};
+use auth_core::{Blacklist, Claims, Clock as _, Generation, LEEWAY, ManualClock, SideEffects, UserChange};
 
 rules! { ($) __conformance_blacklist:
     refuses_what_it_revoked:
@@ -129,7 +129,10 @@ async fn notes_what_is_durable(backend: &dyn Backend) -> Result<(), CheckError> 
     let user = insert(&*stores.users, "ada").await?;
     let before = claims_of(user.id, user.generation)?;
     ensure!(!refuses(&*blacklist, &before).await?, "a token is refused before anything was revoked");
-    let changed = stores.users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revoke_all()).await;
+    let changed = stores
+        .users
+        .change_and_revoke(user.id, UserChange::LogoutEverywhere, revoke_all(), SideEffects::default())
+        .await;
     let Some((_, revocation)) = changed.map_err(unexpected)? else {
         return Err(CheckError::Broken("the user was not found".to_owned()));
     };

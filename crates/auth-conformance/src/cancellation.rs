@@ -4,7 +4,7 @@ use super::executor::{give_up_after, pass};
 use super::samples::{covers, insert, logouts, new_user, revoke_all, some_id, taken, unexpected, whole};
 use super::{Backend, CheckError, ensure, rules};
 use auth_core::blacklist::RevocationTarget;
-use auth_core::{Claims, NewUser, TokenId, UserChange};
+use auth_core::{Claims, NewUser, SideEffects, TokenId, UserChange};
 
 rules! { ($) __conformance_cancellation:
     abandoned_change_is_whole_or_nothing:
@@ -28,7 +28,8 @@ async fn abandoned_change_is_whole_or_nothing(backend: &dyn Backend) -> Result<(
     let user = insert(&*stores.users, "ada").await?;
     let (log, revocation) = (&*stores.log, revoke_all());
     for turns in patience() {
-        let change = stores.users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revocation);
+        let change =
+            stores.users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revocation, SideEffects::default());
         let ended = give_up_after(turns, change).await;
         // A change may still be under way, so it counts only what the log holds before and after the user was read.
         let generation = loop {
@@ -51,7 +52,8 @@ async fn abandoned_change_is_whole_or_nothing(backend: &dyn Backend) -> Result<(
             return Ok(());
         }
     }
-    let last = stores.users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revocation).await;
+    let last =
+        stores.users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revocation, SideEffects::default()).await;
     ensure!(last.map_err(unexpected)?.is_some(), "after changes that were given up the user was not found");
     Ok(())
 }
@@ -60,9 +62,9 @@ async fn abandoned_insertion_is_whole_or_nothing(backend: &dyn Backend) -> Resul
     let stores = backend.open().await;
     for turns in patience() {
         let new = new_user(&format!("user{turns}"))?;
-        let ended = give_up_after(turns, stores.users.insert(new.clone())).await;
+        let ended = give_up_after(turns, stores.users.insert(new.clone(), SideEffects::default())).await;
         // The same person again, with a new id: either they are there already, as a whole, or they can be inserted now.
-        let again = stores.users.insert(NewUser { id: some_id()?, ..new.clone() }).await;
+        let again = stores.users.insert(NewUser { id: some_id()?, ..new.clone() }, SideEffects::default()).await;
         ensure!(
             again.is_ok() || taken(&again) == Some("email"),
             "given up after {turns} turns and repeated, the insertion gave {again:?}"

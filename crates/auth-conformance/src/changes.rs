@@ -6,7 +6,7 @@ use super::executor::race;
 use super::samples::{claims_of, covers, everywhere, insert, instant, revoke_all, unexpected, whole};
 use super::{Backend, CheckError, ensure, rules};
 use auth_core::blacklist::Position;
-use auth_core::{Generation, PasswordHash, UserChange};
+use auth_core::{Generation, PasswordHash, SideEffects, UserChange};
 
 rules! { ($) __conformance_changes:
     change_is_made_and_appended:
@@ -42,7 +42,7 @@ async fn change_is_made_and_appended(backend: &dyn Backend) -> Result<(), CheckE
         UserChange::Password(hash.clone()),
     ];
     for (number, change) in (1..).zip(changes) {
-        let result = stores.users.change_and_revoke(user.id, change, revoke_all()).await;
+        let result = stores.users.change_and_revoke(user.id, change, revoke_all(), SideEffects::default()).await;
         let Some((changed, revocation)) = result.map_err(unexpected)? else {
             return Err(CheckError::Broken("the user was not found".to_owned()));
         };
@@ -72,7 +72,11 @@ async fn change_spares_the_rest(backend: &dyn Backend) -> Result<(), CheckError>
     let bystander = insert(&*stores.users, "bob").await?;
     stores.users.promote(user.id).await.map_err(unexpected)?;
     for change in [UserChange::LogoutEverywhere, UserChange::Password(PasswordHash::new("other".to_owned()))] {
-        stores.users.change_and_revoke(user.id, change, revoke_all()).await.map_err(unexpected)?;
+        stores
+            .users
+            .change_and_revoke(user.id, change, revoke_all(), SideEffects::default())
+            .await
+            .map_err(unexpected)?;
     }
     let found = stores.users.find_by_id(user.id).await.map_err(unexpected)?;
     ensure!(
@@ -91,7 +95,11 @@ async fn disabled_since_the_first_time(backend: &dyn Backend) -> Result<(), Chec
     let user = insert(&*stores.users, "ada").await?;
     for later in [0, 60] {
         let disable = UserChange::Disable(instant() + Duration::from_secs(later));
-        stores.users.change_and_revoke(user.id, disable, revoke_all()).await.map_err(unexpected)?;
+        stores
+            .users
+            .change_and_revoke(user.id, disable, revoke_all(), SideEffects::default())
+            .await
+            .map_err(unexpected)?;
     }
     let found = stores.users.find_by_id(user.id).await.map_err(unexpected)?;
     ensure!(
@@ -106,7 +114,9 @@ async fn no_generation_is_lost(backend: &dyn Backend) -> Result<(), CheckError> 
     let user = insert(&*stores.users, "ada").await?;
     let changes = (0..12).map(|_| {
         let users = stores.users.clone();
-        async move { users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revoke_all()).await }
+        async move {
+            users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revoke_all(), SideEffects::default()).await
+        }
     });
     let mut generations = Vec::new();
     for result in race(backend, changes.collect::<Vec<_>>()).await? {
@@ -126,13 +136,17 @@ async fn changes_a_password_only_from_the_current_hash(backend: &dyn Backend) ->
     let hash = |text: &str| PasswordHash::new(text.to_owned());
     let from = |current: &str, new: &str| UserChange::PasswordFrom { current: hash(current), new: hash(new) };
     let change = from("another hash", "new");
-    let changed = stores.users.change_and_revoke(user.id, change, revoke_all()).await.map_err(unexpected)?;
+    let changed = stores
+        .users
+        .change_and_revoke(user.id, change, revoke_all(), SideEffects::default())
+        .await
+        .map_err(unexpected)?;
     ensure!(changed.is_none(), "a password was changed from a hash that is not stored");
     let (head, _) = whole(&*stores.log).await?;
     ensure!(head == Position(0), "a change that was refused was logged");
     let rivals = (0..8).map(|number| {
         let (users, change) = (stores.users.clone(), from("hash of ada", &format!("hash {number}")));
-        async move { users.change_and_revoke(user.id, change, revoke_all()).await }
+        async move { users.change_and_revoke(user.id, change, revoke_all(), SideEffects::default()).await }
     });
     let mut winners = Vec::new();
     for (number, result) in race(backend, rivals.collect::<Vec<_>>()).await?.into_iter().enumerate() {

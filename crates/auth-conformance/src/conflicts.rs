@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::samples::{everywhere, insert, logout_of, logouts, new_user, revoke_all, some_claims, taken};
-use super::samples::{unexpected, whole};
+use super::samples::{of_store, unexpected, whole};
 use super::{Backend, CheckError, Disturbance, ensure, rules};
 use auth_core::blacklist::Position;
 use auth_core::throttle::{AttemptKey, Change, Counter};
-use auth_core::{Generation, PasswordHash, StoreError, StoreErrorKind, UserChange};
+use auth_core::{Generation, PasswordHash, SideEffects, StoreError, StoreErrorKind, UserChange};
 
 rules! { ($) __conformance_conflicts:
     conflicts_are_tried_again:
@@ -57,7 +57,11 @@ async fn conflicts_are_tried_again(backend: &dyn Backend) -> Result<(), CheckErr
     ensure!(appended == 2, "two entries were appended as {appended}");
     disturb(backend, Disturbance::Conflict).await?;
     let change = UserChange::LogoutEverywhere;
-    let changed = stores.users.change_and_revoke(ada.id, change, revoke_all()).await.map_err(unexpected)?;
+    let changed = stores
+        .users
+        .change_and_revoke(ada.id, change, revoke_all(), SideEffects::default())
+        .await
+        .map_err(unexpected)?;
     let generation = changed.map(|(user, _)| user.generation);
     ensure!(generation == Some(Generation::new(1)), "one change gave the generation {generation:?}");
     disturb(backend, Disturbance::Conflict).await?;
@@ -82,7 +86,7 @@ async fn lost_answers_are_looked_up(backend: &dyn Backend) -> Result<(), CheckEr
     let stores = backend.open().await;
     let new = new_user("ada")?;
     disturb(backend, Disturbance::LostAnswer).await?;
-    let inserted = stores.users.insert(new.clone()).await;
+    let inserted = stores.users.insert(new.clone(), SideEffects::default()).await;
     ensure!(taken(&inserted).is_none(), "who registered was told {inserted:?}");
     let stored = stores.users.find_by_id(new.id).await.map_err(unexpected)?;
     ensure!(stored.is_some_and(|user| user.email == new.email), "the user whose insertion was committed is not there");
@@ -100,7 +104,8 @@ async fn lost_answers_are_looked_up(backend: &dyn Backend) -> Result<(), CheckEr
 
     disturb(backend, Disturbance::LostAnswer).await?;
     let change = UserChange::PasswordFrom { current: upgraded, new: changed };
-    let change = known(stores.users.change_and_revoke(new.id, change, revoke_all()).await)?;
+    let change =
+        known(of_store(stores.users.change_and_revoke(new.id, change, revoke_all(), SideEffects::default()).await))?;
     if let Some(change) = change {
         let Some((user, revocation)) = change else {
             return Err(CheckError::Broken("a password was changed and the store says that it was not".to_owned()));

@@ -4,10 +4,12 @@
 use std::sync::Arc;
 
 use super::samples::{email, everywhere, insert, instant, logout_of, logouts, new_user, revoke_all, some_claims};
-use super::samples::{some_id, unexpected};
+use super::samples::{of_store, some_id, unexpected};
 use super::{Backend, CheckError, Row, ensure, rules};
 use auth_core::blacklist::Position;
-use auth_core::{Generation, InsertUserError, ManualClock, PasswordHash, StoreError, StoreErrorKind, UserChange};
+use auth_core::{
+    Generation, InsertUserError, ManualClock, PasswordHash, SideEffects, StoreError, StoreErrorKind, UserChange,
+};
 
 rules! { ($) __conformance_faults:
     users_in_an_outage_are_unknown:
@@ -54,7 +56,11 @@ async fn users_in_an_outage_are_unknown(backend: &dyn Backend) -> Result<(), Che
         failed("promote", kind, users.promote(id).await)?;
         failed("enable", kind, users.enable(id).await)?;
         let change = UserChange::LogoutEverywhere;
-        failed("change_and_revoke", kind, users.change_and_revoke(id, change, revoke_all()).await)?;
+        failed(
+            "change_and_revoke",
+            kind,
+            of_store(users.change_and_revoke(id, change, revoke_all(), SideEffects::default()).await),
+        )?;
         let [current, other] = ["hash of ada", "other"].map(|text| PasswordHash::new(text.to_owned()));
         failed("replace_hash", kind, users.replace_hash(id, &current, &other).await)?;
     }
@@ -62,7 +68,7 @@ async fn users_in_an_outage_are_unknown(backend: &dyn Backend) -> Result<(), Che
         failed("find_credentials", kind, users.find_credentials(address).await)?;
     }
     failed("list", kind, users.list(None, 10).await)?;
-    match users.insert(new_user("bob")?).await {
+    match users.insert(new_user("bob")?, SideEffects::default()).await {
         Err(InsertUserError::Store(error)) => failed("insert", kind, Err::<(), _>(error)),
         other => Err(CheckError::Broken(format!("insert gave {other:?}"))),
     }
@@ -114,7 +120,7 @@ async fn damaged_user_is_an_error(backend: &dyn Backend) -> Result<(), CheckErro
     failed("a list with the damaged user", kind, users.list(None, 10).await)?;
     let found = users.find_by_id(bob.id).await.map_err(unexpected)?;
     ensure!(found.as_ref() == Some(&bob), "beside the damaged row another user is {found:?}");
-    let again = users.insert(new_user("ada")?).await;
+    let again = users.insert(new_user("ada")?, SideEffects::default()).await;
     ensure!(again.is_err(), "the address of the damaged row could be registered again");
     Ok(())
 }

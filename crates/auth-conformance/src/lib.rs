@@ -8,8 +8,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use auth_core::blacklist::{Position, UnsyncedBlacklist};
+use auth_core::letters::LetterId;
+use auth_core::recovery::OneTimeTokenId;
 use auth_core::throttle::AttemptKey;
-use auth_core::{AttemptStore, Blacklist, Clock, RevocationLog, SessionId, SessionStore, UserId, UserStore};
+use auth_core::{
+    AttemptStore, Blacklist, Clock, OneTimeTokenStore, Outbox, RevocationLog, SessionId, SessionStore, UserId,
+    UserStore,
+};
 
 mod attempts;
 mod blacklist;
@@ -18,12 +23,17 @@ mod changes;
 mod conflicts;
 mod executor;
 mod faults;
+mod letter_samples;
 mod log;
 mod nodes;
+mod one_time_tokens;
+mod outbox;
+mod profiles;
 mod purge;
 mod recovery;
 mod samples;
 mod sessions;
+mod side_effects;
 mod users;
 
 pub use executor::{block_on, pass};
@@ -75,6 +85,22 @@ pub trait Backend: Send + Sync {
     ///
     /// Default: `None`, which says that there is none. Its rules are then not tried.
     async fn sessions(&self) -> Option<Arc<dyn SessionStore>> {
+        None
+    }
+
+    /// Opens the store of one-time tokens, over the database of the other stores. Like [`open`](Self::open), a check calls it more
+    /// than once.
+    ///
+    /// Default: `None`, which says that there is none. Its rules are then not tried.
+    async fn one_time_tokens(&self) -> Option<Arc<dyn OneTimeTokenStore>> {
+        None
+    }
+
+    /// Opens the outbox for letters, over the database of the other stores. Like [`open`](Self::open), a check calls it more than
+    /// once. Its letters are written by [`one_time_tokens`](Self::one_time_tokens) and by the user store.
+    ///
+    /// Default: `None`, which says that there is none. Its rules are then not tried.
+    async fn outbox(&self) -> Option<Arc<dyn Outbox>> {
         None
     }
 
@@ -140,6 +166,10 @@ pub enum Row {
     Counter(AttemptKey),
     /// A session: for example a digest that is none.
     Session(SessionId),
+    /// A one-time token: for example an address without `@`. By digest, user and key of the address it is still found.
+    OneTimeToken(OneTimeTokenId),
+    /// A letter: for example a kind that is none.
+    Letter(LetterId),
 }
 
 /// A rule of the contract, with the test of it.
@@ -218,6 +248,10 @@ pub fn checks() -> Vec<ContractCheck> {
         recovery::CHECKS,
         attempts::CHECKS,
         sessions::CHECKS,
+        profiles::CHECKS,
+        one_time_tokens::CHECKS,
+        side_effects::CHECKS,
+        outbox::CHECKS,
     ]
     .concat()
 }
@@ -261,6 +295,10 @@ macro_rules! conformance_tests {
         $crate::__conformance_recovery!($run);
         $crate::__conformance_attempts!($run);
         $crate::__conformance_sessions!($run);
+        $crate::__conformance_profiles!($run);
+        $crate::__conformance_one_time_tokens!($run);
+        $crate::__conformance_side_effects!($run);
+        $crate::__conformance_outbox!($run);
     };
 }
 

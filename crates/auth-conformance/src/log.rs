@@ -8,11 +8,12 @@ use futures_util::future::join;
 
 use super::executor::{pass, race};
 use super::samples::{
-    claims_of, covers, everywhere, insert, instant, logout_of, logouts, revoke_all, some_claims, unexpected, whole,
+    claims_of, covers, everywhere, insert, instant, logout_of, logouts, of_store, revoke_all, some_claims, unexpected,
+    whole,
 };
 use super::{Backend, CheckError, StoresUnderTest, ensure, rules};
 use auth_core::blacklist::{LogEntry, Position, RevocationReason};
-use auth_core::{Generation, Revocation, UserChange};
+use auth_core::{Generation, Revocation, SideEffects, UserChange};
 
 rules! { ($) __conformance_log:
     reads_your_writes:
@@ -148,7 +149,9 @@ async fn changes_take_their_turn(backend: &dyn Backend) -> Result<(), CheckError
         let id = insert(&*stores.users, &format!("user{number}")).await?.id;
         let (users, log, batch) = (stores.users.clone(), stores.log.clone(), logouts(1)?);
         writers.push(async move {
-            users.change_and_revoke(id, UserChange::LogoutEverywhere, revoke_all()).await?;
+            of_store(
+                users.change_and_revoke(id, UserChange::LogoutEverywhere, revoke_all(), SideEffects::default()).await,
+            )?;
             log.append(&batch).await?;
             Ok(())
         });

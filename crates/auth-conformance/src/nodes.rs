@@ -3,7 +3,7 @@
 use super::samples::{claims_of, covers, insert, logout_of, logouts, revoke_all, some_claims, unexpected};
 use super::{Backend, CheckError, StoresUnderTest, ensure, rules};
 use auth_core::blacklist::Position;
-use auth_core::{PasswordHash, User, UserChange};
+use auth_core::{PasswordHash, SideEffects, User, UserChange};
 
 rules! { ($) __conformance_nodes:
     users_are_seen_by_other_nodes:
@@ -29,7 +29,11 @@ async fn write(stores: &StoresUnderTest) -> Result<(User, User), CheckError> {
     let ada = insert(&*stores.users, "ada").await?;
     stores.users.promote(ada.id).await.map_err(unexpected)?;
     let change = UserChange::Password(PasswordHash::new("the new hash".to_owned()));
-    let changed = stores.users.change_and_revoke(ada.id, change, revoke_all()).await.map_err(unexpected)?;
+    let changed = stores
+        .users
+        .change_and_revoke(ada.id, change, revoke_all(), SideEffects::default())
+        .await
+        .map_err(unexpected)?;
     let Some((ada, _)) = changed else { return Err(CheckError::Broken("the user was not found".to_owned())) };
     Ok((ada, bystander))
 }

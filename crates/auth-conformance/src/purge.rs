@@ -7,7 +7,7 @@ use super::samples::{
 };
 use super::{Backend, CheckError, ensure, rules};
 use auth_core::blacklist::{Position, Purged};
-use auth_core::{Claims, Generation, Revocation, UserChange, UserRevocation};
+use auth_core::{Claims, Generation, Revocation, SideEffects, UserChange, UserRevocation};
 
 rules! { ($) __conformance_purge:
     purge_is_bounded_and_exact:
@@ -102,7 +102,7 @@ async fn purge_leaves_a_trace(backend: &dyn Backend) -> Result<(), CheckError> {
     }
     let of_user = UserRevocation { expires_at: after(3), ..revoke_all() };
     let change = UserChange::LogoutEverywhere;
-    stores.users.change_and_revoke(user.id, change, of_user).await.map_err(unexpected)?;
+    stores.users.change_and_revoke(user.id, change, of_user, SideEffects::default()).await.map_err(unexpected)?;
     let nothing = Purged::default();
     for (before, limit, expected) in [
         (after(1), 9, nothing),
@@ -125,7 +125,7 @@ async fn purged_is_not_forgotten(backend: &dyn Backend) -> Result<(), CheckError
     stores.log.append(&[logout_of(&logged_out)]).await.map_err(unexpected)?;
     let ends = UserRevocation { expires_at: expires_at + later, ..revoke_all() };
     let change = UserChange::LogoutEverywhere;
-    stores.users.change_and_revoke(user.id, change, ends).await.map_err(unexpected)?;
+    stores.users.change_and_revoke(user.id, change, ends, SideEffects::default()).await.map_err(unexpected)?;
     let removed = stores.log.purge(expires_at + 2 * later, 10).await.map_err(unexpected)?;
     ensure!(removed == 2, "the purge removed {removed} of two expired entries");
     ensure!(covers(&*stores.log, &logged_out).await?, "the logged-out token is good again");

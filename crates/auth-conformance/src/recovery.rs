@@ -5,7 +5,7 @@ use super::faults::CANNOT_REFUSE;
 use super::samples::{insert, logouts, revoke_all, unexpected, whole};
 use super::{Backend, CheckError, StoresUnderTest, ensure, rules};
 use auth_core::blacklist::RevocationTarget;
-use auth_core::{Revocation, User, UserChange};
+use auth_core::{Revocation, SideEffects, User, UserChange};
 
 rules! { ($) __conformance_recovery:
     refused_write_leaves_nothing:
@@ -56,7 +56,8 @@ async fn refuse_writes(backend: &dyn Backend, stores: &StoresUnderTest, user: &U
     let appended = stores.log.append(&logouts(3)?).await;
     ensure!(appended.is_err(), "an append that the database refused was answered with {appended:?}");
     let revocation = revoke_all();
-    let changed = stores.users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revocation).await;
+    let changed =
+        stores.users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revocation, SideEffects::default()).await;
     ensure!(changed.is_err(), "a change whose entry the database refused was answered with {changed:?}");
     backend.refuse_entries(false).await;
     Ok(())

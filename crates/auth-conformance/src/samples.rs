@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 use super::CheckError;
 use auth_core::blacklist::{Position, RevocationReason, RevocationTarget};
 use auth_core::{
-    Claims, Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, RevocationLog, TokenId, User,
-    UserId, UserRevocation, UserStore, Username,
+    ChangeUserError, Claims, Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, RevocationLog,
+    SideEffects, StoreError, StoreErrorKind, TokenId, User, UserId, UserRevocation, UserStore, Username,
 };
 
 /// An error that the check did not expect, chain and all.
@@ -20,6 +20,14 @@ pub(super) fn unexpected(error: impl std::error::Error) -> CheckError {
         source = cause.source();
     }
     CheckError::Broken(text)
+}
+
+/// The result of a change that sets no unique key.
+pub(super) fn of_store<T>(result: Result<T, ChangeUserError>) -> Result<T, StoreError> {
+    result.map_err(|error| match error {
+        ChangeUserError::Store(error) => error,
+        taken => StoreError::new(StoreErrorKind::Internal, taken),
+    })
 }
 
 /// An instant that every database can store exactly.
@@ -44,6 +52,7 @@ pub(super) fn new_user(name: &str) -> Result<NewUser, CheckError> {
         id: some_id()?,
         email: email(&format!("{name}@Example.org"))?,
         username: username(name)?,
+        email_verified: false,
         password_hash: PasswordHash::new(format!("hash of {name}")),
         admin: false,
         registered_on: instant(),
@@ -51,7 +60,7 @@ pub(super) fn new_user(name: &str) -> Result<NewUser, CheckError> {
 }
 
 pub(super) async fn insert(users: &dyn UserStore, name: &str) -> Result<User, CheckError> {
-    users.insert(new_user(name)?).await.map_err(unexpected)
+    users.insert(new_user(name)?, SideEffects::default()).await.map_err(unexpected)
 }
 
 pub(super) fn claims_of(user: UserId, generation: Generation) -> Result<Claims, CheckError> {

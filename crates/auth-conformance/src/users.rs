@@ -6,7 +6,7 @@ use super::executor::race;
 use super::samples::{email, insert, instant, new_user, revoke_all, some_id, taken, unexpected, username, whole};
 use super::{Backend, CheckError, ensure, rules};
 use auth_core::blacklist::Position;
-use auth_core::{Generation, MAX_EMAIL_BYTES, MAX_USERNAME_CHARS, PasswordHash, UserChange};
+use auth_core::{Generation, MAX_EMAIL_BYTES, MAX_USERNAME_CHARS, PasswordHash, SideEffects, UserChange};
 
 rules! { ($) __conformance_users:
     returns_what_was_inserted:
@@ -50,11 +50,12 @@ async fn returns_what_was_inserted(backend: &dyn Backend) -> Result<(), CheckErr
     new.username = username("Äda 💡 o'Neil")?;
     new.email = email("Ada.Lovelace+tag@Bücher.example")?;
     new.admin = true;
+    new.email_verified = true;
     new.registered_on += Duration::from_micros(123_456);
-    let user = stores.users.insert(new.clone()).await.map_err(unexpected)?;
+    let user = stores.users.insert(new.clone(), SideEffects::default()).await.map_err(unexpected)?;
     ensure!(
-        (user.id, &user.email, &user.username, user.admin, user.registered_on)
-            == (new.id, &new.email, &new.username, new.admin, new.registered_on),
+        (user.id, &user.email, &user.username, user.email_verified, user.admin, user.registered_on)
+            == (new.id, &new.email, &new.username, new.email_verified, new.admin, new.registered_on),
         "inserted {new:?} and was given {user:?}"
     );
     ensure!(user.generation == Generation::default() && user.disabled_at.is_none(), "a new user came as {user:?}");
@@ -79,7 +80,7 @@ async fn keeps_the_longest(backend: &dyn Backend) -> Result<(), CheckError> {
     new.email = email(&address)?;
     new.username = username(&"𝒜💡".repeat(MAX_USERNAME_CHARS / 2))?;
     new.password_hash = PasswordHash::new("h".repeat(LONG_HASH));
-    stores.users.insert(new.clone()).await.map_err(unexpected)?;
+    stores.users.insert(new.clone(), SideEffects::default()).await.map_err(unexpected)?;
     let stored = stores.users.find_credentials(&new.email).await.map_err(unexpected)?;
     let Some(stored) = stored else { return Err(CheckError::Broken("the longest address is not found".to_owned())) };
     ensure!(
@@ -104,7 +105,10 @@ async fn absence_is_none(backend: &dyn Backend) -> Result<(), CheckError> {
     ensure!(stores.users.promote(nobody).await.map_err(unexpected)?.is_none(), "nobody was promoted");
     ensure!(stores.users.enable(nobody).await.map_err(unexpected)?.is_none(), "nobody was enabled");
     ensure!(stores.users.list(None, 10).await.map_err(unexpected)?.is_empty(), "an empty store lists users");
-    let changed = stores.users.change_and_revoke(nobody, UserChange::LogoutEverywhere, revoke_all()).await;
+    let changed = stores
+        .users
+        .change_and_revoke(nobody, UserChange::LogoutEverywhere, revoke_all(), SideEffects::default())
+        .await;
     ensure!(changed.map_err(unexpected)?.is_none(), "nobody was logged out");
     let log = whole(&*stores.log).await?;
     ensure!(log == (Position(0), Vec::new()), "a change of nobody was logged: {log:?}");
@@ -123,11 +127,11 @@ async fn finds_by_key(backend: &dyn Backend) -> Result<(), CheckError> {
     );
     let mut twin = new_user("someone")?;
     twin.email = spelling;
-    let result = stores.users.insert(twin).await;
+    let result = stores.users.insert(twin, SideEffects::default()).await;
     ensure!(taken(&result) == Some("email"), "another spelling of the e-mail address gave {result:?}");
     let mut twin = new_user("someone")?;
     twin.username = username("aDA")?;
-    let result = stores.users.insert(twin).await;
+    let result = stores.users.insert(twin, SideEffects::default()).await;
     ensure!(taken(&result) == Some("username"), "another spelling of the username gave {result:?}");
     Ok(())
 }
@@ -135,7 +139,7 @@ async fn finds_by_key(backend: &dyn Backend) -> Result<(), CheckError> {
 async fn keys_that_differ_differ(backend: &dyn Backend) -> Result<(), CheckError> {
     let stores = backend.open().await;
     for name in ["resume", "résumé", "strasse", "straße", "a_b", "axb", "a%b"] {
-        let result = stores.users.insert(new_user(name)?).await;
+        let result = stores.users.insert(new_user(name)?, SideEffects::default()).await;
         ensure!(result.is_ok(), "{name:?} was refused: {result:?}");
     }
     Ok(())
@@ -145,10 +149,10 @@ async fn conflict_names_the_field(backend: &dyn Backend) -> Result<(), CheckErro
     let stores = backend.open().await;
     insert(&*stores.users, "ada").await?;
     let mut both = new_user("ada")?;
-    let result = stores.users.insert(both.clone()).await;
+    let result = stores.users.insert(both.clone(), SideEffects::default()).await;
     ensure!(taken(&result) == Some("email"), "both taken gave {result:?}");
     both.email = email("other@example.org")?;
-    let result = stores.users.insert(both).await;
+    let result = stores.users.insert(both, SideEffects::default()).await;
     ensure!(taken(&result) == Some("username"), "a taken username gave {result:?}");
     let users = stores.users.list(None, 10).await.map_err(unexpected)?;
     ensure!(users.len() == 1, "a refused insertion left {} users", users.len());
@@ -160,7 +164,7 @@ async fn taken_id_overwrites_nobody(backend: &dyn Backend) -> Result<(), CheckEr
     let ada = insert(&*stores.users, "ada").await?;
     let mut stranger = new_user("stranger")?;
     stranger.id = ada.id;
-    let result = stores.users.insert(stranger).await;
+    let result = stores.users.insert(stranger, SideEffects::default()).await;
     ensure!(result.is_err() && taken(&result).is_none(), "an insertion with a taken id gave {result:?}");
     let found = stores.users.find_by_id(ada.id).await.map_err(unexpected)?;
     ensure!(found.as_ref() == Some(&ada), "the user with that id became {found:?}");
@@ -188,7 +192,7 @@ async fn compete(backend: &dyn Backend, field: &'static str) -> Result<(), Check
             _ => new.username = username("prize")?,
         }
         let users = stores.users.clone();
-        rivals.push(async move { users.insert(new).await });
+        rivals.push(async move { users.insert(new, SideEffects::default()).await });
     }
     let results = race(backend, rivals).await?;
     let winners = results.iter().filter(|result| result.is_ok()).count();
@@ -229,7 +233,7 @@ async fn promotion_is_kept(backend: &dyn Backend) -> Result<(), CheckError> {
         ensure!(promoted.is_some_and(|user| user.admin), "promoting did not make an admin");
     }
     let disable = UserChange::Disable(instant());
-    stores.users.change_and_revoke(user.id, disable, revoke_all()).await.map_err(unexpected)?;
+    stores.users.change_and_revoke(user.id, disable, revoke_all(), SideEffects::default()).await.map_err(unexpected)?;
     for _ in 0..2 {
         let enabled = stores.users.enable(user.id).await.map_err(unexpected)?;
         ensure!(enabled.is_some_and(|user| user.disabled_at.is_none()), "enabling did not enable");

@@ -30,7 +30,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let username = Username::parse("ada")?;
     let registered = auth
         .register(NewAccount { email: email.clone(), username, password: password.clone() }, &Context::default())
-        .await?;
+        .await?
+        .signed_in()
+        .ok_or("the address must be verified first")?;
     writeln!(out, "registered {} as {}", registered.user.email, registered.user.id)?;
 
     let session = auth

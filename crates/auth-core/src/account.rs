@@ -1,68 +1,32 @@
 //! Accounts: registration, look-up and changes.
 
+mod deletion;
+mod email;
 mod error;
+mod export;
 mod password;
+mod profile;
+mod registration;
 mod sessions;
 
 use crate::blacklist::RevocationReason;
-use crate::context::Context;
 use crate::email::Email;
 use crate::error::StoreError;
 use crate::events;
 use crate::ids::UserId;
-use crate::login::SignedIn;
-use crate::password::policy::PasswordOwner;
 use crate::principal::Principal;
+use crate::recovery::SideEffects;
 use crate::service::AuthService;
-use crate::throttle::Attempt;
 use crate::token::{MAX_CLOCK_SKEW, MAX_TOKEN_LIFE};
-use crate::user::{NewAccount, NewUser, User, UserChange, UserRevocation};
+use crate::user::{ChangeUserError, User, UserChange, UserRevocation};
 
-pub use self::error::{AccountError, ChangePasswordError, RegisterError};
+pub use self::error::{
+    AccountError, ChangeEmailError, ChangePasswordError, DeleteAccountError, RegisterError, RenameError,
+};
+pub use self::export::{Export, ExportedToken, MAX_EXPORTED_SESSIONS};
+pub use self::registration::RegisterOutcome;
 
 impl AuthService {
-    /// Registers a user and signs them in.
-    ///
-    /// # Errors
-    ///
-    /// When the password breaks the policy, the e-mail address or the username is taken, the network has registered too
-    /// often, too much work is waiting, or a part failed.
-    pub async fn register(&self, account: NewAccount, context: &Context) -> Result<SignedIn, RegisterError> {
-        self.check_policy(&account)?;
-        // Admit: the attempt is counted before any work is done for it.
-        let attempt = self.parts.throttle.admit_registration(&account.email, context.network()).await?;
-        let inserted = self.insert(account, false).await;
-        settle_registration(attempt, &inserted).await;
-        events::registration(inserted.as_ref().map(|user| user.id), context.request_id());
-        Ok(self.open_session(inserted?, context).await?)
-    }
-
-    /// Creates a user without signing them in, as an operator does.
-    ///
-    /// # Errors
-    ///
-    /// As [`register`](Self::register), but without the limit on registrations.
-    pub async fn create_user(&self, account: NewAccount, admin: bool) -> Result<User, RegisterError> {
-        self.check_policy(&account)?;
-        self.insert(account, admin).await
-    }
-
-    fn check_policy(&self, account: &NewAccount) -> Result<(), RegisterError> {
-        let owner = PasswordOwner { email: Some(&account.email), username: Some(&account.username) };
-        Ok(self.parts.policy.check(&account.password, owner)?)
-    }
-
-    /// Hashes the password and inserts the user.
-    async fn insert(&self, account: NewAccount, admin: bool) -> Result<User, RegisterError> {
-        let NewAccount { email, username, password } = account;
-        self.parts.policy.check_breached(&password).await?;
-        let password_hash = self.parts.passwords.hash(password).await?;
-        let registered_on = self.now();
-        let id = UserId::generate(registered_on).map_err(|error| RegisterError::Internal(error.into()))?;
-        let new = NewUser { id, email, username, password_hash, admin, registered_on };
-        Ok(self.parts.users.insert(new).await?)
-    }
-
     /// Returns the user that a principal is, read from the store.
     ///
     /// # Errors
@@ -152,35 +116,32 @@ impl AuthService {
         change: UserChange,
         reason: RevocationReason,
     ) -> Result<User, AccountError> {
-        self.try_change_and_revoke(id, change, reason).await?.ok_or(AccountError::UserNotFound)
+        let changed = self.try_change_and_revoke(id, change, reason, SideEffects::default()).await;
+        changed.map_err(ChangeUserError::unexpected)?.ok_or(AccountError::UserNotFound)
     }
 
-    /// Returns `None` when there is no such user, or the change does not apply any more.
-    async fn try_change_and_revoke(
+    /// Returns `None` when there is no such user, or the change or a one-time token does not apply any more.
+    pub(crate) async fn try_change_and_revoke(
         &self,
         id: UserId,
         change: UserChange,
         reason: RevocationReason,
-    ) -> Result<Option<User>, StoreError> {
-        let revoked_at = self.now();
-        // The longest life that any token may have, not the configured one: that may have been longer when the tokens were
-        // issued. The clock that issued them may be ahead of this one.
-        let expires_at = revoked_at + MAX_TOKEN_LIFE + MAX_CLOCK_SKEW;
-        let revocation = UserRevocation { expires_at, revoked_at, reason };
-        let Some((user, revocation)) = self.parts.users.change_and_revoke(id, change, revocation).await? else {
-            return Ok(None);
-        };
+        effects: SideEffects,
+    ) -> Result<Option<User>, ChangeUserError> {
+        let revocation = self.end_of_all_tokens(reason);
+        let changed = self.parts.users.change_and_revoke(id, change, revocation, effects).await?;
+        let Some((user, revocation)) = changed else { return Ok(None) };
         self.parts.blacklist.note(&revocation);
         events::revoked(id, reason.as_str());
         Ok(Some(user))
     }
-}
 
-/// Takes a registration back that failed on our side. Any other one stays counted, because a refusal tells who is registered.
-async fn settle_registration(attempt: Attempt, inserted: &Result<User, RegisterError>) {
-    match inserted {
-        Ok(_) => attempt.succeeded().await,
-        Err(RegisterError::Password(_) | RegisterError::EmailTaken | RegisterError::UsernameTaken) => {}
-        Err(_) => attempt.withdrawn().await,
+    /// Returns the data of the log entry that ends all tokens of a user now.
+    fn end_of_all_tokens(&self, reason: RevocationReason) -> UserRevocation {
+        let revoked_at = self.now();
+        // The longest life that any token may have, not the configured one: that may have been longer when the tokens were
+        // issued. The clock that issued them may be ahead of this one.
+        let expires_at = revoked_at + MAX_TOKEN_LIFE + MAX_CLOCK_SKEW;
+        UserRevocation { expires_at, revoked_at, reason }
     }
 }

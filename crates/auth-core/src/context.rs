@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::letters::Language;
 use crate::session::SessionKind;
 use crate::throttle::ClientNetwork;
 
@@ -23,6 +24,7 @@ pub struct Context {
     user_agent: Option<String>,
     request_id: Option<String>,
     session_kind: SessionKind,
+    language: Language,
 }
 
 impl Context {
@@ -54,10 +56,22 @@ impl Context {
         Self { session_kind, ..self }
     }
 
+    /// Sets the language that the user seems to read, for letters. Default: English.
+    #[must_use]
+    pub fn with_language(self, language: Language) -> Self {
+        Self { language, ..self }
+    }
+
     /// Returns the kind of session that a login opens.
     #[must_use]
     pub fn session_kind(&self) -> SessionKind {
         self.session_kind
+    }
+
+    /// Returns the language of the letters that the call causes.
+    #[must_use]
+    pub fn language(&self) -> &Language {
+        &self.language
     }
 
     /// Returns the network of the client, if its address is known.

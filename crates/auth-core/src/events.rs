@@ -7,7 +7,8 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::ids::{SessionId, UserId};
+use crate::ids::{LetterId, SessionId, UserId};
+use crate::one_time::OneTimeTokenPurpose;
 
 /// Reports the outcome of a login, after the attempt was admitted.
 pub(crate) fn login<E: Display>(outcome: Result<UserId, &E>, request_id: Option<&str>) {
@@ -37,6 +38,54 @@ pub(crate) fn throttled(limit: &'static str, retry_after: Duration) {
 pub(crate) fn revoked(user: UserId, reason: &'static str) {
     #[cfg(feature = "tracing")]
     tracing::info!(target: "auth_core", %user, reason, "revoked");
+}
+
+/// Reports a change of an account, or an export.
+pub(crate) fn account(user: UserId, action: &'static str, request_id: Option<&str>) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(target: "auth_core", %user, action, request_id, "account");
+}
+
+/// Reports a request for a letter. There is no user if no account has the address, or may have the letter.
+pub(crate) fn letter_requested(user: Option<UserId>, purpose: OneTimeTokenPurpose, request_id: Option<&str>) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(
+        target: "auth_core",
+        user = user.map(tracing::field::display),
+        purpose = purpose.as_str(),
+        request_id,
+        "letter requested"
+    );
+}
+
+/// Reports a failure of the outbox.
+pub(crate) fn outbox_failed(error: &StoreError) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "auth_core", %error, "outbox failed");
+}
+
+/// Reports a row of the outbox that cannot become a letter.
+pub(crate) fn unreadable_letter(letter: LetterId) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "auth_core", %letter, "letter unreadable");
+}
+
+/// Reports a failed attempt to send a letter. The error of the mailer is left out, because it may quote the address.
+pub(crate) fn letter_delayed(letter: LetterId, kind: &'static str, user: UserId, attempts: u32) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(target: "auth_core", %letter, kind, %user, attempts, "letter delayed");
+}
+
+/// Reports a letter that was removed without being sent. The error of the mailer is left out, because it may quote the address.
+pub(crate) fn letter_given_up(letter: LetterId, kind: &'static str, user: UserId, attempts: u32) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "auth_core", %letter, kind, %user, attempts, "letter given up");
+}
+
+/// Reports a login whose time could not be recorded.
+pub(crate) fn login_unrecorded(user: UserId, error: &StoreError) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "auth_core", %user, %error, "the time of a login was not recorded");
 }
 
 /// Reports a refresh token that was used a second time, and ended its session.

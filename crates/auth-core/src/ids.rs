@@ -159,3 +159,37 @@ impl fmt::Display for TokenId {
         self.0.fmt(f)
     }
 }
+
+/// Id of a letter: a random UUID. The `Message-ID` (RFC 5322 §3.6.4) is made from it, so that a letter that was sent twice can
+/// be recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LetterId(Uuid);
+
+impl LetterId {
+    /// Returns a new random id.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system has no randomness to give.
+    pub fn generate() -> Result<Self, NoRandomness> {
+        Ok(Self(uuid::Builder::from_random_bytes(random_bytes()?).into_uuid()))
+    }
+
+    /// Returns the id as a UUID.
+    #[must_use]
+    pub fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl From<Uuid> for LetterId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl fmt::Display for LetterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -5,16 +5,22 @@ mod batches;
 pub mod blacklist;
 mod clock;
 mod context;
+mod effects;
 mod email;
 mod error;
 mod events;
 mod ids;
+mod join;
+pub mod letters;
 mod login;
 pub mod memory;
+mod one_time;
+mod one_time_store;
 pub mod password;
 mod principal;
 pub mod purge;
 mod random;
+pub mod recovery;
 mod rehash;
 pub mod service;
 pub mod session;
@@ -24,13 +30,17 @@ mod user;
 mod username;
 mod verifier;
 
-pub use account::{AccountError, ChangePasswordError, RegisterError};
+pub use account::{
+    AccountError, ChangeEmailError, ChangePasswordError, DeleteAccountError, Export, ExportedToken,
+    MAX_EXPORTED_SESSIONS, RegisterError, RegisterOutcome, RenameError,
+};
 pub use blacklist::{Blacklist, Revocation, RevocationLog, RevocationSource};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use context::Context;
 pub use email::{Email, EmailError, MAX_EMAIL_BYTES};
 pub use error::{BoxError, StoreError, StoreErrorKind};
 pub use ids::{Generation, SessionId, TokenId, UserId};
+pub use letters::{Language, Letter, LetterOptions, Mailer, Outbox};
 pub use login::{FactorChallenge, IssuedRefreshToken, IssuedToken, LoginError, LoginOutcome, RefreshError, SignedIn};
 pub use password::{
     AsyncPasswordHasher, Batch, BatchKey, BatchResults, HashError, HashingError, Password, PasswordError, PasswordHash,
@@ -38,12 +48,14 @@ pub use password::{
 };
 pub use principal::Principal;
 pub use random::{NoRandomness, random_bytes};
+pub use recovery::{OneTimeCode, OneTimeProof, OneTimeToken, OneTimeTokenStore, RecoveryError, SideEffects};
 pub use service::{AuthService, AuthServiceBuilder};
 pub use session::{CsrfToken, RefreshToken, Session, SessionKind, SessionOptions, SessionStore};
 pub use throttle::{AttemptStore, ClientNetwork, Throttle, ThrottleLimits};
 pub use token::{AccessToken, Claims, InvalidToken, LEEWAY, MAX_CLOCK_SKEW, MAX_TOKEN_LIFE, TokenCodec};
 pub use user::{
-    Credentials, InsertUserError, NewAccount, NewUser, StoredCredentials, User, UserChange, UserRevocation, UserStore,
+    ChangeUserError, Credentials, InsertUserError, NewAccount, NewUser, ProfileChange, StoredCredentials, User,
+    UserChange, UserRevocation, UserStore,
 };
 pub use username::{MAX_USERNAME_CHARS, Username, UsernameError};
 pub use verifier::{AuthenticateError, TokenCheck, TokenVerifier, UnsettledCheck};

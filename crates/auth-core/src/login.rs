@@ -93,13 +93,13 @@ impl IssuedToken {
 }
 
 impl AuthService {
-    /// Logs a user in: one read, one comparison and one signature.
+    /// Logs a user in: one read, one comparison, one write of the time and one signature.
     ///
     /// An unknown user, a wrong password and a disabled user cost the same and get the same error.
     ///
     /// # Errors
     ///
-    /// When the credentials are wrong, too many attempts were made, too much work is waiting, or a part failed.
+    /// When the credentials are wrong, the address of the account must be verified first, too many attempts were made, too much work is waiting, or a part failed.
     pub async fn login(&self, credentials: Credentials, context: &Context) -> Result<LoginOutcome, LoginError> {
         let Credentials { email, password } = credentials;
         // Admit: the attempt is counted before any work is done for it.
@@ -112,12 +112,23 @@ impl AuthService {
         };
         // Settle: a right guess is not counted.
         settle_guess(attempt, &compared).await;
-        events::login(compared.as_ref().map(|(proven, _)| proven.user.id), context.request_id());
-        let (proven, verdict) = compared?;
+        let admitted = compared.and_then(|(proven, verdict)| {
+            // Only who knows the password learns that the address is not verified.
+            let is_admitted = proven.user.email_verified || !self.requires_verified_email();
+            if is_admitted { Ok((proven, verdict)) } else { Err(LoginError::EmailUnverified) }
+        });
+        events::login(admitted.as_ref().map(|(proven, _)| proven.user.id), context.request_id());
+        let (mut proven, verdict) = admitted?;
         if verdict == Verdict::MatchRehash {
             self.parts.upgrades.offer(&proven, password);
         }
         // Factor: the password is the only one that exists.
+        // Record: a login whose time cannot be recorded is a login all the same.
+        let now = self.now();
+        match self.parts.users.record_login(proven.user.id, now).await {
+            Ok(()) => proven.user.last_login_at = proven.user.last_login_at.max(Some(now)),
+            Err(error) => events::login_unrecorded(proven.user.id, &error),
+        }
         // Open a session and sign its token.
         let signed_in = self.open_session(proven.user, context).await?;
         Ok(LoginOutcome::SignedIn(Box::new(signed_in)))

@@ -1,6 +1,9 @@
 //! Stores in memory, for examples and tests. Nothing survives the process.
 
+mod outbox;
+mod recovery;
 mod sessions;
+mod users;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -14,18 +17,19 @@ use crate::blacklist::{
     LogEntry, LogIdentity, LogPage, Mark, Position, Purged, Revocation, RevocationLog, RevocationSource,
     RevocationTarget,
 };
-use crate::email::Email;
-use crate::error::{StoreError, StoreErrorKind};
-use crate::ids::{Generation, SessionId, UserId};
-use crate::password::PasswordHash;
+use crate::error::StoreError;
+use crate::ids::{SessionId, UserId};
+use crate::letters::LetterId;
 use crate::random::{NoRandomness, random_bytes};
 use crate::session::{SessionEnd, StoredSession};
 use crate::token::Claims;
-use crate::user::{InsertUserError, NewUser, StoredCredentials, User, UserChange, UserRevocation, UserStore};
+use crate::user::StoredCredentials;
+use outbox::LetterRow;
+use recovery::TokenRow;
 
-/// Store of users and log of revocations, in memory.
+/// Store of users, sessions, one-time tokens and letters, and log of revocations, in memory.
 ///
-/// One value is both, because a change that ends a user's tokens writes to both in one step.
+/// One value is all of them, because a change of a user writes to several in one step.
 pub struct MemoryStore {
     identity: LogIdentity,
     tables: Mutex<Tables>,
@@ -42,6 +46,8 @@ struct Tables {
     purged: Purged,
     lost: Option<OffsetDateTime>,
     sessions: HashMap<SessionId, StoredSession>,
+    tokens: Vec<TokenRow>,
+    letters: BTreeMap<LetterId, LetterRow>,
 }
 
 impl MemoryStore {
@@ -57,13 +63,6 @@ impl MemoryStore {
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn change(&self, id: UserId, change: impl FnOnce(&mut User)) -> Option<User> {
-        let mut tables = self.lock();
-        let stored = tables.users.get_mut(&id)?;
-        change(&mut stored.user);
-        Some(stored.user.clone())
     }
 }
 
@@ -83,104 +82,6 @@ impl Tables {
         self.log.insert(self.head, revocation);
         self.targets.insert(revocation.target, self.head);
         true
-    }
-}
-
-#[async_trait]
-impl UserStore for MemoryStore {
-    async fn insert(&self, new: NewUser) -> Result<User, InsertUserError> {
-        let mut tables = self.lock();
-        if tables.by_email.contains_key(new.email.key()) {
-            return Err(InsertUserError::EmailTaken);
-        }
-        if tables.by_username.contains_key(new.username.key()) {
-            return Err(InsertUserError::UsernameTaken);
-        }
-        if tables.users.contains_key(&new.id) {
-            return Err(StoreError::new(StoreErrorKind::Internal, "the user id is taken").into());
-        }
-        let user = User {
-            id: new.id,
-            email: new.email,
-            username: new.username,
-            admin: new.admin,
-            generation: Generation::default(),
-            disabled_at: None,
-            registered_on: new.registered_on,
-        };
-        tables.by_email.insert(user.email.key().to_owned(), user.id);
-        tables.by_username.insert(user.username.key().to_owned(), user.id);
-        let stored = StoredCredentials { user: user.clone(), password_hash: new.password_hash };
-        tables.users.insert(user.id, stored);
-        Ok(user)
-    }
-
-    async fn find_by_id(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        Ok(self.lock().users.get(&id).map(|stored| stored.user.clone()))
-    }
-
-    async fn find_credentials(&self, email: &Email) -> Result<Option<StoredCredentials>, StoreError> {
-        let tables = self.lock();
-        Ok(tables.by_email.get(email.key()).and_then(|id| tables.users.get(id)).cloned())
-    }
-
-    async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
-        let first = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let tables = self.lock();
-        let page = tables.users.range((first, std::ops::Bound::Unbounded)).take(limit);
-        Ok(page.map(|(_, stored)| stored.user.clone()).collect())
-    }
-
-    async fn promote(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        Ok(self.change(id, |user| user.admin = true))
-    }
-
-    async fn enable(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        Ok(self.change(id, |user| user.disabled_at = None))
-    }
-
-    async fn change_and_revoke(
-        &self,
-        id: UserId,
-        change: UserChange,
-        revocation: UserRevocation,
-    ) -> Result<Option<(User, Revocation)>, StoreError> {
-        let mut tables = self.lock();
-        let Some(stored) = tables.users.get_mut(&id) else { return Ok(None) };
-        if matches!(&change, UserChange::PasswordFrom { current, .. } if *current != stored.password_hash) {
-            return Ok(None);
-        }
-        let generation = stored.user.generation.next();
-        if generation == stored.user.generation {
-            return Err(StoreError::new(StoreErrorKind::Internal, "the generation cannot be raised any further"));
-        }
-        stored.user.generation = generation;
-        match change {
-            UserChange::LogoutEverywhere => {}
-            UserChange::Demote => stored.user.admin = false,
-            UserChange::Disable(at) => stored.user.disabled_at = Some(stored.user.disabled_at.unwrap_or(at)),
-            UserChange::Password(new) | UserChange::PasswordFrom { new, .. } => stored.password_hash = new,
-        }
-        let user = stored.user.clone();
-        let revocation = revocation.entry(id, generation);
-        tables.append(revocation);
-        Ok(Some((user, revocation)))
-    }
-
-    async fn replace_hash(
-        &self,
-        id: UserId,
-        current: &PasswordHash,
-        replacement: &PasswordHash,
-    ) -> Result<bool, StoreError> {
-        let mut tables = self.lock();
-        let Some(stored) = tables.users.get_mut(&id) else { return Ok(false) };
-        let unchanged = stored.password_hash == *current;
-        if unchanged {
-            stored.password_hash = replacement.clone();
-        }
-        Ok(unchanged)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Removing expired revocations and attempt counters, over and over, for as long as a node runs.
+//! Removing expired revocations, attempt counters, sessions and one-time tokens, over and over, for as long as a node runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,8 @@ use crate::blacklist::{RevocationLog, purge_expired};
 use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::events;
-use crate::random::random_bytes;
+use crate::one_time_store::{OneTimeTokenStore, purge_one_time_tokens};
+use crate::random::jittered;
 use crate::session::{SessionStore, purge_sessions};
 use crate::throttle::{AttemptStore, purge_counters};
 
@@ -20,9 +21,9 @@ pub const PURGE_BATCH: u32 = 1_000;
 /// Pause between two batches of a purge, in which logouts have the log to themselves.
 pub const PURGE_PAUSE: Duration = Duration::from_millis(50);
 
-/// Removes expired revocations and expired attempt counters at an interval.
+/// Removes expired revocations, attempt counters, sessions and one-time tokens at an interval.
 ///
-/// Without it both tables grow for ever. Every node may run one; they do not disturb each other.
+/// Without it their tables grow for ever. Every node may run one; they do not disturb each other.
 #[derive(Debug)]
 #[must_use]
 pub struct Purge {
@@ -30,6 +31,7 @@ pub struct Purge {
     revocations: Option<Arc<dyn RevocationLog>>,
     attempts: Option<Arc<dyn AttemptStore>>,
     sessions: Option<Arc<dyn SessionStore>>,
+    one_time_tokens: Option<Arc<dyn OneTimeTokenStore>>,
     interval: Duration,
 }
 
@@ -43,12 +45,21 @@ pub enum PurgeEvent {
     Attempts(Result<u64, StoreError>),
     /// The number of sessions that were removed, or why the purge failed.
     Sessions(Result<u64, StoreError>),
+    /// The number of expired one-time tokens that were removed, or why the purge failed.
+    OneTimeTokens(Result<u64, StoreError>),
 }
 
 impl Purge {
     /// Creates a purge of nothing. The earlier of `clock` and the clock of each store decides what has expired.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, revocations: None, attempts: None, sessions: None, interval: PURGE_INTERVAL }
+        Self {
+            clock,
+            revocations: None,
+            attempts: None,
+            sessions: None,
+            one_time_tokens: None,
+            interval: PURGE_INTERVAL,
+        }
     }
 
     /// Removes expired entries from this log of revocations.
@@ -64,6 +75,11 @@ impl Purge {
     /// Removes sessions that nothing needs any more from this store.
     pub fn sessions(self, store: Arc<dyn SessionStore>) -> Self {
         Self { sessions: Some(store), ..self }
+    }
+
+    /// Removes expired one-time tokens from this store.
+    pub fn one_time_tokens(self, store: Arc<dyn OneTimeTokenStore>) -> Self {
+        Self { one_time_tokens: Some(store), ..self }
     }
 
     /// Sets the time between two purges. The default is [`PURGE_INTERVAL`]. Each wait is up to a fifth shorter or longer, so
@@ -112,26 +128,11 @@ impl Purge {
                 events::purge("sessions", &outcome);
                 observe(PurgeEvent::Sessions(outcome));
             }
-        }
-    }
-}
-
-/// Returns the interval, up to a fifth shorter or longer.
-fn jittered(interval: Duration) -> Duration {
-    // Without randomness there is no jitter, which does no harm.
-    let [random] = random_bytes::<1>().unwrap_or([128]);
-    interval.mul_f64(0.8 + 0.4 * f64::from(random) / 255.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_jitter_stays_within_a_fifth() {
-        for _ in 0..200 {
-            let interval = jittered(Duration::from_secs(100));
-            assert!((Duration::from_secs(79)..=Duration::from_secs(121)).contains(&interval));
+            if let Some(store) = &self.one_time_tokens {
+                let outcome = purge_one_time_tokens(store.as_ref(), self.clock.now(), PURGE_BATCH, pause()).await;
+                events::purge("one_time_tokens", &outcome);
+                observe(PurgeEvent::OneTimeTokens(outcome));
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! [`AuthService`]: the parts of revocable authentication, put together.
 //!
-//! Its operations are in the modules of their topics: `login` and `account`.
+//! Its operations are in the modules of their topics: `login`, `account` and `recovery`.
 
 mod builder;
 
@@ -12,6 +12,8 @@ use time::OffsetDateTime;
 
 use crate::blacklist::Blacklist;
 use crate::clock::Clock;
+use crate::letters::{LetterOptions, Outbox};
+use crate::one_time_store::OneTimeTokenStore;
 use crate::password::{AsyncPasswordHasher, PasswordHash, PasswordPolicy};
 use crate::principal::Principal;
 use crate::rehash::HashUpgrades;
@@ -44,6 +46,7 @@ pub(crate) struct Parts {
     pub(crate) upgrades: Arc<HashUpgrades>,
     pub(crate) throttle: Admission,
     pub(crate) sessions: Option<Sessions>,
+    pub(crate) letters: Option<Letters>,
     clock: Arc<dyn Clock>,
     verifier: TokenVerifier,
 }
@@ -54,6 +57,14 @@ pub(crate) struct Sessions {
     pub(crate) store: Arc<dyn SessionStore>,
     pub(crate) options: SessionOptions,
     pub(crate) counts: SessionCounts,
+}
+
+/// The stores of one-time tokens and letters, and the settings of both.
+#[derive(Debug)]
+pub(crate) struct Letters {
+    pub(crate) tokens: Arc<dyn OneTimeTokenStore>,
+    pub(crate) outbox: Arc<dyn Outbox>,
+    pub(crate) options: LetterOptions,
 }
 
 impl AuthService {
@@ -87,6 +98,18 @@ impl AuthService {
     #[must_use]
     pub fn keeps_sessions(&self) -> bool {
         self.parts.sessions.is_some()
+    }
+
+    /// Returns whether the builder was given what letters need.
+    #[must_use]
+    pub fn sends_letters(&self) -> bool {
+        self.parts.letters.is_some()
+    }
+
+    /// Returns whether a user whose address is not verified is refused at login.
+    #[must_use]
+    pub fn requires_verified_email(&self) -> bool {
+        self.parts.letters.as_ref().is_some_and(|letters| letters.options.require_verified)
     }
 
     /// Returns the counts of what happened to sessions. All are zero where no sessions are kept.

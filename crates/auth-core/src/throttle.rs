@@ -1,4 +1,4 @@
-//! Rate limits on guessed passwords and on registrations. A client over its limit has to wait, and no hash is computed
+//! Rate limits on guessed passwords, on registrations and on letters. A client over its limit has to wait, and no hash is computed
 //! for it.
 //!
 //! A guess is counted *before* the password is compared, in one atomic step. It is taken back when it was right or was
@@ -12,6 +12,8 @@
 //! - **account, known networks**: the same for the networks from which it did. Strangers cannot use this limit up, so
 //!   an attacker elsewhere does not lock the owner out.
 //! - **network**: the guesses in an hour from one network against accounts that never logged in from it.
+//!
+//! An operator can [unlock](Throttle::unlock) an account, which ends all its waits.
 //!
 //! An account that does not exist is limited in the same way as one that does.
 
@@ -28,6 +30,7 @@ use crate::error::{StoreError, StoreErrorKind};
 use crate::events;
 
 mod counter;
+mod letters;
 mod limits;
 mod memory;
 mod network;
@@ -59,7 +62,15 @@ struct Tally {
     account: AtomicU64,
     network: AtomicU64,
     registration: AtomicU64,
+    letters: AtomicU64,
+    withheld_letters: AtomicU64,
     failures: AtomicU64,
+}
+
+impl Tally {
+    fn withhold_letter(&self) {
+        self.withheld_letters.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// Counts of the refused attempts since the start, by limit.
@@ -72,6 +83,10 @@ pub struct ThrottleStats {
     pub network: u64,
     /// Registrations refused because of the network.
     pub registration: u64,
+    /// Requests for letters refused because of the network.
+    pub letters: u64,
+    /// Letters that were not written because of their address.
+    pub withheld_letters: u64,
     /// Calls of the store that failed.
     pub failures: u64,
 }
@@ -105,8 +120,24 @@ impl Throttle {
             account: read(&self.tally.account),
             network: read(&self.tally.network),
             registration: read(&self.tally.registration),
+            letters: read(&self.tally.letters),
+            withheld_letters: read(&self.tally.withheld_letters),
             failures: read(&self.tally.failures),
         }
+    }
+
+    /// Ends the waits of an account, for all networks, and makes its quotas whole. The waits of networks stay.
+    ///
+    /// The counters of account and network cannot be listed, because their keys are hashes. So the time of the unlock is stored with
+    /// the quotas of the account, and failures before it count no more.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    pub async fn unlock(&self, email: &Email) -> Result<(), StoreError> {
+        let now = self.now();
+        let unlock = move |counters: &mut [Counter]| counters.iter_mut().for_each(|counter| counter.unlock(now));
+        self.store.update(&plan::account_keys(email), Arc::new(unlock)).await.map(drop)
     }
 
     async fn admit(self: &Arc<Self>, mut plan: Plan) -> Result<Attempt, AdmissionError> {
@@ -139,17 +170,20 @@ impl Throttle {
     }
 
     fn judge(&self, verdict: Result<Receipt, Wait>) -> Result<Receipt, AdmissionError> {
-        verdict.map_err(|wait| {
-            let (limit, tally) = match wait.limit {
-                Limit::Account => ("account", &self.tally.account),
-                Limit::Network => ("network", &self.tally.network),
-                Limit::Registration => ("registration", &self.tally.registration),
-            };
-            tally.fetch_add(1, Ordering::Relaxed);
-            let retry_after = wait.length.max(SHORTEST_WAIT);
-            events::throttled(limit, retry_after);
-            AdmissionError::TooManyAttempts { retry_after }
-        })
+        verdict.map_err(|wait| self.refuse(wait))
+    }
+
+    fn refuse(&self, wait: Wait) -> AdmissionError {
+        let (limit, tally) = match wait.limit {
+            Limit::Account => ("account", &self.tally.account),
+            Limit::Network => ("network", &self.tally.network),
+            Limit::Registration => ("registration", &self.tally.registration),
+            Limit::Letters => ("letters", &self.tally.letters),
+        };
+        tally.fetch_add(1, Ordering::Relaxed);
+        let retry_after = wait.length.max(SHORTEST_WAIT);
+        events::throttled(limit, retry_after);
+        AdmissionError::TooManyAttempts { retry_after }
     }
 
     fn answered(
@@ -197,6 +231,14 @@ impl Admission {
         match &self.0 {
             Some(throttle) => throttle.admit(Plan::guess(throttle.rules, email, network)).await,
             None => Ok(Attempt(None)),
+        }
+    }
+
+    /// Ends the waits of an account.
+    pub(crate) async fn unlock(&self, email: &Email) -> Result<(), StoreError> {
+        match &self.0 {
+            Some(throttle) => throttle.unlock(email).await,
+            None => Ok(()),
         }
     }
 

@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 
 use crate::blacklist::{Revocation, RevocationReason, RevocationTarget};
+use crate::effects::SideEffects;
 use crate::email::Email;
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::ids::{Generation, UserId};
 use crate::password::{Password, PasswordHash};
 use crate::username::Username;
@@ -21,6 +22,8 @@ pub struct User {
     pub email: Email,
     /// The username, as it was given.
     pub username: Username,
+    /// Whether the user has proved to read letters to the e-mail address.
+    pub email_verified: bool,
     /// Whether the user may see and change other users.
     pub admin: bool,
     /// The generation that the user's next token will carry.
@@ -29,6 +32,8 @@ pub struct User {
     pub disabled_at: Option<OffsetDateTime>,
     /// Time of registration.
     pub registered_on: OffsetDateTime,
+    /// Time of the last login, if there was one since this is recorded.
+    pub last_login_at: Option<OffsetDateTime>,
 }
 
 /// Data that a person gives to register.
@@ -51,7 +56,7 @@ pub struct Credentials {
     pub password: Password,
 }
 
-/// User to be inserted. The generation is zero and the account is not disabled.
+/// User to be inserted. The generation is zero, the account is not disabled and has no login yet.
 #[derive(Debug, Clone)]
 pub struct NewUser {
     /// The public id.
@@ -60,6 +65,8 @@ pub struct NewUser {
     pub email: Email,
     /// The username; its [key](Username::key) is unique.
     pub username: Username,
+    /// Whether the e-mail address is verified.
+    pub email_verified: bool,
     /// The hash of the password.
     pub password_hash: PasswordHash,
     /// Whether the user is an admin.
@@ -95,6 +102,41 @@ pub enum UserChange {
         current: PasswordHash,
         /// The hash of the new password.
         new: PasswordHash,
+    },
+    /// The password is replaced by somebody who reads letters to this address. It applies only while the address is that of the
+    /// account, and verifies it.
+    ResetPassword {
+        /// The address that must still be that of the account.
+        email: Email,
+        /// The hash of the new password.
+        new: PasswordHash,
+    },
+    /// The account has an earlier address again, which is verified, and another password.
+    RestoreEmail {
+        /// The address.
+        email: Email,
+        /// The hash of the new password.
+        new: PasswordHash,
+    },
+}
+
+/// A change of a user that ends no token.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum ProfileChange {
+    /// The user has another name.
+    Username(Username),
+    /// The address is verified. It applies only while the address is that of the account.
+    VerifyEmail(Email),
+    /// An operator vouches for the address, whatever it is.
+    VouchForEmail,
+    /// The account has another address, which is verified.
+    Email(Email),
+    /// Nothing about the user changes, and the side effects are made. It applies only while the user has this generation: no token
+    /// of the user was ended since.
+    Unchanged {
+        /// The generation that the user must still have.
+        generation: Generation,
     },
 }
 
@@ -133,30 +175,61 @@ pub enum InsertUserError {
     Store(#[from] StoreError),
 }
 
+/// Reason that a user could not be changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChangeUserError {
+    /// The key of the new e-mail address is taken.
+    #[error("the e-mail address is taken")]
+    EmailTaken,
+    /// The key of the new username is taken.
+    #[error("the username is taken")]
+    UsernameTaken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ChangeUserError {
+    /// Returns the error of a change that sets no unique key.
+    pub(crate) fn unexpected(self) -> StoreError {
+        match self {
+            Self::Store(error) => error,
+            taken => StoreError::new(StoreErrorKind::Internal, taken),
+        }
+    }
+}
+
 /// Store of users.
+///
+/// A method that takes [`SideEffects`] makes them in the transaction of its change. A store that keeps no one-time tokens and no
+/// letters refuses effects that are not [empty](SideEffects::is_empty) with an error of kind
+/// [`Internal`](crate::StoreErrorKind::Internal). A service without letters gives none.
 ///
 /// # Contract
 ///
 /// - "Not found" is `Ok(None)`, never an error.
 /// - E-mail addresses and usernames are unique by their *keys*. The store's own unique constraint decides, also when
 ///   many callers insert at once. When both keys are taken, the e-mail address is reported.
+/// - The address of an open [`UndoEmailChange`](crate::recovery::OneTimeTokenPurpose::UndoEmailChange) token is taken too, except
+///   for the user of the token. Otherwise somebody else could take the address before its owner has it back.
 /// - Every later read, on any connection and any node, sees the values that a call wrote. They survive a restart.
 /// - A future that is dropped half-way leaves the whole change or nothing.
-/// - A database that cannot be reached is [`StoreErrorKind::Unavailable`](crate::StoreErrorKind::Unavailable), never
+/// - A database that cannot be reached is [`StoreErrorKind::Unavailable`], never
 ///   "not found".
-/// - A row that cannot be converted to a [`User`] is [`StoreErrorKind::Corrupt`](crate::StoreErrorKind::Corrupt).
+/// - A row that cannot be converted to a [`User`] is [`StoreErrorKind::Corrupt`].
 ///
 /// The crate `auth-conformance` has a test of each rule.
 #[async_trait]
 pub trait UserStore: fmt::Debug + Send + Sync {
-    /// Inserts a user and returns it as stored. An id that is taken is an error, and the user with this id stays
-    /// unchanged.
+    /// Inserts a user, makes the side effects, and returns the user as stored. An id that is taken is an error, and the user with
+    /// this id stays unchanged.
     ///
     /// # Errors
     ///
     /// When a unique key is taken, and then nothing was written. When the store failed: the user may have been written
     /// all the same, because the answer may have been lost on its way.
-    async fn insert(&self, new: NewUser) -> Result<User, InsertUserError>;
+    async fn insert(&self, new: NewUser, effects: SideEffects) -> Result<User, InsertUserError>;
 
     /// Returns the user with this id.
     ///
@@ -171,6 +244,13 @@ pub trait UserStore: fmt::Debug + Send + Sync {
     ///
     /// When the store failed.
     async fn find_credentials(&self, email: &Email) -> Result<Option<StoredCredentials>, StoreError>;
+
+    /// Returns the user whose username key is that of `username`.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    async fn find_by_username(&self, username: &Username) -> Result<Option<User>, StoreError>;
 
     /// Returns at most `limit` users with an id greater than `after`, in order of id.
     ///
@@ -193,25 +273,60 @@ pub trait UserStore: fmt::Debug + Send + Sync {
     /// When the store failed.
     async fn enable(&self, id: UserId) -> Result<Option<User>, StoreError>;
 
-    /// Applies `change`, raises the user's generation by one and appends the user-wide revocation to the log of
-    /// revocations, all in one transaction. Either the change is made and every token of the user is revoked, or
+    /// Records a login at `at`, unless a later one is recorded. A user that does not exist is no error.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    async fn record_login(&self, id: UserId, at: OffsetDateTime) -> Result<(), StoreError>;
+
+    /// Applies `change` and makes the side effects, in one transaction. The generation stays. Returns the user as this change left
+    /// them. Returns `None`, and nothing was written, when there is no such user, the account does not have the address or the
+    /// generation that the change asks for, or the one-time token cannot be used.
+    ///
+    /// # Errors
+    ///
+    /// When a unique key is taken, and then nothing was written. When the store failed: then either everything was written or
+    /// nothing.
+    async fn change(
+        &self,
+        id: UserId,
+        change: ProfileChange,
+        effects: SideEffects,
+    ) -> Result<Option<User>, ChangeUserError>;
+
+    /// Applies `change`, raises the user's generation by one, appends the user-wide revocation to the log of
+    /// revocations and makes the side effects, all in one transaction. Either the change is made and every token of the user is revoked, or
     /// neither. Disabling a disabled user keeps the first moment.
     ///
     /// The store appends [`revocation.entry(id, new_generation)`](UserRevocation::entry). It returns the user as this
     /// change left them, before any later change, and the revocation that was appended. It returns `None`, and nothing
-    /// was written, when there is no such user or the stored hash is not the one that [`UserChange::PasswordFrom`] asks
-    /// for. Of many who change one password from one hash at once, exactly one succeeds.
+    /// was written, when there is no such user, the stored hash is not the one that [`UserChange::PasswordFrom`] asks
+    /// for, the address is not the one that [`UserChange::ResetPassword`] asks for, or the one-time token cannot be used. Of many
+    /// who change one password from one hash at once, exactly one succeeds.
     ///
     /// # Errors
     ///
-    /// When the store failed. Then either everything was written or nothing. Repeating raises the generation once more,
-    /// which does no harm.
+    /// When the address of [`UserChange::RestoreEmail`] is taken, and then nothing was written. When the store failed. Then either
+    /// everything was written or nothing. Repeating raises the generation once more, which does no harm.
     async fn change_and_revoke(
         &self,
         id: UserId,
         change: UserChange,
         revocation: UserRevocation,
-    ) -> Result<Option<(User, Revocation)>, StoreError>;
+        effects: SideEffects,
+    ) -> Result<Option<(User, Revocation)>, ChangeUserError>;
+
+    /// Deletes a user for good and appends a user-wide revocation to the log, in one transaction. The revocation has the
+    /// generation after that of the user, so it covers every token that the user has.
+    ///
+    /// The sessions, one-time tokens and waiting letters of the user are deleted too, by every store that shares the database.
+    /// The id is all that is left, in the log. Returns the revocation, or `None` if there is no such user.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed. Then either everything was written or nothing.
+    async fn delete(&self, id: UserId, revocation: UserRevocation) -> Result<Option<Revocation>, StoreError>;
 
     /// Replaces the stored hash if it is still `current`, and returns whether it was replaced. The generation stays.
     ///

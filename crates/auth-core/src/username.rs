@@ -71,6 +71,11 @@ impl Username {
         Ok(Self { name: name.to_owned(), key })
     }
 
+    /// Returns the name of nobody, which stands in decoys.
+    pub(crate) fn nobody() -> Self {
+        Self { name: "nobody".to_owned(), key: "nobody".to_owned() }
+    }
+
     /// Parses a username that a store has kept. Earlier releases accepted names that [`parse`](Self::parse) refuses,
     /// and their owners keep them. The key is computed as in those releases.
     ///

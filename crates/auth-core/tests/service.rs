@@ -97,7 +97,7 @@ async fn refusal(auth: &AuthService, session: &SignedIn) -> &'static str {
 #[tokio::test]
 async fn a_registered_user_logs_in_and_out_and_the_token_stays_refused() {
     let ServiceFixture { auth, .. } = fixture();
-    let registered = auth.register(account("ada"), &Context::default()).await.unwrap();
+    let registered = auth.register(account("ada"), &Context::default()).await.unwrap().signed_in().unwrap();
     let session = auth.login(credentials("ada", "123456"), &Context::default()).await.unwrap().signed_in().unwrap();
     let principal = auth.authenticate(session.token.expose_token()).await.unwrap();
     assert_eq!((principal.user_id(), principal.is_admin()), (registered.user.id, false));
@@ -122,7 +122,7 @@ async fn two_logins_in_one_instant_are_two_tokens() {
 #[tokio::test]
 async fn a_token_is_good_until_its_expiry_plus_the_leeway_and_not_at_it() {
     let ServiceFixture { auth, clock, .. } = fixture();
-    let session = auth.register(account("ada"), &Context::default()).await.unwrap();
+    let session = auth.register(account("ada"), &Context::default()).await.unwrap().signed_in().unwrap();
     clock.advance(session.token.expires_in);
     clock.set(clock.now() + LEEWAY - Duration::from_nanos(1));
     assert_eq!(refusal(&auth, &session).await, "none");
@@ -133,7 +133,7 @@ async fn a_token_is_good_until_its_expiry_plus_the_leeway_and_not_at_it() {
 #[tokio::test]
 async fn unknown_user_wrong_password_and_disabled_user_cost_and_answer_the_same() {
     let ServiceFixture { auth, hasher, .. } = fixture();
-    let registered = auth.register(account("ada"), &Context::default()).await.unwrap();
+    let registered = auth.register(account("ada"), &Context::default()).await.unwrap().signed_in().unwrap();
     auth.register(account("off"), &Context::default()).await.unwrap();
     let off = auth.find_by_email(&Email::parse("off@example.org").unwrap()).await.unwrap();
     auth.disable(off.id).await.unwrap();
@@ -170,7 +170,7 @@ async fn a_conflict_names_the_field_and_a_short_password_costs_no_hash() {
 #[tokio::test]
 async fn every_change_that_must_end_tokens_ends_those_from_before_and_none_from_after() {
     let ServiceFixture { auth, .. } = fixture();
-    let user = auth.register(account("ada"), &Context::default()).await.unwrap().user;
+    let user = auth.register(account("ada"), &Context::default()).await.unwrap().signed_in().unwrap().user;
     auth.promote(user.id).await.unwrap();
     for change in ["logout everywhere", "demote", "disable"] {
         let before = auth.login(credentials("ada", "123456"), &Context::default()).await.unwrap().signed_in().unwrap();
@@ -192,7 +192,7 @@ async fn every_change_that_must_end_tokens_ends_those_from_before_and_none_from_
 #[tokio::test]
 async fn an_admin_is_one_from_the_login_after_the_promotion_on() {
     let ServiceFixture { auth, .. } = fixture();
-    let user = auth.register(account("ada"), &Context::default()).await.unwrap().user;
+    let user = auth.register(account("ada"), &Context::default()).await.unwrap().signed_in().unwrap().user;
     auth.promote(user.id).await.unwrap();
     let session = auth.login(credentials("ada", "123456"), &Context::default()).await.unwrap().signed_in().unwrap();
     assert!(auth.authenticate(session.token.expose_token()).await.unwrap().is_admin());
@@ -215,7 +215,7 @@ async fn a_revocation_outlives_a_token_that_was_issued_when_lives_were_longer() 
     let long = builder(&fixture.store, &fixture.hasher, &fixture.clock).token_life(MAX_TOKEN_LIFE).build().unwrap();
     let short =
         builder(&fixture.store, &fixture.hasher, &fixture.clock).token_life(Duration::from_secs(60)).build().unwrap();
-    let session = long.register(account("ada"), &Context::default()).await.unwrap();
+    let session = long.register(account("ada"), &Context::default()).await.unwrap().signed_in().unwrap();
     short.logout_everywhere(session.user.id).await.unwrap();
     fixture.clock.set(fixture.clock.now() + MAX_TOKEN_LIFE - Duration::from_secs(1));
     let purged =
@@ -229,7 +229,7 @@ async fn a_revocation_by_a_slow_clock_outlives_a_token_that_a_fast_one_issued() 
     let ServiceFixture { store, hasher, clock, .. } = fixture();
     let auth = builder(&store, &hasher, &clock).token_life(MAX_TOKEN_LIFE).build().unwrap();
     let issued_at = clock.now();
-    let session = auth.register(account("ada"), &Context::default()).await.unwrap();
+    let session = auth.register(account("ada"), &Context::default()).await.unwrap().signed_in().unwrap();
     clock.set(issued_at - MAX_CLOCK_SKEW);
     auth.logout_everywhere(session.user.id).await.unwrap();
     clock.set(issued_at + MAX_TOKEN_LIFE);
@@ -259,7 +259,7 @@ fn a_service_without_a_part_or_with_a_life_out_of_bounds_is_not_built() {
 #[tokio::test]
 async fn no_public_value_and_no_error_shows_a_secret() {
     let ServiceFixture { auth, store, .. } = fixture();
-    let session = auth.register(account("ada"), &Context::default()).await.unwrap();
+    let session = auth.register(account("ada"), &Context::default()).await.unwrap().signed_in().unwrap();
     let stored = store.find_credentials(&session.user.email).await.unwrap().unwrap();
     let wrong = auth.login(credentials("ada", "s3cret-guess"), &Context::default()).await.unwrap_err();
     let shown = format!("{auth:?} {session:?} {stored:?} {wrong:?} {:?}", credentials("ada", "s3cret-guess"));

@@ -65,6 +65,7 @@ mod routes {
             password: Password::parse("correct horse battery staple")?,
         };
         let registered = auth.register(account, &context).await?;
+        let registered = registered.signed_in().ok_or("the address must be verified first")?;
 
         let principal = auth.authenticate(registered.token.expose_token()).await?;
         auth.logout(&principal).await?; // durable, and refused here, when it returns

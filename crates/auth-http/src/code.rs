@@ -29,6 +29,10 @@ pub enum Code {
     TokenRevoked,
     /// The refresh token is not one that is accepted.
     SessionEnded,
+    /// The one-time token or the code is wrong, used or expired.
+    CodeInvalid,
+    /// The password is right, and the e-mail address of the account is not verified.
+    EmailUnverified,
     /// The token does not belong to an admin.
     AdminRequired,
     /// A cookie came with the request, and the page that sent it may not act for the user.
@@ -53,6 +57,8 @@ pub enum Code {
     TooManyAttempts,
     /// The queue of password hashes is full.
     Overloaded,
+    /// The operation sends a letter, and no mailer is configured.
+    MailUnconfigured,
     /// The database cannot be reached, or did not answer in time.
     Unavailable,
     /// A bug, or stored data that a human has to look at.
@@ -72,6 +78,8 @@ impl Code {
         Self::TokenExpired,
         Self::TokenRevoked,
         Self::SessionEnded,
+        Self::CodeInvalid,
+        Self::EmailUnverified,
         Self::AdminRequired,
         Self::Csrf,
         Self::UserExists,
@@ -84,6 +92,7 @@ impl Code {
         Self::PayloadTooLarge,
         Self::TooManyAttempts,
         Self::Overloaded,
+        Self::MailUnconfigured,
         Self::Unavailable,
         Self::Internal,
     ];
@@ -109,6 +118,8 @@ impl Code {
             Self::TokenExpired => RefusalKind::TokenExpired.code(),
             Self::TokenRevoked => RefusalKind::TokenRevoked.code(),
             Self::SessionEnded => "session_ended",
+            Self::CodeInvalid => "code_invalid",
+            Self::EmailUnverified => "email_unverified",
             Self::AdminRequired => RefusalKind::AdminRequired.code(),
             Self::Csrf => RefusalKind::Csrf.code(),
             Self::UserExists => "user_exists",
@@ -121,6 +132,7 @@ impl Code {
             Self::PayloadTooLarge => "payload_too_large",
             Self::TooManyAttempts => "too_many_attempts",
             Self::Overloaded => "overloaded",
+            Self::MailUnconfigured => "mail_unconfigured",
             Self::Unavailable => RefusalKind::Unavailable.code(),
             Self::Internal => RefusalKind::Internal.code(),
         }
@@ -130,7 +142,7 @@ impl Code {
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
-            Self::ValidationFailed | Self::MalformedRequest => 400,
+            Self::ValidationFailed | Self::MalformedRequest | Self::CodeInvalid => 400,
             Self::RequestTimeout => 408,
             Self::InvalidCredentials
             | Self::TokenMissing
@@ -138,14 +150,14 @@ impl Code {
             | Self::TokenExpired
             | Self::TokenRevoked
             | Self::SessionEnded => 401,
-            Self::TokenMissingAtLogout | Self::AdminRequired | Self::Csrf => 403,
+            Self::TokenMissingAtLogout | Self::EmailUnverified | Self::AdminRequired | Self::Csrf => 403,
             Self::UserExists | Self::UsernameTaken => 409,
             Self::UserNotFound | Self::SessionNotFound | Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::UnsupportedMediaType => 415,
             Self::PayloadTooLarge => 413,
             Self::TooManyAttempts => 429,
-            Self::Overloaded | Self::Unavailable => 503,
+            Self::Overloaded | Self::MailUnconfigured | Self::Unavailable => 503,
             Self::Internal => 500,
         }
     }
@@ -163,6 +175,8 @@ impl Code {
             Self::TokenExpired => RefusalKind::TokenExpired.message(),
             Self::TokenRevoked => RefusalKind::TokenRevoked.message(),
             Self::SessionEnded => "The session has ended. Please log in again.",
+            Self::CodeInvalid => "The link or the code is wrong, was used already or has expired.",
+            Self::EmailUnverified => "Please confirm your e-mail address first.",
             Self::AdminRequired => RefusalKind::AdminRequired.message(),
             Self::Csrf => RefusalKind::Csrf.message(),
             Self::UserExists => "User already exists. Please Log in.",
@@ -175,6 +189,7 @@ impl Code {
             Self::PayloadTooLarge => "The body is too large.",
             Self::TooManyAttempts => "Too many attempts. Please try again later.",
             Self::Overloaded => "The server is busy. Please try again in a moment.",
+            Self::MailUnconfigured => "This server sends no letters.",
             Self::Unavailable => RefusalKind::Unavailable.message(),
             Self::Internal => RefusalKind::Internal.message(),
         }

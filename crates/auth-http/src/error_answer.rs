@@ -1,7 +1,9 @@
 //! [`ErrorAnswer`]: the error of a request, and the answer that it becomes.
 //!
-//! Every error of the libraries is turned into an [`ErrorAnswer`] here. Its [`Code`] decides the status, the code on the wire
-//! and the message.
+//! Every error of the libraries is turned into an [`ErrorAnswer`] in `conversions`. Its [`Code`] decides the status, the code on the
+//! wire and the message.
+
+mod conversions;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,14 +12,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::{
-    AccountError, AuthenticateError, BoxError, ChangePasswordError, LoginError, RefreshError, RegisterError,
-    StoreError, StoreErrorKind,
-};
+use auth_core::BoxError;
 use serde::Serialize;
 
 use crate::code::Code;
-use crate::refusal::{Refusal, RefusalKind, UNAVAILABLE_RETRY};
+use crate::refusal::{RefusalKind, UNAVAILABLE_RETRY};
+
+/// Time after which a client may ask again whether letters are sent. Only an operator can change that.
+const MAIL_UNCONFIGURED_RETRY: Duration = Duration::from_secs(3_600);
 
 /// Messages about wrong fields, by the name of the field.
 pub type FieldErrors = BTreeMap<String, String>;
@@ -170,6 +172,7 @@ impl ErrorAnswer {
     pub fn retry_after(&self) -> Option<Duration> {
         match (&self.detail, self.code) {
             (Detail::RetryAfter(after), _) => Some(*after),
+            (_, Code::MailUnconfigured) => Some(MAIL_UNCONFIGURED_RETRY),
             (_, Code::Overloaded | Code::Unavailable | Code::TooManyAttempts) => Some(UNAVAILABLE_RETRY),
             _ => None,
         }
@@ -208,97 +211,12 @@ impl From<RefusalKind> for ErrorAnswer {
     }
 }
 
-impl From<RegisterError> for ErrorAnswer {
-    fn from(error: RegisterError) -> Self {
-        match error {
-            RegisterError::Password(rule) => Self::field("password", rule),
-            RegisterError::BreachCheck(_) | RegisterError::Uncounted(_) => Self::unavailable(error),
-            RegisterError::EmailTaken => Self::new(Code::UserExists),
-            RegisterError::UsernameTaken => Self::new(Code::UsernameTaken),
-            RegisterError::TooManyAttempts { retry_after } => Self::later(Code::TooManyAttempts, retry_after),
-            RegisterError::Overloaded { retry_after } => Self::later(Code::Overloaded, retry_after),
-            RegisterError::Store(error) => error.into(),
-            RegisterError::Internal(cause) => Self::internal(cause),
-            other => Self::internal(other),
-        }
-    }
-}
-
-impl From<LoginError> for ErrorAnswer {
-    fn from(error: LoginError) -> Self {
-        match error {
-            LoginError::InvalidCredentials => Self::new(Code::InvalidCredentials),
-            // The response does not reveal that the account exists; the log says what is wrong with its hash.
-            LoginError::UnusableHash { .. } => Self::new(Code::InvalidCredentials).caused_by(error),
-            LoginError::TooManyAttempts { retry_after } => Self::later(Code::TooManyAttempts, retry_after),
-            LoginError::Uncounted(_) => Self::unavailable(error),
-            LoginError::Overloaded { retry_after } => Self::later(Code::Overloaded, retry_after),
-            LoginError::Store(error) => error.into(),
-            LoginError::Internal(cause) => Self::internal(cause),
-            other => Self::internal(other),
-        }
-    }
-}
-
-impl From<RefreshError> for ErrorAnswer {
-    fn from(error: RefreshError) -> Self {
-        match error {
-            // The response does not reveal that a token was used again.
-            RefreshError::Ended | RefreshError::Reused { .. } => Self::new(Code::SessionEnded),
-            RefreshError::Store(error) => error.into(),
-            RefreshError::Internal(cause) => Self::internal(cause),
-            other => Self::internal(other),
-        }
-    }
-}
-
-impl From<ChangePasswordError> for ErrorAnswer {
-    fn from(error: ChangePasswordError) -> Self {
-        match error {
-            ChangePasswordError::NewPassword(rule) => Self::field("new_password", rule),
-            ChangePasswordError::BreachCheck(_) => Self::unavailable(error),
-            ChangePasswordError::UserNotFound => Self::new(Code::UserNotFound),
-            ChangePasswordError::Login(error) => error.into(),
-            other => Self::internal(other),
-        }
-    }
-}
-
-impl From<AuthenticateError> for ErrorAnswer {
-    fn from(error: AuthenticateError) -> Self {
-        Refusal::from(error).into()
-    }
-}
-
-impl From<Refusal> for ErrorAnswer {
-    fn from(refusal: Refusal) -> Self {
-        let error = Self::new(refusal.kind().into());
-        if refusal.source().is_some() { error.caused_by(refusal) } else { error }
-    }
-}
-
-impl From<AccountError> for ErrorAnswer {
-    fn from(error: AccountError) -> Self {
-        match error {
-            AccountError::UserNotFound => Self::new(Code::UserNotFound),
-            AccountError::Store(error) => error.into(),
-            other => Self::internal(other),
-        }
-    }
-}
-
-impl From<StoreError> for ErrorAnswer {
-    fn from(error: StoreError) -> Self {
-        match error.kind() {
-            StoreErrorKind::Unavailable => Self::unavailable(error),
-            _ => Self::internal(error),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use auth_core::{LoginError, StoreError};
+
     use super::*;
+    use crate::refusal::Refusal;
 
     #[test]
     fn a_token_is_refused_in_the_same_words_as_by_a_layer() {

@@ -67,7 +67,18 @@ impl Fields {
         default: T,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
-        if self.members.values.contains_key(name) { self.parsed(name, parse) } else { Some(default) }
+        if self.contains(name) { self.parsed(name, parse) } else { Some(default) }
+    }
+
+    /// Returns whether the body has a member of this name, of any type.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.members.values.contains_key(name)
+    }
+
+    /// Notes that a field breaks a rule. The rule continues the sentence that the name of the field begins.
+    pub fn refuse(&mut self, name: &str, rule: impl fmt::Display) {
+        self.errors.insert(name.to_owned(), format!("'{name}' {rule}"));
     }
 
     /// Returns whether no error was noted.

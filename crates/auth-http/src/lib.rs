@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "routes")]
+mod account_bodies;
 mod browser;
 #[cfg(feature = "routes")]
 mod client;
@@ -13,6 +15,8 @@ mod fields;
 mod gate;
 mod header;
 #[cfg(feature = "routes")]
+mod language;
+#[cfg(feature = "routes")]
 mod media_type;
 mod origin;
 #[cfg(feature = "routes")]
@@ -24,6 +28,8 @@ mod request_bodies;
 #[cfg(feature = "routes")]
 mod routes;
 
+#[cfg(feature = "routes")]
+pub use account_bodies::{CurrentPassword, EmailChange, PasswordReset};
 pub use browser::CookieAuth;
 #[cfg(feature = "routes")]
 pub use client::{client_address, user_agent};
@@ -36,6 +42,8 @@ pub use error_answer::{ErrorAnswer, FieldErrors};
 pub use fields::{Fields, FromFields, MAX_BODY_BYTES};
 pub use gate::{Gate, Passage, UnsettledPassage, admin};
 pub use header::unverified_token;
+#[cfg(feature = "routes")]
+pub use language::preferred_language;
 #[cfg(feature = "routes")]
 pub use media_type::{declared_as_json, is_json};
 pub use origin::{AllowedOrigins, InvalidOrigin, Origin};

@@ -11,11 +11,11 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use auth_core::{AuthService, Context, Credentials, LoginError, NewAccount, Principal};
+use auth_core::{AuthService, Context, Credentials, LoginError, NewAccount, Principal, RegisterOutcome};
 
 pub use self::answer::Answer;
 pub use self::request::{ClientAddress, RouteRequest};
-use self::response_bodies::{Done, TokenClaims, TokenGranted, UserView};
+use self::response_bodies::{AccountCreated, Done, TokenClaims, TokenGranted, UserView};
 use crate::client::{client_address, user_agent};
 use crate::code::Code;
 use crate::error_answer::ErrorAnswer;
@@ -160,8 +160,13 @@ impl Routes {
         check_query(request)?;
         let context = self.context(request)?;
         let (account, context): (NewAccount, _) = self.read_login(request, body, context).await?;
-        let signed_in = self.service.register(account, &context).await?;
-        Ok(Answer::json(201, &TokenGranted::new("Successfully registered.", &signed_in)))
+        match self.service.register(account, &context).await? {
+            RegisterOutcome::SignedIn(signed_in) => {
+                Ok(Answer::json(201, &TokenGranted::new("Successfully registered.", &signed_in)))
+            }
+            RegisterOutcome::Unverified(user) => Ok(Answer::json(201, &AccountCreated::new(&user))),
+            _ => Err(ErrorAnswer::internal("the registration has an unknown outcome")),
+        }
     }
 
     async fn login(

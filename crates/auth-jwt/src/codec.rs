@@ -7,6 +7,7 @@ use auth_core::token::MAX_TOKEN_BYTES;
 use auth_core::{AccessToken, BoxError, Claims, InvalidToken, TokenCodec};
 
 use crate::cache::{CacheStats, VerifiedTokens};
+use crate::jwks::Jwks;
 use crate::keys::{SigningKey, VerifyingKey};
 use crate::wire::{self, UnverifiedHeader, WireClaims};
 
@@ -91,6 +92,14 @@ impl JwtCodec {
     #[must_use]
     pub fn cache_stats(&self) -> CacheStats {
         self.verified.stats()
+    }
+
+    /// Returns the public keys of the ring, for those who check tokens with keys of their own. They are in
+    /// the order in which they were added. HMAC
+    /// secrets are not in it.
+    #[must_use]
+    pub fn jwks(&self) -> Jwks {
+        Jwks::of(self.ring.iter().filter_map(|known| known.key.public.as_deref()))
     }
 
     /// Verifies the signature of a token that is not in the cache, and reads it.

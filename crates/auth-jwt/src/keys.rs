@@ -3,8 +3,9 @@
 mod pem;
 
 use std::fmt;
+use std::sync::Arc;
 
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, ThumbprintHash};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 
 use crate::key_form::KeyForm;
@@ -129,6 +130,8 @@ pub struct VerifyingKey {
     pub(super) id: String,
     pub(super) algorithm: Algorithm,
     pub(super) key: DecodingKey,
+    /// The key as a JWK, if it is a public key. A secret has none, so that no code path can publish it.
+    pub(super) public: Option<Arc<Jwk>>,
 }
 
 impl VerifyingKey {
@@ -176,7 +179,8 @@ impl VerifyingKey {
         }
         let mut id = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| unsupported)?;
         id.truncate(KEY_ID_CHARS);
-        Ok(Self { id, algorithm, key })
+        let public = public_jwk(jwk, &id, algorithm).map(Arc::new);
+        Ok(Self { id, algorithm, key, public })
     }
 
     /// Returns the header of the tokens that this key verifies, as we write it.
@@ -202,6 +206,26 @@ impl VerifyingKey {
             Algorithm::RS256 => "RS256",
             _ => "HS256",
         }
+    }
+}
+
+/// Returns the JWK of a public key with its `kid`, `use` and `alg` (RFC 7517 §4), and `None` for a secret.
+fn public_jwk(jwk: &Jwk, id: &str, algorithm: Algorithm) -> Option<Jwk> {
+    let key_algorithm = match algorithm {
+        Algorithm::EdDSA => KeyAlgorithm::EdDSA,
+        Algorithm::ES256 => KeyAlgorithm::ES256,
+        Algorithm::RS256 => KeyAlgorithm::RS256,
+        _ => return None,
+    };
+    let mut public = jwk.clone();
+    public.common.key_id = Some(id.to_owned());
+    public.common.public_key_use = Some(PublicKeyUse::Signature);
+    public.common.key_algorithm = Some(key_algorithm);
+    match public.algorithm {
+        AlgorithmParameters::EllipticCurve(_) | AlgorithmParameters::RSA(_) | AlgorithmParameters::OctetKeyPair(_) => {
+            Some(public)
+        }
+        _ => None,
     }
 }
 

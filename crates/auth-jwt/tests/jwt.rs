@@ -6,7 +6,8 @@ use std::time::Duration;
 use auth_core::{Claims, Generation, InvalidToken, TokenCodec, TokenId, UserId};
 use auth_jwt::{JwtCodec, SigningKey, VerifyingKey};
 use auth_jwt::{KeyError, KeyForm};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -257,4 +258,54 @@ proptest! {
 fn base64(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[test]
+fn a_key_of_the_set_verifies_a_token_by_its_kid_in_every_algorithm() {
+    for (pem, members) in [(keys::ED25519, "alg crv kid kty use x"), (keys::P256, "alg crv kid kty use x y")]
+        .into_iter()
+        .chain([(keys::RSA_2048, "alg e kid kty n use")])
+    {
+        let codec = JwtCodec::new(SigningKey::from_pem(pem.private.as_bytes()).unwrap(), "issuer", "audience");
+        let jwks = codec.jwks();
+        let document: Value = serde_json::from_str(jwks.as_json()).unwrap();
+        let mut names: Vec<_> = document["keys"][0].as_object().unwrap().keys().cloned().collect();
+        names.sort();
+        assert_eq!(names.join(" "), members, "public members and no other");
+        assert_eq!(document["keys"][0]["use"], "sig");
+
+        let token = codec.encode(&claims()).unwrap();
+        let header = decode_header(token.expose_token()).unwrap();
+        let set: JwkSet = serde_json::from_str(jwks.as_json()).unwrap();
+        let key = set.find(header.kid.as_deref().unwrap()).unwrap();
+        assert_eq!(key.common.key_algorithm.unwrap().to_string(), format!("{:?}", header.alg));
+        let mut validation = Validation::new(header.alg);
+        validation.set_audience(&["audience"]);
+        validation.validate_exp = false;
+        let decoding = DecodingKey::from_jwk(key).unwrap();
+        assert!(decode::<Value>(token.expose_token(), &decoding, &validation).is_ok());
+    }
+}
+
+#[test]
+fn a_secret_is_in_no_key_set() {
+    let secret = |byte| SigningKey::from_secret(&[byte; 32]).unwrap();
+    assert_eq!(JwtCodec::new(secret(7), "issuer", "audience").jwks().as_json(), r#"{"keys":[]}"#);
+    let old = VerifyingKey::from_secret(&[8; 32]).unwrap();
+    let signing = SigningKey::from_pem(keys::ED25519.private.as_bytes()).unwrap();
+    let id = signing.id().to_owned();
+    let jwks = JwtCodec::new(signing, "issuer", "audience").with_verifying_key(old).jwks();
+    let set: JwkSet = serde_json::from_str(jwks.as_json()).unwrap();
+    let ids: Vec<_> = set.keys.iter().map(|key| key.common.key_id.clone().unwrap()).collect();
+    assert_eq!(ids, [id]);
+}
+
+#[test]
+fn another_set_has_another_entity_tag() {
+    let signing = |pem: keys::KeyPair| SigningKey::from_pem(pem.private.as_bytes()).unwrap();
+    let one = JwtCodec::new(signing(keys::ED25519), "issuer", "audience");
+    let before = one.jwks();
+    let both = one.with_verifying_key(VerifyingKey::from_pem(keys::P256.public.as_bytes()).unwrap());
+    assert_ne!(before.entity_tag(), both.jwks().entity_tag());
+    assert_eq!(before, JwtCodec::new(signing(keys::ED25519), "another issuer", "audience").jwks());
 }

@@ -15,9 +15,10 @@ use sea_orm::{DbErr, RuntimeErr, sqlx};
 pub(crate) enum AttemptError {
     /// The database answered with an error, or did not answer.
     Database(DbErr),
-    /// Another writer took the position or entry of the log that this transaction was about to write. Locks prevent that within
-    /// one server; the nodes of a cluster detect it late.
-    TakenInLog(DbErr),
+    /// Another transaction took a unique key that nobody else can want: the position or entry of the log that this transaction was
+    /// about to write (locks prevent that within one server; the nodes of a cluster detect it late), or the random id of a row that
+    /// an earlier attempt wrote. The next attempt sees it.
+    Taken(DbErr),
     /// The store found its data wrong.
     Store(StoreError),
 }
@@ -41,7 +42,7 @@ impl AttemptError {
     pub(crate) fn repeatable(&self) -> Repeatable {
         let error = match self {
             Self::Database(error) => error,
-            Self::TakenInLog(_) => return Repeatable::RolledBack,
+            Self::Taken(_) => return Repeatable::RolledBack,
             Self::Store(_) => return Repeatable::Never,
         };
         if let DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) = error
@@ -57,9 +58,9 @@ impl AttemptError {
         }
     }
 
-    /// The error of an insertion into the log, where only another writer can have taken a unique key.
-    pub(crate) fn of_log_insertion(error: DbErr) -> Self {
-        if violated_key(&error).is_some() { Self::TakenInLog(error) } else { Self::Database(error) }
+    /// Returns the error of an insertion whose unique keys only another writer of the log or an earlier attempt can have taken.
+    pub(crate) fn of_taken(error: DbErr) -> Self {
+        if violated_key(&error).is_some() { Self::Taken(error) } else { Self::Database(error) }
     }
 
     /// Returns true when no connection was available in time.
@@ -84,7 +85,7 @@ impl From<AttemptError> for StoreError {
     fn from(error: AttemptError) -> Self {
         match error {
             AttemptError::Database(error) => Self::new(kind(&error), error),
-            AttemptError::TakenInLog(error) => Self::unavailable(error),
+            AttemptError::Taken(error) => Self::unavailable(error),
             AttemptError::Store(error) => error,
         }
     }

@@ -17,7 +17,7 @@ use sea_orm::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::connect::{Database, EarlierAttempts, Key, LookUp};
+use crate::connect::{Database, EarlierAttempts, Key, LookUp, WriteTransaction};
 use crate::entity::sessions::{self, Column};
 use crate::error::AttemptError;
 use crate::instant;
@@ -47,6 +47,16 @@ impl SeaSessionStore {
         let by_id = database.tables().find::<sessions::Entity>().filter(Column::Id.eq(Uuid::nil()));
         let by_id = LookUp::new(by_id.build(database.connection().get_database_backend()));
         Self { database, by_id, group: Arc::new(GroupCommit::new(MAX_BATCH)) }
+    }
+
+    /// Deletes the sessions of a user in a transaction of the caller's, begun with [`Database::begin_write`], for a user store of
+    /// your own that deletes the user in it. The revocation that the same transaction appends ends their access tokens.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed. The transaction then refuses everything that follows.
+    pub async fn delete_user_within(&self, transaction: &WriteTransaction, user_id: UserId) -> Result<(), StoreError> {
+        Ok(delete_of_user(transaction, self.database.tables(), user_id).await?)
     }
 
     async fn insert_once(&self, new: &StoredSession, earlier: EarlierAttempts) -> Result<(), AttemptError> {
@@ -156,6 +166,17 @@ async fn session_of(
     connection: &impl ConnectionTrait,
 ) -> Result<Option<sessions::Model>, AttemptError> {
     Ok(tables::unique(tables.find::<sessions::Entity>().filter(Column::Id.eq(id.as_uuid())), connection).await?)
+}
+
+/// Deletes the sessions of a user.
+pub(crate) async fn delete_of_user(
+    transaction: &WriteTransaction,
+    tables: &Tables,
+    user_id: UserId,
+) -> Result<(), AttemptError> {
+    let of_user = Expr::col(Column::UserId).eq(user_id.as_uuid());
+    tables.delete_many::<sessions::Entity>().filter(of_user).exec(transaction).await?;
+    Ok(())
 }
 
 /// Returns the query for the sessions of a user that can be used, by way of the index on user and last use.

@@ -4,22 +4,30 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use auth_core::{
-    Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, StoreError, StoreErrorKind,
-    StoredCredentials, User, UserChange, UserId, UserRevocation, UserStore,
+    ChangeUserError, Email, InsertUserError, NewUser, PasswordHash, ProfileChange, Revocation, SideEffects, StoreError,
+    StoreErrorKind, StoredCredentials, User, UserChange, UserId, UserRevocation, UserStore, Username,
 };
-use sea_orm::sea_query::{Expr, Func, SimpleExpr};
+use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, Condition, ConnectionTrait, DbErr, QueryFilter as _, QueryOrder as _, QuerySelect as _,
     QueryTrait as _, Select,
 };
+use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::connect::{Database, EarlierAttempts, Key, LookUp, WriteTransaction};
+use crate::connect::{Database, EarlierAttempts, Key, LookUp};
 use crate::entity::users::{self, Column};
 use crate::error::{AttemptError, violated_key};
 use crate::instant;
-use crate::revocation_log::LogWriter;
 use crate::tables::{self, Tables};
+
+mod deletion;
+mod insertion;
+mod profile;
+mod revoking;
+
+use profile::Changed;
+use revoking::Outcome;
 
 /// Users in a SQL database. Its contract is that of [`UserStore`]. Instants are kept to the microsecond; what is finer is cut
 /// off.
@@ -35,6 +43,7 @@ struct UserLookUps {
     user_by_id: LookUp,
     credentials_by_id: LookUp,
     credentials_by_email: LookUp,
+    user_by_username: LookUp,
 }
 
 impl UserLookUps {
@@ -42,11 +51,13 @@ impl UserLookUps {
         let backend = database.connection().get_database_backend();
         let by_id = || database.tables().find::<users::Entity>().filter(Column::Id.eq(Uuid::nil()));
         let by_email = || database.tables().find::<users::Entity>().filter(Column::EmailKey.eq(""));
+        let by_username = || database.tables().find::<users::Entity>().filter(Column::UsernameKey.eq(""));
         let look_up = |query: Select<users::Entity>| LookUp::new(query.build(backend));
         Self {
             user_by_id: look_up(by_id().select_only().columns(users::USER)),
             credentials_by_id: look_up(by_id().select_only().columns(users::CREDENTIALS)),
             credentials_by_email: look_up(by_email().select_only().columns(users::CREDENTIALS)),
+            user_by_username: look_up(by_username().select_only().columns(users::USER)),
         }
     }
 }
@@ -77,35 +88,6 @@ impl SeaUserStore {
         row.as_ref().map(users::credentials_of).transpose()
     }
 
-    /// Inserts and lets the unique keys decide. A key that an earlier attempt took is not taken by anybody else.
-    async fn insert_once(
-        &self,
-        row: &users::Model,
-        earlier: EarlierAttempts,
-    ) -> Result<Result<(), Taken>, AttemptError> {
-        let (tables, connection) = (self.database.tables(), &self.database.statements());
-        let insertion = tables.insert_many::<users::Entity>([row.clone().into_active()]);
-        let insertion = insertion.exec_without_returning(connection).await;
-        let Err(error) = insertion else { return Ok(Ok(())) };
-        let Some(key) = violated_key(&error) else { return Err(error.into()) };
-        // The names of constraints have the prefix of the table; SQLite names the column.
-        let is =
-            |column: &str| key.ends_with(&format!("users_{column}_unique")) || key.ends_with(&format!(".{column}"));
-        if earlier == EarlierAttempts::Unknown && is_made(row, tables, connection).await? {
-            return Ok(Ok(()));
-        }
-        if is("email_key") {
-            return Ok(Err(Taken::Email));
-        }
-        if is("username_key") {
-            // Which of two violated keys a database reports first is its own business; we report the address.
-            let same_address = tables.find::<users::Entity>().filter(Column::EmailKey.eq(&row.email_key));
-            let both = same_address.count(connection).await? > 0;
-            return Ok(Err(if both { Taken::Email } else { Taken::Username }));
-        }
-        Err(error.into())
-    }
-
     async fn update(&self, id: UserId, column: Column, value: SimpleExpr) -> Result<Option<User>, StoreError> {
         let row = self
             .write(move |store, _| {
@@ -128,24 +110,18 @@ impl SeaUserStore {
         row_of(id, tables, connection).await
     }
 
-    /// Makes the change if the user's generation is still the one before `below`, and appends the revocation.
-    async fn change_once(
-        &self,
-        id: UserId,
-        change: &UserChange,
-        below: Generation,
-        revocation: Revocation,
-        earlier: EarlierAttempts,
-    ) -> Result<Option<User>, AttemptError> {
-        let transaction = self.database.begin().await?;
-        let outcome = change_within(&transaction, self.database.tables(), id, change, below, revocation, earlier).await;
-        match outcome {
-            Ok(None) => {
-                transaction.rollback().await?;
-                Ok(None)
-            }
-            outcome => self.database.end(transaction, outcome).await,
-        }
+    /// Moves the time of the last login forward.
+    async fn record_login_once(&self, id: UserId, at: i64) -> Result<(), AttemptError> {
+        let is_later = Condition::any().add(Column::LastLoginAt.is_null()).add(Column::LastLoginAt.lt(at));
+        let update = self
+            .database
+            .tables()
+            .update_many::<users::Entity>()
+            .col_expr(Column::LastLoginAt, Expr::value(at))
+            .filter(Column::Id.eq(id.as_uuid()))
+            .filter(is_later);
+        update.exec(&self.database.statements()).await?;
+        Ok(())
     }
 
     async fn replace_hash_once(
@@ -171,75 +147,59 @@ impl SeaUserStore {
     }
 }
 
-/// The body of [`SeaUserStore::change_once`]. `None` says that nothing was changed and nothing is to be committed.
-async fn change_within(
-    transaction: &WriteTransaction,
-    tables: &Tables,
-    id: UserId,
-    change: &UserChange,
-    raised: Generation,
-    revocation: Revocation,
-    earlier: EarlierAttempts,
-) -> Result<Option<User>, AttemptError> {
-    let log = LogWriter::lock(transaction, tables, 1).await?;
-    let below = i64::from(raised.number());
-    let update = tables
-        .update_many::<users::Entity>()
-        .col_expr(Column::TokenGeneration, Expr::value(below))
-        .filter(Column::Id.eq(id.as_uuid()))
-        .filter(Column::TokenGeneration.eq(below - 1));
-    let update = match change {
-        UserChange::LogoutEverywhere => update,
-        UserChange::Demote => update.col_expr(Column::Admin, Expr::value(false)),
-        UserChange::Disable(at) => {
-            // Disabled twice is disabled since the first time.
-            let since = Func::coalesce([Expr::col(Column::DisabledAt), Expr::value(instant::to_micros(*at)?)]);
-            update.col_expr(Column::DisabledAt, since.into())
-        }
-        UserChange::Password(new) => update.col_expr(Column::PasswordHash, Expr::value(new.expose_hash())),
-        UserChange::PasswordFrom { current, new } => update
-            .col_expr(Column::PasswordHash, Expr::value(new.expose_hash()))
-            .filter(Column::PasswordHash.eq(current.expose_hash())),
-        _ => return Err(internal("a change that this store does not know")),
-    };
-    if update.exec(transaction).await?.rows_affected == 0 {
-        if earlier == EarlierAttempts::RolledBack || !log.holds(&revocation).await? {
-            return Ok(None);
-        }
-        // The earlier attempt was committed. Somebody else may have raised the generation since then; the caller must not
-        // take the later one for its own.
-        log.append(&[revocation]).await?;
-        let user = row_of(id, tables, transaction).await?.map(users::Model::into_user).transpose()?;
-        return Ok(user.map(|user| User { generation: raised, ..user }));
-    }
-    let row = row_of(id, tables, transaction).await?.ok_or_else(|| internal("a row that was updated is gone"))?;
-    let user = row.into_user()?;
-    log.append(&[revocation]).await?;
-    Ok(Some(user))
-}
-
-/// Which unique key a new user collided with.
+/// The unique key that a write collided with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Taken {
     Email,
     Username,
 }
 
+impl Taken {
+    /// Returns the key of users that another row has, if that is the error. The names of constraints have the prefix of the table;
+    /// SQLite names the column.
+    fn of(error: &DbErr) -> Option<Self> {
+        let key = violated_key(error)?;
+        let is =
+            |column: &str| key.ends_with(&format!("users_{column}_unique")) || key.ends_with(&format!(".{column}"));
+        if is("email_key") {
+            Some(Self::Email)
+        } else if is("username_key") {
+            Some(Self::Username)
+        } else {
+            None
+        }
+    }
+}
+
+impl From<Taken> for InsertUserError {
+    fn from(taken: Taken) -> Self {
+        match taken {
+            Taken::Email => Self::EmailTaken,
+            Taken::Username => Self::UsernameTaken,
+        }
+    }
+}
+
+impl From<Taken> for ChangeUserError {
+    fn from(taken: Taken) -> Self {
+        match taken {
+            Taken::Email => Self::EmailTaken,
+            Taken::Username => Self::UsernameTaken,
+        }
+    }
+}
+
 #[async_trait]
 impl UserStore for SeaUserStore {
-    async fn insert(&self, new: NewUser) -> Result<User, InsertUserError> {
-        let row = users::Model::of_new_user(&new)?;
-        let user = row.clone().into_user()?;
-        match self
-            .write(move |store, earlier| {
-                let row = row.clone();
-                async move { store.insert_once(&row, earlier).await }
-            })
-            .await?
-        {
-            Ok(()) => Ok(user),
-            Err(Taken::Email) => Err(InsertUserError::EmailTaken),
-            Err(Taken::Username) => Err(InsertUserError::UsernameTaken),
-        }
+    async fn insert(&self, new: NewUser, effects: SideEffects) -> Result<User, InsertUserError> {
+        let user = users::Model::of_new_user(&new)?.into_user()?;
+        let new = Arc::new((new, effects));
+        let inserted = self.write(move |store, earlier| {
+            let new = Arc::clone(&new);
+            async move { store.insert_once(&new.0, &new.1, earlier).await }
+        });
+        inserted.await??;
+        Ok(user)
     }
 
     async fn find_by_id(&self, id: UserId) -> Result<Option<User>, StoreError> {
@@ -251,6 +211,12 @@ impl UserStore for SeaUserStore {
         let key = Key::Text(email.key().to_owned());
         let row = self.database.look_up(&self.look_ups.credentials_by_email, key).await?;
         row.as_ref().map(users::credentials_of).transpose()
+    }
+
+    async fn find_by_username(&self, username: &Username) -> Result<Option<User>, StoreError> {
+        let key = Key::Text(username.key().to_owned());
+        let row = self.database.look_up(&self.look_ups.user_by_username, key).await?;
+        row.as_ref().map(users::user_of).transpose()
     }
 
     async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
@@ -271,35 +237,66 @@ impl UserStore for SeaUserStore {
         self.update(id, Column::DisabledAt, Expr::value(None::<i64>)).await
     }
 
+    async fn record_login(&self, id: UserId, at: OffsetDateTime) -> Result<(), StoreError> {
+        let at = instant::to_micros(at)?;
+        self.write(move |store, _| async move { store.record_login_once(id, at).await }).await
+    }
+
+    async fn change(
+        &self,
+        id: UserId,
+        change: ProfileChange,
+        effects: SideEffects,
+    ) -> Result<Option<User>, ChangeUserError> {
+        let change = Arc::new((change, effects));
+        let changed = self.write(move |store, earlier| {
+            let change = Arc::clone(&change);
+            async move { store.change_once(id, &change.0, &change.1, earlier).await }
+        });
+        match changed.await? {
+            Changed::Made(user) => Ok(Some(user)),
+            Changed::Refused => Ok(None),
+            Changed::Taken(taken) => Err(taken.into()),
+        }
+    }
+
     async fn change_and_revoke(
         &self,
         id: UserId,
         change: UserChange,
         revocation: UserRevocation,
-    ) -> Result<Option<(User, Revocation)>, StoreError> {
+        effects: SideEffects,
+    ) -> Result<Option<(User, Revocation)>, ChangeUserError> {
+        let change = Arc::new((change, effects));
         // The generation is read first, and the change is made only if it is still the same. A change that loses this race
         // lost it to another change that was made, so the loop ends.
         loop {
             let Some(stored) = self.find_credentials_by_id(id).await? else { return Ok(None) };
-            if matches!(&change, UserChange::PasswordFrom { current, .. } if *current != stored.password_hash) {
+            if !revoking::applies(&change.0, &stored) {
                 return Ok(None);
             }
             let generation = stored.user.generation;
             let below = generation.next();
             if below == generation {
-                return Err(StoreError::new(StoreErrorKind::Internal, "the generation cannot be raised any further"));
+                let error = StoreError::new(StoreErrorKind::Internal, "the generation cannot be raised any further");
+                return Err(error.into());
             }
-            let (revocation, change) = (revocation.entry(id, below), change.clone());
-            let changed = self
-                .write(move |store, earlier| {
-                    let change = change.clone();
-                    async move { store.change_once(id, &change, below, revocation, earlier).await }
-                })
-                .await?;
-            if let Some(user) = changed {
-                return Ok(Some((user, revocation)));
+            let (revocation, change) = (revocation.entry(id, below), Arc::clone(&change));
+            let outcome = self.write(move |store, earlier| {
+                let change = Arc::clone(&change);
+                async move { store.revoke_once(id, &change.0, &change.1, below, revocation, earlier).await }
+            });
+            match outcome.await? {
+                Outcome::Made(user) => return Ok(Some((user, revocation))),
+                Outcome::Raced => {}
+                Outcome::Refused => return Ok(None),
+                Outcome::EmailTaken => return Err(ChangeUserError::EmailTaken),
             }
         }
+    }
+
+    async fn delete(&self, id: UserId, revocation: UserRevocation) -> Result<Option<Revocation>, StoreError> {
+        self.write(move |store, earlier| async move { store.delete_once(id, revocation, earlier).await }).await
     }
 
     async fn replace_hash(
@@ -315,12 +312,6 @@ impl UserStore for SeaUserStore {
         })
         .await
     }
-}
-
-/// Whether this user has been inserted. The id is random, so nobody else's row has it.
-async fn is_made(row: &users::Model, tables: &Tables, connection: &impl ConnectionTrait) -> Result<bool, AttemptError> {
-    let found = tables::unique(tables.find::<users::Entity>().filter(Column::Id.eq(row.id)), connection).await?;
-    Ok(found.is_some_and(|found| found.email_key == row.email_key && found.username_key == row.username_key))
 }
 
 async fn row_of(

@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth_core::letters::LetterOptions;
 use auth_core::purge::PURGE_INTERVAL;
 use auth_core::service::DEFAULT_TOKEN_LIFE;
 use auth_core::{
-    AsyncPasswordHasher, AttemptStore, Clock, PasswordHasher, PasswordPolicy, RevocationLog, SessionOptions,
+    AsyncPasswordHasher, AttemptStore, Clock, Mailer, PasswordHasher, PasswordPolicy, RevocationLog, SessionOptions,
     SessionStore, SystemClock, ThrottleLimits, TokenCodec, UserStore,
 };
 use auth_jwt::{KeyError, SigningKey, VerifyingKey};
@@ -39,6 +40,7 @@ pub const DEFAULT_POLL: Duration = Duration::from_millis(250);
 /// | [`issuer`](Self::issuer), [`audience`](Self::audience) | `revocable-auth` |
 /// | [`token_life`](Self::token_life) | one day |
 /// | [`sessions`](Self::sessions) | every login is a session in the database |
+/// | [`letters`](Self::letters) | none: nothing is sent, and what needs a letter is refused |
 /// | [`session_options`](Self::session_options) | with a refresh token: access tokens of 15 minutes, 30 days idle, 365 days in all |
 /// | [`policy`](Self::policy) | at least 15 characters, none of the commonly used passwords |
 /// | [`bcrypt_cost`](Self::bcrypt_cost) | 12 |
@@ -59,6 +61,7 @@ pub struct RevocableAuthBuilder {
     pub(crate) attempts: Option<Arc<dyn AttemptStore>>,
     pub(crate) sessions: Option<Arc<dyn SessionStore>>,
     pub(crate) session_options: SessionOptions,
+    pub(crate) letters: Option<(Arc<dyn Mailer>, LetterOptions)>,
     pub(crate) key: Option<Key>,
     pub(crate) verifying: Vec<VerifyingKey>,
     pub(crate) issuer: String,
@@ -99,6 +102,7 @@ impl Default for RevocableAuthBuilder {
             attempts: None,
             sessions: None,
             session_options: SessionOptions::default(),
+            letters: None,
             key: None,
             verifying: Vec::new(),
             issuer: DEFAULT_ISSUER.to_owned(),
@@ -246,6 +250,19 @@ impl RevocableAuthBuilder {
     /// Sets the time between two removals of expired rows. Default: [`PURGE_INTERVAL`].
     pub fn purge_interval(mut self, interval: Duration) -> Self {
         self.purge_interval = interval;
+        self
+    }
+}
+
+/// Letters.
+impl RevocableAuthBuilder {
+    /// Sends letters with this mailer, for example one of the crate `auth-mail`: to confirm addresses, to reset passwords, and to tell
+    /// of changes. They wait in a table of the database, and a background task sends them. Default: none.
+    ///
+    /// A [store of users](Self::users) of the application's own must write the
+    /// [side effects](auth_core::SideEffects) of its changes to the same database.
+    pub fn letters(mut self, mailer: Arc<dyn Mailer>, options: LetterOptions) -> Self {
+        self.letters = Some((mailer, options));
         self
     }
 }

@@ -15,14 +15,16 @@ pub use hashing::DEFAULT_BCRYPT_COST;
 pub use running::RevocableAuth;
 
 pub use auth_blacklist::{SyncStats, SyncedBlacklist};
+pub use auth_core::letters::LetterOptions;
 pub use auth_core::purge::PURGE_INTERVAL;
 pub use auth_core::service::DEFAULT_TOKEN_LIFE;
 pub use auth_core::{
     AccountError, AttemptStore, AuthService, AuthenticateError, BoxError, ChangePasswordError, Claims, Clock, Context,
-    Credentials, Email, EmailError, IssuedToken, LoginError, LoginOutcome, NewAccount, Password, PasswordError,
-    PasswordHash, PasswordHasher, PasswordPolicy, Principal, RefreshError, RefreshToken, RegisterError, RevocationLog,
-    Session, SessionId, SessionKind, SessionOptions, SessionStore, SignedIn, StoreError, StoreErrorKind, SystemClock,
-    Throttle, ThrottleLimits, TokenCodec, TokenVerifier, User, UserId, UserStore, Username, UsernameError,
+    Credentials, Email, EmailError, IssuedToken, Language, Letter, LoginError, LoginOutcome, Mailer, NewAccount,
+    Password, PasswordError, PasswordHash, PasswordHasher, PasswordPolicy, Principal, RefreshError, RefreshToken,
+    RegisterError, RevocationLog, Session, SessionId, SessionKind, SessionOptions, SessionStore, SignedIn, StoreError,
+    StoreErrorKind, SystemClock, Throttle, ThrottleLimits, TokenCodec, TokenVerifier, User, UserId, UserStore,
+    Username, UsernameError,
 };
 pub use auth_jwt::{JwtCodec, KeyError, SigningKey, VerifyingKey};
 pub use auth_migrations::{MigrateError, Migrations, Part, Prefix, Schema};
@@ -30,6 +32,10 @@ pub use auth_migrations::{MigrateError, Migrations, Part, Prefix, Schema};
 pub use auth_password::{Argon2Hasher, Argon2Params};
 pub use auth_password::{BcryptHasher, PasswordPool, PasswordSchemes, PoolOptions};
 pub use auth_storage::{ConnectError, ConnectOptions, Database, DatabaseUrl};
+
+/// Letters: the crate `auth-mail`.
+#[cfg(feature = "mail")]
+pub use auth_mail as mail;
 
 /// The service behind ready routes, and the proxies that may name a client.
 #[cfg(any(feature = "axum", feature = "actix"))]

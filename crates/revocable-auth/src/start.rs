@@ -4,12 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
+use auth_core::letters::{Delivery, LetterOptions};
 use auth_core::purge::Purge;
 use auth_core::service::BuildError;
-use auth_core::{AttemptStore, AuthService, RevocationLog, SessionStore, Throttle, TokenCodec, UserStore};
+use auth_core::{
+    AttemptStore, AuthService, Clock, Mailer, RevocationLog, SessionStore, Throttle, TokenCodec, UserStore,
+};
 use auth_jwt::{JwtCodec, VerifyingKey};
 use auth_migrations::Migrations;
-use auth_storage::{Database, SeaAttemptStore, SeaRevocationLog, SeaSessionStore, SeaUserStore, Tables, connect};
+use auth_storage::{
+    Database, SeaAttemptStore, SeaOneTimeTokenStore, SeaOutbox, SeaRevocationLog, SeaSessionStore, SeaUserStore,
+    Tables, connect,
+};
 use tokio::runtime::Handle;
 
 use crate::builder::{Key, RevocableAuthBuilder, Source};
@@ -50,6 +56,10 @@ impl RevocableAuthBuilder {
             Some(database) => Some(with_tables(database, &self.migrations, self.migrate).await?),
             None => None,
         };
+        let letters = match self.letters {
+            Some((mailer, options)) => Some(Letters::new(mailer, options, database.as_ref(), &self.clock)?),
+            None => None,
+        };
         let stores = Stores::new(self.users, self.revocations, self.attempts, self.sessions, database.as_ref())?;
 
         let throttle = match throttle_limits {
@@ -81,6 +91,10 @@ impl RevocableAuthBuilder {
             Some(sessions) => builder.sessions(Arc::clone(sessions), self.session_options),
             None => builder,
         };
+        let builder = match &letters {
+            Some(letters) => builder.letters(letters.tokens.clone(), letters.outbox.clone(), letters.options),
+            None => builder,
+        };
         let service = builder.build().map_err(|error| StartError::invalid(field_of(&error), error))?;
 
         if let Err(error) = blacklist.sync_step().await {
@@ -91,6 +105,13 @@ impl RevocableAuthBuilder {
         let purge = Purge::new(self.clock).revocations(stores.revocations).attempts(stores.attempts);
         let purge = match stores.sessions {
             Some(sessions) => purge.sessions(sessions),
+            None => purge,
+        };
+        let purge = match letters {
+            Some(letters) => {
+                tasks.deliver(letters.delivery);
+                purge.one_time_tokens(letters.tokens)
+            }
             None => purge,
         };
         tasks.purge(purge.interval(self.purge_interval));
@@ -108,6 +129,29 @@ impl RevocableAuthBuilder {
             return Err(StartError::invalid("purge_interval", "must not be zero"));
         }
         Ok(())
+    }
+}
+
+/// The stores of letters, and the worker that sends them.
+struct Letters {
+    tokens: Arc<SeaOneTimeTokenStore>,
+    outbox: Arc<SeaOutbox>,
+    options: LetterOptions,
+    delivery: Delivery,
+}
+
+impl Letters {
+    fn new(
+        mailer: Arc<dyn Mailer>,
+        options: LetterOptions,
+        database: Option<&Database>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, StartError> {
+        let help = "letters wait in a database; give a database_url or a database";
+        let database = database.ok_or(StartError::Missing { field: "database_url", help })?;
+        let outbox = Arc::new(SeaOutbox::new(database.clone()));
+        let delivery = Delivery::new(outbox.clone(), mailer, Arc::clone(clock));
+        Ok(Self { tokens: Arc::new(SeaOneTimeTokenStore::new(database.clone())), outbox, options, delivery })
     }
 }
 
@@ -198,6 +242,7 @@ fn field_of(error: &BuildError) -> &'static str {
         BuildError::TokenLife => "token_life",
         BuildError::DummyHash(_) => "hasher",
         BuildError::Sessions(_) => "session_options",
+        BuildError::Letters(_) => "letters",
         BuildError::Missing(part) => part,
         _ => "service",
     }

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use auth_blacklist::{FollowEvent, SyncedBlacklist};
+use auth_core::StoreError;
+use auth_core::letters::{Delivery, DeliveryStep};
 use auth_core::purge::{Purge, PurgeEvent};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -34,6 +36,11 @@ impl Tasks {
     /// Removes expired rows at an interval.
     pub(crate) fn purge(&mut self, purge: Purge) {
         self.loops.spawn(purge.run(tokio::time::sleep, |event| log_purge(&event)));
+    }
+
+    /// Sends the letters of the outbox.
+    pub(crate) fn deliver(&mut self, delivery: Delivery) {
+        self.loops.spawn(async move { delivery.run(tokio::time::sleep, log_delivery).await });
     }
 
     /// Aborts the loops, waits for the hash upgrade that is under way, and returns when no task is left.
@@ -110,12 +117,42 @@ fn log_follow(event: FollowEvent) {
     }
 }
 
+fn log_delivery(step: Result<DeliveryStep, StoreError>) {
+    let step = match step {
+        Ok(step) => step,
+        Err(error) => {
+            let error = &error as &dyn Error;
+            return tracing::warn!(error, "the outbox cannot be read; trying again");
+        }
+    };
+    for letter in &step.delayed {
+        let error = letter.error.as_deref().map(|error| error as &dyn Error);
+        tracing::warn!(letter = %letter.id, attempts = letter.attempts, error, "a letter was not sent; trying again later");
+    }
+    for letter in &step.given_up {
+        let error = letter.error.as_deref().map(|error| error as &dyn Error);
+        tracing::error!(letter = %letter.id, user = %letter.user_id, error, "a letter was given up");
+    }
+    for id in &step.unreadable {
+        tracing::error!(letter = %id, "a row of the outbox cannot be read");
+    }
+    for error in &step.failures {
+        tracing::warn!(error = error as &dyn Error, "the outbox cannot be written; a letter may be sent again");
+    }
+}
+
 fn log_purge(event: &PurgeEvent) {
     match event {
         PurgeEvent::Revocations(Ok(removed @ 1..)) => tracing::debug!(removed, "expired revocations were removed"),
         PurgeEvent::Attempts(Ok(removed @ 1..)) => tracing::debug!(removed, "expired attempt counters were removed"),
         PurgeEvent::Sessions(Ok(removed @ 1..)) => tracing::debug!(removed, "sessions that had ended were removed"),
-        PurgeEvent::Revocations(Err(error)) | PurgeEvent::Attempts(Err(error)) | PurgeEvent::Sessions(Err(error)) => {
+        PurgeEvent::OneTimeTokens(Ok(removed @ 1..)) => {
+            tracing::debug!(removed, "one-time tokens that expired were removed");
+        }
+        PurgeEvent::Revocations(Err(error))
+        | PurgeEvent::Attempts(Err(error))
+        | PurgeEvent::Sessions(Err(error))
+        | PurgeEvent::OneTimeTokens(Err(error)) => {
             tracing::warn!(error = error as &dyn Error, "expired rows were not removed; trying again later");
         }
         _ => {}

@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use auth_conformance::{Backend, ContractCheck, StoresUnderTest, Task};
 use auth_core::memory::MemoryStore;
 use auth_core::{
-    Context, Credentials, Email, LoginError, NewAccount, Password, RegisterError, UserStore as _, Username,
+    Context, Credentials, Email, LoginError, NewAccount, OneTimeTokenStore, Outbox, Password, RegisterError,
+    UserStore as _, Username,
 };
 use auth_password::BcryptHasher;
-use auth_storage::{ConnectOptions, connect};
+use auth_storage::{ConnectOptions, SeaOutbox, connect};
 use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use sea_orm::ConnectionTrait as _;
 
@@ -70,6 +71,16 @@ impl Backend for OldTable {
         StoresUnderTest::new(Arc::new(members), Arc::new(log))
     }
 
+    async fn one_time_tokens(&self) -> Option<Arc<dyn OneTimeTokenStore>> {
+        let database = connect(self.database.url(), ConnectOptions::default()).await.unwrap();
+        Some(Arc::new(Members::new(database).tokens()))
+    }
+
+    async fn outbox(&self) -> Option<Arc<dyn Outbox>> {
+        let database = connect(self.database.url(), ConnectOptions::default()).await.unwrap();
+        Some(Arc::new(SeaOutbox::new(database)))
+    }
+
     fn spawn(&self, task: Task) {
         drop(tokio::spawn(task));
     }
@@ -99,8 +110,9 @@ async fn a_registration_fills_every_column(database: TestDatabase) {
         password: Password::parse(PASSWORD).unwrap(),
     };
     let profile = Profile { language: "fr".to_owned(), newsletter: true };
-    let register =
-        async |account| profile.clone().register(&auth, account, &Context::default()).await.map(|session| session.user);
+    let register = async |account| {
+        profile.clone().register(&auth, account, &Context::default()).await.map(|outcome| outcome.user().clone())
+    };
     let grace = register(account("grace@example.org", "Grace")).await.unwrap();
     assert_eq!(members.profile(grace.id).await.unwrap(), Some(profile.clone()));
     assert_eq!(members.find_by_id(grace.id).await.unwrap(), Some(grace));

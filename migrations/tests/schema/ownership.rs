@@ -85,6 +85,7 @@ async fn what_the_stores_need_is_checked_and_what_was_added_is_not(database: Tes
         "CREATE TABLE auth_users (id {id} NOT NULL PRIMARY KEY, email varchar(254) NOT NULL, email_key varchar(254) NOT NULL, \
          username varchar(200) NOT NULL, username_key varchar(200) NOT NULL, password_hash varchar(255) NOT NULL, \
          admin {flag} NOT NULL, token_generation bigint NOT NULL, disabled_at bigint, registered_on bigint NOT NULL, \
+         email_verified {flag} NOT NULL, last_login_at bigint, \
          UNIQUE (email_key), UNIQUE (username_key)){options}"
     );
     let mut cases = vec![
@@ -147,6 +148,9 @@ async fn what_down_deletes_is_told_beforehand(database: TestDatabase) {
     assert_eq!(
         told,
         [
+            ("auth_one_time_tokens", &table(0)),
+            ("auth_letters", &table(0)),
+            ("auth_users", &columns(&["email_verified", "last_login_at"])),
             ("auth_sessions", &table(0)),
             ("auth_blacklist", &columns(&["mark"])),
             ("auth_blacklist_head", &columns(&["lost_at"])),
@@ -157,6 +161,6 @@ async fn what_down_deletes_is_told_beforehand(database: TestDatabase) {
             ("auth_users", &table(0)),
         ]
     );
-    assert_eq!(Migrations::new().removals(&db, 1).await.unwrap()[..], removals[..1]);
+    assert_eq!(Migrations::new().removals(&db, 1).await.unwrap()[..], removals[..2]);
     assert!(is_current(&db).await.unwrap(), "telling deletes nothing");
 }

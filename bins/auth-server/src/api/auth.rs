@@ -6,7 +6,7 @@ mod way;
 
 use std::sync::Arc;
 
-use auth_core::Principal;
+use auth_core::{Principal, RegisterOutcome};
 use auth_http::Code;
 use poem::Request;
 use poem::web::Data;
@@ -15,6 +15,7 @@ use poem_openapi::{ApiResponse, OpenApi};
 use self::dto::{CsrfGranted, LogIn, Refresh};
 pub(crate) use self::dto::{SignUp, TokenClaims};
 pub(crate) use self::granted::Granted;
+use self::granted::{AccountCreated, RegisterAnswer};
 pub(crate) use self::way::{SessionWay, WithWay};
 use super::Tag;
 use crate::http::bearer::{Bearer, Carrier, LogoutBearer};
@@ -55,7 +56,8 @@ impl AuthApi {
     /// Log in
     ///
     /// Answers with a token, and with a refresh token or a cookie where `session` asks for one. An unknown e-mail address and a wrong
-    /// password get the same answer at the same cost.
+    /// password get the same answer at the same cost. Where the server asks for a confirmed e-mail address, a right password gets 403
+    /// `email_unverified` without one.
     #[oai(path = "/auth/login", method = "post", operation_id = "login")]
     async fn login(
         &self,
@@ -140,10 +142,11 @@ impl AuthApi {
 /// The response to a registration.
 #[derive(ApiResponse)]
 pub(crate) enum Registered {
-    /// The user was created and is logged in.
+    /// The user was created and is logged in. Where the server asks for a confirmed e-mail address, nobody is logged in and the body
+    /// has no token.
     #[oai(status = 201)]
     Created(
-        Json<Granted>,
+        Json<RegisterAnswer>,
         /// With `session: cookie`
         #[oai(header = "Set-Cookie")]
         Option<String>,
@@ -159,9 +162,16 @@ impl Registered {
     ) -> Result<Self, OperationError<Registration>> {
         let SignUp { body: account, way } = sign_up;
         way.check_page(request)?;
-        let signed_in = caller.service.register(account, &caller.opening(way.kind())).await?;
-        let (body, set_cookie) = Granted::new(State::of(request)?, way, "Successfully registered.", &signed_in)?;
-        Ok(Self::Created(body, set_cookie))
+        let (body, set_cookie) = match caller.service.register(account, &caller.opening(way.kind())).await? {
+            RegisterOutcome::SignedIn(signed_in) => {
+                let (Json(granted), set_cookie) =
+                    Granted::new(State::of(request)?, way, "Successfully registered.", &signed_in)?;
+                (granted.into(), set_cookie)
+            }
+            RegisterOutcome::Unverified(user) => (RegisterAnswer::Unverified(AccountCreated::new(&user)), None),
+            _ => return Err(ApiError::internal("the registration has an unknown outcome").into()),
+        };
+        Ok(Self::Created(Json(body), set_cookie))
     }
 }
 
@@ -253,7 +263,11 @@ impl Operation for Login {
     const ERRORS: &'static [DocumentedError] = &[
         BAD_BODY,
         (Code::InvalidCredentials, "Unknown e-mail address or wrong password"),
-        FOREIGN_LOGIN,
+        (
+            Code::EmailUnverified,
+            "The password is right, and the e-mail address has to be confirmed first (`email_unverified`); or a page of another \
+             origin asked for a session in the cookie (`csrf`)",
+        ),
         BODY_TOO_LARGE,
         NO_JSON,
         TOO_MANY,

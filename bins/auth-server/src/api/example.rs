@@ -10,5 +10,7 @@ pub(crate) const ID: Uuid = Uuid::from_u128(0x0193_5a1e_8c00_7def_8123_4567_89ab
 /// It has the length of a refresh token, and its checksum is wrong.
 pub(crate) const REFRESH_TOKEN: &str =
     "rar_AZNaHowAfe-BI0VniavN7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+/// It has the length of a one-time token, and its checksum is wrong.
+pub(crate) const ONE_TIME_TOKEN: &str = "rao_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 pub(crate) const CSRF_TOKEN: &str = "2Rsx3vd2DoVAVYPcjQ0D1mQKqS5rCwVJb8W3kXx8y0Q";
 pub(crate) const TIME: OffsetDateTime = OffsetDateTime::UNIX_EPOCH.saturating_add(time::Duration::days(20_000));

@@ -11,12 +11,16 @@ use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use self::dto::SessionList;
+pub(crate) use self::dto::SessionView;
 use super::Tag;
 use crate::http::bearer::{AdminBearer, Bearer};
 use crate::http::body::Done;
 use crate::http::error::ApiError;
 use crate::http::json::Json;
-use crate::http::operation::{DocumentedError, FOREIGN_PAGE, INTERNAL, NO_GOOD_TOKEN, Operation, OperationError};
+use crate::http::operation::{
+    DocumentedError, FOREIGN_PAGE, INTERNAL, NO_ADMIN, NO_ADMIN_OR_FOREIGN_PAGE, NO_GOOD_TOKEN, NO_USER, Operation,
+    OperationError, UNREAD, UNWRITTEN, USER_GONE,
+};
 use crate::http::path_id::PathId;
 use crate::http::state::State;
 
@@ -145,17 +149,7 @@ enum LoggedOut {
     Ok(Json<Done>),
 }
 
-const USER_GONE: DocumentedError = (Code::UserNotFound, "The user is gone");
-const NO_USER: DocumentedError = (Code::UserNotFound, "There is no such user");
 const NO_SESSION: DocumentedError = (Code::SessionNotFound, "The user has no such session");
-const NO_ADMIN: DocumentedError = (Code::AdminRequired, "The token is not an admin's");
-const NO_ADMIN_OR_FOREIGN_PAGE: DocumentedError = (
-    Code::AdminRequired,
-    "The token is not an admin's (`admin_required`); or the cookie came from a page of another origin, or without the right \
-     `X-CSRF-Token` (`csrf`)",
-);
-const UNREAD: DocumentedError = (Code::Unavailable, "The database is unavailable");
-const UNWRITTEN: DocumentedError = (Code::Unavailable, "The end could not be written; try again");
 
 macro_rules! operations {
     ($($operation:ident: $($error:expr),+;)+) => {$(

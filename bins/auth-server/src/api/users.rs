@@ -1,28 +1,31 @@
-//! Creating, listing and looking up users, and changing one's password.
+//! Creating, finding and listing users; and what admins do with the account of another user.
 
 mod dto;
+mod filter;
 
 use std::sync::Arc;
 
-use auth_core::{LoginError, UserId};
+use auth_core::UserId;
 use auth_http::Code;
 use poem::Request;
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, OpenApi};
 
-use self::dto::{PasswordChange, UserPage, UserView};
+use self::dto::UserPage;
+pub(crate) use self::dto::UserView;
+use self::filter::{EmailFilter, Query, UsernameFilter};
 use super::Tag;
-use super::auth::{Granted, LoggedIn, Registered, Registration, SessionWay, SignUp};
-use crate::http::bearer::{AdminBearer, Bearer, Carrier};
+use super::auth::{Registered, Registration, SignUp};
+use crate::http::bearer::{AdminBearer, Bearer};
 use crate::http::client::Caller;
 use crate::http::error::ApiError;
 use crate::http::json::Json;
 use crate::http::operation::{
-    BAD_BODY, BODY_TOO_LARGE, BUSY, DocumentedError, FOREIGN_PAGE, INTERNAL, NO_GOOD_TOKEN, NO_JSON, Operation,
-    OperationError, TOO_MANY,
+    DocumentedError, INTERNAL, NO_ADMIN, NO_ADMIN_OR_FOREIGN_PAGE, NO_GOOD_TOKEN, NO_USER, Operation, OperationError,
+    UNREAD, UNWRITTEN,
 };
-use crate::http::paging::{After, Limit, page};
+use crate::http::paging::{After, Limit};
 use crate::http::path_id::PathId;
 use crate::http::request_body::JsonBody;
 use crate::http::state::State;
@@ -48,7 +51,7 @@ impl UsersApi {
     /// List users
     ///
     /// For admins. In order of registration, a page at a time: give the `next` of a page as `after` for the page that
-    /// follows.
+    /// follows. With `email` or `username` the list has the user with this address or name, if there is one.
     #[oai(path = "/", method = "get", operation_id = "listUsers")]
     async fn list(
         &self,
@@ -58,42 +61,19 @@ impl UsersApi {
         limit: Limit,
         /// The `next` of the page before
         after: After,
+        /// The e-mail address of the user to find, without regard to case
+        email: EmailFilter,
+        /// The name of the user to find, without regard to case
+        username: UsernameFilter,
     ) -> Result<Listed, OperationError<ListUsers>> {
-        let (limit, after) = page(limit, after)?;
+        let Query { limit, after, filter } = Query::parse(limit, after, email, username)?;
+        if let Some(filter) = filter {
+            let found = filter.find(&state.service).await?.filter(|user| after.is_none_or(|after| user.id > after));
+            return Ok(Listed::Ok(Json(UserPage::found(found))));
+        }
         // One user more than the page shows whether there is a next page.
         let users = state.service.list_users(after, limit + 1).await?;
         Ok(Listed::Ok(Json(UserPage::new(users, limit as usize))))
-    }
-
-    /// Who am I?
-    ///
-    /// The user whose token it is.
-    #[oai(path = "/me", method = "get", operation_id = "getCurrentUser")]
-    async fn me(&self, state: Data<&Arc<State>>, bearer: Bearer) -> Result<Found, OperationError<GetCurrentUser>> {
-        Ok(Found::Ok(Json(state.service.current_user(&bearer.0).await?.into())))
-    }
-
-    /// Change the password
-    ///
-    /// Ends every token of the user, the one that the request came with included, and answers with a fresh one: in the cookie, if the
-    /// request came with the cookie.
-    #[oai(path = "/me/password", method = "post", operation_id = "changePassword")]
-    async fn change_password(
-        &self,
-        request: &Request,
-        caller: Caller,
-        bearer: Bearer,
-        change: JsonBody<PasswordChange>,
-    ) -> Result<LoggedIn, OperationError<ChangePassword>> {
-        let PasswordChange { body: passwords, way } = change.0;
-        // Who came with the cookie is never answered with a token in the body.
-        let way = if bearer.1 == Carrier::Cookie { SessionWay::Cookie } else { way };
-        way.check_page(request)?;
-        let current = passwords.current.ok_or(LoginError::InvalidCredentials)?;
-        let signed_in =
-            caller.service.change_password(&bearer.0, current, passwords.new, &caller.opening(way.kind())).await?;
-        let message = "Successfully changed the password.";
-        Ok(LoggedIn::of(Granted::new(State::of(request)?, way, message, &signed_in)?))
     }
 
     /// Look up a user
@@ -114,6 +94,52 @@ impl UsersApi {
         }
         Ok(Found::Ok(Json(state.service.find_user(id).await?.into())))
     }
+
+    /// Delete a user
+    ///
+    /// For admins. Ends every token of the user and deletes everything that is stored about them. It cannot be undone.
+    #[oai(path = "/:public_id", method = "delete", operation_id = "deleteUser")]
+    async fn delete(
+        &self,
+        state: Data<&Arc<State>>,
+        _admin: AdminBearer,
+        /// The id of the user
+        public_id: Path<PathId<UserId>>,
+    ) -> Result<Done, OperationError<DeleteUser>> {
+        state.service.delete_user(public_id.0.or(Code::UserNotFound)?).await?;
+        Ok(Done::Ok)
+    }
+
+    /// Vouch for the e-mail address of a user
+    ///
+    /// For admins. The address counts as verified, as if the user had confirmed it.
+    #[oai(path = "/:public_id/verify-email", method = "post", operation_id = "verifyEmailOfUser")]
+    async fn verify_email(
+        &self,
+        state: Data<&Arc<State>>,
+        _admin: AdminBearer,
+        /// The id of the user
+        public_id: Path<PathId<UserId>>,
+    ) -> Result<Found, OperationError<VerifyEmailOfUser>> {
+        let user = state.service.vouch_for_email(public_id.0.or(Code::UserNotFound)?).await?;
+        Ok(Found::Ok(Json(user.into())))
+    }
+
+    /// Unlock a user
+    ///
+    /// For admins. Ends the waits that wrong guesses at the password have caused, so that the user can try at once.
+    #[oai(path = "/:public_id/unlock", method = "post", operation_id = "unlockUser")]
+    async fn unlock(
+        &self,
+        state: Data<&Arc<State>>,
+        _admin: AdminBearer,
+        /// The id of the user
+        public_id: Path<PathId<UserId>>,
+    ) -> Result<Done, OperationError<UnlockUser>> {
+        let user = state.service.find_user(public_id.0.or(Code::UserNotFound)?).await?;
+        state.service.unlock(&user.email).await?;
+        Ok(Done::Ok)
+    }
 }
 
 #[derive(ApiResponse)]
@@ -124,51 +150,27 @@ enum Listed {
 }
 
 #[derive(ApiResponse)]
-enum Found {
+pub(crate) enum Found {
     /// The user.
     #[oai(status = 200)]
     Ok(Json<UserView>),
+}
+
+#[derive(ApiResponse)]
+enum Done {
+    /// It is done.
+    #[oai(status = 204)]
+    Ok,
 }
 
 struct ListUsers;
 
 impl Operation for ListUsers {
     const ERRORS: &'static [DocumentedError] = &[
-        (Code::ValidationFailed, "`limit` or `after` is wrong, or there is another parameter"),
+        (Code::ValidationFailed, "`limit`, `after`, `email` or `username` is wrong, or there is another parameter"),
         NO_GOOD_TOKEN,
-        (Code::AdminRequired, "The token is not an admin's"),
-        (Code::Unavailable, "The database is unavailable"),
-        INTERNAL,
-    ];
-}
-
-struct ChangePassword;
-
-impl Operation for ChangePassword {
-    const ERRORS: &'static [DocumentedError] = &[
-        BAD_BODY,
-        (
-            Code::InvalidCredentials,
-            "The current password is wrong (`invalid_credentials`), no token was sent (`token_missing`), or it is invalid \
-             (`token_invalid`), expired (`token_expired`) or revoked (`token_revoked`)",
-        ),
-        FOREIGN_PAGE,
-        (Code::UserNotFound, "The user is gone"),
-        BODY_TOO_LARGE,
-        NO_JSON,
-        TOO_MANY,
-        BUSY,
-        INTERNAL,
-    ];
-}
-
-struct GetCurrentUser;
-
-impl Operation for GetCurrentUser {
-    const ERRORS: &'static [DocumentedError] = &[
-        NO_GOOD_TOKEN,
-        (Code::UserNotFound, "The user is gone"),
-        (Code::Unavailable, "The database is unavailable"),
+        NO_ADMIN,
+        UNREAD,
         INTERNAL,
     ];
 }
@@ -179,8 +181,21 @@ impl Operation for GetUser {
     const ERRORS: &'static [DocumentedError] = &[
         NO_GOOD_TOKEN,
         (Code::AdminRequired, "It is another user and the token is not an admin's"),
-        (Code::UserNotFound, "There is no such user"),
-        (Code::Unavailable, "The database is unavailable"),
+        NO_USER,
+        UNREAD,
         INTERNAL,
     ];
 }
+
+macro_rules! changes_by_admins {
+    ($($operation:ident),+) => {$(
+        struct $operation;
+
+        impl Operation for $operation {
+            const ERRORS: &'static [DocumentedError] =
+                &[NO_GOOD_TOKEN, NO_ADMIN_OR_FOREIGN_PAGE, NO_USER, UNWRITTEN, INTERNAL];
+        }
+    )+};
+}
+
+changes_by_admins!(DeleteUser, VerifyEmailOfUser, UnlockUser);

@@ -32,6 +32,9 @@ pub enum AppError {
     /// The schema of the database cannot be read.
     #[error("the schema of the database cannot be read")]
     Schema(#[source] BoxError),
+    /// The mailer cannot be built.
+    #[error("the mailer cannot be made ({0})")]
+    Mailer(&'static str, #[source] BoxError),
     /// The service cannot be built.
     #[error(transparent)]
     Build(#[from] BuildError),

@@ -1,14 +1,16 @@
 //! `auth-server migrate …`: creates, removes and lists the tables.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use auth_core::BoxError;
-use auth_migrations::{Removal, Removed};
+use auth_migrations::{Removal, Removed, Status};
 use auth_storage::Database;
 use clap::Subcommand;
-use tokio::task::spawn_blocking;
+use serde_json::{Value, json};
 
+use super::confirm::confirm;
+use super::listing::{Entry, Format, print};
 use crate::app::{AppError, open_database};
 use crate::config::Config;
 
@@ -26,7 +28,7 @@ pub(super) enum MigrateCommand {
         yes: bool,
     },
     /// List the migrations: exit code 0 if all are applied and the tables are sound, 1 if not
-    Status,
+    Status(Format),
 }
 
 impl MigrateCommand {
@@ -49,19 +51,28 @@ impl MigrateCommand {
                 let removals = migrations.removals(statements, steps).await.map_err(AppError::from)?;
                 show(&removals, out)?;
                 if !yes && !removals.is_empty() {
-                    // On a thread of its own, so that a signal interrupts the question.
-                    spawn_blocking(|| confirm(&mut io::stdin().lock(), io::stdin().is_terminal())).await??;
+                    confirm().await?;
                 }
                 migrations.down(connection, steps).await.map_err(AppError::from)?;
             }
-            Self::Status => {}
+            Self::Status(_) => {}
         }
         let status = migrations.status(statements).await.map_err(AppError::from)?;
-        for migration in &status {
-            writeln!(out, "{:<8} {}", if migration.applied { "applied" } else { "pending" }, migration.name)?;
-        }
-        let sound = !matches!(self, Self::Status) || migrations.is_current(statements).await.map_err(AppError::from)?;
+        let format = if let Self::Status(format) = self { format } else { Format::default() };
+        print(&status, format, out)?;
+        let sound =
+            !matches!(self, Self::Status(_)) || migrations.is_current(statements).await.map_err(AppError::from)?;
         Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+impl Entry for Status {
+    fn columns(&self) -> Vec<String> {
+        vec![format!("{:<8} {}", if self.applied { "applied" } else { "pending" }, self.name)]
+    }
+
+    fn json(&self) -> Value {
+        json!({ "name": self.name, "applied": self.applied })
     }
 }
 
@@ -79,33 +90,4 @@ fn show(removals: &[Removal], out: &mut dyn Write) -> io::Result<()> {
         }?;
     }
     out.flush()
-}
-
-/// Asks for confirmation.
-///
-/// # Errors
-///
-/// Standard input is no terminal, or the answer is not `yes`.
-fn confirm(answers: &mut impl BufRead, terminal: bool) -> Result<(), BoxError> {
-    if !terminal {
-        return Err("nothing was deleted: pass --yes to delete this without being asked".into());
-    }
-    write!(io::stderr(), "Delete this? Type yes: ")?;
-    let mut answer = String::new();
-    answers.read_line(&mut answer)?;
-    if answer.trim() == "yes" { Ok(()) } else { Err("nothing was deleted".into()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_word_yes_at_a_terminal_deletes() {
-        confirm(&mut "yes\n".as_bytes(), true).unwrap();
-        for answer in ["", "\n", "y\n", "no\n"] {
-            assert_eq!(confirm(&mut answer.as_bytes(), true).unwrap_err().to_string(), "nothing was deleted");
-        }
-        assert!(confirm(&mut "yes\n".as_bytes(), false).unwrap_err().to_string().contains("--yes"));
-    }
 }

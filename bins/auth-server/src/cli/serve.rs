@@ -21,6 +21,9 @@ const GRACE: Duration = Duration::from_secs(20);
 /// Largest number of connections of the listener for health checks. They do not count as connections of clients.
 const MAX_HEALTH_CONNECTIONS: usize = 16;
 
+/// Time that letters which are being sent have to arrive after the requests have finished. They are told to stop at the signal.
+const DELIVERY_GRACE: Duration = Duration::from_secs(4);
+
 /// Time that closing the database may take after that.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -70,6 +73,16 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
     let purge = tokio::spawn(tasks::run_until(stopped.clone(), app.purge().run()));
     let clock_watch = tokio::spawn(tasks::run_until(stopped.clone(), app.clock_watch().run()));
     let follower = tokio::spawn(tasks::run_until(stopped, follower.run()));
+    let delivery = app.delivery().map(|delivery| {
+        let (signals, (stopping, stopped)) = (signals.clone(), watch::channel(false));
+        tokio::spawn(async move {
+            let until_signal = async {
+                signals.stopped().await;
+                stopping.send_replace(true);
+            };
+            tokio::join!(delivery.run(stopped), until_signal);
+        })
+    });
     let health = health.map(|health| {
         let signals = signals.clone();
         tokio::spawn(health.run(
@@ -86,6 +99,13 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
     let _ = tokio::join!(purge, clock_watch, follower);
     if let Some(health) = health {
         let _ = health.await;
+    }
+    if let Some(delivery) = delivery
+        && tokio::time::timeout(DELIVERY_GRACE, delivery).await.is_err()
+    {
+        tracing::warn!(
+            "letters were being sent at the stop; another server sends them again when their lease has ended"
+        );
     }
     if tokio::time::timeout(CLOSE_TIMEOUT, app.close()).await.is_err() {
         tracing::warn!(seconds = CLOSE_TIMEOUT.as_secs(), "the database did not answer while it was closed");

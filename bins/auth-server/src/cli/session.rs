@@ -4,9 +4,10 @@ use std::io::Write;
 
 use auth_core::{AccountError, AuthService, BoxError, Session, SessionId};
 use clap::{Args, Subcommand};
-use time::format_description::well_known::Rfc3339;
+use serde_json::{Value, json};
 
-use super::user::{PAGE, Who};
+use super::listing::{Entry, Format, print};
+use super::user::{PAGE, Who, rfc_3339};
 
 /// Largest number of sessions that are listed.
 const MAX_LISTED: u32 = 10_000;
@@ -14,11 +15,19 @@ const MAX_LISTED: u32 = 10_000;
 #[derive(Debug, Subcommand)]
 pub(super) enum SessionCommand {
     /// List the sessions of a user that can be used, the one that was used last first
-    List(Who),
+    List(List),
     /// End a session of a user, or all tokens of the user
     End(End),
     /// End every token of every user, as after the restore of a backup, in which sessions live that have ended since
     EndAll,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    who: Who,
+    #[command(flatten)]
+    format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -33,9 +42,9 @@ pub(super) struct End {
 impl SessionCommand {
     pub(super) async fn run(self, service: &AuthService, out: &mut dyn Write) -> Result<(), BoxError> {
         match self {
-            Self::List(who) => {
+            Self::List(List { who, format }) => {
                 let sessions = service.list_sessions(who.id(service).await?, MAX_LISTED).await?;
-                sessions.iter().try_for_each(|session| write_session(out, session))
+                Ok(print(&sessions, format, out)?)
             }
             Self::End(end) => end.run(service, out).await,
             Self::EndAll => end_all(service, out).await,
@@ -77,11 +86,27 @@ async fn end_all(service: &AuthService, out: &mut dyn Write) -> Result<(), BoxEr
     Ok(())
 }
 
-fn write_session(out: &mut dyn Write, session: &Session) -> Result<(), BoxError> {
-    let until = session.idle_until.min(session.ends_at).format(&Rfc3339)?;
-    let (created, used) = (session.created_at.format(&Rfc3339)?, session.last_used_at.format(&Rfc3339)?);
-    let network = session.network.as_deref().unwrap_or("-");
-    let user_agent = session.user_agent.as_deref().unwrap_or("-");
-    writeln!(out, "{}\t{created}\t{used}\t{until}\t{network}\t{user_agent}", session.id)?;
-    Ok(())
+impl Entry for Session {
+    fn columns(&self) -> Vec<String> {
+        let shown = |text: &Option<String>| text.as_deref().unwrap_or("-").to_owned();
+        vec![
+            self.id.to_string(),
+            rfc_3339(self.created_at),
+            rfc_3339(self.last_used_at),
+            rfc_3339(self.idle_until.min(self.ends_at)),
+            shown(&self.network),
+            shown(&self.user_agent),
+        ]
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "id": self.id.to_string(),
+            "created_at": rfc_3339(self.created_at),
+            "last_used_at": rfc_3339(self.last_used_at),
+            "expires_at": rfc_3339(self.idle_until.min(self.ends_at)),
+            "network": self.network,
+            "user_agent": self.user_agent,
+        })
+    }
 }

@@ -1,12 +1,20 @@
 //! `auth-server user …`: management of users.
 
+mod find;
+
 use std::io::Write;
 
 use auth_core::{
     AuthService, BoxError, ChangePasswordError, Email, NewAccount, Password, RegisterError, User, UserId, Username,
 };
 use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
+use self::find::Find;
+use super::confirm::confirm;
+use super::listing::{Entry, Format, Listing};
 use super::password;
 
 /// Number of users that are read at a time.
@@ -17,7 +25,9 @@ pub(super) enum UserCommand {
     /// Create a user; the password is asked for, or read from standard input
     Create(Create),
     /// List all users
-    List,
+    List(Format),
+    /// Find a user by e-mail address, name or id: exit code 0 if there is one, 1 if not
+    Find(Find),
     /// Make a user an admin
     Promote(Who),
     /// Make an admin an ordinary user and end their tokens
@@ -30,6 +40,21 @@ pub(super) enum UserCommand {
     LogoutEverywhere(Who),
     /// Give a user another password and end their tokens; it is asked for twice, or read from standard input
     SetPassword(SetPassword),
+    /// Vouch for the e-mail address of a user, as if they had confirmed it
+    VerifyEmail(Who),
+    /// Let a user try to log in at once after too many wrong guesses
+    Unlock(Who),
+    /// Delete a user for good, end their tokens, and delete everything that is stored about them; shows the user and asks
+    Delete(Delete),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Delete {
+    #[command(flatten)]
+    who: Who,
+    /// Do not ask; needed where standard input is not a terminal
+    #[arg(long)]
+    yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -65,13 +90,20 @@ impl UserCommand {
     pub(super) async fn run(self, service: &AuthService, out: &mut dyn Write) -> Result<(), BoxError> {
         let user = match self {
             Self::Create(create) => create.run(service).await?,
-            Self::List => return list(service, out).await,
+            Self::List(format) => return list(format, service, out).await,
+            Self::Find(find) => return find.run(service, out).await,
+            Self::Delete(delete) => return delete.run(service, out).await,
             Self::Promote(who) => service.promote(who.id(service).await?).await?,
             Self::Demote(who) => service.demote(who.id(service).await?).await?,
             Self::Disable(who) => service.disable(who.id(service).await?).await?,
             Self::Enable(who) => service.enable(who.id(service).await?).await?,
             Self::LogoutEverywhere(who) => service.logout_everywhere(who.id(service).await?).await?,
             Self::SetPassword(set) => set.run(service).await?,
+            Self::VerifyEmail(who) => service.vouch_for_email(who.id(service).await?).await?,
+            Self::Unlock(who) => {
+                let user = service.find_user(who.id(service).await?).await?;
+                service.unlock(&user.email).await?
+            }
         };
         write_user(out, &user)?;
         Ok(())
@@ -102,6 +134,20 @@ impl SetPassword {
     }
 }
 
+impl Delete {
+    async fn run(self, service: &AuthService, out: &mut dyn Write) -> Result<(), BoxError> {
+        let user = service.find_user(self.who.id(service).await?).await?;
+        write_user(out, &user)?;
+        out.flush()?;
+        if !self.yes {
+            confirm().await?;
+        }
+        service.delete_user(user.id).await?;
+        writeln!(out, "deleted user {}", user.id)?;
+        Ok(())
+    }
+}
+
 fn parse_password(text: &str) -> Result<Password, BoxError> {
     Ok(Password::parse(text).map_err(|rule| format!("the password {rule}"))?)
 }
@@ -117,18 +163,49 @@ impl Who {
     }
 }
 
-async fn list(service: &AuthService, out: &mut dyn Write) -> Result<(), BoxError> {
+async fn list(format: Format, service: &AuthService, out: &mut dyn Write) -> Result<(), BoxError> {
+    let mut listing = Listing::begin(format, out);
     let mut after = None;
     loop {
         let users = service.list_users(after, PAGE).await?;
-        users.iter().try_for_each(|user| write_user(out, user))?;
-        let Some(last) = users.last() else { return Ok(()) };
+        users.iter().try_for_each(|user| listing.add(user))?;
+        let Some(last) = users.last() else { return Ok(listing.end()?) };
         after = Some(last.id);
     }
 }
 
 fn write_user(out: &mut dyn Write, user: &User) -> std::io::Result<()> {
-    let role = if user.admin { "admin" } else { "user" };
-    let state = if user.disabled_at.is_some() { "disabled" } else { "enabled" };
-    writeln!(out, "{}\t{role}\t{state}\t{}\t{}", user.id, user.email, user.username)
+    writeln!(out, "{}", user.columns().join("\t"))
+}
+
+impl Entry for User {
+    fn columns(&self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            if self.admin { "admin" } else { "user" }.to_owned(),
+            if self.disabled_at.is_some() { "disabled" } else { "enabled" }.to_owned(),
+            self.email.to_string(),
+            self.username.to_string(),
+            if self.email_verified { "verified" } else { "unverified" }.to_owned(),
+            self.last_login_at.map_or_else(|| "-".to_owned(), rfc_3339),
+        ]
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "public_id": self.id.to_string(),
+            "email": self.email.as_str(),
+            "username": self.username.as_str(),
+            "email_verified": self.email_verified,
+            "admin": self.admin,
+            "disabled_at": self.disabled_at.map(rfc_3339),
+            "registered_on": rfc_3339(self.registered_on),
+            "last_login_at": self.last_login_at.map(rfc_3339),
+        })
+    }
+}
+
+/// Writes an instant as RFC 3339 does. A year with more than four digits, which that cannot write, becomes `?`.
+pub(super) fn rfc_3339(at: OffsetDateTime) -> String {
+    at.format(&Rfc3339).unwrap_or_else(|_| "?".to_owned())
 }

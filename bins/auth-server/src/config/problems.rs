@@ -20,13 +20,14 @@ impl Problem {
 /// All errors of a configuration, with its warnings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Problems {
-    problems: Vec<Problem>,
+    errors: Vec<Problem>,
     warnings: Vec<String>,
+    notices: Vec<String>,
 }
 
 impl Problems {
     pub(super) fn push(&mut self, problem: Problem) {
-        self.problems.push(problem);
+        self.errors.push(problem);
     }
 
     /// Adds a warning. It is no error by itself but may explain one, as a misspelt variable does.
@@ -34,25 +35,30 @@ impl Problems {
         self.warnings.push(warning);
     }
 
-    /// Returns the errors.
-    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
-        self.problems.iter()
+    /// Adds a notice: something that a good configuration leaves out on purpose or not.
+    pub(super) fn note(&mut self, notice: impl Into<String>) {
+        self.notices.push(notice.into());
     }
 
-    /// Returns what `make` makes of the warnings, if there are no errors.
+    /// Returns the errors.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.errors.iter()
+    }
+
+    /// Returns what `make` makes of the warnings and the notices, if there are no errors.
     ///
     /// # Errors
     ///
     /// The errors, if there are any.
-    pub(super) fn into_result<T>(self, make: impl FnOnce(Vec<String>) -> T) -> Result<T, Self> {
-        if self.problems.is_empty() { Ok(make(self.warnings)) } else { Err(self) }
+    pub(super) fn into_result<T>(self, make: impl FnOnce(Vec<String>, Vec<String>) -> T) -> Result<T, Self> {
+        if self.errors.is_empty() { Ok(make(self.warnings, self.notices)) } else { Err(self) }
     }
 }
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the configuration cannot be used:")?;
-        self.problems.iter().try_for_each(|problem| write!(f, "\n  {}: {}", problem.variable, problem.rule))?;
+        self.errors.iter().try_for_each(|problem| write!(f, "\n  {}: {}", problem.variable, problem.rule))?;
         self.warnings.iter().try_for_each(|warning| write!(f, "\nwarning: {warning}"))
     }
 }

@@ -1,10 +1,10 @@
 //! The table of all settings.
 
 use super::setting::{Declaration, Section};
-use super::{blacklist, database, general, hashing, http, logging, passwords, sessions, throttle, tokens};
+use super::{blacklist, database, general, hashing, http, logging, mail, passwords, sessions, throttle, tokens};
 
 /// Every section, in the order of the documentation. A setting that is missing here is reported as unknown.
-pub(super) static SECTIONS: [&Section; 10] = [
+pub(super) static SECTIONS: [&Section; 11] = [
     &general::SECTION,
     &http::SECTION,
     &database::SECTION,
@@ -14,6 +14,7 @@ pub(super) static SECTIONS: [&Section; 10] = [
     &hashing::SECTION,
     &blacklist::SECTION,
     &throttle::SECTION,
+    &mail::SECTION,
     &logging::SECTION,
 ];
 

@@ -6,6 +6,7 @@ use super::*;
 
 mod coverage;
 mod keys;
+mod mail;
 mod passwords;
 mod places;
 
@@ -286,6 +287,7 @@ fn an_empty_variable_is_one_that_is_not_set() {
 fn guessing_is_limited_unless_it_is_a_test_or_switched_off() {
     let limits = load(&[]).unwrap().throttle.unwrap();
     assert_eq!((limits.account, limits.network, limits.registrations, limits.free), (100, 600, 100, 10));
+    assert_eq!((limits.letters, limits.letters_network), (5, 60));
     assert_eq!((limits.max_delay, limits.known_for), (Duration::from_secs(900), Duration::from_secs(30 * 86_400)));
     assert!(load(&[("AUTH_THROTTLE", "off")]).unwrap().throttle.is_none());
     assert!(load(&[("AUTH_ENV", "test")]).unwrap().throttle.is_none());
@@ -302,6 +304,8 @@ fn limits_out_of_their_bounds_are_problems_of_their_variables() {
         ("AUTH_THROTTLE_ACCOUNT", "101"),
         ("AUTH_THROTTLE_NETWORK", "-1"),
         ("AUTH_THROTTLE_REGISTRATIONS", "6"),
+        ("AUTH_THROTTLE_LETTERS", "1"),
+        ("AUTH_THROTTLE_LETTERS_NETWORK", "6"),
         ("AUTH_THROTTLE_FREE", "0"),
         ("AUTH_THROTTLE_MAX_DELAY", "15"),
         ("AUTH_THROTTLE_KNOWN_FOR", "1m"),
@@ -314,6 +318,8 @@ fn limits_out_of_their_bounds_are_problems_of_their_variables() {
         "AUTH_THROTTLE_ACCOUNT",
         "AUTH_THROTTLE_FREE",
         "AUTH_THROTTLE_KNOWN_FOR",
+        "AUTH_THROTTLE_LETTERS",
+        "AUTH_THROTTLE_LETTERS_NETWORK",
         "AUTH_THROTTLE_MAX_DELAY",
         "AUTH_THROTTLE_NETWORK",
         "AUTH_THROTTLE_REGISTRATIONS",

@@ -1,4 +1,4 @@
-//! Settings of the rate limits on guesses and registrations.
+//! Settings of the rate limits on guesses, registrations and letters.
 
 use std::time::Duration;
 
@@ -11,12 +11,22 @@ use super::setting::{Declaration, Rule, Section, Setting};
 
 pub(super) static SECTION: Section = Section {
     title: "Rate limits",
-    settings: &[&THROTTLE, &ACCOUNT, &NETWORK, &REGISTRATIONS, &FREE, &MAX_DELAY, &KNOWN_FOR],
+    settings: &[
+        &THROTTLE,
+        &ACCOUNT,
+        &NETWORK,
+        &REGISTRATIONS,
+        &LETTERS,
+        &LETTERS_NETWORK,
+        &FREE,
+        &MAX_DELAY,
+        &KNOWN_FOR,
+    ],
 };
 
 static THROTTLE: Setting<bool> = Setting::on_or_off(
     Declaration {
-        meaning: "whether guesses of passwords and registrations are limited",
+        meaning: "whether guesses of passwords, registrations and letters are limited",
         details: "The rules of the other settings hold even where this is off. See [Limits on \
                   guessing](OPERATIONS.md#limits-on-guessing).",
         ..Declaration::new("AUTH_THROTTLE")
@@ -54,6 +64,29 @@ static REGISTRATIONS: Setting<u32> = Setting {
         ..Declaration::new("AUTH_THROTTLE_REGISTRATIONS")
     },
     default: |_| ThrottleLimits::default().registrations,
+    parse: |text, _| number(text),
+    show: ToString::to_string,
+};
+
+static LETTERS: Setting<u32> = Setting {
+    declaration: Declaration {
+        meaning: "letters of one purpose in any hour to one address",
+        values: "at least 2",
+        details: "Further ones are not written, and whoever asks is not told.",
+        ..Declaration::new("AUTH_THROTTLE_LETTERS")
+    },
+    default: |_| ThrottleLimits::default().letters,
+    parse: |text, _| number(text),
+    show: ToString::to_string,
+};
+
+static LETTERS_NETWORK: Setting<u32> = Setting {
+    declaration: Declaration {
+        meaning: "requests for letters in any hour from one network",
+        values: "at least 7",
+        ..Declaration::new("AUTH_THROTTLE_LETTERS_NETWORK")
+    },
+    default: |_| ThrottleLimits::default().letters_network,
     parse: |text, _| number(text),
     show: ToString::to_string,
 };
@@ -107,6 +140,8 @@ impl Reader {
         limits.account = self.read(&ACCOUNT, profile);
         limits.network = self.read(&NETWORK, profile);
         limits.registrations = self.read(&REGISTRATIONS, profile);
+        limits.letters = self.read(&LETTERS, profile);
+        limits.letters_network = self.read(&LETTERS_NETWORK, profile);
         limits.free = self.read(&FREE, profile);
         limits.max_delay = self.read(&MAX_DELAY, profile);
         limits.known_for = self.read(&KNOWN_FOR, profile);
@@ -115,6 +150,8 @@ impl Reader {
                 "account" => ACCOUNT.variable(),
                 "network" => NETWORK.variable(),
                 "registrations" => REGISTRATIONS.variable(),
+                "letters" => LETTERS.variable(),
+                "letters_network" => LETTERS_NETWORK.variable(),
                 "free" => FREE.variable(),
                 "max_delay" => MAX_DELAY.variable(),
                 "known_for" => KNOWN_FOR.variable(),

@@ -1,9 +1,9 @@
-//! The client that sent a request: its address and its user agent.
+//! The client that sent a request: its address, its user agent and its language.
 
 use std::net::IpAddr;
 
 use auth_core::{AuthService, Context, SessionKind};
-use auth_http::{client_address, user_agent};
+use auth_http::{client_address, preferred_language, user_agent};
 use ipnet::IpNet;
 use poem::http::{HeaderMap, HeaderValue, header};
 use poem::{FromRequest, Request, RequestBody, Result};
@@ -15,10 +15,10 @@ use super::state::State;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ClientAddress(pub(crate) Option<IpAddr>);
 
-/// The service and the circumstances of the request, for operations with a rate limit per client.
+/// The service and the circumstances of the request, for operations with a rate limit per client or a letter.
 pub(crate) struct Caller {
     pub(crate) service: AuthService,
-    context: Context,
+    pub(crate) context: Context,
 }
 
 impl Caller {
@@ -38,6 +38,8 @@ impl<'a> FromRequest<'a> for Caller {
             Some(user_agent) => context.with_user_agent(user_agent),
             None => context,
         };
+        let accept_language = request.headers().get_all(header::ACCEPT_LANGUAGE).iter().map(HeaderValue::as_bytes);
+        let context = context.with_language(preferred_language(accept_language, &state.languages));
         Ok(Self { service: state.service.clone(), context })
     }
 }

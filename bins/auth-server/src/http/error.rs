@@ -32,6 +32,15 @@ impl ApiError {
     pub(crate) fn internal(cause: impl Into<BoxError>) -> Self {
         Self(ErrorAnswer::internal(cause))
     }
+
+    /// Returns the response with another body than that of the API.
+    pub(crate) fn response_with(&self, content_type: &str, body: String) -> Response {
+        let response = Response::builder().status(self.status()).content_type(content_type);
+        let response = self.headers().fold(response, |response, (name, value)| response.header(name, value.as_ref()));
+        let mut response = response.body(body);
+        response.set_data(ErrorRecord { code: self.code(), cause: self.cause_chain().map(Into::into) });
+        response
+    }
 }
 
 impl Deref for ApiError {
@@ -67,11 +76,7 @@ impl ResponseError for ApiError {
     }
 
     fn as_response(&self) -> Response {
-        let response = Response::builder().status(self.status()).content_type("application/json");
-        let response = self.headers().fold(response, |response, (name, value)| response.header(name, value.as_ref()));
-        let mut response = response.body(self.json());
-        response.set_data(ErrorRecord { code: self.code(), cause: self.cause_chain().map(Into::into) });
-        response
+        self.response_with("application/json", self.json())
     }
 }
 

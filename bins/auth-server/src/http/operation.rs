@@ -55,6 +55,28 @@ pub(crate) const FOREIGN_PAGE: DocumentedError = (
 /// A page of another origin asked for the cookie: for operations that may set it.
 pub(crate) const FOREIGN_LOGIN: DocumentedError =
     (Code::Csrf, "A page of another origin asked for a session in the cookie");
+/// The queue of password hashes is full, or no letters are sent: for operations that hash and write a letter.
+pub(crate) const BUSY_OR_NO_MAIL: DocumentedError = (
+    Code::MailUnconfigured,
+    "The server sends no letters (`mail_unconfigured`), too much work is waiting (`overloaded`), or the database is unavailable \
+     (`unavailable`)",
+);
+/// The user of the token does not exist any more.
+pub(crate) const USER_GONE: DocumentedError = (Code::UserNotFound, "The user is gone");
+/// The user in the path does not exist.
+pub(crate) const NO_USER: DocumentedError = (Code::UserNotFound, "There is no such user");
+/// The token is not that of an admin: for operations of admins that change nothing.
+pub(crate) const NO_ADMIN: DocumentedError = (Code::AdminRequired, "The token is not an admin's");
+/// The token is not that of an admin: for operations of admins that may change something.
+pub(crate) const NO_ADMIN_OR_FOREIGN_PAGE: DocumentedError = (
+    Code::AdminRequired,
+    "The token is not an admin's (`admin_required`); or the cookie came from a page of another origin, or without the right \
+     `X-CSRF-Token` (`csrf`)",
+);
+/// The database cannot be read.
+pub(crate) const UNREAD: DocumentedError = (Code::Unavailable, "The database is unavailable");
+/// The database cannot be written.
+pub(crate) const UNWRITTEN: DocumentedError = (Code::Unavailable, "Nothing could be written; try again");
 /// An unexpected error: for every operation.
 pub(crate) const INTERNAL: DocumentedError = (Code::Internal, "Something went wrong on our side");
 
@@ -80,6 +102,10 @@ impl ErrorSource for auth_core::LoginError {}
 impl ErrorSource for auth_core::RefreshError {}
 impl ErrorSource for auth_core::ChangePasswordError {}
 impl ErrorSource for auth_core::AccountError {}
+impl ErrorSource for auth_core::ChangeEmailError {}
+impl ErrorSource for auth_core::DeleteAccountError {}
+impl ErrorSource for auth_core::RecoveryError {}
+impl ErrorSource for auth_core::RenameError {}
 impl ErrorSource for auth_core::StoreError {}
 
 impl<O> fmt::Debug for OperationError<O> {

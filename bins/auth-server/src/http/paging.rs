@@ -4,24 +4,16 @@
 
 use auth_core::UserId;
 use auth_http::{ErrorAnswer, FieldErrors};
-use poem::{Request, RequestBody, Result};
-use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
-use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use poem_openapi::registry::MetaSchema;
 use serde_json::Value;
 
-use super::query::parameters;
+use super::query_parameter::query_parameter;
 
 /// Number of entries of a page if the request has no `limit`.
 const DEFAULT_LIMIT: u32 = 50;
 
 /// Largest `limit` that is accepted.
 const MAX_LIMIT: u32 = 200;
-
-/// The unchecked `limit` parameter.
-pub(crate) struct Limit(Option<String>);
-
-/// The unchecked `after` parameter.
-pub(crate) struct After(Option<String>);
 
 /// Checks the two parameters. Returns the largest number of entries and the id after which they begin.
 ///
@@ -52,38 +44,8 @@ pub(crate) fn page(limit: Limit, after: After) -> Result<(u32, Option<UserId>), 
     }
 }
 
-fn parameter(request: &Request, name: &str) -> Option<String> {
-    parameters(request).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
-}
-
-macro_rules! query_parameter {
-    ($parameter:ident, $schema:expr) => {
-        impl<'a> ApiExtractor<'a> for $parameter {
-            const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
-
-            type ParamType = String;
-            type ParamRawType = String;
-
-            fn param_in() -> Option<MetaParamIn> {
-                Some(MetaParamIn::Query)
-            }
-
-            fn param_schema_ref() -> Option<MetaSchemaRef> {
-                Some(MetaSchemaRef::Inline(Box::new($schema)))
-            }
-
-            async fn from_request(
-                request: &'a Request,
-                _: &mut RequestBody,
-                options: ExtractParamOptions<Self::ParamType>,
-            ) -> Result<Self> {
-                Ok(Self(parameter(request, options.name)))
-            }
-        }
-    };
-}
-
 query_parameter!(
+    /// The unchecked parameter `limit`.
     Limit,
     MetaSchema {
         minimum: Some(1.0),
@@ -92,7 +54,11 @@ query_parameter!(
         ..MetaSchema::new("integer")
     }
 );
-query_parameter!(After, MetaSchema::new_with_format("string", "uuid"));
+query_parameter!(
+    /// The unchecked parameter `after`.
+    After,
+    MetaSchema::new_with_format("string", "uuid")
+);
 
 #[cfg(test)]
 mod tests {

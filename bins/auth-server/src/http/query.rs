@@ -6,14 +6,21 @@ use poem::http::Method;
 use serde_json::Value;
 
 /// Returns the decoded parameters of the query in their order.
-pub(crate) fn parameters(request: &Request) -> Vec<(String, String)> {
+fn parameters(request: &Request) -> Vec<(String, String)> {
     request.params().unwrap_or_default()
+}
+
+/// Returns the decoded parameter with this name, if the query has one.
+pub(crate) fn parameter(request: &Request, name: &str) -> Option<String> {
+    parameters(request).into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
 }
 
 /// The query parameters that one operation accepts.
 #[derive(Debug, Default)]
 pub(crate) struct AcceptedParameters {
     names: Vec<String>,
+    /// True if every parameter is accepted.
+    any: bool,
     needs_token: bool,
 }
 
@@ -28,8 +35,14 @@ impl AcceptedParameters {
                 .filter(|parameter| parameter["in"] == "query")
                 .filter_map(|parameter| parameter["name"].as_str().map(str::to_owned))
                 .collect(),
+            any: false,
             needs_token: operation["security"].as_array().is_some_and(|schemes| !schemes.is_empty()),
         }
+    }
+
+    /// Returns the parameters of an operation that accepts every one.
+    pub(crate) fn any() -> Self {
+        Self { any: true, ..Self::default() }
     }
 
     /// Checks that every parameter of the query is accepted and that none is repeated, because a proxy may read another one of
@@ -40,7 +53,7 @@ impl AcceptedParameters {
     ///
     /// [`Code::ValidationFailed`](auth_http::Code::ValidationFailed) with the name of each wrong parameter.
     pub(crate) fn check(&self, request: &mut Request) -> Result<(), ErrorAnswer> {
-        if request.uri().query().is_none_or(str::is_empty) {
+        if self.any || request.uri().query().is_none_or(str::is_empty) {
             return Ok(());
         }
         let errors = wrong_parameters(&parameters(request), |name| self.names.iter().any(|known| known == name));
@@ -79,7 +92,7 @@ mod tests {
     fn the_accepted_parameters_are_those_of_the_document() {
         let document: Value = serde_json::from_str(&crate::api::openapi_json()).unwrap();
         let list = AcceptedParameters::find(&document, "/user/", &Method::GET);
-        assert_eq!((list.names.len(), list.needs_token), (2, true));
+        assert_eq!((list.names.len(), list.needs_token), (4, true));
         let login = AcceptedParameters::find(&document, "/auth/login", &Method::POST);
         assert_eq!((login.names.len(), login.needs_token), (0, false));
         let one = AcceptedParameters::find(&document, "/user/{public_id}", &Method::GET);

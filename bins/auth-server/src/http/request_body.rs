@@ -70,7 +70,7 @@ impl<T: RequestObject> ParsePayload for JsonBody<T> {
 }
 
 /// Reads a body, within the limits of size and time.
-async fn bytes_of(body: Body) -> Result<Bytes> {
+pub(crate) async fn bytes_of(body: Body) -> Result<Bytes> {
     match tokio::time::timeout(BODY_TIMEOUT, body.into_bytes_limit(MAX_BODY_BYTES)).await {
         Ok(bytes) => Ok(bytes?),
         Err(_) => Err(ApiError::from(Code::RequestTimeout).into()),

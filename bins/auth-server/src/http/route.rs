@@ -51,7 +51,21 @@ impl RouteEndpoint {
         methods: HashMap<Method, BoxEndpoint<'static>>,
     ) -> Self {
         let path = documented_path(document, pattern);
-        let find = |method: &Method| AcceptedParameters::find(document, &path, method);
+        Self::with_parameters(metrics, &path, methods, |method| AcceptedParameters::find(document, &path, method))
+    }
+
+    /// Returns the route of a page, which is not in the OpenAPI document. It accepts every parameter, because programs that forward
+    /// mail add their own to a link.
+    pub(crate) fn of_page(metrics: &Metrics, pattern: &str, methods: HashMap<Method, BoxEndpoint<'static>>) -> Self {
+        Self::with_parameters(metrics, pattern, methods, |_| AcceptedParameters::any())
+    }
+
+    fn with_parameters(
+        metrics: &Metrics,
+        path: &str,
+        methods: HashMap<Method, BoxEndpoint<'static>>,
+        find: impl Fn(&Method) -> AcceptedParameters,
+    ) -> Self {
         let mut accepted: Vec<_> = methods.keys().map(|method| (method.clone(), find(method))).collect();
         if methods.contains_key(&Method::GET) {
             accepted.push((Method::HEAD, find(&Method::GET)));
@@ -59,7 +73,7 @@ impl RouteEndpoint {
         accepted.sort_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
         let names: Vec<&str> = accepted.iter().map(|(method, _)| method.as_str()).collect();
         Self {
-            meters: Arc::new(metrics.route(&path)),
+            meters: Arc::new(metrics.route(path)),
             allow: names.join(", "),
             methods: methods
                 .into_iter()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auth_blacklist::SyncedBlacklist;
-use auth_core::{AuthService, RefreshError, RefreshToken, SignedIn, Throttle};
+use auth_core::{AuthService, Language, RefreshError, RefreshToken, SignedIn, Throttle};
 use auth_http::CookieAuth;
 use auth_jwt::JwtCodec;
 use auth_storage::Database;
@@ -22,7 +22,9 @@ pub(crate) struct State {
     pub(crate) metrics: Metrics,
     /// The cookie of browsers, and the origins whose pages may use it.
     pub(crate) cookies: CookieAuth,
-    /// The rate limits of guesses and registrations, if they are on.
+    /// The languages of letters. The first is the default.
+    pub(crate) languages: Vec<Language>,
+    /// The rate limits of guesses, registrations and letters, if they are on.
     pub(crate) throttle: Option<Arc<Throttle>>,
     /// Signs and reads tokens.
     pub(crate) codec: Arc<JwtCodec>,

@@ -4,7 +4,7 @@ use auth_core::purge::{Purge, PurgeEvent};
 
 use crate::metrics::Metrics;
 
-/// The task that purges expired entries of the blacklist, old counters of attempts and old sessions.
+/// The task that purges expired entries of the blacklist, old counters of attempts, old sessions and expired one-time tokens.
 pub(crate) struct PurgeTask {
     pub(crate) purge: Purge,
     pub(crate) metrics: Metrics,
@@ -40,6 +40,14 @@ fn log(event: &PurgeEvent, metrics: &Metrics) {
         PurgeEvent::Sessions(Err(error)) => {
             let error = error as &dyn std::error::Error;
             tracing::warn!(error, "old sessions were not removed; trying again later");
+        }
+        PurgeEvent::OneTimeTokens(Ok(removed @ 1..)) => {
+            metrics.one_time_tokens_purged(*removed);
+            tracing::info!(removed, "expired one-time tokens were removed");
+        }
+        PurgeEvent::OneTimeTokens(Err(error)) => {
+            let error = error as &dyn std::error::Error;
+            tracing::warn!(error, "expired one-time tokens were not removed; trying again later");
         }
         _ => {}
     }
@@ -91,6 +99,8 @@ mod tests {
             log: store.clone(),
             sessions: store.clone(),
             attempts: Arc::new(MemoryAttempts::default()),
+            one_time_tokens: store.clone(),
+            outbox: store.clone(),
         };
         let app = App::with_stores(&config, clock.clone(), stores).unwrap();
         clock.advance(Duration::from_hours(24));

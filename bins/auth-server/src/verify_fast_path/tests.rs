@@ -26,7 +26,9 @@ async fn app(max_staleness: &str) -> (App, Arc<ManualClock>) {
     let stores = ServerStores {
         users: store.clone(),
         log: store.clone(),
-        sessions: store,
+        sessions: store.clone(),
+        one_time_tokens: store.clone(),
+        outbox: store,
         attempts: Arc::new(MemoryAttempts::default()),
     };
     let clock = Arc::new(ManualClock::new(datetime!(2026-11-23 11:20 UTC)));
@@ -41,7 +43,7 @@ async fn token_of(app: &App, name: &str) -> String {
         username: Username::parse(name).unwrap(),
         password: Password::parse("123456").unwrap(),
     };
-    bearer(&app.service().register(account, &Context::default()).await.unwrap())
+    bearer(&app.service().register(account, &Context::default()).await.unwrap().signed_in().unwrap())
 }
 
 fn email(name: &str) -> Email {

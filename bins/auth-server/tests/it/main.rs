@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is a failure with a place")]
 
+mod accounts;
 #[cfg(target_os = "linux")]
 mod broken_log;
 #[cfg(target_os = "linux")]

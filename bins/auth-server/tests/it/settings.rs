@@ -68,6 +68,47 @@ fn a_production_configuration_of_full_strength_passes() {
 }
 
 #[test]
+fn production_without_letters_is_good_and_the_check_says_what_is_missing() {
+    let folder = TempDir::new().unwrap();
+    let url = format!("sqlite://{}?mode=rwc", folder.path().join("auth.db").display());
+    let prod = [("AUTH_ENV", "prod"), ("AUTH_TOKEN_SECRET", STRONG_SECRET), ("AUTH_DATABASE_URL", &url)];
+    let (code, said, errors) = operate(&folder, &prod, &["config", "check"]);
+    assert_eq!(code, 0, "{errors}");
+    assert!(said.starts_with("notice: AUTH_MAIL is not set") && said.contains("mail_unconfigured"), "{said}");
+    let (code, said, errors) = operate(&folder, &prod, &["config", "show", "--json"]);
+    assert_eq!(code, 0, "{errors}");
+    assert!(said.starts_with('[') && errors.contains("notice: AUTH_MAIL is not set"), "{said}{errors}");
+
+    let with = |settings: &[(&'static str, &'static str)]| {
+        let (code, said, errors) = operate(&folder, &[&prod, settings].concat(), &["serve"]);
+        assert_eq!(code, 78, "{said}{errors}");
+        errors
+    };
+    let errors = with(&[("AUTH_MAIL", "smtps://a:hunter2@smtp.example.org")]);
+    assert!(
+        errors.contains("AUTH_MAIL_FROM: must be set") && errors.contains("AUTH_PUBLIC_URL: must be set"),
+        "{errors}"
+    );
+    assert!(!errors.contains("hunter2"), "{errors}");
+    let errors = with(&[("AUTH_REQUIRE_VERIFIED_EMAIL", "login")]);
+    assert!(errors.contains("AUTH_REQUIRE_VERIFIED_EMAIL: must be off unless AUTH_MAIL is set"), "{errors}");
+}
+
+#[test]
+fn a_broken_template_of_a_letter_is_78_and_named() {
+    let folder = TempDir::new().unwrap();
+    let templates = folder.path().join("templates");
+    std::fs::create_dir_all(templates.join("en")).unwrap();
+    std::fs::write(templates.join("en/reset_password.html"), "{% if %}").unwrap();
+    let settings = [("AUTH_MAIL_TEMPLATES", templates.to_str().unwrap())];
+    for arguments in [["config", "check"], ["user", "list"]] {
+        let (code, said, errors) = operate(&folder, &settings, &arguments);
+        assert_eq!(code, 78, "{said}{errors}");
+        assert!(errors.contains("AUTH_MAIL_TEMPLATES") && errors.contains("en/reset_password.html"), "{errors}");
+    }
+}
+
+#[test]
 fn a_public_key_is_never_a_secret() {
     let folder = TempDir::new().unwrap();
     let url = format!("sqlite://{}?mode=rwc", folder.path().join("auth.db").display());

@@ -25,7 +25,9 @@ async fn start() -> (SocketAddr, oneshot::Sender<()>, JoinHandle<bool>) {
         ServerStores {
             users: store.clone(),
             log: store.clone(),
-            sessions: store,
+            sessions: store.clone(),
+            one_time_tokens: store.clone(),
+            outbox: store,
             attempts: Arc::new(MemoryAttempts::default()),
         },
     )

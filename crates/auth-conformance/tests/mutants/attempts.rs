@@ -11,7 +11,7 @@ use auth_core::{StoreError, StoreErrorKind};
 use time::OffsetDateTime;
 
 use crate::Fault;
-use crate::store::Database;
+use crate::database::Database;
 
 /// The table of counters, and the locks on its rows.
 #[derive(Debug, Default)]

@@ -9,19 +9,26 @@ use async_trait::async_trait;
 use auth_conformance::{Backend, CheckError, Disturbance, Row, StoresUnderTest, Task, block_on, check, checks};
 use auth_core::AttemptStore;
 use auth_core::blacklist::UnsyncedBlacklist;
-use auth_core::{Blacklist, Clock, SessionStore};
+use auth_core::{Blacklist, Clock, OneTimeTokenStore, Outbox, SessionStore};
 
 mod attempts;
 mod blacklist;
 mod conflicts;
+mod database;
 mod log;
+mod outbox;
+mod revocations;
 mod sessions;
 mod store;
+mod tokens;
 
 use attempts::Attempts;
 use blacklist::BrokenBlacklist;
+use database::Database;
+use outbox::Letters;
 use sessions::Sessions;
-use store::{Database, Store};
+use store::Store;
+use tokens::Tokens;
 
 /// Makes [`Fault`] and the table of mutants: the fault, what it is, and the checks that must catch it.
 macro_rules! mutants {
@@ -135,6 +142,50 @@ mutants! {
     EndsThenAppends: "ends a session and appends in two transactions", [abandoned_end_is_whole_or_nothing];
     OutageIsNoSession: "finds no session while the database is away", [sessions_in_an_outage_are_unknown];
     SkipsDamagedSessions: "takes a row that makes no session for none", [damaged_session_is_an_error];
+    ComparesNames: "compares usernames as they were typed", [finds_by_username];
+    KeepsTheFirstLogin: "keeps the login that was recorded first", [records_the_latest_login];
+    ProfilesEndTokens: "raises the generation with every change of a profile", [profile_changes_are_kept];
+    VerifiesAnyAddress: "verifies the address that the account has, whichever was asked for", [verifies_only_the_current_address, refused_change_has_no_effects];
+    TakenIsNobody: "answers a change to a taken key as one of nobody", [taken_keys_are_told, reserved_address_is_taken];
+    IgnoresTheGeneration: "makes side effects without comparing the generation", [unchanged_needs_the_generation];
+    ResetsForAnyAddress: "resets a password without comparing the address", [resets_for_the_current_address, refused_change_has_no_effects];
+    RestoresTheAddressAlone: "restores an address and leaves the hash", [restores_an_address];
+    DeletesWithoutEntry: "deletes a user and appends nothing", [deletion_leaves_nobody];
+    DeletesThenAppends: "deletes a user and appends in two transactions", [abandoned_deletion_is_whole_or_nothing];
+    CutsTheToken: "keeps an instant of a one-time token in whole seconds", [tokens_are_kept_exactly];
+    FindsTheExpired: "finds a one-time token at its expiry", [expired_tokens_are_closed];
+    ReadsThenUses: "looks whether a one-time token is open, then uses it", [one_use_of_a_token_wins];
+    SparesSiblings: "leaves the siblings of a used token open", [use_ends_siblings];
+    EndsAllOfTheUser: "ends all tokens of the user when one is used", [use_ends_siblings, undo_spares_earlier_tokens];
+    EndsEarlierOnes: "ends every sibling of a token that undoes a change of address", [undo_spares_earlier_tokens];
+    EndsEveryPurpose: "ends the tokens of a user whatever their purpose", [ends_tokens_of_a_purpose];
+    FindsTheFirstToken: "finds the token that was sent to an address first", [latest_token_with_a_code_is_found];
+    FindsWithoutACode: "finds a token that has no code", [latest_token_with_a_code_is_found];
+    ListsOldTokensFirst: "lists the token first that was made first", [open_tokens_are_listed];
+    WritesThenUses: "writes tokens and letters, then uses the token", [unusable_token_writes_nothing];
+    PurgesTokensAtTheBound: "purges tokens that expire at the given moment too", [purges_expired_tokens_only];
+    RemembersTokens: "answers with the token that this node has read before", [tokens_are_seen_by_other_nodes];
+    UsesThenWrites: "uses a token and writes the rest in two transactions", [abandoned_use_is_whole_or_nothing];
+    OutageIsNoToken: "finds no token while the database is away", [tokens_in_an_outage_are_unknown];
+    SkipsDamagedTokens: "takes a row that makes no token for none", [damaged_token_is_an_error];
+    DropsTheEffects: "makes a change without its tokens and letters", [effects_come_with_the_change];
+    WritesEffectsFirst: "makes the side effects, then the change in another transaction", [refused_change_has_no_effects];
+    ChangesWithAUsedToken: "makes a change whether or not its token can be used", [effects_come_with_the_change, unusable_token_changes_nobody];
+    ReservesNothing: "forgets which address a token gives back", [reserved_address_is_taken];
+    DeletesTheUserAlone: "deletes a user and leaves their tokens and letters", [deletion_takes_tokens_and_letters];
+    CutsTheLetter: "keeps an instant of a letter in whole seconds", [letters_are_kept_exactly];
+    LooksThenLeases: "looks which letters are due, then leases them", [letters_are_leased_once];
+    LeasesForEver: "never leases a letter again", [leased_letters_come_back];
+    CountsNoLeases: "counts no leases", [leased_letters_come_back];
+    RemovesForAnybody: "removes a letter for a worker whose lease has ended", [only_the_holder_decides];
+    DelaysForAnybody: "delays a letter for a worker whose lease has ended", [only_the_holder_decides];
+    KeepsSentLetters: "keeps letters that were sent", [removed_letters_leave_nothing];
+    DelaysNothing: "makes a delayed letter due at once", [delayed_letters_wait];
+    LeasesTheNewestFirst: "leases the letter first that became due last", [letters_are_leased_in_order];
+    ListsDecoys: "shows decoys in the queue", [queue_shows_letters_and_no_decoys];
+    RemembersTheQueue: "answers with the queue that this node has read before", [letters_are_seen_by_other_nodes];
+    OutageIsNoLetter: "finds no letter while the database is away", [letters_in_an_outage_are_unknown];
+    FailsOnDamagedLetters: "fails a lease with a row that makes no letter", [damaged_letter_delays_no_other];
 }
 
 impl Fault {
@@ -206,6 +257,14 @@ impl Backend for Broken {
 
     async fn sessions(&self) -> Option<Arc<dyn SessionStore>> {
         Some(Arc::new(Sessions::new(self.database.lock().unwrap().clone())))
+    }
+
+    async fn one_time_tokens(&self) -> Option<Arc<dyn OneTimeTokenStore>> {
+        Some(Arc::new(Tokens::new(self.database.lock().unwrap().clone())))
+    }
+
+    async fn outbox(&self) -> Option<Arc<dyn Outbox>> {
+        Some(Arc::new(Letters::new(self.database.lock().unwrap().clone())))
     }
 
     /// One after the other, so that what a check sees is always the same; those in one task still take turns.

@@ -11,7 +11,7 @@ use auth_core::{Generation, Revocation, SessionId, SessionStore, StoreError, Use
 use time::OffsetDateTime;
 
 use crate::Fault;
-use crate::store::Database;
+use crate::database::Database;
 
 /// The table of sessions.
 pub(crate) type Table = Mutex<HashMap<SessionId, StoredSession>>;

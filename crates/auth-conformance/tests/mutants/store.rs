@@ -1,88 +1,34 @@
 //! A store that wraps [`MemoryStore`] and has one fault.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_conformance::{Row, pass};
-use auth_core::blacklist::{LogIdentity, LogPage, Position, RevocationTarget};
-use auth_core::memory::MemoryStore;
-use auth_core::session::SessionEnd;
+use auth_core::blacklist::LogIdentity;
 use auth_core::{
-    Claims, Email, Generation, InsertUserError, NewUser, PasswordHash, Revocation, RevocationLog, RevocationSource,
-    StoreError, StoreErrorKind, StoredCredentials, User, UserChange, UserId, UserRevocation, UserStore,
+    ChangeUserError, Email, InsertUserError, NewUser, OneTimeTokenStore as _, PasswordHash, ProfileChange, Revocation,
+    SideEffects, StoreError, StoreErrorKind, StoredCredentials, User, UserChange, UserId, UserRevocation, UserStore,
+    Username,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Fault;
-use crate::attempts::Counters;
-use crate::conflicts::Disturbed;
-use crate::log::Log;
-
-/// What all nodes share.
-#[derive(Debug)]
-pub(crate) struct Database {
-    pub(crate) fault: Fault,
-    users: MemoryStore,
-    pub(crate) log: Log,
-    pub(crate) counters: Counters,
-    pub(crate) sessions: crate::sessions::Table,
-    pub(crate) cut: AtomicBool,
-    pub(crate) disturbed: Disturbed,
-    /// Whether new entries of the log are refused.
-    pub(crate) refusing: AtomicBool,
-    pub(crate) damaged: Mutex<Vec<Row>>,
-    reserved: Mutex<HashSet<String>>,
-    generations: Mutex<HashMap<UserId, Generation>>,
-}
-
-impl Database {
-    pub(crate) fn new(fault: Fault) -> Arc<Self> {
-        Arc::new(Self {
-            fault,
-            users: MemoryStore::new().unwrap(),
-            log: Log::new(fault),
-            counters: Counters::default(),
-            sessions: crate::sessions::Table::default(),
-            cut: AtomicBool::new(false),
-            disturbed: Disturbed::default(),
-            refusing: AtomicBool::new(false),
-            damaged: Mutex::default(),
-            reserved: Mutex::default(),
-            generations: Mutex::default(),
-        })
-    }
-
-    /// Begins a write: whether its answer will be lost.
-    fn write(&self) -> Result<bool, StoreError> {
-        self.up()?;
-        self.disturbed.write(self.fault)
-    }
-
-    /// An error while the database is cut off.
-    pub(crate) fn up(&self) -> Result<(), StoreError> {
-        match (self.cut.load(Ordering::SeqCst), self.fault) {
-            (false, _) => Ok(()),
-            (true, Fault::OutageIsInternal) => Err(StoreError::new(StoreErrorKind::Internal, "it is gone")),
-            (true, _) => Err(StoreError::unavailable("it is gone")),
-        }
-    }
-}
+use crate::database::Database;
 
 /// One node's stores.
 #[derive(Debug)]
 pub(crate) struct Store {
-    database: Arc<Database>,
-    number: u128,
-    identity: LogIdentity,
+    pub(crate) database: Arc<Database>,
+    pub(crate) number: u128,
+    pub(crate) identity: LogIdentity,
     /// What this node remembers, where it should not.
     listed: Mutex<Option<Vec<User>>>,
-    appended: Mutex<Vec<Revocation>>,
+    pub(crate) appended: Mutex<Vec<Revocation>>,
     /// Whether a transaction of this node was ended by the database.
-    ended: AtomicBool,
+    pub(crate) ended: AtomicBool,
 }
 
 impl Store {
@@ -94,7 +40,7 @@ impl Store {
     }
 
     /// An error while the database refuses new entries.
-    fn entries_are_taken(&self) -> Result<(), StoreError> {
+    pub(crate) fn entries_are_taken(&self) -> Result<(), StoreError> {
         if self.database.refusing.load(Ordering::SeqCst) {
             self.ended.store(true, Ordering::SeqCst);
             return Err(StoreError::unavailable("the disk is full"));
@@ -102,7 +48,7 @@ impl Store {
         Ok(())
     }
 
-    fn has(&self, fault: Fault) -> bool {
+    pub(crate) fn has(&self, fault: Fault) -> bool {
         self.database.fault == fault
     }
 
@@ -124,8 +70,21 @@ impl Store {
         self.database.users.list(None, u32::MAX).await
     }
 
-    async fn insert_row(&self, new: NewUser) -> Result<User, InsertUserError> {
-        self.database.users.insert(new).await
+    /// Returns the side effects that are left for the transaction of the change.
+    async fn effects(&self, effects: SideEffects) -> Result<SideEffects, StoreError> {
+        let effects = self.database.prepare(effects);
+        match self.database.fault {
+            Fault::WritesEffectsFirst => {
+                self.database.users.write(effects).await?;
+                Ok(SideEffects::default())
+            }
+            Fault::ChangesWithAUsedToken => Ok(SideEffects { redeem: None, ..effects }),
+            _ => Ok(effects),
+        }
+    }
+
+    async fn insert_row(&self, new: NewUser, effects: SideEffects) -> Result<User, InsertUserError> {
+        self.database.users.insert(new, effects).await
     }
 }
 
@@ -140,8 +99,9 @@ fn without_accents(text: &str) -> String {
 
 #[async_trait]
 impl UserStore for Store {
-    async fn insert(&self, mut new: NewUser) -> Result<User, InsertUserError> {
+    async fn insert(&self, mut new: NewUser, effects: SideEffects) -> Result<User, InsertUserError> {
         let loses_answer = self.database.write()?;
+        let effects = self.effects(effects).await?;
         let everybody = self.everybody().await?;
         match self.database.fault {
             Fault::CutsTheFraction => new.registered_on = new.registered_on.replace_nanosecond(0).unwrap(),
@@ -185,9 +145,10 @@ impl UserStore for Store {
             _ => {}
         }
         if loses_answer && self.has(Fault::InsertsAgain) {
-            self.insert_row(new.clone()).await?;
+            self.insert_row(new, effects).await?;
+            return Err(InsertUserError::EmailTaken);
         }
-        match self.insert_row(new).await {
+        match self.insert_row(new, effects).await {
             Err(InsertUserError::UsernameTaken) if self.has(Fault::TellsTheWrongField) => {
                 Err(InsertUserError::EmailTaken)
             }
@@ -209,6 +170,12 @@ impl UserStore for Store {
             return Ok(None);
         }
         Ok(stored.filter(|stored| !self.has(Fault::CaseSensitive) || stored.user.email.as_str() == email.as_str()))
+    }
+
+    async fn find_by_username(&self, username: &Username) -> Result<Option<User>, StoreError> {
+        self.database.up()?;
+        let found = self.readable(self.database.users.find_by_username(username).await?)?;
+        Ok(found.filter(|user| !self.has(Fault::ComparesNames) || user.username.as_str() == username.as_str()))
     }
 
     async fn list(&self, after: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
@@ -241,19 +208,76 @@ impl UserStore for Store {
         self.database.users.enable(id).await
     }
 
+    async fn record_login(&self, id: UserId, at: OffsetDateTime) -> Result<(), StoreError> {
+        self.database.write()?;
+        let before = self.database.users.find_by_id(id).await?.and_then(|user| user.last_login_at);
+        if before.is_some() && self.has(Fault::KeepsTheFirstLogin) {
+            return Ok(());
+        }
+        self.database.users.record_login(id, at).await
+    }
+
+    async fn change(
+        &self,
+        id: UserId,
+        change: ProfileChange,
+        effects: SideEffects,
+    ) -> Result<Option<User>, ChangeUserError> {
+        self.database.write()?;
+        let effects = self.effects(effects).await?;
+        let change = match change {
+            ProfileChange::VerifyEmail(_) if self.has(Fault::VerifiesAnyAddress) => ProfileChange::VouchForEmail,
+            ProfileChange::Unchanged { .. } if self.has(Fault::IgnoresTheGeneration) => {
+                let Some(user) = self.database.users.find_by_id(id).await? else { return Ok(None) };
+                ProfileChange::Unchanged { generation: user.generation }
+            }
+            change => change,
+        };
+        match self.database.users.change(id, change, effects).await {
+            Err(ChangeUserError::EmailTaken | ChangeUserError::UsernameTaken) if self.has(Fault::TakenIsNobody) => {
+                Ok(None)
+            }
+            Ok(Some(user)) if self.has(Fault::ProfilesEndTokens) => {
+                Ok(Some(User { generation: user.generation.next(), ..user }))
+            }
+            result => result,
+        }
+    }
+
+    async fn delete(&self, id: UserId, revocation: UserRevocation) -> Result<Option<Revocation>, StoreError> {
+        self.database.write()?;
+        self.entries_are_taken()?;
+        let at = revocation.revoked_at + Duration::from_secs(10);
+        let tokens = self.database.open_of(id, at).await?;
+        let deleted = self.database.users.delete(id, revocation).await?;
+        if self.has(Fault::DeletesTheUserAlone) {
+            self.database.bring_back(tokens).await?;
+        }
+        if self.has(Fault::DeletesThenAppends) {
+            pass(1).await;
+        }
+        if let Some(revocation) = deleted
+            && !self.has(Fault::DeletesWithoutEntry)
+        {
+            self.database.log.append_now(revocation);
+        }
+        Ok(deleted)
+    }
+
     async fn change_and_revoke(
         &self,
         id: UserId,
         change: UserChange,
         revocation: UserRevocation,
-    ) -> Result<Option<(User, Revocation)>, StoreError> {
+        effects: SideEffects,
+    ) -> Result<Option<(User, Revocation)>, ChangeUserError> {
         let loses_answer = self.database.write()?;
         let (database, fault) = (&self.database, self.database.fault);
         if let Err(error) = self.entries_are_taken() {
             if fault == Fault::KeepsHalfOfARefusedChange {
-                database.users.change_and_revoke(id, change, revocation).await?;
+                database.users.change_and_revoke(id, change, revocation, effects).await?;
             }
-            return Err(error);
+            return Err(error.into());
         }
         if fault == Fault::LosesGenerations {
             let Some(user) = database.users.find_by_id(id).await? else { return Ok(None) };
@@ -265,8 +289,16 @@ impl UserStore for Store {
             database.log.append_now(entry);
             return Ok(Some((User { generation, ..user }, entry)));
         }
+        let effects = self.effects(effects).await?;
         let change = match change {
             UserChange::PasswordFrom { new, .. } if fault == Fault::ChangesFromAnyHash => UserChange::Password(new),
+            UserChange::ResetPassword { new, .. } if fault == Fault::ResetsForAnyAddress => UserChange::Password(new),
+            UserChange::RestoreEmail { email, .. } if fault == Fault::RestoresTheAddressAlone => {
+                let Some(user) = database.users.find_by_id(id).await? else { return Ok(None) };
+                let stored = database.users.find_credentials(&user.email).await?;
+                let Some(stored) = stored else { return Ok(None) };
+                UserChange::RestoreEmail { email, new: stored.password_hash }
+            }
             change => change,
         };
         if fault == Fault::DisablesSinceTheLast && matches!(change, UserChange::Disable(_)) {
@@ -274,16 +306,17 @@ impl UserStore for Store {
         }
         if fault == Fault::ChangesEverybody {
             for other in self.everybody().await?.into_iter().filter(|other| other.id != id) {
-                database.users.change_and_revoke(other.id, change.clone(), revocation).await?;
+                database.users.change_and_revoke(other.id, change.clone(), revocation, SideEffects::default()).await?;
             }
         }
         if loses_answer
             && fault == Fault::ChangesAgain
-            && let Some((_, entry)) = database.users.change_and_revoke(id, change.clone(), revocation).await?
+            && let Some((_, entry)) =
+                database.users.change_and_revoke(id, change.clone(), revocation, effects.clone()).await?
         {
             database.log.append_now(entry);
         }
-        let Some((user, revocation)) = database.users.change_and_revoke(id, change, revocation).await? else {
+        let Some((user, revocation)) = database.users.change_and_revoke(id, change, revocation, effects).await? else {
             return Ok(None);
         };
         match fault {
@@ -317,73 +350,5 @@ impl UserStore for Store {
             return self.database.users.replace_hash(id, &stored.password_hash, replacement).await;
         }
         self.database.users.replace_hash(id, current, replacement).await
-    }
-}
-
-#[async_trait]
-impl RevocationSource for Store {
-    async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
-        self.database.up()?;
-        let damaged = self.database.damaged.lock().unwrap().clone();
-        self.database.log.page(self.identity, after, limit, &damaged)
-    }
-
-    async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
-        if let Err(error) = self.database.up() {
-            return if self.has(Fault::OutageIsGood) { Ok(false) } else { Err(error) };
-        }
-        if self.has(Fault::CoversItsOwnOnly) {
-            return Ok(self.appended.lock().unwrap().iter().any(|entry| entry.covers(claims)));
-        }
-        let raised = match self.database.users.find_by_id(claims.user_id).await? {
-            Some(user) if !self.has(Fault::CoversWhatIsThere) => claims.generation < user.generation,
-            _ => false,
-        };
-        let is_behind = self.database.disturbed.is_behind(self.database.fault);
-        Ok(!is_behind && (raised || self.database.log.covers(claims)))
-    }
-}
-
-#[async_trait]
-impl RevocationLog for Store {
-    async fn append(&self, batch: &[Revocation]) -> Result<u64, StoreError> {
-        self.database.write()?;
-        self.entries_are_taken()?;
-        if self.has(Fault::WritesAfterTheEnd) && self.ended.load(Ordering::SeqCst) {
-            return Ok(batch.len() as u64);
-        }
-        self.appended.lock().unwrap().extend(batch);
-        if !self.has(Fault::AppendsWithoutTheGeneration) {
-            self.database.users.append(batch).await?;
-        }
-        if !self.has(Fault::AppendsWithoutTheEnd) {
-            let mut sessions = self.database.sessions.lock().unwrap();
-            for revocation in batch {
-                if let RevocationTarget::Session(id) = revocation.target
-                    && let Some(stored) = sessions.get_mut(&id)
-                {
-                    let end = SessionEnd { at: revocation.revoked_at, reason: revocation.reason };
-                    stored.session.ended.get_or_insert(end);
-                }
-            }
-        }
-        Ok(self.database.log.append(batch).await)
-    }
-
-    async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
-        self.database.up()?;
-        Ok(self.database.log.purge(before, limit))
-    }
-
-    async fn mark_loss(&self, at: Option<OffsetDateTime>) -> Result<(), StoreError> {
-        self.database.up()?;
-        self.database.log.mark_loss(at);
-        Ok(())
-    }
-
-    async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError> {
-        self.database.up()?;
-        let ahead = Duration::from_secs(3600) * u32::try_from(self.number).unwrap();
-        Ok(self.has(Fault::ClockOfTheNode).then(|| OffsetDateTime::UNIX_EPOCH + ahead))
     }
 }

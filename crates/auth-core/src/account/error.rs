@@ -6,6 +6,7 @@ use crate::error::{BoxError, StoreError};
 use crate::login::{LoginError, OpenError};
 use crate::password::policy::BreachedError;
 use crate::password::{HashingError, PasswordError};
+use crate::random::NoRandomness;
 use crate::throttle::AdmissionError;
 use crate::user::InsertUserError;
 
@@ -66,6 +67,51 @@ pub enum ChangePasswordError {
     Login(#[from] LoginError),
 }
 
+/// Reason that another address was not asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChangeEmailError {
+    /// The service sends no letters.
+    #[error("the service sends no letters")]
+    MailUnconfigured,
+    /// The account has this address.
+    #[error("must not be the present address of the account")]
+    SameEmail,
+    /// There is no such user, or the user's tokens were ended meanwhile.
+    #[error("there is no such user")]
+    UserNotFound,
+    /// The current password was refused, for the reason for which a login with it would have been refused, or a part failed.
+    #[error(transparent)]
+    Login(#[from] LoginError),
+}
+
+/// Reason that an account was not deleted by its user.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeleteAccountError {
+    /// There is no such user.
+    #[error("there is no such user")]
+    UserNotFound,
+    /// The current password was refused, for the reason for which a login with it would have been refused, or a part failed.
+    #[error(transparent)]
+    Login(#[from] LoginError),
+}
+
+/// Reason that a user did not get another name.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RenameError {
+    /// A user with this name exists.
+    #[error("a user with this username exists already")]
+    UsernameTaken,
+    /// There is no such user.
+    #[error("there is no such user")]
+    UserNotFound,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Reason that an operation on an account failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -105,6 +151,12 @@ impl From<AdmissionError> for RegisterError {
     }
 }
 
+impl From<NoRandomness> for RegisterError {
+    fn from(error: NoRandomness) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
 impl From<InsertUserError> for RegisterError {
     fn from(error: InsertUserError) -> Self {
         match error {
@@ -115,29 +167,19 @@ impl From<InsertUserError> for RegisterError {
     }
 }
 
-impl From<HashingError> for ChangePasswordError {
-    fn from(error: HashingError) -> Self {
-        Self::Login(error.into())
-    }
+macro_rules! from_parts_of_a_login {
+    ($operation:ident: $($part:ident),+) => {$(
+        impl From<$part> for $operation {
+            fn from(error: $part) -> Self {
+                Self::Login(error.into())
+            }
+        }
+    )+};
 }
 
-impl From<OpenError> for ChangePasswordError {
-    fn from(error: OpenError) -> Self {
-        Self::Login(error.into())
-    }
-}
-
-impl From<AdmissionError> for ChangePasswordError {
-    fn from(error: AdmissionError) -> Self {
-        Self::Login(error.into())
-    }
-}
-
-impl From<StoreError> for ChangePasswordError {
-    fn from(error: StoreError) -> Self {
-        Self::Login(error.into())
-    }
-}
+from_parts_of_a_login!(ChangePasswordError: HashingError, OpenError, AdmissionError, StoreError, NoRandomness);
+from_parts_of_a_login!(ChangeEmailError: HashingError, AdmissionError, StoreError, NoRandomness);
+from_parts_of_a_login!(DeleteAccountError: StoreError);
 
 macro_rules! from_breached_error {
     ($($operation:ident),+) => {$(

@@ -4,16 +4,18 @@ use super::error::ChangePasswordError;
 use crate::blacklist::RevocationReason;
 use crate::context::Context;
 use crate::ids::UserId;
-use crate::login::{SignedIn, settle_guess};
+use crate::letters::Language;
+use crate::login::{LoginError, SignedIn, settle_guess};
 use crate::password::policy::PasswordOwner;
 use crate::password::{Password, PasswordHash, PasswordPolicy};
 use crate::principal::Principal;
 use crate::service::AuthService;
-use crate::user::{User, UserChange};
+use crate::user::{ChangeUserError, StoredCredentials, User, UserChange};
 
 impl AuthService {
     /// Changes the password of the principal's user, who gives the current one too. Every token of the user ends, that of
     /// the principal included. The returned token is the only good one.
+    /// Where letters are sent, one tells the user.
     ///
     /// Of two changes at once from one current password exactly one succeeds.
     ///
@@ -33,19 +35,15 @@ impl AuthService {
         self.check_new_password(&new, &user).await?;
         let mut replacement: Option<PasswordHash> = None;
         loop {
-            let attempt = self.parts.throttle.admit_guess(&user.email, context.network()).await?;
-            let compared = match self.parts.users.find_credentials(&user.email).await {
-                Ok(found) => self.compare(found, current.clone()).await,
-                Err(error) => Err(error.into()),
-            };
-            settle_guess(attempt, &compared).await;
-            let (proven, _) = compared?;
+            let proven = self.prove_current(&user, current.clone(), context).await?;
             let new = match &replacement {
                 Some(hash) => hash.clone(),
                 None => replacement.insert(self.parts.passwords.hash(new.clone()).await?).clone(),
             };
             let change = UserChange::PasswordFrom { current: proven.password_hash, new };
-            if let Some(user) = self.try_change_and_revoke(id, change, RevocationReason::PasswordChange).await? {
+            let effects = self.password_notice(&proven.user, context.language())?;
+            let changed = self.try_change_and_revoke(id, change, RevocationReason::PasswordChange, effects).await;
+            if let Some(user) = changed.map_err(ChangeUserError::unexpected)? {
                 return Ok(self.open_session(user, context).await?);
             }
             // Another hash was stored meanwhile: an upgrade of the same password, or another password. The next comparison
@@ -53,7 +51,8 @@ impl AuthService {
         }
     }
 
-    /// Gives a user another password, as an operator does. Every token of the user ends.
+    /// Gives a user another password, as an operator does. Every token of the user ends. Where letters are sent, one
+    /// tells the user.
     ///
     /// # Errors
     ///
@@ -62,8 +61,26 @@ impl AuthService {
         let user = self.parts.users.find_by_id(id).await?.ok_or(ChangePasswordError::UserNotFound)?;
         self.check_new_password(&new, &user).await?;
         let change = UserChange::Password(self.parts.passwords.hash(new).await?);
-        let changed = self.try_change_and_revoke(id, change, RevocationReason::PasswordChange).await?;
-        changed.ok_or(ChangePasswordError::UserNotFound)
+        let effects = self.password_notice(&user, &Language::default())?;
+        let changed = self.try_change_and_revoke(id, change, RevocationReason::PasswordChange, effects).await;
+        changed.map_err(ChangeUserError::unexpected)?.ok_or(ChangePasswordError::UserNotFound)
+    }
+
+    /// Compares the current password of a user who is signed in. It is counted as a guess.
+    pub(super) async fn prove_current(
+        &self,
+        user: &User,
+        current: Password,
+        context: &Context,
+    ) -> Result<StoredCredentials, LoginError> {
+        let attempt = self.parts.throttle.admit_guess(&user.email, context.network()).await?;
+        let compared = match self.parts.users.find_credentials(&user.email).await {
+            // The address may have become that of another user meanwhile.
+            Ok(found) => self.compare(found.filter(|found| found.user.id == user.id), current).await,
+            Err(error) => Err(error.into()),
+        };
+        settle_guess(attempt, &compared).await;
+        compared.map(|(proven, _)| proven)
     }
 
     /// Returns the rules for new passwords. The bound of the hash function is one of them.

@@ -43,11 +43,15 @@ pub enum RevocationReason {
     SessionEnded,
     /// A refresh token was used a second time.
     RefreshReuse,
+    /// The account has its former e-mail address again.
+    EmailRestored,
+    /// The account was deleted.
+    Deleted,
 }
 
 impl RevocationReason {
     /// All reasons.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Logout,
         Self::LogoutEverywhere,
         Self::PasswordChange,
@@ -55,6 +59,8 @@ impl RevocationReason {
         Self::Demoted,
         Self::SessionEnded,
         Self::RefreshReuse,
+        Self::EmailRestored,
+        Self::Deleted,
     ];
 
     /// Returns the reason as a stable word, for storage and logs.
@@ -68,6 +74,8 @@ impl RevocationReason {
             Self::Demoted => "demoted",
             Self::SessionEnded => "session_ended",
             Self::RefreshReuse => "refresh_reuse",
+            Self::EmailRestored => "email_restored",
+            Self::Deleted => "deleted",
         }
     }
 

@@ -6,6 +6,7 @@ use super::session::OpenError;
 use crate::error::{BoxError, StoreError};
 use crate::ids::UserId;
 use crate::password::{HashError, HashingError};
+use crate::random::NoRandomness;
 use crate::throttle::AdmissionError;
 
 /// Reason that a login was refused.
@@ -25,6 +26,9 @@ pub enum LoginError {
         #[source]
         source: HashError,
     },
+    /// The password is right, and the address of the account is not verified, which the service requires.
+    #[error("the e-mail address is not verified")]
+    EmailUnverified,
     /// Too many attempts were made. No password was compared.
     #[error("too many attempts; try again in {} seconds", .retry_after.as_secs())]
     TooManyAttempts {
@@ -54,6 +58,12 @@ impl From<HashingError> for LoginError {
             HashingError::Overloaded { retry_after } => Self::Overloaded { retry_after },
             other => Self::Internal(Box::new(other)),
         }
+    }
+}
+
+impl From<NoRandomness> for LoginError {
+    fn from(error: NoRandomness) -> Self {
+        Self::Internal(error.into())
     }
 }
 

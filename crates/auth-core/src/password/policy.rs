@@ -172,6 +172,18 @@ impl PasswordPolicy {
         Ok(())
     }
 
+    /// Returns the smallest number of characters.
+    #[must_use]
+    pub fn min_chars(&self) -> usize {
+        self.min_chars
+    }
+
+    /// Returns whether commonly used passwords are refused.
+    #[must_use]
+    pub fn refuses_common(&self) -> bool {
+        self.refuses_common
+    }
+
     /// Asks the service that knows breached passwords, if there is one.
     ///
     /// # Errors

@@ -4,10 +4,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{AuthService, Parts, Sessions};
+use super::{AuthService, Letters, Parts, Sessions};
 use crate::blacklist::Blacklist;
 use crate::clock::{Clock, SystemClock};
 use crate::error::BoxError;
+use crate::letters::{LetterOptions, Outbox};
+use crate::one_time_store::OneTimeTokenStore;
 use crate::password::{AsyncPasswordHasher, PasswordPolicy};
 use crate::rehash::{HashUpgrades, Spawner};
 use crate::session::{SessionCounts, SessionOptions, SessionStore};
@@ -30,6 +32,7 @@ pub struct AuthServiceBuilder {
     background: Option<Spawner>,
     throttle: Option<Arc<Throttle>>,
     sessions: Option<Sessions>,
+    letters: Option<Letters>,
 }
 
 /// Default life of a token: one day.
@@ -88,7 +91,7 @@ impl AuthServiceBuilder {
         self
     }
 
-    /// Sets the limits on guesses at passwords and on registrations. Default: none.
+    /// Sets the limits on guesses at passwords and codes, on registrations and on letters. Default: none.
     pub fn throttle(mut self, throttle: Arc<Throttle>) -> Self {
         self.throttle = Some(throttle);
         self
@@ -97,6 +100,18 @@ impl AuthServiceBuilder {
     /// Sets the store of sessions, and their lives. Every login then opens a session. Default: none, and no sessions are kept.
     pub fn sessions(mut self, store: Arc<dyn SessionStore>, options: SessionOptions) -> Self {
         self.sessions = Some(Sessions { store, options, counts: SessionCounts::default() });
+        self
+    }
+
+    /// Sets the stores of one-time tokens and of letters, and the settings of both. They share the database of the store of users.
+    /// A [`Delivery`](crate::letters::Delivery) sends the letters. Default: none, and every operation that needs a letter fails.
+    pub fn letters(
+        mut self,
+        tokens: Arc<dyn OneTimeTokenStore>,
+        outbox: Arc<dyn Outbox>,
+        options: LetterOptions,
+    ) -> Self {
+        self.letters = Some(Letters { tokens, outbox, options });
         self
     }
 
@@ -112,6 +127,9 @@ impl AuthServiceBuilder {
         }
         if let Some(problem) = self.sessions.as_ref().and_then(|sessions| sessions.options.problem()) {
             return Err(BuildError::Sessions(problem));
+        }
+        if let Some(problem) = self.letters.as_ref().and_then(|letters| letters.options.problem()) {
+            return Err(BuildError::Letters(problem));
         }
         let passwords = self.passwords.ok_or(BuildError::Missing("passwords"))?;
         let max_bytes = passwords.hasher().max_bytes();
@@ -134,6 +152,7 @@ impl AuthServiceBuilder {
             upgrades: Arc::new(upgrades),
             throttle: Admission::new(self.throttle),
             sessions: self.sessions,
+            letters: self.letters,
             clock,
             verifier,
         };
@@ -154,6 +173,9 @@ pub enum BuildError {
     /// The options of sessions break a rule.
     #[error("{0}")]
     Sessions(&'static str),
+    /// The options of letters break a rule.
+    #[error("{0}")]
+    Letters(&'static str),
     /// The hash function could not make the dummy hash that the passwords of unknown users are compared with.
     #[error("the dummy hash could not be made")]
     DummyHash(#[source] BoxError),

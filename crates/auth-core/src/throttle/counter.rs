@@ -8,6 +8,10 @@ use time::OffsetDateTime;
 /// that waiting for it gains nothing within that hour.
 const STREAK_MEMORY: Duration = HOUR;
 
+/// Time for which an unlock is remembered: that of the longest wait and then of [`STREAK_MEMORY`]. Every failure before the unlock
+/// is forgotten then.
+const UNLOCK_MEMORY: Duration = Duration::from_secs(2 * 60 * 60);
+
 /// Period that the quotas refer to.
 pub(super) const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -20,9 +24,10 @@ pub struct Counter {
     pub failures: u32,
     /// Instant before which no attempt is admitted.
     pub not_before: OffsetDateTime,
-    /// Instant at which the whole quota is available again.
+    /// Instant at which the whole quota is available again. In a counter of failures in a row: instant of the last failure.
     pub spent_until: OffsetDateTime,
-    /// Instant until which the network is known to the account because of a successful login.
+    /// Instant until which the network is known to the account because of a successful login. In a counter of a whole account:
+    /// instant until which an unlock has an effect.
     pub known_until: OffsetDateTime,
 }
 
@@ -53,6 +58,26 @@ impl Counter {
     pub(super) fn is_known(&self, now: OffsetDateTime) -> bool {
         now < self.known_until
     }
+
+    /// Unlocks the account whose counter this is: its quota is whole, and failures in a row until `now` count no more.
+    pub(super) fn unlock(&mut self, now: OffsetDateTime) {
+        *self = Self { known_until: now + UNLOCK_MEMORY, ..Self::default() };
+    }
+
+    /// Returns the instant of the last [unlock](Self::unlock) of the account whose counter this is.
+    pub(super) fn unlocked_at(&self) -> Option<OffsetDateTime> {
+        (self.known_until > Self::default().known_until).then(|| self.known_until - UNLOCK_MEMORY)
+    }
+
+    /// Returns the counter of failures in a row as it counts at `now` for an account that was unlocked at `unlocked_at`.
+    pub(super) fn since_unlock(self, unlocked_at: Option<OffsetDateTime>, now: OffsetDateTime) -> Self {
+        let mut counter = self;
+        // An unlock in the future comes from a clock that was wrong.
+        if unlocked_at.is_some_and(|unlocked_at| self.spent_until <= unlocked_at && unlocked_at <= now) {
+            Backoff::reset(&mut counter);
+        }
+        counter
+    }
 }
 
 /// Waits that double with every failure in a row, up to a maximum.
@@ -76,6 +101,7 @@ impl Backoff {
         let forgotten = now >= counter.not_before + STREAK_MEMORY;
         counter.failures = if forgotten { 1 } else { counter.failures.saturating_add(1) };
         counter.not_before = now + self.after(counter.failures);
+        counter.spent_until = now;
     }
 
     /// Takes one failure back that was none. The wait that other failures caused stays.
@@ -87,7 +113,7 @@ impl Backoff {
     }
 
     pub(super) fn reset(counter: &mut Counter) {
-        (counter.failures, counter.not_before) = (0, Counter::default().not_before);
+        *counter = Counter { known_until: counter.known_until, ..Counter::default() };
     }
 
     /// Returns the wait after this many failures in a row.
@@ -111,7 +137,12 @@ pub(super) struct Quota {
 impl Quota {
     /// Returns a quota of at most `limit` in any hour. The limit is at least 2.
     pub(super) fn per_hour(limit: u32) -> Self {
-        let burst = (limit / 2).max(1);
+        Self::with_burst(limit, limit / 2)
+    }
+
+    /// Returns a quota of at most `limit` in any hour, of which `burst` are available at once.
+    pub(super) fn with_burst(limit: u32, burst: u32) -> Self {
+        let burst = burst.max(1);
         let rate = u64::from(limit.saturating_sub(burst).max(1));
         // Rounded up, because an interval one microsecond too short would let one attempt too many through.
         let micros = (HOUR.as_secs() * 1_000_000).div_ceil(rate);

@@ -23,6 +23,12 @@ pub struct ThrottleLimits {
     pub network: u32,
     /// Registrations in an hour from one network, successful or not. Default: 100.
     pub registrations: u32,
+    /// Letters of one purpose in an hour to one address, at least 2: to confirm it, to reset a password, or to make it the address
+    /// of an account. Further ones are not written, and nobody is told. Half of them, rounded up, may be written at once.
+    /// Default: 5.
+    pub letters: u32,
+    /// Requests for letters in an hour from one network. Default: 60.
+    pub letters_network: u32,
     /// Wrong guesses in a row against one account from one network before the first wait. Default: 10.
     pub free: u32,
     /// The longest wait. Default: 15 minutes.
@@ -37,6 +43,8 @@ impl Default for ThrottleLimits {
             account: MAX_ACCOUNT_TRIES,
             network: 600,
             registrations: 100,
+            letters: 5,
+            letters_network: 60,
             free: 10,
             max_delay: Duration::from_secs(15 * 60),
             known_for: Duration::from_secs(30 * 24 * 60 * 60),
@@ -63,6 +71,8 @@ pub(super) struct Rules {
     pub(super) known: Quota,
     pub(super) network: Quota,
     pub(super) registrations: Quota,
+    pub(super) letters: Quota,
+    pub(super) letters_network: Quota,
     pub(super) known_for: Duration,
 }
 
@@ -80,6 +90,7 @@ impl ThrottleLimits {
         let delay_fits = (FIRST_DELAY..=HOUR).contains(&self.max_delay);
         rule("max_delay", delay_fits, "must be from 1 second to 1 hour".to_owned());
         rule("free", self.free >= 1, "must be at least 1".to_owned());
+        rule("letters", self.letters >= 2, "must be at least 2".to_owned());
         rule("known_for", (HOUR..=day * 400).contains(&self.known_for), "must be from 1 hour to 400 days".to_owned());
         let max = MAX_ACCOUNT_TRIES;
         rule("account", self.account <= max, format!("must be at most {max} (NIST SP 800-63B-4)"));
@@ -94,6 +105,7 @@ impl ThrottleLimits {
                 ("account", self.account, accounts),
                 ("network", self.network, any),
                 ("registrations", self.registrations, any),
+                ("letters_network", self.letters_network, any),
             ] {
                 let why = "fewer would mean waits longer than the longest delay";
                 rule(field, limit >= least, format!("must be at least {least}: {why}"));
@@ -113,6 +125,8 @@ impl ThrottleLimits {
             known: Quota::per_hour(known),
             network: Quota::per_hour(self.network),
             registrations: Quota::per_hour(self.registrations),
+            letters: Quota::with_burst(self.letters, self.letters.div_ceil(2)),
+            letters_network: Quota::per_hour(self.letters_network),
             known_for: self.known_for,
         })
     }

@@ -16,6 +16,7 @@ pub(super) enum Limit {
     Account,
     Network,
     Registration,
+    Letters,
 }
 
 /// Time that a refused attempt has to wait, with the limit that refused it.
@@ -67,10 +68,12 @@ impl Plan {
     /// Returns the plan of a guess at the password of an account.
     pub(super) fn guess(rules: Rules, email: &Email, network: Option<ClientNetwork>) -> Self {
         let mut plan = Self::new(AttemptKind::Guess, rules, email, network);
-        plan.add(&["strangers", email.key()], rules.strangers, Limit::Account, QuotaScope::Strangers);
-        plan.add(&["known networks", email.key()], rules.known, Limit::Account, QuotaScope::Known);
+        let [strangers, known] = account_keys(email);
+        plan.add(strangers, rules.strangers, Limit::Account, QuotaScope::Strangers);
+        plan.add(known, rules.known, Limit::Account, QuotaScope::Known);
         if let Some(network) = network {
-            plan.add(&["network", &network.to_string()], rules.network, Limit::Network, QuotaScope::Strangers);
+            let key = AttemptKey::new(&["network", &network.to_string()]);
+            plan.add(key, rules.network, Limit::Network, QuotaScope::Strangers);
         }
         plan
     }
@@ -79,8 +82,8 @@ impl Plan {
     pub(super) fn registration(rules: Rules, email: &Email, network: Option<ClientNetwork>) -> Self {
         let mut plan = Self::new(AttemptKind::Registration, rules, email, network);
         if let Some(network) = network {
-            let key = ["registrations", &network.to_string()];
-            plan.add(&key, rules.registrations, Limit::Registration, QuotaScope::All);
+            let key = AttemptKey::new(&["registrations", &network.to_string()]);
+            plan.add(key, rules.registrations, Limit::Registration, QuotaScope::All);
         }
         plan
     }
@@ -91,8 +94,8 @@ impl Plan {
         Self { kind, streak_key, quotas: Vec::new(), rules, has_network: network.is_some() }
     }
 
-    fn add(&mut self, key: &[&str], quota: Quota, limit: Limit, scope: QuotaScope) {
-        self.quotas.push(PlannedQuota { key: AttemptKey::new(key), quota, limit, scope });
+    fn add(&mut self, key: AttemptKey, quota: Quota, limit: Limit, scope: QuotaScope) {
+        self.quotas.push(PlannedQuota { key, quota, limit, scope });
     }
 
     /// Returns the keys of the counters. Every list of counters that a method takes is in the order of these keys.
@@ -113,8 +116,9 @@ impl Plan {
     /// Charges every counter. If a limit refuses the attempt, it charges none and returns the longest wait.
     pub(super) fn charge(&self, counters: &mut [Counter], now: OffsetDateTime) -> Result<Receipt, Wait> {
         let mut longest = Wait { limit: Limit::Account, length: Duration::ZERO };
+        let mut streak = counters[0].since_unlock(self.unlocked_at(counters), now);
         if self.kind == AttemptKind::Guess {
-            longest.length = self.rules.streak.wait(&counters[0], now);
+            longest.length = self.rules.streak.wait(&streak, now);
         }
         for (planned, counter) in self.quotas.iter().zip(&counters[1..]) {
             let length = planned.quota.wait(counter, now);
@@ -126,13 +130,20 @@ impl Plan {
             return Err(longest);
         }
         if self.kind == AttemptKind::Guess {
-            self.rules.streak.charge(&mut counters[0], now);
+            self.rules.streak.charge(&mut streak, now);
+            counters[0] = streak;
         }
         let charge = |(planned, counter): (&PlannedQuota, &mut Counter)| {
             planned.quota.charge(counter, now);
             counter.spent_until
         };
         Ok(self.quotas.iter().zip(&mut counters[1..]).map(charge).collect())
+    }
+
+    /// Returns the instant of the last unlock of the account.
+    fn unlocked_at(&self, counters: &[Counter]) -> Option<OffsetDateTime> {
+        let of_account = self.quotas.iter().zip(&counters[1..]).filter(|(planned, _)| planned.limit == Limit::Account);
+        of_account.filter_map(|(_, counter)| counter.unlocked_at()).max()
     }
 
     /// Settles an attempt that was right. A right guess is not counted. A registration stays counted.
@@ -159,6 +170,11 @@ impl Plan {
             planned.quota.refund(counter, *mark, now);
         }
     }
+}
+
+/// Returns the keys of the quotas of an account: that of strangers, and that of known networks.
+pub(super) fn account_keys(email: &Email) -> [AttemptKey; 2] {
+    ["strangers", "known networks"].map(|kind| AttemptKey::new(&[kind, email.key()]))
 }
 
 impl QuotaScope {

@@ -6,7 +6,7 @@ use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
 use auth_core::{
     AuthService, AuthenticateError, ChangePasswordError, Context, Credentials, HashError, LoginError, NewAccount,
-    Password, PasswordHash, PasswordHasher, PasswordPolicy, SignedIn, UserStore as _, Username, Verdict,
+    Password, PasswordHash, PasswordHasher, PasswordPolicy, SideEffects, SignedIn, UserStore as _, Username, Verdict,
 };
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
@@ -21,7 +21,7 @@ async fn signed_in_user(fixture: &PasswordFixture) -> SignedIn {
         username: Username::parse("ada").unwrap(),
         password: password("right password"),
     };
-    fixture.auth.register(account, &Context::default()).await.unwrap()
+    fixture.auth.register(account, &Context::default()).await.unwrap().signed_in().unwrap()
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn a_login_under_way_while_the_password_is_changed_yields_a_token_that_is_
         username: Username::parse("ada").unwrap(),
         password: password("right password"),
     };
-    let user = auth.register(account, &Context::default()).await.unwrap().user;
+    let user = auth.register(account, &Context::default()).await.unwrap().signed_in().unwrap().user;
     let slow = tokio::spawn({
         let auth = auth.clone();
         async move {
@@ -136,7 +136,11 @@ async fn a_login_under_way_while_the_password_is_changed_yields_a_token_that_is_
         revoked_at: OffsetDateTime::UNIX_EPOCH,
         reason: auth_core::blacklist::RevocationReason::PasswordChange,
     };
-    store.change_and_revoke(user.id, auth_core::UserChange::Password(new), revocation).await.unwrap().unwrap();
+    store
+        .change_and_revoke(user.id, auth_core::UserChange::Password(new), revocation, SideEffects::default())
+        .await
+        .unwrap()
+        .unwrap();
     go_on.send(()).unwrap();
     let session = slow.await.unwrap().unwrap().signed_in().unwrap();
     let refused = auth.authenticate(session.token.expose_token()).await;

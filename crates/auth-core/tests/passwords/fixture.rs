@@ -6,7 +6,7 @@ use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
 use auth_core::{
     AuthService, Context, Credentials, Email, LoginError, NewUser, PasswordHash, PasswordHasher as _, PasswordPolicy,
-    SignedIn, UserId, UserStore as _, Username,
+    SideEffects, SignedIn, UserId, UserStore as _, Username,
 };
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{HashWork, PasswordPool, PasswordSchemes, PoolOptions};
@@ -54,8 +54,8 @@ impl PasswordFixture {
         let registered_on = OffsetDateTime::UNIX_EPOCH;
         let id = UserId::generate(registered_on).unwrap();
         let (email, username) = (email(name), Username::parse(name).unwrap());
-        let new = NewUser { id, email, username, password_hash, admin: false, registered_on };
-        self.store.insert(new).await.unwrap().id
+        let new = NewUser { id, email, username, email_verified: false, password_hash, admin: false, registered_on };
+        self.store.insert(new, SideEffects::default()).await.unwrap().id
     }
 
     pub(crate) async fn login(&self, name: &str, text: &str) -> Result<SignedIn, LoginError> {

@@ -7,4 +7,5 @@ mod fixture;
 mod limits;
 mod networks;
 mod sequences;
+mod unlock;
 mod waits;

@@ -58,6 +58,26 @@ impl<'s> TokenGranted<'s> {
     }
 }
 
+/// An account that was created, and whose address has to be confirmed before a login.
+#[derive(Serialize)]
+pub(super) struct AccountCreated {
+    status: &'static str,
+    message: &'static str,
+    public_id: String,
+    email_verified: bool,
+}
+
+impl AccountCreated {
+    pub(super) fn new(user: &User) -> Self {
+        Self {
+            status: "success",
+            message: "Successfully registered. Please confirm your e-mail address.",
+            public_id: user.id.to_string(),
+            email_verified: user.email_verified,
+        }
+    }
+}
+
 /// What a good token says.
 #[derive(Serialize)]
 pub(super) struct TokenClaims {
@@ -91,6 +111,9 @@ pub(super) struct UserView<'u> {
     #[serde(serialize_with = "rfc_3339")]
     registered_on: OffsetDateTime,
     admin: bool,
+    email_verified: bool,
+    #[serde(serialize_with = "rfc_3339_or_null")]
+    last_login_at: Option<OffsetDateTime>,
 }
 
 impl<'u> From<&'u User> for UserView<'u> {
@@ -101,6 +124,8 @@ impl<'u> From<&'u User> for UserView<'u> {
             public_id: user.id.to_string(),
             registered_on: user.registered_on,
             admin: user.admin,
+            email_verified: user.email_verified,
+            last_login_at: user.last_login_at,
         }
     }
 }
@@ -144,6 +169,14 @@ struct SessionView<'s> {
 
 fn rfc_3339<S: Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&at.format(&Rfc3339).map_err(serde::ser::Error::custom)?)
+}
+
+#[expect(clippy::ref_option, reason = "serde hands the field over in this form")]
+fn rfc_3339_or_null<S: Serializer>(at: &Option<OffsetDateTime>, serializer: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => rfc_3339(at, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 fn text<S: Serializer>(text: &Zeroizing<String>, serializer: S) -> Result<S::Ok, S::Error> {

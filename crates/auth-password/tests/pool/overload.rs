@@ -7,7 +7,7 @@ use auth_core::blacklist::UnsyncedBlacklist;
 use auth_core::memory::MemoryStore;
 use auth_core::{
     AuthService, Clock, Context, Credentials, Email, LoginError, NewAccount, NewUser, Password, PasswordHash,
-    PasswordPolicy, RegisterError, UserId, UserStore, Username,
+    PasswordPolicy, RegisterError, SideEffects, UserId, UserStore, Username,
 };
 use auth_jwt::{JwtCodec, SigningKey};
 use futures_executor::block_on;
@@ -32,14 +32,18 @@ fn service(rig: &Rig) -> AuthService {
         .unwrap();
     for name in ["ada", "bob"] {
         let registered_on = rig.clock.now();
-        let user = block_on(store.insert(NewUser {
-            id: UserId::generate(registered_on).unwrap(),
-            email: email(name),
-            username: Username::parse(name).unwrap(),
-            password_hash: PasswordHash::new(COMMON.to_owned()),
-            admin: false,
-            registered_on,
-        }));
+        let user = block_on(store.insert(
+            NewUser {
+                id: UserId::generate(registered_on).unwrap(),
+                email: email(name),
+                username: Username::parse(name).unwrap(),
+                email_verified: false,
+                password_hash: PasswordHash::new(COMMON.to_owned()),
+                admin: false,
+                registered_on,
+            },
+            SideEffects::default(),
+        ));
         if name == "bob" {
             block_on(auth.disable(user.unwrap().id)).unwrap();
         }

@@ -7,6 +7,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
+use crate::hex::{from_hex, to_hex};
 use crate::instant;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -64,25 +65,9 @@ pub(crate) fn row_of(stored: &StoredSession) -> Result<ActiveModel, StoreError> 
     })
 }
 
-/// Returns a digest as hexadecimal digits.
+/// Returns a digest as the table has it.
 pub(crate) fn hex(digest: SecretDigest) -> String {
-    use std::fmt::Write as _;
-    digest.0.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn from_hex(text: &str) -> Option<SecretDigest> {
-    let mut digest = [0; 32];
-    if text.len() != 64 || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-        return None;
-    }
-    for (byte, digits) in digest.iter_mut().zip(text.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some(SecretDigest(digest))
+    to_hex(digest.0)
 }
 
 impl Model {
@@ -92,7 +77,7 @@ impl Model {
         let instant = |micros: i64, what| -> Result<OffsetDateTime, StoreError> {
             instant::from_micros(micros).ok_or_else(|| corrupt(what))
         };
-        let digest = |text: &str, what| from_hex(text).ok_or_else(|| corrupt(what));
+        let digest = |text: &str, what| from_hex(text).map(SecretDigest).ok_or_else(|| corrupt(what));
         let predecessor = match (&self.previous, self.previous_salt, self.previous_used_at) {
             (None, None, None) => None,
             (Some(own), Some(salt), Some(used_at)) => Some(Predecessor {

@@ -24,6 +24,8 @@ pub(crate) struct Model {
     pub(crate) token_generation: i64,
     pub(crate) disabled_at: Option<i64>,
     pub(crate) registered_on: i64,
+    pub(crate) email_verified: bool,
+    pub(crate) last_login_at: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
@@ -38,7 +40,7 @@ impl fmt::Debug for Model {
 }
 
 /// The columns of a [`User`], as [`user_of`] reads them.
-pub(crate) const USER: [Column; 7] = [
+pub(crate) const USER: [Column; 9] = [
     Column::Id,
     Column::Email,
     Column::Username,
@@ -46,12 +48,25 @@ pub(crate) const USER: [Column; 7] = [
     Column::TokenGeneration,
     Column::DisabledAt,
     Column::RegisteredOn,
+    Column::EmailVerified,
+    Column::LastLoginAt,
 ];
 
 /// The columns of [`StoredCredentials`], as [`credentials_of`] reads them: those of [`USER`] and the hash.
-pub(crate) const CREDENTIALS: [Column; 8] = {
-    let [id, email, username, admin, generation, disabled_at, registered_on] = USER;
-    [id, email, username, admin, generation, disabled_at, registered_on, Column::PasswordHash]
+pub(crate) const CREDENTIALS: [Column; 10] = {
+    let [id, email, username, admin, generation, disabled_at, registered_on, email_verified, last_login_at] = USER;
+    [
+        id,
+        email,
+        username,
+        admin,
+        generation,
+        disabled_at,
+        registered_on,
+        email_verified,
+        last_login_at,
+        Column::PasswordHash,
+    ]
 };
 
 /// Returns the user in a row with the columns of [`USER`], and maybe others after them.
@@ -64,6 +79,8 @@ pub(crate) fn user_of(row: &QueryResult) -> Result<User, StoreError> {
         token_generation: column(row, 4)?,
         disabled_at: column(row, 5)?,
         registered_on: column(row, 6)?,
+        email_verified: column(row, 7)?,
+        last_login_at: column(row, 8)?,
     };
     stored.parse()
 }
@@ -86,25 +103,27 @@ struct StoredUser {
     token_generation: i64,
     disabled_at: Option<i64>,
     registered_on: i64,
+    email_verified: bool,
+    last_login_at: Option<i64>,
 }
 
 impl StoredUser {
     fn parse(self) -> Result<User, StoreError> {
         let id = UserId::from(self.id);
         let corrupt = |what: &'static str| StoreError::corrupt(CorruptUser { id, what });
+        let instant = |micros: i64, what| instant::from_micros(micros).ok_or_else(|| corrupt(what));
         Ok(User {
             id,
             email: Email::parse(&self.email).map_err(|_| corrupt("email"))?,
             username: Username::from_stored(&self.username).map_err(|_| corrupt("username"))?,
+            email_verified: self.email_verified,
             admin: self.admin,
             generation: u32::try_from(self.token_generation)
                 .map(Generation::new)
                 .map_err(|_| corrupt("token_generation"))?,
-            disabled_at: self
-                .disabled_at
-                .map(|at| instant::from_micros(at).ok_or_else(|| corrupt("disabled_at")))
-                .transpose()?,
-            registered_on: instant::from_micros(self.registered_on).ok_or_else(|| corrupt("registered_on"))?,
+            disabled_at: self.disabled_at.map(|at| instant(at, "disabled_at")).transpose()?,
+            registered_on: instant(self.registered_on, "registered_on")?,
+            last_login_at: self.last_login_at.map(|at| instant(at, "last_login_at")).transpose()?,
         })
     }
 }
@@ -123,6 +142,8 @@ impl Model {
             token_generation: 0,
             disabled_at: None,
             registered_on: instant::to_micros(new.registered_on)?,
+            email_verified: new.email_verified,
+            last_login_at: None,
         })
     }
 
@@ -138,6 +159,8 @@ impl Model {
             token_generation: Set(self.token_generation),
             disabled_at: Set(self.disabled_at),
             registered_on: Set(self.registered_on),
+            email_verified: Set(self.email_verified),
+            last_login_at: Set(self.last_login_at),
         }
     }
 
@@ -151,6 +174,8 @@ impl Model {
             token_generation: self.token_generation,
             disabled_at: self.disabled_at,
             registered_on: self.registered_on,
+            email_verified: self.email_verified,
+            last_login_at: self.last_login_at,
         };
         stored.parse()
     }

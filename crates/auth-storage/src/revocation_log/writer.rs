@@ -59,7 +59,7 @@ impl<'t> LogWriter<'t> {
             let chunk = chunk.iter().cloned().map(blacklist::Model::into_active);
             let insertion = self.tables.insert_many::<blacklist::Entity>(chunk);
             let insertion = insertion.exec_without_returning(self.transaction).await;
-            insertion.map_err(AttemptError::of_log_insertion)?;
+            insertion.map_err(AttemptError::of_taken)?;
         }
         let unused = self.reserved - i64::try_from(appended).unwrap_or(i64::MAX);
         if unused != 0 {

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use auth_conformance::{Backend, ContractCheck, Disturbance, Row, StoresUnderTest, Task};
-use auth_core::{AttemptStore, SessionStore};
-use auth_storage::{Database, SeaAttemptStore, SeaSessionStore};
+use auth_core::{AttemptStore, OneTimeTokenStore, Outbox, SessionStore};
+use auth_storage::{Database, SeaAttemptStore, SeaOneTimeTokenStore, SeaOutbox, SeaSessionStore};
 use auth_testing::databases::{PgBouncer, TestDatabase, TestDatabaseKind};
 use uuid::Uuid;
 
@@ -41,6 +41,18 @@ impl Backend for Sea {
         let (opened, ..) = open(&self.database).await;
         self.opened.lock().unwrap().push(opened.clone());
         Some(Arc::new(SeaAttemptStore::new(opened)))
+    }
+
+    async fn one_time_tokens(&self) -> Option<Arc<dyn OneTimeTokenStore>> {
+        let (opened, ..) = open(&self.database).await;
+        self.opened.lock().unwrap().push(opened.clone());
+        Some(Arc::new(SeaOneTimeTokenStore::new(opened)))
+    }
+
+    async fn outbox(&self) -> Option<Arc<dyn Outbox>> {
+        let (opened, ..) = open(&self.database).await;
+        self.opened.lock().unwrap().push(opened.clone());
+        Some(Arc::new(SeaOutbox::new(opened)))
     }
 
     fn spawn(&self, task: Task) {
@@ -95,6 +107,15 @@ impl Backend for Sea {
             Row::Session(id) => {
                 let id = uuid_literal(self.database.kind(), id.as_uuid());
                 format!("UPDATE auth_sessions SET family = 'nonsense' WHERE id = {id}")
+            }
+            Row::OneTimeToken(id) => {
+                let id = uuid_literal(self.database.kind(), id.as_uuid());
+                // The digest stays, because it is what the row is found by.
+                format!("UPDATE auth_one_time_tokens SET sent_to = 'no address' WHERE id = {id}")
+            }
+            Row::Letter(id) => {
+                let id = uuid_literal(self.database.kind(), id.as_uuid());
+                format!("UPDATE auth_letters SET kind = 'nonsense' WHERE id = {id}")
             }
             _ => return false,
         };

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use auth_core::blacklist::Position;
-use auth_core::{RevocationLog, RevocationSource as _, StoreErrorKind, UserStore};
+use auth_core::{RevocationLog, RevocationSource as _, SideEffects, StoreErrorKind, UserStore};
 use auth_storage::{ConnectError, ConnectOptions, DatabaseKind, SeaRevocationLog, SeaUserStore, connect};
 use auth_testing::databases::{Line, Proxy, TestDatabase, TestDatabaseKind};
 use sea_orm::ConnectionTrait as _;
@@ -95,7 +95,9 @@ async fn memory_is_one_database_for_all_callers() {
         let callers: Vec<_> = (0..8)
             .map(|caller| {
                 let users = users.clone();
-                tokio::spawn(async move { users.insert(new_user(&format!("user{caller}"))).await.unwrap() })
+                tokio::spawn(async move {
+                    users.insert(new_user(&format!("user{caller}")), SideEffects::default()).await.unwrap()
+                })
             })
             .collect();
         for caller in callers {

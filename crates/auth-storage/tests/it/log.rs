@@ -6,7 +6,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use auth_core::blacklist::{LogEntry, Position, RevocationTarget};
-use auth_core::{Generation, Revocation, RevocationLog, RevocationSource as _, StoreErrorKind, UserId, UserStore};
+use auth_core::{
+    Generation, Revocation, RevocationLog, RevocationSource as _, SideEffects, StoreErrorKind, UserId, UserStore,
+};
 use auth_storage::ConnectOptions;
 use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use auth_testing::on_every_database;
@@ -112,7 +114,7 @@ async fn a_caller_who_goes_away_leaves_whole_batches_and_a_usable_pool(database:
         drop(append);
         batches.push(batch);
         // One statement without BEGIN and COMMIT of its own, which would be lost inside a transaction that was left open.
-        let user = users.insert(new_user(&format!("user{wakes}"))).await.unwrap();
+        let user = users.insert(new_user(&format!("user{wakes}")), SideEffects::default()).await.unwrap();
         assert!(other_node.find_by_id(user.id).await.unwrap().is_some(), "not committed, after leaving at {wakes}");
         assert_eq!(log.append(&[logout(), logout()]).await.unwrap(), 2);
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use auth_core::{StoreErrorKind, UserStore as _};
+use auth_core::{SideEffects, StoreErrorKind, UserStore as _};
 use auth_storage::ConnectOptions;
 use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use futures_util::future::join_all;
@@ -20,7 +20,7 @@ auth_testing::on_every_database!(
 async fn look_ups_without_a_pause_leave_room_for_everybody_else(database: TestDatabase) {
     let options = ConnectOptions { max_connections: Some(2), ..ConnectOptions::default() };
     let (opened, users, _) = open_with(&database, options).await;
-    let ada = users.insert(new_user("ada")).await.unwrap();
+    let ada = users.insert(new_user("ada"), SideEffects::default()).await.unwrap();
     let is_over = Arc::new(AtomicBool::new(false));
     let reader = |_| {
         let (users, ada, is_over) = (users.clone(), ada.clone(), Arc::clone(&is_over));
@@ -35,7 +35,7 @@ async fn look_ups_without_a_pause_leave_room_for_everybody_else(database: TestDa
     };
     let readers: Vec<_> = (0..8).map(reader).collect();
     for number in 0..10 {
-        users.insert(new_user(&format!("user{number}"))).await.unwrap();
+        users.insert(new_user(&format!("user{number}")), SideEffects::default()).await.unwrap();
         opened.connection().execute_unprepared("SELECT 1").await.unwrap();
         opened.begin_write().await.unwrap().commit().await.unwrap();
     }
@@ -49,7 +49,7 @@ async fn look_ups_without_a_pause_leave_room_for_everybody_else(database: TestDa
 
 async fn a_look_up_that_fails_spoils_none_of_the_next(database: TestDatabase) {
     let (opened, users, _) = open(&database).await;
-    let ada = users.insert(new_user("ada")).await.unwrap();
+    let ada = users.insert(new_user("ada"), SideEffects::default()).await.unwrap();
     let (here, away) = ("auth_users", "auth_users_away");
     execute(&opened, &format!("ALTER TABLE {here} RENAME TO {away}")).await;
     users.find_by_id(ada.id).await.unwrap_err();
@@ -63,7 +63,7 @@ async fn a_look_up_that_fails_spoils_none_of_the_next(database: TestDatabase) {
 
 async fn a_closed_database_answers_no_look_up(database: TestDatabase) {
     let (opened, users, _) = open(&database).await;
-    let ada = users.insert(new_user("ada")).await.unwrap();
+    let ada = users.insert(new_user("ada"), SideEffects::default()).await.unwrap();
     users.find_by_id(ada.id).await.unwrap();
     let stats = opened.pool_stats();
     assert!(stats.idle <= stats.open, "{stats:?}");
@@ -79,7 +79,7 @@ fn the_database_may_be_dropped_outside_of_a_runtime() {
         let mut kept = None;
         auth_testing::databases::run(TestDatabaseKind::Sqlite, async |database| {
             let (opened, users, log) = open(&database).await;
-            let ada = users.insert(new_user("ada")).await.unwrap();
+            let ada = users.insert(new_user("ada"), SideEffects::default()).await.unwrap();
             users.find_by_id(ada.id).await.unwrap();
             kept = Some((opened, users, log));
         })

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::blacklist::Position;
 use auth_core::{
-    Blacklist as _, Claims, Clock as _, Revocation, RevocationLog as _, RevocationSource as _, SystemClock, UserChange,
-    UserRevocation, UserStore as _,
+    Blacklist as _, Claims, Clock as _, Revocation, RevocationLog as _, RevocationSource as _, SideEffects,
+    SystemClock, UserChange, UserRevocation, UserStore as _,
 };
 use auth_storage::Database;
 use auth_testing::databases::{TestDatabase, TestDatabaseKind};
@@ -36,9 +36,12 @@ async fn a_node_writes_again_what_the_log_lost(database: TestDatabase) {
     let read = Revocation { expires_at, ..logout() };
     log.append(&[read]).await.unwrap();
     sync().await;
-    let user = users.insert(new_user("ada")).await.unwrap();
+    let user = users.insert(new_user("ada"), SideEffects::default()).await.unwrap();
     let revocation = UserRevocation { expires_at, ..revoke_all() };
-    let change = users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revocation).await.unwrap();
+    let change = users
+        .change_and_revoke(user.id, UserChange::LogoutEverywhere, revocation, SideEffects::default())
+        .await
+        .unwrap();
     let (changed, noted) = change.unwrap();
     node.note(&noted);
     let acknowledged = Revocation { expires_at, ..logout() };

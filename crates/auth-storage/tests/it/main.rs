@@ -4,7 +4,9 @@
 
 mod conformance;
 mod connecting;
+mod deletion;
 mod faults;
+mod letters;
 mod log;
 mod look_ups;
 mod lost;

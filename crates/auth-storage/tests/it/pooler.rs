@@ -1,7 +1,7 @@
 //! PostgreSQL behind PgBouncer.
 
 use auth_core::blacklist::Position;
-use auth_core::{RevocationLog as _, RevocationSource as _, UserStore as _};
+use auth_core::{RevocationLog as _, RevocationSource as _, SideEffects, UserStore as _};
 use auth_storage::{ConnectError, ConnectOptions, connect};
 use auth_testing::databases::{PgBouncer, TestDatabase};
 
@@ -36,7 +36,10 @@ async fn many_nodes_write_and_read(database: &TestDatabase, mode: &str) {
             let (opened, users, log) = (opened.clone(), users.clone(), log.clone());
             tasks.push(tokio::spawn(async move {
                 for round in 0..EACH {
-                    let user = users.insert(new_user(&format!("user-{node}-{task}-{round}"))).await.unwrap();
+                    let user = users
+                        .insert(new_user(&format!("user-{node}-{task}-{round}")), SideEffects::default())
+                        .await
+                        .unwrap();
                     assert_eq!(log.append(&[logout()]).await.unwrap(), 1);
                     assert_eq!(users.find_by_id(user.id).await.unwrap(), Some(user));
                     assert!(!log.covers(&claims()).await.unwrap());
@@ -89,7 +92,7 @@ async fn other_clients_of_the_pooler_do_not_disturb(database: TestDatabase) {
         }
     }
     let (_, users, log) = open(&pooled).await;
-    let user = users.insert(new_user("ada")).await.unwrap();
+    let user = users.insert(new_user("ada"), SideEffects::default()).await.unwrap();
     log.append(&[logout()]).await.unwrap();
     assert_eq!(users.find_by_id(user.id).await.unwrap(), Some(user));
     assert_eq!(log.read_after(Position(0), 10).await.unwrap().entries.len(), 1);

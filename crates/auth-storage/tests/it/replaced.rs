@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use auth_core::blacklist::Position;
-use auth_core::{RevocationLog as _, RevocationSource as _, StoreErrorKind, UserStore as _};
+use auth_core::{RevocationLog as _, RevocationSource as _, SideEffects, StoreErrorKind, UserStore as _};
 use auth_storage::{Database, SeaRevocationLog, SeaUserStore};
 use auth_testing::databases::TestDatabase;
 
@@ -27,7 +27,7 @@ async fn nothing_is_read_or_written_while_the_file_is_away(database: TestDatabas
     fs::rename(&away, &here).unwrap();
     assert_eq!(log.read_after(Position(0), 10).await.unwrap().head, Position(1), "as it was");
     log.append(&[logout()]).await.unwrap();
-    users.insert(new_user("late")).await.unwrap();
+    users.insert(new_user("late"), SideEffects::default()).await.unwrap();
 }
 
 async fn a_file_that_was_replaced_is_not_read_and_its_successor_not_written(database: TestDatabase) {

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use auth_core::blacklist::{LogEntry, Position};
 use auth_core::throttle::{AttemptKey, Change, Counter};
 use auth_core::{
-    AttemptStore, Generation, InsertUserError, PasswordHash, RevocationLog, RevocationSource as _, StoreErrorKind,
-    UserChange, UserId, UserStore,
+    AttemptStore, Generation, InsertUserError, PasswordHash, RevocationLog, RevocationSource as _, SideEffects,
+    StoreErrorKind, UserChange, UserId, UserStore,
 };
 use auth_storage::{ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore, connect};
 use auth_testing::databases::{Line, Proxy, TestDatabase, TestDatabaseKind};
 use sea_orm::sqlx::Executor as _;
 use tokio::task::JoinSet;
 
-use crate::support::{execute, logout, new_user, number, open, open_with, query, revoke_all};
+use crate::support::{execute, logout, new_user, number, of_store, open, open_with, query, revoke_all};
 
 mod postgres {
     auth_testing::on_database!(
@@ -102,7 +102,7 @@ async fn what_the_database_gives_up_is_made_once_in_the_end(database: TestDataba
     let mut head = 0;
     for (round, code) in rolled_back.iter().chain(unknown).enumerate() {
         inject(&opened, database.kind(), code, 3).await;
-        let user = users.insert(new_user(&format!("user{round}"))).await.unwrap();
+        let user = users.insert(new_user(&format!("user{round}")), SideEffects::default()).await.unwrap();
         assert_eq!(log.append(&[logout()]).await.unwrap(), 1, "{code}");
         heal(&opened, database.kind()).await;
 
@@ -113,7 +113,10 @@ async fn what_the_database_gives_up_is_made_once_in_the_end(database: TestDataba
         heal(&opened, database.kind()).await;
 
         inject(&opened, database.kind(), code, 3).await;
-        let changed = users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revoke_all()).await.unwrap();
+        let changed = users
+            .change_and_revoke(user.id, UserChange::LogoutEverywhere, revoke_all(), SideEffects::default())
+            .await
+            .unwrap();
         assert_eq!(changed.unwrap().0.generation, Generation::new(1), "{code}");
         let key = AttemptKey::from([u8::try_from(round).unwrap(); 16]);
         let counted = attempts.update(&[key], one_failure()).await;
@@ -132,22 +135,23 @@ async fn what_the_database_gives_up_is_made_once_in_the_end(database: TestDataba
 async fn what_it_never_stops_giving_up_is_unavailable(database: TestDatabase) {
     let (opened, users, log) = open(&database).await;
     let attempts = SeaAttemptStore::new(opened.clone());
-    let user = users.insert(new_user("ada")).await.unwrap();
+    let user = users.insert(new_user("ada"), SideEffects::default()).await.unwrap();
     let (rolled_back, _) = conflicts(database.kind());
     inject(&opened, database.kind(), rolled_back[0], 1_000_000).await;
     let (batch, key) = ([logout()], [AttemptKey::from([1; 16])]);
     let (appended, changed, promoted, counted, inserted) = tokio::join!(
         log.append(&batch),
-        users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revoke_all()),
+        users.change_and_revoke(user.id, UserChange::LogoutEverywhere, revoke_all(), SideEffects::default()),
         users.promote(user.id),
         attempts.update(&key, one_failure()),
-        users.insert(new_user("grace")),
+        users.insert(new_user("grace"), SideEffects::default()),
     );
     let inserted = inserted.map_err(|error| match error {
         InsertUserError::Store(error) => error,
         taken => panic!("{taken:?}"),
     });
-    let outcomes = [appended.map(drop), changed.map(drop), promoted.map(drop), counted.map(drop), inserted.map(drop)];
+    let outcomes =
+        [appended.map(drop), of_store(changed).map(drop), promoted.map(drop), counted.map(drop), inserted.map(drop)];
     for outcome in outcomes {
         assert_eq!(outcome.unwrap_err().kind(), StoreErrorKind::Unavailable);
     }
@@ -155,30 +159,40 @@ async fn what_it_never_stops_giving_up_is_unavailable(database: TestDatabase) {
 
     assert_eq!(log.read_after(Position(0), 1).await.unwrap().head, Position(0));
     assert_eq!(users.find_by_id(user.id).await.unwrap(), Some(user));
-    users.insert(new_user("grace")).await.expect("nothing of the first attempt is left");
+    users.insert(new_user("grace"), SideEffects::default()).await.expect("nothing of the first attempt is left");
+}
+
+/// Returns the URL without TLS, so that a proxy sees what is sent.
+pub(crate) fn in_clear(kind: TestDatabaseKind, url: &str) -> String {
+    let in_clear = if kind == TestDatabaseKind::Postgres { "sslmode=disable" } else { "ssl-mode=DISABLED" };
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}{in_clear}")
+}
+
+/// Returns the line that loses the answer to a `COMMIT`: the statement as the protocol sends it, and not `READ COMMITTED`.
+pub(crate) fn lost_commit(kind: TestDatabaseKind) -> Line {
+    Line::LosesAnswerTo(if kind == TestDatabaseKind::Postgres { "COMMIT\0" } else { "\u{3}COMMIT" })
 }
 
 /// The connection is cut after the server has committed and before its answer arrives.
 async fn what_was_committed_without_an_answer_is_not_made_again(database: TestDatabase) {
     let (direct, ..) = open(&database).await;
     let (proxy, url) = Proxy::before(&database).await.unwrap();
-    // In clear, so that the proxy sees what is sent.
-    let in_clear = if database.kind() == TestDatabaseKind::Postgres { "sslmode=disable" } else { "ssl-mode=DISABLED" };
-    let separator = if url.contains('?') { '&' } else { '?' };
-    let opened = connect(&format!("{url}{separator}{in_clear}"), ConnectOptions::default()).await.unwrap();
+    let opened = connect(&in_clear(database.kind(), &url), ConnectOptions::default()).await.unwrap();
     let (users, log) = (SeaUserStore::new(opened.clone()), SeaRevocationLog::new(opened.clone()));
     let attempts = SeaAttemptStore::new(opened.clone());
 
-    // The statement itself, as the protocol sends it, and not `READ COMMITTED`.
-    let lost_commit =
-        Line::LosesAnswerTo(if database.kind() == TestDatabaseKind::Postgres { "COMMIT\0" } else { "\u{3}COMMIT" });
-    proxy.set(Line::LosesAnswerTo("ada@example.org"));
-    let ada = users.insert(new_user("ada")).await.expect("the one who registered is told so");
+    let commit = lost_commit(database.kind());
+    proxy.set(commit);
+    let ada = users.insert(new_user("ada"), SideEffects::default()).await.expect("the one who registered is told so");
     assert_eq!(proxy.line(), Line::Open, "the answer was lost");
     assert_eq!(number(&direct, "SELECT COUNT(*) FROM auth_users").await, 1);
-    assert!(matches!(users.insert(new_user("ada")).await, Err(InsertUserError::EmailTaken)), "another one is not");
+    assert!(
+        matches!(users.insert(new_user("ada"), SideEffects::default()).await, Err(InsertUserError::EmailTaken)),
+        "another one is not"
+    );
 
-    proxy.set(lost_commit);
+    proxy.set(commit);
     log.append(&[logout(), logout()]).await.unwrap();
     assert_eq!(proxy.line(), Line::Open, "the answer was lost");
     assert_eq!(log.read_after(Position(0), 10).await.unwrap().head, Position(2));
@@ -189,9 +203,9 @@ async fn what_was_committed_without_an_answer_is_not_made_again(database: TestDa
     assert!(users.replace_hash(ada.id, &current, &new).await.unwrap(), "it was replaced");
     assert_eq!(proxy.line(), Line::Open, "the answer was lost");
 
-    proxy.set(lost_commit);
+    proxy.set(commit);
     let change = UserChange::PasswordFrom { current: new, new: newer.clone() };
-    let changed = users.change_and_revoke(ada.id, change, revoke_all()).await.unwrap();
+    let changed = users.change_and_revoke(ada.id, change, revoke_all(), SideEffects::default()).await.unwrap();
     assert_eq!(proxy.line(), Line::Open, "the answer was lost");
     let (changed, _) = changed.expect("the change was made");
     assert_eq!(changed.generation, Generation::new(1));
@@ -202,7 +216,7 @@ async fn what_was_committed_without_an_answer_is_not_made_again(database: TestDa
 
     let key = AttemptKey::from([1; 16]);
     attempts.update(&[key], one_failure()).await.unwrap();
-    proxy.set(lost_commit);
+    proxy.set(commit);
     let unknown = attempts.update(&[key], one_failure()).await.unwrap_err();
     assert_eq!(unknown.kind(), StoreErrorKind::Unavailable);
     assert_eq!(attempts.read(&[key]).await.unwrap()[0].failures, 2, "counted once each");
@@ -214,7 +228,7 @@ async fn nodes_at_serializable_lose_nothing_and_skip_nothing(database: TestDatab
     const TASKS: usize = 3;
     const ROUNDS: usize = 6;
     let (_, users, _) = open(&database).await;
-    let ada = users.insert(new_user("ada")).await.unwrap();
+    let ada = users.insert(new_user("ada"), SideEffects::default()).await.unwrap();
     let mut work = JoinSet::new();
     let mut watched = None;
     for node in 0..NODES {
@@ -231,7 +245,10 @@ async fn nodes_at_serializable_lose_nothing_and_skip_nothing(database: TestDatab
             work.spawn(async move {
                 for round in 0..ROUNDS {
                     let name = format!("user-{node}-{task}-{round}");
-                    users.insert(new_user(&name)).await.unwrap_or_else(|error| panic!("{error:?}"));
+                    users
+                        .insert(new_user(&name), SideEffects::default())
+                        .await
+                        .unwrap_or_else(|error| panic!("{error:?}"));
                     assert_eq!(log.append(&[logout()]).await.unwrap(), 1);
                     change(&users, ada.id).await;
                     attempts.update(&[AttemptKey::from([7; 16])], one_failure()).await.unwrap();
@@ -264,7 +281,7 @@ async fn nodes_at_serializable_lose_nothing_and_skip_nothing(database: TestDatab
 }
 
 async fn change(users: &SeaUserStore, id: UserId) {
-    let changed = users.change_and_revoke(id, UserChange::LogoutEverywhere, revoke_all()).await;
+    let changed = users.change_and_revoke(id, UserChange::LogoutEverywhere, revoke_all(), SideEffects::default()).await;
     changed.unwrap_or_else(|error| panic!("{error:?}")).expect("the user is there");
 }
 

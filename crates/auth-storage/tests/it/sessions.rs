@@ -2,7 +2,9 @@
 
 use auth_core::blacklist::Position;
 use auth_core::throttle::AttemptKey;
-use auth_core::{AttemptStore as _, InsertUserError, RevocationLog as _, RevocationSource as _, UserStore as _};
+use auth_core::{
+    AttemptStore as _, InsertUserError, RevocationLog as _, RevocationSource as _, SideEffects, UserStore as _,
+};
 use auth_storage::{ConnectOptions, SeaAttemptStore, connect};
 use auth_testing::databases::{OwnServer, TestDatabase, TestDatabaseKind};
 
@@ -123,11 +125,11 @@ async fn registered_and_logged_out(database: &TestDatabase) {
         let mut new = new_user("zoe");
         new.email = auth_core::Email::parse(&format!("{}@example.org", name.len())).unwrap();
         new.username = auth_core::Username::parse(name).unwrap();
-        users.insert(new).await.unwrap();
+        users.insert(new, SideEffects::default()).await.unwrap();
     }
     let mut again = new_user("somebody-else");
     again.email = auth_core::Email::parse(&format!("{}@example.org", NAMES[0].len())).unwrap();
-    assert!(matches!(users.insert(again).await, Err(InsertUserError::EmailTaken)));
+    assert!(matches!(users.insert(again, SideEffects::default()).await, Err(InsertUserError::EmailTaken)));
     assert_eq!(log.append(&[logout(), logout(), logout()]).await.unwrap(), 3);
     assert_eq!(log.append(&[logout()]).await.unwrap(), 1);
     SeaAttemptStore::new(opened)

@@ -1,7 +1,7 @@
 //! Servers that answer with what was true some time ago.
 
 use auth_core::blacklist::Position;
-use auth_core::{RevocationLog as _, RevocationSource as _, StoreError, StoreErrorKind, UserStore as _};
+use auth_core::{RevocationLog as _, RevocationSource as _, SideEffects, StoreError, StoreErrorKind, UserStore as _};
 use auth_storage::{ConnectError, ConnectOptions, Database, NotPrimary, SeaRevocationLog, SeaUserStore, connect};
 use auth_testing::databases::{OwnServer, PgBouncer, Proxy, TestDatabaseKind};
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ async fn a_standby_is_refused_until_it_is_promoted() {
     let standby = primary.standby().await;
     let through_the_proxy = primary.database().at(url);
     let (opened, users, log) = open(&through_the_proxy).await;
-    let ada = users.insert(new_user("ada")).await.unwrap();
+    let ada = users.insert(new_user("ada"), SideEffects::default()).await.unwrap();
     log.append(&[logout()]).await.unwrap();
 
     let refused = connect(standby.database().url(), ConnectOptions::default()).await.unwrap_err();
@@ -84,7 +84,7 @@ async fn of_several_hosts_the_primary_is_used_and_followed_to_the_next_one() {
 async fn a_demoted_mariadb_is_refused_on_connections_that_live_on() {
     let Some(server) = OwnServer::start(TestDatabaseKind::MySql).await else { return };
     let (opened, users, log) = open(&server.database()).await;
-    users.insert(new_user("ada")).await.unwrap();
+    users.insert(new_user("ada"), SideEffects::default()).await.unwrap();
     log.append(&[logout()]).await.unwrap();
     for round in 0..2 {
         server.execute("SET GLOBAL read_only = 1").await;

@@ -2,7 +2,8 @@
 
 use auth_core::blacklist::{RevocationReason, RevocationTarget};
 use auth_core::{
-    Claims, Email, Generation, NewUser, PasswordHash, Revocation, StoreError, TokenId, UserId, UserRevocation, Username,
+    ChangeUserError, Claims, Email, Generation, NewUser, PasswordHash, Revocation, StoreError, TokenId, UserId,
+    UserRevocation, Username,
 };
 use auth_storage::{ConnectOptions, Database, SeaRevocationLog, SeaUserStore, connect};
 use auth_testing::databases::{TestDatabase, TestDatabaseKind};
@@ -35,6 +36,7 @@ pub(crate) fn new_user(name: &str) -> NewUser {
         id: UserId::generate(NOW).unwrap(),
         email: Email::parse(&format!("{name}@example.org")).unwrap(),
         username: Username::parse(name).unwrap(),
+        email_verified: false,
         password_hash: PasswordHash::new("$2b$04$a-hash".to_owned()),
         admin: false,
         registered_on: NOW,
@@ -81,6 +83,14 @@ pub(crate) fn everywhere(id: UserId, below: Generation) -> Revocation {
 /// The data of [`everywhere`] for `UserStore::change_and_revoke`.
 pub(crate) fn revoke_all() -> UserRevocation {
     UserRevocation { expires_at: NOW + Duration::days(91), revoked_at: NOW, reason: RevocationReason::LogoutEverywhere }
+}
+
+/// The result of a change that sets no unique key.
+pub(crate) fn of_store<T>(result: Result<T, ChangeUserError>) -> Result<T, StoreError> {
+    result.map_err(|error| match error {
+        ChangeUserError::Store(error) => error,
+        taken => panic!("{taken:?}"),
+    })
 }
 
 pub(crate) async fn execute(database: &Database, sql: &str) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use auth_core::blacklist::Position;
 use auth_core::throttle::{AttemptKey, Change, Counter};
 use auth_core::{
-    AttemptStore as _, Claims, InsertUserError, NewUser, RevocationLog as _, RevocationSource as _, UserChange,
-    UserStore as _,
+    AttemptStore as _, Claims, InsertUserError, NewUser, RevocationLog as _, RevocationSource as _, SideEffects,
+    UserChange, UserStore as _,
 };
 use auth_migrations::{Migrations, Prefix, Schema};
 use auth_storage::{ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore, Tables, connect};
@@ -56,18 +56,25 @@ async fn with(opened: Database, migrations: Migrations) -> Database {
 
 async fn stores_work(database: Database) {
     let users = SeaUserStore::new(database.clone());
-    let ada = users.insert(new_user("ada")).await.unwrap();
+    let ada = users.insert(new_user("ada"), SideEffects::default()).await.unwrap();
     let same_name = NewUser { username: ada.username.clone(), ..new_user("bob") };
-    assert!(matches!(users.insert(same_name.clone()).await, Err(InsertUserError::UsernameTaken)));
+    assert!(matches!(
+        users.insert(same_name.clone(), SideEffects::default()).await,
+        Err(InsertUserError::UsernameTaken)
+    ));
     let same_address = NewUser { email: ada.email.clone(), ..new_user("bob") };
-    assert!(matches!(users.insert(same_address).await, Err(InsertUserError::EmailTaken)));
+    assert!(matches!(users.insert(same_address, SideEffects::default()).await, Err(InsertUserError::EmailTaken)));
     let same_both = NewUser { email: ada.email.clone(), ..same_name };
-    assert!(matches!(users.insert(same_both).await, Err(InsertUserError::EmailTaken)));
+    assert!(matches!(users.insert(same_both, SideEffects::default()).await, Err(InsertUserError::EmailTaken)));
     assert_eq!(users.list(None, 10).await.unwrap(), std::slice::from_ref(&ada));
     assert!(users.promote(ada.id).await.unwrap().unwrap().admin);
     let hash = users.find_credentials(&ada.email).await.unwrap().unwrap().password_hash;
     assert!(users.replace_hash(ada.id, &hash, &hash).await.unwrap());
-    users.change_and_revoke(ada.id, UserChange::Disable(NOW), revoke_all()).await.unwrap().unwrap();
+    users
+        .change_and_revoke(ada.id, UserChange::Disable(NOW), revoke_all(), SideEffects::default())
+        .await
+        .unwrap()
+        .unwrap();
 
     let log = SeaRevocationLog::new(database.clone());
     assert_eq!(log.append(&[logout(), logout()]).await.unwrap(), 2);

@@ -26,7 +26,7 @@ fn email() -> Email {
 async fn register(auth: &AuthService) -> IssuedToken {
     let (username, password) = (Username::parse("ada").unwrap(), Password::parse(PASSWORD).unwrap());
     let account = NewAccount { email: email(), username, password };
-    auth.register(account, &Context::default()).await.unwrap().token
+    auth.register(account, &Context::default()).await.unwrap().signed_in().unwrap().token
 }
 
 async fn login(auth: &AuthService) -> IssuedToken {

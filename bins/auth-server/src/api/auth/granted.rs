@@ -1,6 +1,6 @@
 //! The response to a user who has just proved who they are, for each way to keep the session.
 
-use auth_core::SignedIn;
+use auth_core::{SignedIn, User};
 use poem_openapi::types::Example;
 use poem_openapi::{Object, Union};
 use uuid::Uuid;
@@ -12,6 +12,9 @@ use crate::http::error::ApiError;
 use crate::http::json::Json;
 use crate::http::state::State;
 use crate::http::string_enum::Success;
+
+/// The message of a registration after which the address has to be confirmed.
+const CONFIRM_FIRST: &str = "Successfully registered. Please confirm your e-mail address.";
 
 /// A fresh token, or a session in the cookie.
 #[derive(Union)]
@@ -49,6 +52,54 @@ impl Example for CookieGranted {
             refresh_expires_in: 2_592_000,
             public_id: example::ID,
         }
+    }
+}
+
+/// The body of a registration: that of a login, or an account without one.
+#[derive(Union)]
+pub(crate) enum RegisterAnswer {
+    Token(TokenGranted),
+    Cookie(CookieGranted),
+    Unverified(AccountCreated),
+}
+
+impl From<Granted> for RegisterAnswer {
+    fn from(granted: Granted) -> Self {
+        match granted {
+            Granted::Token(token) => Self::Token(token),
+            Granted::Cookie(cookie) => Self::Cookie(cookie),
+        }
+    }
+}
+
+/// An account whose e-mail address has to be confirmed before the first login.
+#[derive(Object)]
+#[oai(example)]
+pub(crate) struct AccountCreated {
+    /// Always `success`.
+    status: Success,
+    /// A sentence for people.
+    message: String,
+    /// The id of the user.
+    public_id: Uuid,
+    /// Always false: a letter asks to confirm the address.
+    email_verified: bool,
+}
+
+impl AccountCreated {
+    pub(crate) fn new(user: &User) -> Self {
+        Self {
+            status: Success::SUCCESS,
+            message: CONFIRM_FIRST.into(),
+            public_id: user.id.as_uuid(),
+            email_verified: user.email_verified,
+        }
+    }
+}
+
+impl Example for AccountCreated {
+    fn example() -> Self {
+        Self { status: Success::SUCCESS, message: CONFIRM_FIRST.into(), public_id: example::ID, email_verified: false }
     }
 }
 

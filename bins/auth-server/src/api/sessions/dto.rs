@@ -32,7 +32,7 @@ pub(crate) struct SessionView {
 
 impl SessionView {
     /// `current` is the session of the token that the request came with.
-    fn new(session: Session, current: Option<SessionId>) -> Self {
+    pub(crate) fn new(session: Session, current: Option<SessionId>) -> Self {
         Self {
             id: session.id.as_uuid(),
             created_at: session.created_at,

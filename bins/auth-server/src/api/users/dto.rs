@@ -1,45 +1,14 @@
-//! Bodies of the operations on users.
+//! Bodies that show users.
 
 use auth_core::User;
 use poem_openapi::Object;
-use poem_openapi::types::{Email, Example, Password};
+use poem_openapi::types::{Email, Example};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::api::auth::{SessionWay, WithWay};
 use crate::api::example;
-use crate::http::request_body::RequestObject;
 
-/// A user who changes their password.
-#[derive(Object)]
-#[oai(example)]
-pub(crate) struct ChangePasswordRequest {
-    /// The password that the user has.
-    current_password: Password,
-    /// The password that the user wants. The rules are those of a registration.
-    new_password: Password,
-    #[oai(skip_serializing_if_is_none)]
-    session: Option<SessionWay>,
-}
-
-impl Example for ChangePasswordRequest {
-    fn example() -> Self {
-        Self {
-            current_password: Password("correct horse battery staple".into()),
-            new_password: Password("a staple for every horse".into()),
-            session: None,
-        }
-    }
-}
-
-/// The current password of a user and the new one, and the way to keep the login that the change answers with.
-pub(crate) type PasswordChange = WithWay<auth_http::PasswordChange>;
-
-impl RequestObject for PasswordChange {
-    type Document = ChangePasswordRequest;
-}
-
-/// A user, as far as anybody may see.
+/// A user, as far as they themself and admins may see.
 #[derive(Object)]
 #[oai(example)]
 pub(crate) struct UserView {
@@ -53,6 +22,11 @@ pub(crate) struct UserView {
     registered_on: OffsetDateTime,
     /// Whether the user is an admin.
     admin: bool,
+    /// Whether the user has proved to read letters to the address.
+    email_verified: bool,
+    /// When the user logged in last; null if that was never recorded.
+    #[oai(nullable)]
+    last_login_at: Option<OffsetDateTime>,
 }
 
 impl From<User> for UserView {
@@ -63,6 +37,8 @@ impl From<User> for UserView {
             public_id: user.id.as_uuid(),
             registered_on: user.registered_on,
             admin: user.admin,
+            email_verified: user.email_verified,
+            last_login_at: user.last_login_at,
         }
     }
 }
@@ -75,6 +51,8 @@ impl Example for UserView {
             public_id: example::ID,
             registered_on: example::TIME,
             admin: false,
+            email_verified: true,
+            last_login_at: Some(example::TIME + time::Duration::DAY),
         }
     }
 }
@@ -90,6 +68,11 @@ pub(crate) struct UserPage {
 }
 
 impl UserPage {
+    /// Creates the only page of the users that a search found.
+    pub(crate) fn found(user: Option<User>) -> Self {
+        Self { data: user.into_iter().map(UserView::from).collect(), next: None }
+    }
+
     /// Creates a page from `users`, which has one user more than `limit` if there is a next page.
     pub(crate) fn new(mut users: Vec<User>, limit: usize) -> Self {
         let more = users.len() > limit;

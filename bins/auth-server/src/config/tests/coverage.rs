@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::*;
 
 /// A valid value of every setting that is not its default. The two keys that sign exclude each other, so the second is apart.
-const SAMPLES: [(&str, &str); 47] = [
+const SAMPLES: [(&str, &str); 56] = [
     ("AUTH_ENV", "test"),
     ("AUTH_LISTEN", "127.0.0.2:1"),
     ("AUTH_HEALTH_LISTEN", "127.0.0.1:2"),
@@ -50,16 +50,26 @@ const SAMPLES: [(&str, &str); 47] = [
     ("AUTH_THROTTLE_ACCOUNT", "99"),
     ("AUTH_THROTTLE_NETWORK", "599"),
     ("AUTH_THROTTLE_REGISTRATIONS", "99"),
+    ("AUTH_THROTTLE_LETTERS", "4"),
+    ("AUTH_THROTTLE_LETTERS_NETWORK", "59"),
     ("AUTH_THROTTLE_FREE", "9"),
     ("AUTH_THROTTLE_MAX_DELAY", "15m1s"),
     ("AUTH_THROTTLE_KNOWN_FOR", "31d"),
+    ("AUTH_MAIL", "smtps://smtp.example.org:4650"),
+    ("AUTH_MAIL_FROM", "Orchard <no-reply@example.org>"),
+    ("AUTH_MAIL_NAME", "Orchard"),
+    ("AUTH_MAIL_TEMPLATES", TEMPLATES),
+    ("AUTH_PUBLIC_URL", "https://auth.example.org"),
+    ("AUTH_LINK_BASE", "https://www.example.org/account"),
+    ("AUTH_REQUIRE_VERIFIED_EMAIL", "login"),
     ("AUTH_LOG", "warn"),
     ("AUTH_LOG_FORMAT", "json"),
 ];
 
-/// Names of files that [`Files`] creates and that replace these values.
+/// Names of files and folders that [`Files`] creates and that replace these values.
 const PUBLIC_KEY: &str = "<public key>";
 const SECRET: &str = "<secret>";
+const TEMPLATES: &str = "<templates>";
 
 struct Files {
     folder: TempDir,
@@ -76,6 +86,7 @@ impl Files {
         for (name, text) in keys {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
+        std::fs::create_dir(folder.path().join("templates")).unwrap();
         Self { folder }
     }
 
@@ -88,6 +99,7 @@ impl Files {
         let value = |sample: &str| match sample {
             PUBLIC_KEY => self.path("public"),
             SECRET => self.path("secret"),
+            TEMPLATES => self.path("templates"),
             other => other.to_owned(),
         };
         SAMPLES.iter().map(|(variable, sample)| (*variable, value(sample))).collect()

@@ -7,13 +7,13 @@ use auth_core::blacklist::{Position, RevocationTarget};
 use auth_core::throttle::{AttemptKey, Counter};
 use auth_core::{
     AttemptStore as _, InsertUserError, PasswordHash, Revocation, RevocationLog as _, RevocationSource as _,
-    StoreError, User, UserChange, UserId, UserStore as _,
+    SideEffects, StoreError, User, UserChange, UserId, UserStore as _,
 };
 use auth_storage::{ConnectOptions, Database, SeaAttemptStore, SeaRevocationLog, SeaUserStore, connect, store_error};
 use auth_testing::databases::TestDatabase;
 use time::Duration;
 
-use crate::support::{NOW, logout, new_user, open_with, revoke_all};
+use crate::support::{NOW, logout, new_user, of_store, open_with, revoke_all};
 
 /// A write of a store, of the server, or of an application in the same database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Ledger {
         } else {
             connect(test.url(), ConnectOptions::default()).await.unwrap()
         };
-        let subject = users.insert(new_user("subject")).await.unwrap().id;
+        let subject = users.insert(new_user("subject"), SideEffects::default()).await.unwrap().id;
         let (users, entries) = (vec![subject], Vec::new());
         Self { database, reader, subject, users, entries, counted: 0, perhaps_counted: 0, made: 0 }
     }
@@ -97,11 +97,13 @@ impl Ledger {
         let log = SeaRevocationLog::new(self.database.clone());
         let users = SeaUserStore::new(self.database.clone());
         match write {
-            Write::Register => match users.insert(new_user(&format!("user{}", self.made))).await {
-                Ok(user) => self.users.push(user.id),
-                Err(InsertUserError::Store(error)) => return Err(error),
-                Err(taken) => panic!("a name was used twice: {taken}"),
-            },
+            Write::Register => {
+                match users.insert(new_user(&format!("user{}", self.made)), SideEffects::default()).await {
+                    Ok(user) => self.users.push(user.id),
+                    Err(InsertUserError::Store(error)) => return Err(error),
+                    Err(taken) => panic!("a name was used twice: {taken}"),
+                }
+            }
             Write::Promote => drop(users.promote(self.subject).await?),
             Write::Enable => drop(users.enable(self.subject).await?),
             Write::Everywhere => self.change(UserChange::LogoutEverywhere).await?,
@@ -208,7 +210,8 @@ impl Ledger {
     async fn change(&mut self, change: UserChange) -> Result<(), StoreError> {
         let subject = self.subject;
         let users = SeaUserStore::new(self.database.clone());
-        let changed: Option<(User, Revocation)> = users.change_and_revoke(subject, change, revoke_all()).await?;
+        let changed: Option<(User, Revocation)> =
+            of_store(users.change_and_revoke(subject, change, revoke_all(), SideEffects::default()).await)?;
         self.entries.push(changed.expect("the subject is there").1.target);
         Ok(())
     }

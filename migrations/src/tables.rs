@@ -1,0 +1,171 @@
+//! The tables that the migrations make, as they are after the last migration.
+
+use crate::Part;
+use crate::shape::{Column, ColumnKind, Table, UniqueKey};
+
+pub(crate) const USERS_SINCE: &str = "m20261123_000001_users";
+pub(crate) const BLACKLIST_SINCE: &str = "m20261123_000002_blacklist";
+pub(crate) const PURGED_SINCE: &str = "m20261123_000003_blacklist_purged";
+pub(crate) const ATTEMPTS_SINCE: &str = "m20261123_000004_attempts";
+pub(crate) const LOSS_SINCE: &str = "m20261126_000005_blacklist_loss";
+pub(crate) const SESSIONS_SINCE: &str = "m20261126_000006_sessions";
+pub(crate) const ACCOUNTS_SINCE: &str = "m20261127_000007_accounts";
+pub(crate) const LETTERS_SINCE: &str = "m20261127_000008_letters";
+
+pub(crate) static TABLES: [&Table; 7] =
+    [&USERS, &BLACKLIST, &BLACKLIST_HEAD, &ATTEMPTS, &SESSIONS, &ONE_TIME_TOKENS, &LETTERS];
+
+pub(crate) static USERS: Table = Table {
+    name: "users",
+    part: Part::Users,
+    since: USERS_SINCE,
+    columns: &[
+        column("id", ColumnKind::Uuid, USERS_SINCE),
+        column("email", ColumnKind::Text(254), USERS_SINCE),
+        column("email_key", ColumnKind::Text(254), USERS_SINCE),
+        column("username", ColumnKind::Text(200), USERS_SINCE),
+        column("username_key", ColumnKind::Text(200), USERS_SINCE),
+        column("password_hash", ColumnKind::Text(255), USERS_SINCE),
+        column("admin", ColumnKind::Bool, USERS_SINCE),
+        column("token_generation", ColumnKind::Big, USERS_SINCE),
+        nullable("disabled_at", ColumnKind::Big, USERS_SINCE),
+        column("registered_on", ColumnKind::Big, USERS_SINCE),
+        column("email_verified", ColumnKind::Bool, ACCOUNTS_SINCE),
+        nullable("last_login_at", ColumnKind::Big, ACCOUNTS_SINCE),
+    ],
+    primary: "id",
+    unique: &[UniqueKey { columns: &["email_key"], or: None }, UniqueKey { columns: &["username_key"], or: None }],
+};
+
+pub(crate) static BLACKLIST: Table = Table {
+    name: "blacklist",
+    part: Part::Blacklist,
+    since: BLACKLIST_SINCE,
+    columns: &[
+        column("position", ColumnKind::Big, BLACKLIST_SINCE),
+        nullable("token_id", ColumnKind::Uuid, BLACKLIST_SINCE),
+        nullable("user_id", ColumnKind::Uuid, BLACKLIST_SINCE),
+        nullable("generation", ColumnKind::Big, BLACKLIST_SINCE),
+        column("expires_at", ColumnKind::Big, BLACKLIST_SINCE),
+        column("revoked_at", ColumnKind::Big, BLACKLIST_SINCE),
+        column("reason", ColumnKind::Text(32), BLACKLIST_SINCE),
+        column("mark", ColumnKind::Big, LOSS_SINCE),
+    ],
+    primary: "position",
+    unique: &[
+        UniqueKey { columns: &["expires_at", "token_id"], or: Some(&["token_id"]) },
+        UniqueKey { columns: &["user_id", "generation"], or: None },
+    ],
+};
+
+pub(crate) static BLACKLIST_HEAD: Table = Table {
+    name: "blacklist_head",
+    part: Part::Blacklist,
+    since: BLACKLIST_SINCE,
+    columns: &[
+        column("id", ColumnKind::Small, BLACKLIST_SINCE),
+        column("log_id", ColumnKind::Uuid, BLACKLIST_SINCE),
+        column("position", ColumnKind::Big, BLACKLIST_SINCE),
+        column("purged_tokens", ColumnKind::Big, PURGED_SINCE),
+        column("purged_users", ColumnKind::Big, PURGED_SINCE),
+        column("lost_at", ColumnKind::Big, LOSS_SINCE),
+    ],
+    primary: "id",
+    unique: &[],
+};
+
+pub(crate) static ATTEMPTS: Table = Table {
+    name: "attempts",
+    part: Part::Attempts,
+    since: ATTEMPTS_SINCE,
+    columns: &[
+        column("id", ColumnKind::Uuid, ATTEMPTS_SINCE),
+        column("failures", ColumnKind::Big, ATTEMPTS_SINCE),
+        column("not_before", ColumnKind::Big, ATTEMPTS_SINCE),
+        column("spent_until", ColumnKind::Big, ATTEMPTS_SINCE),
+        column("known_until", ColumnKind::Big, ATTEMPTS_SINCE),
+        column("expires_at", ColumnKind::Big, ATTEMPTS_SINCE),
+    ],
+    primary: "id",
+    unique: &[],
+};
+
+pub(crate) static SESSIONS: Table = Table {
+    name: "sessions",
+    part: Part::Blacklist,
+    since: SESSIONS_SINCE,
+    columns: &[
+        column("id", ColumnKind::Uuid, SESSIONS_SINCE),
+        column("user_id", ColumnKind::Uuid, SESSIONS_SINCE),
+        column("generation", ColumnKind::Big, SESSIONS_SINCE),
+        column("created_at", ColumnKind::Big, SESSIONS_SINCE),
+        column("last_used_at", ColumnKind::Big, SESSIONS_SINCE),
+        column("idle_until", ColumnKind::Big, SESSIONS_SINCE),
+        column("ends_at", ColumnKind::Big, SESSIONS_SINCE),
+        column("access_expires_at", ColumnKind::Big, SESSIONS_SINCE),
+        column("needed_until", ColumnKind::Big, SESSIONS_SINCE),
+        nullable("user_agent", ColumnKind::Text(256), SESSIONS_SINCE),
+        nullable("network", ColumnKind::Text(64), SESSIONS_SINCE),
+        nullable("family", ColumnKind::Text(64), SESSIONS_SINCE),
+        nullable("current", ColumnKind::Text(64), SESSIONS_SINCE),
+        nullable("previous", ColumnKind::Text(64), SESSIONS_SINCE),
+        nullable("previous_salt", ColumnKind::Uuid, SESSIONS_SINCE),
+        nullable("previous_used_at", ColumnKind::Big, SESSIONS_SINCE),
+        nullable("ended_at", ColumnKind::Big, SESSIONS_SINCE),
+        nullable("end_reason", ColumnKind::Text(32), SESSIONS_SINCE),
+    ],
+    primary: "id",
+    unique: &[],
+};
+
+pub(crate) static ONE_TIME_TOKENS: Table = Table {
+    name: "one_time_tokens",
+    part: Part::Letters,
+    since: LETTERS_SINCE,
+    columns: &[
+        column("id", ColumnKind::Uuid, LETTERS_SINCE),
+        column("digest", ColumnKind::Text(64), LETTERS_SINCE),
+        nullable("code_hash", ColumnKind::Text(255), LETTERS_SINCE),
+        column("purpose", ColumnKind::Text(32), LETTERS_SINCE),
+        column("user_id", ColumnKind::Uuid, LETTERS_SINCE),
+        nullable("sent_to", ColumnKind::Text(254), LETTERS_SINCE),
+        nullable("sent_to_key", ColumnKind::Text(254), LETTERS_SINCE),
+        column("created_at", ColumnKind::Big, LETTERS_SINCE),
+        column("expires_at", ColumnKind::Big, LETTERS_SINCE),
+        nullable("used_at", ColumnKind::Big, LETTERS_SINCE),
+        nullable("nonce", ColumnKind::Uuid, LETTERS_SINCE),
+    ],
+    primary: "id",
+    unique: &[UniqueKey { columns: &["digest"], or: None }],
+};
+
+pub(crate) static LETTERS: Table = Table {
+    name: "letters",
+    part: Part::Letters,
+    since: LETTERS_SINCE,
+    columns: &[
+        column("id", ColumnKind::Uuid, LETTERS_SINCE),
+        column("user_id", ColumnKind::Uuid, LETTERS_SINCE),
+        column("kind", ColumnKind::Text(32), LETTERS_SINCE),
+        nullable("recipient", ColumnKind::Text(254), LETTERS_SINCE),
+        column("username", ColumnKind::Text(200), LETTERS_SINCE),
+        nullable("token", ColumnKind::Text(64), LETTERS_SINCE),
+        nullable("code", ColumnKind::Text(16), LETTERS_SINCE),
+        nullable("expires_at", ColumnKind::Big, LETTERS_SINCE),
+        column("language", ColumnKind::Text(35), LETTERS_SINCE),
+        column("created_at", ColumnKind::Big, LETTERS_SINCE),
+        column("due_at", ColumnKind::Big, LETTERS_SINCE),
+        nullable("lease", ColumnKind::Uuid, LETTERS_SINCE),
+        column("attempts", ColumnKind::Big, LETTERS_SINCE),
+    ],
+    primary: "id",
+    unique: &[],
+};
+
+const fn column(name: &'static str, kind: ColumnKind, since: &'static str) -> Column {
+    Column { name, kind, nullable: false, since }
+}
+
+const fn nullable(name: &'static str, kind: ColumnKind, since: &'static str) -> Column {
+    Column { name, kind, nullable: true, since }
+}
