@@ -14,7 +14,7 @@ use crate::server::{PASSWORD, Server};
 
 /// Requests that must not be told apart by time. The first is the one that the others are compared with.
 struct Group {
-    /// What the plot and the goals call the group.
+    /// Name of the group in the plot and in the goals.
     name: &'static str,
     file: &'static str,
     /// The status of every answer.

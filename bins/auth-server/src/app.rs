@@ -61,7 +61,7 @@ pub struct App {
     attempts: Arc<dyn AttemptStore>,
     one_time_tokens: Arc<dyn OneTimeTokenStore>,
     outbox: Arc<dyn Outbox>,
-    /// What sends letters, if they are sent.
+    /// The mailer. `None` if no letters are sent.
     mailer: Option<Arc<dyn Mailer>>,
     blacklist_poll: Duration,
     clock: Arc<dyn Clock>,

@@ -110,7 +110,7 @@ pub struct Config {
     pub cors_origins: AllowedOrigins,
     /// The rate limits, unless they are off.
     pub throttle: Option<ThrottleLimits>,
-    /// How letters are sent, if they are.
+    /// Settings of the mailer. `None` if no letters are sent.
     pub mail: Option<MailSettings>,
     /// The languages of letters. The first is the default.
     pub languages: Vec<Language>,
@@ -122,7 +122,7 @@ pub struct Config {
     pub blacklist_max_staleness: Duration,
     /// Values that are valid but probably not intended.
     pub warnings: Vec<String>,
-    /// What a good configuration leaves out.
+    /// Features that are off because a setting is absent.
     pub notices: Vec<String>,
     effective: Vec<EffectiveSetting>,
     database_in_data_dir: bool,

@@ -132,20 +132,20 @@ impl Context for Place {
     }
 }
 
-/// How letters are sent and put into words.
+/// Settings of the mailer.
 #[derive(Debug, Clone)]
 pub struct MailSettings {
-    /// Where letters go.
+    /// Kind of mailer, with the relay or the folder.
     pub url: MailUrl,
     /// The folder for letters in files, unless the URL names one.
     pub folder: PathBuf,
-    /// What puts them into words.
+    /// Composer of the text of letters.
     pub composer: Composer,
 }
 
 /// The settings of letters.
 pub(super) struct LetterSettings {
-    /// How letters are sent, if they are.
+    /// Settings of the mailer. `None` if no letters are sent.
     pub(super) mail: Option<MailSettings>,
     /// The languages of letters. The first is the default.
     pub(super) languages: Vec<Language>,
