@@ -184,6 +184,8 @@ fn claims(revocation: &Revocation) -> Claims {
         expires_at: revocation.expires_at,
         generation: Generation::default(),
         admin: false,
+        key_id: None,
+        grants: None,
     }
 }
 

@@ -209,7 +209,7 @@ async fn races_append_once(backend: &dyn Backend) -> Result<(), CheckError> {
     let log = backend.open().await.log;
     let claims = some_claims()?;
     let racers = (0..12).map(|_| {
-        let log = log.clone();
+        let (log, claims) = (log.clone(), claims.clone());
         async move { log.append(&[logout_of(&claims)]).await }
     });
     let mut new = 0;

@@ -1,4 +1,4 @@
-//! Identifiers of users and tokens, and generations, which revoke all tokens of a user at once.
+//! Identifiers of users, clients and tokens, and generations, which revoke all tokens of a user at once.
 
 use std::fmt;
 use std::str::FromStr;
@@ -155,6 +155,47 @@ impl FromStr for TokenId {
 }
 
 impl fmt::Display for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Id of a client, which is a machine with a secret of its own (RFC 6749 §2.2): 122 random bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(Uuid);
+
+impl ClientId {
+    /// Returns a new random id.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system has no randomness to give.
+    pub fn generate() -> Result<Self, NoRandomness> {
+        Ok(Self(uuid::Builder::from_random_bytes(random_bytes()?).into_uuid()))
+    }
+
+    /// Returns the id as a UUID.
+    #[must_use]
+    pub fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl From<Uuid> for ClientId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl FromStr for ClientId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

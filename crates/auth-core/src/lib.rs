@@ -9,8 +9,10 @@ mod effects;
 mod email;
 mod error;
 mod events;
+mod grants;
 mod ids;
 mod join;
+mod key_id;
 pub mod letters;
 mod login;
 pub mod memory;
@@ -39,7 +41,12 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use context::Context;
 pub use email::{Email, EmailError, MAX_EMAIL_BYTES};
 pub use error::{BoxError, StoreError, StoreErrorKind};
-pub use ids::{Generation, SessionId, TokenId, UserId};
+pub use grants::{
+    ADMIN, ClaimsSource, ExtraClaims, ExtraClaimsError, Grants, MAX_EXTRA_CLAIMS_BYTES, MAX_NAMES, NameError, Role,
+    Roles, Scope, Scopes, TokenKind,
+};
+pub use ids::{ClientId, Generation, SessionId, TokenId, UserId};
+pub use key_id::KeyId;
 pub use letters::{Language, Letter, LetterOptions, Mailer, Outbox};
 pub use login::{FactorChallenge, IssuedRefreshToken, IssuedToken, LoginError, LoginOutcome, RefreshError, SignedIn};
 pub use password::{

@@ -99,7 +99,7 @@ impl RevocationSource for MemoryStore {
         };
         let entries = tables.log.range(rest).take(limit).map(entry).collect();
         let Tables { head, purged, lost, .. } = *tables;
-        Ok(LogPage { identity: self.identity, head, purged, lost, entries })
+        Ok(LogPage { identity: self.identity, head, purged, lost, age: Duration::ZERO, entries })
     }
 
     async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {

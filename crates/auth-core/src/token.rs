@@ -1,13 +1,16 @@
 //! Access tokens, their claims, and the trait that signs and reads them.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::error::BoxError;
+use crate::grants::Grants;
 use crate::ids::{Generation, SessionId, TokenId, UserId};
+use crate::key_id::KeyId;
 
 /// Time after its `exp` for which a token is still accepted, because the clocks of two nodes never quite agree (RFC
 /// 7519 §4.1.4). The check of a token and the life of a blacklist entry both use this constant.
@@ -28,9 +31,9 @@ pub const MAX_TOKEN_BYTES: usize = 4096;
 
 /// Claims of a token whose signature was found good. The token may have expired or been revoked, which
 /// [`AuthService::authenticate`](crate::AuthService::authenticate) checks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
-    /// User of the token (`sub`).
+    /// User of the token (`sub`). For the token of a [client](Claims::client_id) it is the id of the client, which no user has.
     pub user_id: UserId,
     /// Id of the token (`jti`).
     pub token_id: TokenId,
@@ -45,6 +48,11 @@ pub struct Claims {
     pub generation: Generation,
     /// Whether the user was an admin at login (`admin`).
     pub admin: bool,
+    /// Key that signed the token (`kid`). The codec sets it when it reads a token, and ignores it when it signs one. `None` for a
+    /// token that no key signed.
+    pub key_id: Option<KeyId>,
+    /// What the token allows beyond that. `None` for a login without roles, scopes and extra claims, which then costs nothing.
+    pub grants: Option<Arc<Grants>>,
 }
 
 impl Claims {

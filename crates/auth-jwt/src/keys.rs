@@ -5,6 +5,7 @@ mod pem;
 use std::fmt;
 use std::sync::Arc;
 
+use auth_core::KeyId;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 
@@ -128,6 +129,7 @@ impl fmt::Debug for SigningKey {
 #[derive(Clone)]
 pub struct VerifyingKey {
     pub(super) id: String,
+    pub(super) key_id: KeyId,
     pub(super) algorithm: Algorithm,
     pub(super) key: DecodingKey,
     /// The key as a JWK, if it is a public key. A secret has none, so that no code path can publish it.
@@ -180,7 +182,7 @@ impl VerifyingKey {
         let mut id = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| unsupported)?;
         id.truncate(KEY_ID_CHARS);
         let public = public_jwk(jwk, &id, algorithm).map(Arc::new);
-        Ok(Self { id, algorithm, key, public })
+        Ok(Self { key_id: KeyId::of_kid(&id), id, algorithm, key, public })
     }
 
     /// Returns the header of the tokens that this key verifies, as we write it.

@@ -32,6 +32,8 @@ fn claims() -> Claims {
         expires_at: issued_at + Duration::from_secs(3600),
         generation: Generation::new(3),
         admin: true,
+        key_id: None,
+        grants: None,
     }
 }
 
@@ -239,6 +241,8 @@ proptest! {
             expires_at: OffsetDateTime::from_unix_timestamp(iat + life).unwrap(),
             generation: Generation::new(generation),
             admin,
+            key_id: None,
+            grants: None,
         };
         let token = codec().encode(&claims).unwrap();
         prop_assert_eq!(codec().decode(token.expose_token()), Ok(claims));

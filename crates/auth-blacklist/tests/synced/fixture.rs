@@ -138,6 +138,8 @@ pub(crate) fn token(clock: &ManualClock) -> Claims {
         expires_at: clock.now() + Duration::from_secs(3600),
         generation: Generation::default(),
         admin: false,
+        key_id: None,
+        grants: None,
     }
 }
 

@@ -244,6 +244,8 @@ impl AuthService {
             expires_at,
             generation: user.generation,
             admin: user.admin,
+            key_id: None,
+            grants: None,
         };
         Ok(IssuedToken { access: self.parts.codec.encode(&claims)?, expires_in: life(issued_at, expires_at) })
     }

@@ -54,6 +54,8 @@ async fn no_statement_reads_the_whole_log(test: TestDatabase) {
         expires_at: NOW,
         generation: Generation::default(),
         admin: false,
+        key_id: None,
+        grants: None,
     };
     let known = |batch: &[Revocation], kind: usize| {
         tables.find::<blacklist::Entity>().filter(targets(batch).unwrap()[kind].clone()).build(backend)
