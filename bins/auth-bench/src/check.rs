@@ -175,8 +175,6 @@ struct TheirClaims {
     #[serde(rename = "gen")]
     generation: u32,
     admin: bool,
-    key_id: None,
-    grants: None,
 }
 
 impl TheirClaims {

@@ -169,7 +169,7 @@ impl Log {
         let purged = if self.fault == Fault::PurgesWithoutTrace { Purged::default() } else { rows.purged };
         let entry = |(position, revocation)| LogEntry { position, mark: Mark::default(), revocation };
         let entries = entries.into_iter().map(entry).collect();
-        Ok(LogPage { identity, head: Position(head), purged, lost: rows.lost, entries })
+        Ok(LogPage { identity, head: Position(head), purged, lost: rows.lost, age: Duration::ZERO, entries })
     }
 
     pub(crate) fn covers(&self, claims: &Claims) -> bool {

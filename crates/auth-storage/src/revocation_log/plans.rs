@@ -67,8 +67,13 @@ async fn no_statement_reads_the_whole_log(test: TestDatabase) {
         (
             "a look-up of a token",
             backend.build(
-                &covers_query(tables, &Claims { token_id, expires_at, ..claims }, None, database.primary_check())
-                    .unwrap(),
+                &covers_query(
+                    tables,
+                    &Claims { token_id, expires_at, ..claims.clone() },
+                    None,
+                    database.primary_check(),
+                )
+                .unwrap(),
             ),
             BY_EXPIRY,
         ),
