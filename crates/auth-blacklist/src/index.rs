@@ -11,6 +11,7 @@
 //! writer, even while a table grows.
 
 use std::fmt;
+use std::slice;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use time::{OffsetDateTime, UtcOffset};
@@ -18,11 +19,12 @@ use time::{OffsetDateTime, UtcOffset};
 use self::keys::Keys;
 use self::tokens::Tokens;
 use self::users::Users;
-use auth_core::blacklist::{PURGE_MARGIN, Purged, RevocationTarget, Standing};
+use auth_core::blacklist::{PURGE_MARGIN, Purged, RevocationSink as _, RevocationTarget, Standing};
 use auth_core::{Claims, LEEWAY, Revocation};
 
 mod keys;
 mod sessions;
+mod sink;
 mod table;
 mod tokens;
 mod users;
@@ -73,17 +75,7 @@ impl Default for Index {
 impl Index {
     /// Adds a revocation. Repeating it changes nothing.
     pub fn insert(&self, revocation: &Revocation) {
-        let hour = hour_of(revocation.expires_at);
-        match revocation.target {
-            RevocationTarget::Token(id) => self.tokens.insert(id.as_uuid(), hour),
-            RevocationTarget::Session(id) => {
-                for hour in sessions::partitions(id, revocation) {
-                    self.tokens.insert(id.as_uuid(), hour);
-                }
-            }
-            RevocationTarget::User { id, below } => self.users.insert(id, below, hour),
-            RevocationTarget::Key(id) => self.keys.insert(id, hour),
-        }
+        self.insert_all(slice::from_ref(revocation));
     }
 
     /// Returns whether the index holds this revocation, or one that covers at least as much. For the end of a session, the
