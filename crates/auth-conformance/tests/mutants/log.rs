@@ -184,6 +184,8 @@ impl Log {
                 RevocationTarget::User { id, below } if self.fault == Fault::CoversTheNewGeneration => {
                     claims.user_id == id && claims.generation <= below
                 }
+                RevocationTarget::Key(_) if self.fault == Fault::CoversEveryKey => claims.key_id.is_some(),
+                RevocationTarget::Key(_) if self.fault == Fault::IgnoresKeys => false,
                 _ => entry.covers(claims),
             })
     }

@@ -80,6 +80,8 @@ mutants! {
     PurgesWithoutLimit: "purges everything at once", [purge_is_bounded_and_exact];
     PurgesByPosition: "purges everything up to the last entry that has expired", [purge_never_resurrects];
     HeadIsTheLastRow: "takes the last row that is left for the head", [purge_keeps_the_head];
+    CoversEveryKey: "covers the tokens of every key", [entry_of_a_key_covers_its_tokens];
+    IgnoresKeys: "covers no token of a revoked key", [entry_of_a_key_covers_its_tokens];
     PurgesWithoutTrace: "leaves no trace of what it has purged", [purge_leaves_a_trace];
     CoversWhatIsThere: "covers only what has not been purged", [purged_is_not_forgotten];
     NeverReadsItsOwn: "writes revocations down and never reads them", [refuses_what_it_revoked];
