@@ -3,6 +3,8 @@
 mod cursor;
 mod entry;
 pub mod page;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod snapshot;
 mod stamp;
 

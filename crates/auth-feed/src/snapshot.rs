@@ -22,6 +22,8 @@ use uuid::Uuid;
 
 pub use self::reading::{SnapshotError, SnapshotReader};
 pub use self::writing::SnapshotWriter;
+#[cfg(feature = "server")]
+pub(crate) use self::writing::hour_of;
 use super::cursor::Cursor;
 use super::page::{PageError, WirePurged, milliseconds_down, milliseconds_up, read_stamp};
 use super::stamp::Stamp;
