@@ -7,7 +7,7 @@ use auth_core::{
     RecoveryError, RefreshError, RegisterError, RenameError, StoreError, StoreErrorKind,
 };
 
-use super::ErrorAnswer;
+use super::{Detail, ErrorAnswer};
 use crate::code::Code;
 use crate::refusal::Refusal;
 
@@ -127,7 +127,10 @@ impl From<AuthenticateError> for ErrorAnswer {
 
 impl From<Refusal> for ErrorAnswer {
     fn from(refusal: Refusal) -> Self {
-        let error = Self::new(refusal.kind().into());
+        let mut error = Self::new(refusal.kind().into());
+        if let Some(challenge) = refusal.challenge() {
+            error.detail = Detail::Challenge(challenge);
+        }
         if refusal.source().is_some() { error.caused_by(refusal) } else { error }
     }
 }
