@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::random::{NoRandomness, random_bytes};
+use crate::secret_text::SecretText;
 
 /// Public id of a user: a `UUIDv7` (RFC 9562 §5.7), so that ids sort by time of registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -161,8 +162,26 @@ impl fmt::Display for TokenId {
 }
 
 /// Id of a client, which is a machine with a secret of its own (RFC 6749 §2.2): 122 random bits.
+///
+/// Its text is `rac_` and then base64url (RFC 4648 §5) of the id and a checksum, which finds a typing error. It is not a secret.
+///
+/// ```
+/// use auth_core::ClientId;
+///
+/// let id = ClientId::generate()?;
+/// assert!(id.to_string().starts_with("rac_"));
+/// assert_eq!(id.to_string().parse::<ClientId>()?, id);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(Uuid);
+
+const CLIENT_ID_TEXT: SecretText<16> = SecretText::new("rac_", "client id checksum");
+
+/// The text is not the id of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not the id of a client, which begins with rac_")]
+pub struct MalformedClientId;
 
 impl ClientId {
     /// Returns a new random id.
@@ -188,16 +207,16 @@ impl From<Uuid> for ClientId {
 }
 
 impl FromStr for ClientId {
-    type Err = uuid::Error;
+    type Err = MalformedClientId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
+        CLIENT_ID_TEXT.parse(text).map(|bytes| Self(Uuid::from_bytes(*bytes))).ok_or(MalformedClientId)
     }
 }
 
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        CLIENT_ID_TEXT.expose(self.0.as_bytes(), |text| f.pad(text))
     }
 }
 

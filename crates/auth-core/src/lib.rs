@@ -24,6 +24,7 @@ pub mod purge;
 mod random;
 pub mod recovery;
 mod rehash;
+mod secret_text;
 pub mod service;
 pub mod session;
 pub mod throttle;
@@ -45,7 +46,7 @@ pub use grants::{
     ADMIN, ClaimsSource, ExtraClaims, ExtraClaimsError, Grants, MAX_EXTRA_CLAIMS_BYTES, MAX_NAMES, NameError, Role,
     Roles, Scope, Scopes, TokenKind,
 };
-pub use ids::{ClientId, Generation, SessionId, TokenId, UserId};
+pub use ids::{ClientId, Generation, MalformedClientId, SessionId, TokenId, UserId};
 pub use key_id::KeyId;
 pub use letters::{Language, Letter, LetterOptions, Mailer, Outbox};
 pub use login::{FactorChallenge, IssuedRefreshToken, IssuedToken, LoginError, LoginOutcome, RefreshError, SignedIn};

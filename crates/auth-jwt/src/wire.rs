@@ -91,8 +91,8 @@ pub(super) struct WireClaims<'a> {
     generation: u32,
     admin: bool,
     /// Client that the token belongs to, which is its subject too (RFC 9068 §2.2). Absent in a token of a user.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    client_id: Option<Uuid>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    client_id: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     roles: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,7 +129,7 @@ impl<'a> WireClaims<'a> {
             exp: claims.expires_at.unix_timestamp(),
             generation: claims.generation.number(),
             admin: claims.admin,
-            client_id: claims.client_id().map(ClientId::as_uuid),
+            client_id: claims.client_id().map(|id| id.to_string().into()),
             roles: grants.filter(|grants| !grants.roles.is_empty()).map(|grants| roles(&grants.roles)),
             scope: grants.filter(|grants| !grants.scopes.is_empty()).map(|grants| grants.scopes.to_string()),
             ext: grants
@@ -164,9 +164,10 @@ impl<'a> WireClaims<'a> {
 
     /// Returns what the token allows, or `None` for a login that allows nothing in particular.
     fn grants(&self) -> Result<Option<Arc<Grants>>, InvalidToken> {
-        let kind = match self.client_id {
+        let is_subject = |id: &str| id.parse::<ClientId>().is_ok_and(|id| id.as_uuid() == self.sub);
+        let kind = match &self.client_id {
             None => TokenKind::Login,
-            Some(id) if id == self.sub && !self.admin => TokenKind::Client,
+            Some(id) if is_subject(id) && !self.admin => TokenKind::Client,
             Some(_) => return Err(InvalidToken),
         };
         let roles = self.roles.iter().flatten().map(|name| name.parse::<Role>()).collect::<Result<Vec<_>, _>>();
