@@ -11,9 +11,10 @@ pub(crate) const LOSS_SINCE: &str = "m20261126_000005_blacklist_loss";
 pub(crate) const SESSIONS_SINCE: &str = "m20261126_000006_sessions";
 pub(crate) const ACCOUNTS_SINCE: &str = "m20261127_000007_accounts";
 pub(crate) const LETTERS_SINCE: &str = "m20261127_000008_letters";
+pub(crate) const CLIENTS_SINCE: &str = "m20261127_000011_clients";
 
-pub(crate) static TABLES: [&Table; 7] =
-    [&USERS, &BLACKLIST, &BLACKLIST_HEAD, &ATTEMPTS, &SESSIONS, &ONE_TIME_TOKENS, &LETTERS];
+pub(crate) static TABLES: [&Table; 8] =
+    [&USERS, &BLACKLIST, &BLACKLIST_HEAD, &ATTEMPTS, &SESSIONS, &ONE_TIME_TOKENS, &LETTERS, &CLIENTS];
 
 pub(crate) static USERS: Table = Table {
     name: "users",
@@ -157,6 +158,27 @@ pub(crate) static LETTERS: Table = Table {
         column("due_at", ColumnKind::Big, LETTERS_SINCE),
         nullable("lease", ColumnKind::Uuid, LETTERS_SINCE),
         column("attempts", ColumnKind::Big, LETTERS_SINCE),
+    ],
+    primary: "id",
+    unique: &[],
+};
+
+pub(crate) static CLIENTS: Table = Table {
+    name: "clients",
+    part: Part::Blacklist,
+    since: CLIENTS_SINCE,
+    columns: &[
+        column("id", ColumnKind::Uuid, CLIENTS_SINCE),
+        column("name", ColumnKind::Text(64), CLIENTS_SINCE),
+        column("scopes", ColumnKind::Text(2100), CLIENTS_SINCE),
+        column("generation", ColumnKind::Big, CLIENTS_SINCE),
+        column("created_at", ColumnKind::Big, CLIENTS_SINCE),
+        nullable("expires_at", ColumnKind::Big, CLIENTS_SINCE),
+        nullable("disabled_at", ColumnKind::Big, CLIENTS_SINCE),
+        nullable("last_used_at", ColumnKind::Big, CLIENTS_SINCE),
+        column("secret", ColumnKind::Text(64), CLIENTS_SINCE),
+        nullable("previous_secret", ColumnKind::Text(64), CLIENTS_SINCE),
+        nullable("previous_until", ColumnKind::Big, CLIENTS_SINCE),
     ],
     primary: "id",
     unique: &[],

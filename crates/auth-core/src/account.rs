@@ -136,8 +136,8 @@ impl AuthService {
         Ok(Some(user))
     }
 
-    /// Returns the data of the log entry that ends all tokens of a user now.
-    fn end_of_all_tokens(&self, reason: RevocationReason) -> UserRevocation {
+    /// Returns the data of the log entry that ends all tokens of a user or a client now.
+    pub(crate) fn end_of_all_tokens(&self, reason: RevocationReason) -> UserRevocation {
         let revoked_at = self.now();
         // The longest life that any token may have, not the configured one: that may have been longer when the tokens were
         // issued. The clock that issued them may be ahead of this one.

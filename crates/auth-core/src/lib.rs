@@ -3,6 +3,7 @@
 mod account;
 mod batches;
 pub mod blacklist;
+pub mod clients;
 mod clock;
 mod context;
 mod effects;
@@ -38,6 +39,7 @@ pub use account::{
     MAX_EXPORTED_SESSIONS, RegisterError, RegisterOutcome, RenameError,
 };
 pub use blacklist::{Blacklist, Revocation, RevocationLog, RevocationSource};
+pub use clients::{Client, ClientSecret, ClientStore};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use context::Context;
 pub use email::{Email, EmailError, MAX_EMAIL_BYTES};

@@ -4,6 +4,7 @@
 compile_error!("auth-storage needs a driver: enable one of its features `sqlite`, `postgres` and `mysql`");
 
 mod attempt_store;
+mod client_store;
 mod clock;
 mod connect;
 mod entity;
@@ -25,6 +26,7 @@ mod user_table;
 mod writability;
 
 pub use attempt_store::SeaAttemptStore;
+pub use client_store::SeaClientStore;
 pub use connect::{ConnectError, ConnectOptions, Database, DatabaseKind, DatabaseUrl, NotPrimary, PoolStats};
 pub use connect::{Statements, UrlError, WriteTransaction, connect, connect_to};
 pub use error::{store_error, violated_key};

@@ -80,7 +80,7 @@ impl SeaRevocationLog {
         let users = self.users.clone().unwrap_or_else(|| UserTable::ours(tables));
         let outcome = async {
             let log = LogWriter::lock(&transaction, tables, batch.len()).await?;
-            for raise in raising_generations(batch, &users) {
+            for raise in raising_generations(batch, &[&users, &UserTable::of_clients(tables)]) {
                 transaction.execute(&raise).await?;
             }
             for ending in endings(tables, batch)? {
@@ -252,7 +252,7 @@ fn page_query(
     page
 }
 
-/// Up to three look-ups of entries and one of the user, each in a unique index, and the row of the head. The user's generation says
+/// Up to three look-ups of entries, one of the user and one of the client, each in a unique index, and the row of the head. The user's generation says
 /// what a purged user-wide entry said, the head what may have been purged besides. The second value says whether the server
 /// that answered may be read from.
 fn covers_query(
@@ -296,6 +296,16 @@ fn covers_query(
                 .add(Expr::col(blacklist::Column::UserId).eq(key.as_uuid()))
                 .add(Expr::col(blacklist::Column::Generation).eq(blacklist::KEY)),
         )),
+    };
+    let of_token = match claims.client_id() {
+        None => of_token,
+        Some(client) => {
+            let clients = UserTable::of_clients(tables);
+            let raised = Condition::all()
+                .add(Expr::col(clients.id).eq(client.as_uuid()))
+                .add(Expr::col(clients.generation).gt(i64::from(claims.generation.number())));
+            of_token.or(exists(clients.table, raised))
+        }
     };
     let covered = of_token
         .or(entries(of_user))

@@ -9,7 +9,7 @@ use sea_orm::{
     UpdateMany,
 };
 
-use crate::entity::{attempts, blacklist, blacklist_head, letters, one_time_tokens, sessions, users};
+use crate::entity::{attempts, blacklist, blacklist_head, clients, letters, one_time_tokens, sessions, users};
 
 /// Prefix of the table names unless a [`Database`](crate::Database) is told otherwise, as `auth-migrations` gives it to the tables of a
 /// new database.
@@ -29,6 +29,7 @@ struct Names {
     blacklist_head: TableName,
     attempts: TableName,
     sessions: TableName,
+    clients: TableName,
     one_time_tokens: TableName,
     letters: TableName,
 }
@@ -49,6 +50,7 @@ impl Tables {
             blacklist_head: name("blacklist_head"),
             attempts: name("attempts"),
             sessions: name("sessions"),
+            clients: name("clients"),
             one_time_tokens: name("one_time_tokens"),
             letters: name("letters"),
         }))
@@ -107,8 +109,8 @@ impl Default for Tables {
 
 impl fmt::Debug for Tables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Names { users, blacklist, blacklist_head, attempts, sessions, one_time_tokens, letters } = &*self.0;
-        let names = [users, blacklist, blacklist_head, attempts, sessions, one_time_tokens, letters];
+        let Names { users, blacklist, blacklist_head, attempts, sessions, clients, one_time_tokens, letters } = &*self.0;
+        let names = [users, blacklist, blacklist_head, attempts, sessions, clients, one_time_tokens, letters];
         let names = names.map(|TableName(schema, table)| match schema {
             Some(SchemaName(_, schema)) => format!("{schema}.{table}"),
             None => table.to_string(),
@@ -159,6 +161,12 @@ impl Stored for attempts::Entity {
 impl Stored for sessions::Entity {
     fn name_in(tables: &Tables) -> &TableName {
         &tables.0.sessions
+    }
+}
+
+impl Stored for clients::Entity {
+    fn name_in(tables: &Tables) -> &TableName {
+        &tables.0.clients
     }
 }
 
