@@ -14,6 +14,7 @@ mod grants;
 mod ids;
 mod join;
 mod key_id;
+pub mod keys;
 pub mod letters;
 mod login;
 pub mod memory;
@@ -50,6 +51,7 @@ pub use grants::{
 };
 pub use ids::{ClientId, Generation, MalformedClientId, SessionId, TokenId, UserId};
 pub use key_id::KeyId;
+pub use keys::{KeyAlgorithm, KeySchedule, KeySet, KeyStore, ManagedKey};
 pub use letters::{Language, Letter, LetterOptions, Mailer, Outbox};
 pub use login::{FactorChallenge, IssuedRefreshToken, IssuedToken, LoginError, LoginOutcome, RefreshError, SignedIn};
 pub use password::{

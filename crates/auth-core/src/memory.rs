@@ -1,6 +1,7 @@
 //! Stores in memory, for examples and tests. Nothing survives the process.
 
 mod clients;
+mod keys;
 mod outbox;
 mod recovery;
 mod sessions;
@@ -21,6 +22,7 @@ use crate::blacklist::{
 use crate::clients::Client;
 use crate::error::StoreError;
 use crate::ids::{ClientId, SessionId, UserId};
+use crate::keys::KeySet;
 use crate::letters::LetterId;
 use crate::random::{NoRandomness, random_bytes};
 use crate::session::{SessionEnd, StoredSession};
@@ -29,7 +31,7 @@ use crate::user::StoredCredentials;
 use outbox::LetterRow;
 use recovery::TokenRow;
 
-/// Store of users, sessions, clients, one-time tokens and letters, and log of revocations, in memory.
+/// Store of users, sessions, clients, one-time tokens, letters and keys, and log of revocations, in memory.
 ///
 /// One value is all of them, because a change of a user writes to several in one step.
 pub struct MemoryStore {
@@ -51,6 +53,7 @@ struct Tables {
     clients: BTreeMap<ClientId, Client>,
     tokens: Vec<TokenRow>,
     letters: BTreeMap<LetterId, LetterRow>,
+    keys: KeySet,
 }
 
 impl MemoryStore {

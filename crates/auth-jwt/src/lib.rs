@@ -2,14 +2,19 @@
 
 mod cache;
 mod codec;
+mod jwk;
 mod jwks;
 mod key_form;
 mod keys;
+mod master_key;
+mod rotating;
 mod wire;
 
 pub use cache::{CacheStats, MAX_CACHED_TOKENS};
 pub use codec::{DEFAULT_CACHED_TOKENS, JwtCodec};
-pub use jwks::{JWKS_MEDIA_TYPE, Jwks};
+pub use jwks::{JWKS_MEDIA_TYPE, Jwks, MAX_JWKS_BYTES};
 pub use key_form::KeyForm;
-pub use keys::{KeyError, MIN_RSA_BITS, MIN_SECRET_BYTES, SigningKey, VerifyingKey};
+pub use keys::{KeyError, MIN_RSA_BITS, MIN_SECRET_BYTES, PrivateKey, SigningKey, VerifyingKey};
+pub use master_key::{MasterKey, MasterKeyError, MasterKeyId, MasterKeys, SealError};
+pub use rotating::RotatingCodec;
 pub use wire::TOKEN_TYPE;
