@@ -178,9 +178,8 @@ impl ClientStore for SeaClientStore {
                 return Err(StoreError::new(StoreErrorKind::Internal, "the generation cannot be raised any further"));
             }
             let entry = revocation.entry(UserId::from(id.as_uuid()), below);
-            let disabled = self.write(move |store, earlier| async move {
-                store.disable_once(id, at, below, entry, earlier).await
-            });
+            let disabled = self
+                .write(move |store, earlier| async move { store.disable_once(id, at, below, entry, earlier).await });
             if let Some(client) = disabled.await? {
                 return Ok(Some((client, entry)));
             }

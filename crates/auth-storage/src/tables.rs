@@ -109,7 +109,8 @@ impl Default for Tables {
 
 impl fmt::Debug for Tables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Names { users, blacklist, blacklist_head, attempts, sessions, clients, one_time_tokens, letters } = &*self.0;
+        let Names { users, blacklist, blacklist_head, attempts, sessions, clients, one_time_tokens, letters } =
+            &*self.0;
         let names = [users, blacklist, blacklist_head, attempts, sessions, clients, one_time_tokens, letters];
         let names = names.map(|TableName(schema, table)| match schema {
             Some(SchemaName(_, schema)) => format!("{schema}.{table}"),

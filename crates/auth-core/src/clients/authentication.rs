@@ -106,7 +106,9 @@ impl AuthService {
         let Some(client) = proven else {
             let refused = match self.parts.throttle.admit_wrong_secret(id, context.network()).await {
                 Ok(()) => ClientAuthError::InvalidClient,
-                Err(AdmissionError::TooManyAttempts { retry_after }) => ClientAuthError::TooManyAttempts { retry_after },
+                Err(AdmissionError::TooManyAttempts { retry_after }) => {
+                    ClientAuthError::TooManyAttempts { retry_after }
+                }
                 Err(AdmissionError::Store(error)) => ClientAuthError::Uncounted(error),
             };
             events::client_refused(&refused, context.request_id());
