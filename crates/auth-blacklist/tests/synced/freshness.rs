@@ -148,9 +148,9 @@ async fn a_corrupt_entry_stops_the_sync_loudly_and_checks_go_to_the_log() {
 async fn a_copy_of_the_log_that_says_its_age_makes_memory_stale_sooner() {
     let (log, clock) = (FaultyLog::new(), clock());
     let node = node(&log, &clock);
-    *log.age.lock().unwrap() = BOUND - Duration::from_millis(100);
+    *log.age.lock().unwrap() = BOUND.saturating_sub(Duration::from_millis(100));
     sync(&node).await;
-    assert_eq!(node.stats().age, Some(BOUND - Duration::from_millis(100)));
+    assert_eq!(node.stats().age, Some(BOUND.saturating_sub(Duration::from_millis(100))));
     clock.advance(Duration::from_millis(100));
     assert!(node.is_fresh());
     clock.advance(Duration::from_millis(1));

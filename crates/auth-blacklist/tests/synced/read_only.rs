@@ -73,9 +73,9 @@ async fn a_follower_that_is_cut_off_keeps_refusing_and_accepts_nothing_past_the_
     let (feed, follower) = follower(&clock);
     let (revoked, other) = (token(&clock), token(&clock));
     // Complete as of half a second ago.
-    answer(&feed, &[&revoked], Some(clock.monotonic() - Duration::from_millis(500)));
+    answer(&feed, &[&revoked], Some(clock.monotonic().saturating_sub(Duration::from_millis(500))));
     follower.sync_step().await.unwrap();
-    clock.advance(BOUND - Duration::from_millis(500));
+    clock.advance(BOUND.saturating_sub(Duration::from_millis(500)));
     assert!(follower.sync_step().await.is_err());
     assert_eq!(verdict(&follower, &other).await, "good", "at the bound");
     clock.advance(Duration::from_millis(1));
@@ -90,7 +90,7 @@ async fn an_answer_that_took_a_longer_way_makes_nothing_older() {
     let clock = clock();
     let (feed, follower) = follower(&clock);
     answer(&feed, &[], Some(clock.monotonic()));
-    answer(&feed, &[], Some(clock.monotonic() - Duration::from_secs(1)));
+    answer(&feed, &[], Some(clock.monotonic().saturating_sub(Duration::from_secs(1))));
     follower.sync_step().await.unwrap();
     follower.sync_step().await.unwrap();
     assert_eq!(follower.stats().age, Some(Duration::ZERO));

@@ -23,6 +23,7 @@ impl Group {
     fn push(&mut self, id: Id) {
         self.open.push(id);
         if self.open.len() == PART {
+            self.open.sort_unstable();
             self.full.push(std::mem::take(&mut self.open).into());
         }
     }
