@@ -20,6 +20,7 @@ mod m20261126_000005_blacklist_loss;
 mod m20261126_000006_sessions;
 mod m20261127_000007_accounts;
 mod m20261127_000008_letters;
+mod m20261127_000009_roles;
 mod m20261127_000011_clients;
 mod removal;
 mod shape;
@@ -335,6 +336,7 @@ fn all(layout: &Layout) -> Vec<(Part, Box<dyn MigrationTrait>)> {
         (Part::Blacklist, Box::new(m20261126_000006_sessions::Migration { layout: layout.clone() })),
         (Part::Users, Box::new(m20261127_000007_accounts::Migration { layout: layout.clone() })),
         (Part::Letters, Box::new(m20261127_000008_letters::Migration { layout: layout.clone() })),
+        (Part::Users, Box::new(m20261127_000009_roles::Migration { layout: layout.clone() })),
         (Part::Blacklist, Box::new(m20261127_000011_clients::Migration { layout: layout.clone() })),
     ]
 }
@@ -350,6 +352,7 @@ fn is_known(version: &str) -> bool {
         tables::SESSIONS_SINCE,
         tables::ACCOUNTS_SINCE,
         tables::LETTERS_SINCE,
+        tables::ROLES_SINCE,
         tables::CLIENTS_SINCE,
     ]
     .contains(&version)

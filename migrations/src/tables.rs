@@ -13,6 +13,10 @@ pub(crate) const ACCOUNTS_SINCE: &str = "m20261127_000007_accounts";
 pub(crate) const LETTERS_SINCE: &str = "m20261127_000008_letters";
 pub(crate) const CLIENTS_SINCE: &str = "m20261127_000011_clients";
 
+pub(crate) const ROLES_SINCE: &str = "m20261127_000009_roles";
+
+pub(crate) static TABLES: [&Table; 7] =
+    [&USERS, &BLACKLIST, &BLACKLIST_HEAD, &ATTEMPTS, &SESSIONS, &ONE_TIME_TOKENS, &LETTERS];
 pub(crate) static TABLES: [&Table; 8] =
     [&USERS, &BLACKLIST, &BLACKLIST_HEAD, &ATTEMPTS, &SESSIONS, &ONE_TIME_TOKENS, &LETTERS, &CLIENTS];
 
@@ -33,6 +37,8 @@ pub(crate) static USERS: Table = Table {
         column("registered_on", ColumnKind::Big, USERS_SINCE),
         column("email_verified", ColumnKind::Bool, ACCOUNTS_SINCE),
         nullable("last_login_at", ColumnKind::Big, ACCOUNTS_SINCE),
+        // As many names as a user may have, each as long as it may be, with blanks between them.
+        column("roles", ColumnKind::Text(2_079), ROLES_SINCE),
     ],
     primary: "id",
     unique: &[UniqueKey { columns: &["email_key"], or: None }, UniqueKey { columns: &["username_key"], or: None }],

@@ -31,6 +31,7 @@ mod outbox;
 mod profiles;
 mod purge;
 mod recovery;
+mod roles;
 mod samples;
 mod sessions;
 mod side_effects;
@@ -249,6 +250,7 @@ pub fn checks() -> Vec<ContractCheck> {
         attempts::CHECKS,
         sessions::CHECKS,
         profiles::CHECKS,
+        roles::CHECKS,
         one_time_tokens::CHECKS,
         side_effects::CHECKS,
         outbox::CHECKS,
@@ -296,6 +298,7 @@ macro_rules! conformance_tests {
         $crate::__conformance_attempts!($run);
         $crate::__conformance_sessions!($run);
         $crate::__conformance_profiles!($run);
+        $crate::__conformance_roles!($run);
         $crate::__conformance_one_time_tokens!($run);
         $crate::__conformance_side_effects!($run);
         $crate::__conformance_outbox!($run);

@@ -7,6 +7,7 @@ mod export;
 mod password;
 mod profile;
 mod registration;
+mod roles;
 mod sessions;
 
 use crate::blacklist::RevocationReason;
@@ -21,7 +22,7 @@ use crate::token::{MAX_CLOCK_SKEW, MAX_TOKEN_LIFE};
 use crate::user::{ChangeUserError, User, UserChange, UserRevocation};
 
 pub use self::error::{
-    AccountError, ChangeEmailError, ChangePasswordError, DeleteAccountError, RegisterError, RenameError,
+    AccountError, ChangeEmailError, ChangePasswordError, DeleteAccountError, GiveRoleError, RegisterError, RenameError,
 };
 pub use self::export::{Export, ExportedToken, MAX_EXPORTED_SESSIONS};
 pub use self::registration::RegisterOutcome;

@@ -1,10 +1,13 @@
 //! What a token allows beyond saying who its holder is: roles, scopes and claims of the application.
 
 mod extra;
+mod issue;
 mod names;
 
 use crate::ids::ClientId;
 use crate::token::Claims;
+
+pub(crate) use self::issue::GrantOptions;
 
 pub use self::extra::{ClaimsSource, ExtraClaims, ExtraClaimsError, MAX_EXTRA_CLAIMS_BYTES};
 pub use self::names::{ADMIN, MAX_NAMES, NameError, Role, Roles, Scope, Scopes};

@@ -36,7 +36,7 @@ mod username;
 mod verifier;
 
 pub use account::{
-    AccountError, ChangeEmailError, ChangePasswordError, DeleteAccountError, Export, ExportedToken,
+    AccountError, ChangeEmailError, ChangePasswordError, DeleteAccountError, Export, ExportedToken, GiveRoleError,
     MAX_EXPORTED_SESSIONS, RegisterError, RegisterOutcome, RenameError,
 };
 pub use blacklist::{Blacklist, Revocation, RevocationLog, RevocationSource};

@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use crate::blacklist::Blacklist;
 use crate::clients::ClientStore;
 use crate::clock::Clock;
+use crate::grants::GrantOptions;
 use crate::letters::{LetterOptions, Outbox};
 use crate::one_time_store::OneTimeTokenStore;
 use crate::password::{AsyncPasswordHasher, PasswordHash, PasswordPolicy};
@@ -50,6 +51,7 @@ pub(crate) struct Parts {
     pub(crate) letters: Option<Letters>,
     pub(crate) clients: Option<Arc<dyn ClientStore>>,
     pub(crate) client_token_life: Duration,
+    pub(crate) grants: GrantOptions,
     clock: Arc<dyn Clock>,
     verifier: TokenVerifier,
 }

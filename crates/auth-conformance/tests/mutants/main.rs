@@ -56,6 +56,11 @@ mutants! {
     PromotesBySwitch: "promotes by turning the flag over", [promotion_is_kept];
     ChangesWithoutEntry: "changes a user and appends nothing", [change_is_made_and_appended];
     ChangesEverybody: "forgets the `WHERE` of a change", [change_spares_the_rest];
+    ReplacesRoles: "replaces the roles of a user by the one that is given", [roles_are_given_and_kept];
+    GivesAnyNumberOfRoles: "takes a role too many for one that the user has", [roles_are_limited];
+    KeepsATakenRole: "ends the tokens and leaves the role", [roles_are_taken_with_the_tokens];
+    TakesAbsentRoles: "ends the tokens of a user who does not have the role", [roles_that_are_absent_end_nothing];
+    LosesRoles: "reads the roles, adds one and writes them back", [no_role_is_lost];
     DisablesSinceTheLast: "overwrites since when an account is disabled", [disabled_since_the_first_time];
     LosesGenerations: "reads the generation, adds one and writes it back", [no_generation_is_lost];
     ReadsAgainAfterTheCommit: "answers with what it reads once the change is committed", [no_generation_is_lost];

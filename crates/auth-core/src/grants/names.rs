@@ -144,6 +144,23 @@ names! {
     Scopes
 }
 
+impl Roles {
+    /// Returns the set with this role too.
+    ///
+    /// # Errors
+    ///
+    /// When there would be more than [`MAX_NAMES`].
+    pub fn with(&self, role: Role) -> Result<Self, NameError> {
+        Self::of(self.iter().cloned().chain([role]))
+    }
+
+    /// Returns the set without this role.
+    #[must_use]
+    pub fn without(&self, role: &Role) -> Self {
+        Self(self.iter().filter(|other| *other != role).cloned().collect())
+    }
+}
+
 impl Scopes {
     /// Returns whether every scope of this set is in `other`.
     #[must_use]

@@ -9,6 +9,7 @@ use crate::blacklist::Blacklist;
 use crate::clients::ClientStore;
 use crate::clock::{Clock, SystemClock};
 use crate::error::BoxError;
+use crate::grants::{ClaimsSource, GrantOptions, Scopes};
 use crate::letters::{LetterOptions, Outbox};
 use crate::one_time_store::OneTimeTokenStore;
 use crate::password::{AsyncPasswordHasher, PasswordPolicy};
@@ -36,6 +37,7 @@ pub struct AuthServiceBuilder {
     letters: Option<Letters>,
     clients: Option<Arc<dyn ClientStore>>,
     client_token_life: Option<Duration>,
+    grants: GrantOptions,
 }
 
 /// Default life of a token: one day.
@@ -134,6 +136,19 @@ impl AuthServiceBuilder {
         self
     }
 
+    /// Sets the scopes that every token of a user carries. Default: none, and then a route that demands a scope admits no user.
+    pub fn user_scopes(mut self, scopes: Scopes) -> Self {
+        self.grants.user_scopes = scopes;
+        self
+    }
+
+    /// Sets the source of the claims that the application adds to the tokens of users. It is asked at every login and at every
+    /// refresh. Default: none.
+    pub fn claims_source(mut self, source: Arc<dyn ClaimsSource>) -> Self {
+        self.grants.claims_source = Some(source);
+        self
+    }
+
     /// Builds the service.
     ///
     /// # Errors
@@ -178,6 +193,7 @@ impl AuthServiceBuilder {
             letters: self.letters,
             clients: self.clients,
             client_token_life,
+            grants: self.grants,
             clock,
             verifier,
         };
