@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 
+use auth_core::clients::ClientAuthError;
 use auth_core::{
     AccountError, AuthenticateError, ChangeEmailError, ChangePasswordError, DeleteAccountError, LoginError,
     RecoveryError, RefreshError, RegisterError, RenameError, StoreError, StoreErrorKind,
@@ -39,6 +40,18 @@ impl From<LoginError> for ErrorAnswer {
             LoginError::Overloaded { retry_after } => Self::later(Code::Overloaded, retry_after),
             LoginError::Store(error) => error.into(),
             LoginError::Internal(cause) => Self::internal(cause),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<ClientAuthError> for ErrorAnswer {
+    fn from(error: ClientAuthError) -> Self {
+        match error {
+            ClientAuthError::InvalidClient => Self::new(Code::InvalidCredentials),
+            ClientAuthError::TooManyAttempts { retry_after } => Self::later(Code::TooManyAttempts, retry_after),
+            ClientAuthError::Uncounted(_) => Self::unavailable(error),
+            ClientAuthError::Store(error) => error.into(),
             other => Self::internal(other),
         }
     }

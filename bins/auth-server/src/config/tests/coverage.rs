@@ -23,6 +23,7 @@ const SAMPLES: [(&str, &str); 56] = [
     ("AUTH_TOKEN_VERIFY_KEY_FILES", PUBLIC_KEY),
     ("AUTH_TOKEN_VERIFY_SECRET_FILES", SECRET),
     ("AUTH_TOKEN_TTL", "2h"),
+    ("AUTH_CLIENT_TOKEN_TTL", "30m"),
     ("AUTH_TOKEN_ISSUER", "issuer"),
     ("AUTH_TOKEN_AUDIENCE", "audience"),
     ("AUTH_TOKEN_CACHE", "7"),
