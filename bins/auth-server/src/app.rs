@@ -11,13 +11,14 @@ use std::time::Duration;
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::purge::Purge;
 use auth_core::{
-    AttemptStore, AuthService, ClientStore, Clock, Mailer, OneTimeTokenStore, Outbox, RevocationLog, SessionStore, UserStore,
+    AttemptStore, AuthService, ClientStore, Clock, Mailer, OneTimeTokenStore, Outbox, RevocationLog, SessionStore,
+    UserStore,
 };
 use auth_http::{CookieAuth, SessionCookie};
 use auth_migrations::{MigrateError, Migrations};
 use auth_storage::{
-    ConnectOptions, Database, SeaAttemptStore, SeaClientStore, SeaOneTimeTokenStore, SeaOutbox, SeaRevocationLog, SeaSessionStore,
-    SeaUserStore, Tables,
+    ConnectOptions, Database, SeaAttemptStore, SeaClientStore, SeaOneTimeTokenStore, SeaOutbox, SeaRevocationLog,
+    SeaSessionStore, SeaUserStore, Tables,
 };
 
 pub use self::error::AppError;

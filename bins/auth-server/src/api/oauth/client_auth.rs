@@ -91,7 +91,8 @@ mod tests {
     fn both_parts_are_decoded_as_in_a_form() {
         let (id, secret) = read_field(&basic_of("a%3Ab+c:%C3%A4%25%2B"), "").ok().unwrap().unwrap();
         assert_eq!((id.as_str(), secret.as_str()), ("a:b c", "ä%+"));
-        let (id, secret) = read_field(&basic_of("id:se:cret").replace("Basic", "bAsIc"), "client_id=id").ok().unwrap().unwrap();
+        let (id, secret) =
+            read_field(&basic_of("id:se:cret").replace("Basic", "bAsIc"), "client_id=id").ok().unwrap().unwrap();
         assert_eq!((id.as_str(), secret.as_str()), ("id", "se:cret"));
         let (id, secret) = read_field(&basic_of(":"), "").ok().unwrap().unwrap();
         assert_eq!((id.as_str(), secret.as_str()), ("", ""));

@@ -54,7 +54,8 @@ fn active(state: &State, principal: &Principal) -> Value {
     body["aud"] = state.audience.as_str().into();
     body["iss"] = state.issuer.as_str().into();
     body["jti"] = principal.token_id().to_string().into();
-    let roles: Vec<_> = principal.roles().into_iter().flat_map(|roles| roles.iter().map(|role| role.as_str())).collect();
+    let roles: Vec<_> =
+        principal.roles().into_iter().flat_map(|roles| roles.iter().map(|role| role.as_str())).collect();
     if !roles.is_empty() {
         body["roles"] = roles.into();
     }

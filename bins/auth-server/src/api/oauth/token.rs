@@ -31,11 +31,7 @@ pub(super) async fn grant(
     Ok(json_response(StatusCode::OK, &body))
 }
 
-fn of_client(
-    state: &State,
-    client: &AuthenticatedClient,
-    parameters: &Parameters,
-) -> Result<Value, OAuthError> {
+fn of_client(state: &State, client: &AuthenticatedClient, parameters: &Parameters) -> Result<Value, OAuthError> {
     let issued = state.service.client_token(client, parameters.scopes()?)?;
     Ok(json!({
         "access_token": issued.token.expose_token(),
