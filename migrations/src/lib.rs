@@ -21,6 +21,7 @@ mod m20261126_000006_sessions;
 mod m20261127_000007_accounts;
 mod m20261127_000008_letters;
 mod m20261127_000009_roles;
+mod m20261127_000010_keys;
 mod m20261127_000011_clients;
 mod removal;
 mod shape;
@@ -46,10 +47,12 @@ pub enum Part {
     Attempts,
     /// The one-time tokens, and the letters that carry them.
     Letters,
+    /// The keys that sign tokens. Their store also needs [`Blacklist`](Self::Blacklist).
+    Keys,
 }
 
 impl Part {
-    const ALL: [Self; 4] = [Self::Users, Self::Blacklist, Self::Attempts, Self::Letters];
+    const ALL: [Self; 5] = [Self::Users, Self::Blacklist, Self::Attempts, Self::Letters, Self::Keys];
 }
 
 /// The migrations of one installation: which tables, with which names.
@@ -337,6 +340,7 @@ fn all(layout: &Layout) -> Vec<(Part, Box<dyn MigrationTrait>)> {
         (Part::Users, Box::new(m20261127_000007_accounts::Migration { layout: layout.clone() })),
         (Part::Letters, Box::new(m20261127_000008_letters::Migration { layout: layout.clone() })),
         (Part::Users, Box::new(m20261127_000009_roles::Migration { layout: layout.clone() })),
+        (Part::Keys, Box::new(m20261127_000010_keys::Migration { layout: layout.clone() })),
         (Part::Blacklist, Box::new(m20261127_000011_clients::Migration { layout: layout.clone() })),
     ]
 }
@@ -353,6 +357,7 @@ fn is_known(version: &str) -> bool {
         tables::ACCOUNTS_SINCE,
         tables::LETTERS_SINCE,
         tables::ROLES_SINCE,
+        tables::KEYS_SINCE,
         tables::CLIENTS_SINCE,
     ]
     .contains(&version)

@@ -11,14 +11,22 @@ pub(crate) const LOSS_SINCE: &str = "m20261126_000005_blacklist_loss";
 pub(crate) const SESSIONS_SINCE: &str = "m20261126_000006_sessions";
 pub(crate) const ACCOUNTS_SINCE: &str = "m20261127_000007_accounts";
 pub(crate) const LETTERS_SINCE: &str = "m20261127_000008_letters";
+pub(crate) const ROLES_SINCE: &str = "m20261127_000009_roles";
+pub(crate) const KEYS_SINCE: &str = "m20261127_000010_keys";
 pub(crate) const CLIENTS_SINCE: &str = "m20261127_000011_clients";
 
-pub(crate) const ROLES_SINCE: &str = "m20261127_000009_roles";
-
-pub(crate) static TABLES: [&Table; 7] =
-    [&USERS, &BLACKLIST, &BLACKLIST_HEAD, &ATTEMPTS, &SESSIONS, &ONE_TIME_TOKENS, &LETTERS];
-pub(crate) static TABLES: [&Table; 8] =
-    [&USERS, &BLACKLIST, &BLACKLIST_HEAD, &ATTEMPTS, &SESSIONS, &ONE_TIME_TOKENS, &LETTERS, &CLIENTS];
+pub(crate) static TABLES: [&Table; 10] = [
+    &USERS,
+    &BLACKLIST,
+    &BLACKLIST_HEAD,
+    &ATTEMPTS,
+    &SESSIONS,
+    &ONE_TIME_TOKENS,
+    &LETTERS,
+    &SIGNING_KEYS,
+    &SIGNING_KEYS_HEAD,
+    &CLIENTS,
+];
 
 pub(crate) static USERS: Table = Table {
     name: "users",
@@ -186,6 +194,34 @@ pub(crate) static CLIENTS: Table = Table {
         nullable("previous_secret", ColumnKind::Text(64), CLIENTS_SINCE),
         nullable("previous_until", ColumnKind::Big, CLIENTS_SINCE),
     ],
+    primary: "id",
+    unique: &[],
+};
+
+pub(crate) static SIGNING_KEYS: Table = Table {
+    name: "signing_keys",
+    part: Part::Keys,
+    since: KEYS_SINCE,
+    columns: &[
+        column("kid", ColumnKind::Text(64), KEYS_SINCE),
+        column("algorithm", ColumnKind::Text(16), KEYS_SINCE),
+        column("sealed", ColumnKind::Text(4096), KEYS_SINCE),
+        column("public_jwk", ColumnKind::Text(4096), KEYS_SINCE),
+        column("published_at", ColumnKind::Big, KEYS_SINCE),
+        column("signs_from", ColumnKind::Big, KEYS_SINCE),
+        nullable("signs_until", ColumnKind::Big, KEYS_SINCE),
+        nullable("verifies_until", ColumnKind::Big, KEYS_SINCE),
+        nullable("revoked_at", ColumnKind::Big, KEYS_SINCE),
+    ],
+    primary: "kid",
+    unique: &[],
+};
+
+pub(crate) static SIGNING_KEYS_HEAD: Table = Table {
+    name: "signing_keys_head",
+    part: Part::Keys,
+    since: KEYS_SINCE,
+    columns: &[column("id", ColumnKind::Small, KEYS_SINCE), column("version", ColumnKind::Big, KEYS_SINCE)],
     primary: "id",
     unique: &[],
 };

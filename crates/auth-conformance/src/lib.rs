@@ -8,6 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use auth_core::blacklist::{Position, UnsyncedBlacklist};
+use auth_core::keys::KeyStore;
 use auth_core::letters::LetterId;
 use auth_core::recovery::OneTimeTokenId;
 use auth_core::throttle::AttemptKey;
@@ -23,6 +24,7 @@ mod changes;
 mod conflicts;
 mod executor;
 mod faults;
+mod keys;
 mod letter_samples;
 mod log;
 mod nodes;
@@ -105,6 +107,13 @@ pub trait Backend: Send + Sync {
         None
     }
 
+    /// Opens the store of keys, over the database of the other stores. Like [`open`](Self::open), a check calls it more than once.
+    ///
+    /// Default: `None`, which says that there is none. Its rules are then not tried.
+    async fn keys(&self) -> Option<Arc<dyn KeyStore>> {
+        None
+    }
+
     /// Starts a task that runs beside the check, so that rivals run in parallel.
     ///
     /// Default: a thread of its own with [`block_on`], which suits stores that need no runtime. For a store over tokio:
@@ -171,6 +180,8 @@ pub enum Row {
     OneTimeToken(OneTimeTokenId),
     /// A letter: for example a kind that is none.
     Letter(LetterId),
+    /// The keys: for example an algorithm that is none.
+    Keys,
 }
 
 /// A rule of the contract, with the test of it.
@@ -254,6 +265,7 @@ pub fn checks() -> Vec<ContractCheck> {
         one_time_tokens::CHECKS,
         side_effects::CHECKS,
         outbox::CHECKS,
+        keys::CHECKS,
     ]
     .concat()
 }
@@ -302,6 +314,7 @@ macro_rules! conformance_tests {
         $crate::__conformance_one_time_tokens!($run);
         $crate::__conformance_side_effects!($run);
         $crate::__conformance_outbox!($run);
+        $crate::__conformance_keys!($run);
     };
 }
 

@@ -19,10 +19,6 @@ pub struct Principal {
 }
 
 impl Principal {
-    pub(crate) fn claims(&self) -> &Claims {
-        &self.claims
-    }
-
     pub(crate) fn from_checked(claims: Claims) -> Self {
         Self { claims }
     }

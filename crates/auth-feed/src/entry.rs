@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::cursor::{mark_text, parse_mark};
-use super::page::PageError;
+use super::page_error::PageError;
 
 /// Entry of the feed: an entry of the log without its reason, in whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::cursor::Cursor;
 pub use super::entry::FeedEntry;
 use super::entry::WireEntry;
+use super::page_error::PageError;
 use super::stamp::Stamp;
 
 /// Largest number of seconds or milliseconds that a page may say: 2⁵³ − 1, which every JSON parser keeps exactly.
@@ -31,31 +32,6 @@ pub struct FeedPage {
     pub skipped: u64,
     /// Cursor for the next request. It always has a mark.
     pub next: Cursor,
-}
-
-/// Error of a page that must be discarded as a whole.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PageError {
-    /// The page is not JSON of the right form.
-    #[error("the page cannot be read")]
-    Form(#[from] serde_json::Error),
-    /// An entry breaks a rule.
-    #[error("the entry at position {position} is broken: {rule}")]
-    Entry {
-        /// Position of the entry.
-        position: u64,
-        /// The rule.
-        rule: &'static str,
-    },
-    /// A field of the page breaks a rule.
-    #[error("`{field}` of the page is broken: {rule}")]
-    Field {
-        /// Name of the field.
-        field: &'static str,
-        /// The rule.
-        rule: &'static str,
-    },
 }
 
 #[derive(Serialize, Deserialize)]

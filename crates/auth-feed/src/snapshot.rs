@@ -25,7 +25,8 @@ pub use self::writing::SnapshotWriter;
 #[cfg(feature = "server")]
 pub(crate) use self::writing::hour_of;
 use super::cursor::Cursor;
-use super::page::{PageError, WirePurged, milliseconds_down, milliseconds_up, read_stamp};
+use super::page::{WirePurged, milliseconds_down, milliseconds_up, read_stamp};
+use super::page_error::PageError;
 use super::stamp::Stamp;
 
 /// Media type of a snapshot.

@@ -9,13 +9,10 @@ use jsonwebtoken::jwk::Jwk;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::keys::{KeyError, VerifyingKey};
+use crate::keys::{KeyError, MAX_JWKS_BYTES, VerifyingKey};
 
 /// Media type of a JSON Web Key Set (RFC 7517 §8.5.2).
 pub const JWKS_MEDIA_TYPE: &str = "application/jwk-set+json";
-
-/// Maximum length of a JSON Web Key Set that is read, in bytes: about a hundred RSA keys, and far more of other kinds.
-pub const MAX_JWKS_BYTES: usize = 64 * 1024;
 
 /// JSON Web Key Set (RFC 7517 §5): the public keys with which others check tokens.
 ///

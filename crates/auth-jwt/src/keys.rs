@@ -1,5 +1,6 @@
 //! Keys: HMAC secrets, and halves of key pairs in PEM.
 
+mod jwk;
 mod pem;
 mod private;
 
@@ -11,8 +12,6 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, P
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 
 pub use self::private::PrivateKey;
-use crate::jwk;
-use crate::jwks::MAX_JWKS_BYTES;
 use crate::key_form::KeyForm;
 use crate::wire::TOKEN_TYPE;
 
@@ -21,6 +20,9 @@ pub const MIN_SECRET_BYTES: usize = 32;
 
 /// Minimum length of an RSA modulus, in bits (RFC 7518 §3.3).
 pub const MIN_RSA_BITS: usize = 2048;
+
+/// Maximum length of a JSON Web Key Set that is read, in bytes: about a hundred RSA keys, and far more of other kinds.
+pub const MAX_JWKS_BYTES: usize = 64 * 1024;
 
 /// Length of a short `kid`, in characters of the RFC 7638 thumbprint: 96 bits.
 const SHORT_KID_CHARS: usize = 16;

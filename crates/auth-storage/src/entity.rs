@@ -7,4 +7,6 @@ pub(crate) mod clients;
 pub(crate) mod letters;
 pub(crate) mod one_time_tokens;
 pub(crate) mod sessions;
+pub(crate) mod signing_keys;
+pub(crate) mod signing_keys_head;
 pub(crate) mod users;

@@ -9,7 +9,10 @@ use sea_orm::{
     UpdateMany,
 };
 
-use crate::entity::{attempts, blacklist, blacklist_head, clients, letters, one_time_tokens, sessions, users};
+use crate::entity::{
+    attempts, blacklist, blacklist_head, clients, letters, one_time_tokens, sessions, signing_keys, signing_keys_head,
+    users,
+};
 
 /// Prefix of the table names unless a [`Database`](crate::Database) is told otherwise, as `auth-migrations` gives it to the tables of a
 /// new database.
@@ -32,6 +35,8 @@ struct Names {
     clients: TableName,
     one_time_tokens: TableName,
     letters: TableName,
+    signing_keys: TableName,
+    signing_keys_head: TableName,
 }
 
 impl Tables {
@@ -53,6 +58,8 @@ impl Tables {
             clients: name("clients"),
             one_time_tokens: name("one_time_tokens"),
             letters: name("letters"),
+            signing_keys: name("signing_keys"),
+            signing_keys_head: name("signing_keys_head"),
         }))
     }
 
@@ -109,9 +116,30 @@ impl Default for Tables {
 
 impl fmt::Debug for Tables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Names { users, blacklist, blacklist_head, attempts, sessions, clients, one_time_tokens, letters } =
-            &*self.0;
-        let names = [users, blacklist, blacklist_head, attempts, sessions, clients, one_time_tokens, letters];
+        let Names {
+            users,
+            blacklist,
+            blacklist_head,
+            attempts,
+            sessions,
+            clients,
+            one_time_tokens,
+            letters,
+            signing_keys,
+            signing_keys_head,
+        } = &*self.0;
+        let names = [
+            users,
+            blacklist,
+            blacklist_head,
+            attempts,
+            sessions,
+            clients,
+            one_time_tokens,
+            letters,
+            signing_keys,
+            signing_keys_head,
+        ];
         let names = names.map(|TableName(schema, table)| match schema {
             Some(SchemaName(_, schema)) => format!("{schema}.{table}"),
             None => table.to_string(),
@@ -180,5 +208,17 @@ impl Stored for one_time_tokens::Entity {
 impl Stored for letters::Entity {
     fn name_in(tables: &Tables) -> &TableName {
         &tables.0.letters
+    }
+}
+
+impl Stored for signing_keys::Entity {
+    fn name_in(tables: &Tables) -> &TableName {
+        &tables.0.signing_keys
+    }
+}
+
+impl Stored for signing_keys_head::Entity {
+    fn name_in(tables: &Tables) -> &TableName {
+        &tables.0.signing_keys_head
     }
 }

@@ -9,12 +9,13 @@ use async_trait::async_trait;
 use auth_conformance::{Backend, CheckError, Disturbance, Row, StoresUnderTest, Task, block_on, check, checks};
 use auth_core::AttemptStore;
 use auth_core::blacklist::UnsyncedBlacklist;
-use auth_core::{Blacklist, Clock, OneTimeTokenStore, Outbox, SessionStore};
+use auth_core::{Blacklist, Clock, KeyStore, OneTimeTokenStore, Outbox, SessionStore};
 
 mod attempts;
 mod blacklist;
 mod conflicts;
 mod database;
+mod keys;
 mod log;
 mod outbox;
 mod revocations;
@@ -25,6 +26,7 @@ mod tokens;
 use attempts::Attempts;
 use blacklist::BrokenBlacklist;
 use database::Database;
+use keys::Keys;
 use outbox::Letters;
 use sessions::Sessions;
 use store::Store;
@@ -193,6 +195,16 @@ mutants! {
     RemembersTheQueue: "answers with the queue that this node has read before", [letters_are_seen_by_other_nodes];
     OutageIsNoLetter: "finds no letter while the database is away", [letters_in_an_outage_are_unknown];
     FailsOnDamagedLetters: "fails a lease with a row that makes no letter", [damaged_letter_delays_no_other];
+    CutsTheKey: "cuts the fraction of a second off the time at which a key signs", [keys_are_kept_exactly];
+    ReplacesAnyVersion: "replaces a set of keys whatever its version", [replacement_needs_the_version];
+    ReadsThenReplaces: "reads the version of the keys, then replaces them", [one_replacement_wins];
+    RevokesWithoutEntry: "revokes a key without an entry in the log", [key_revocation_has_an_entry];
+    RevokesAgain: "moves the time of a revoked key when it is revoked again", [key_revocation_has_an_entry];
+    AlwaysAddsTheReplacement: "adds the replacement of a key that is unknown or was revoked before", [replacement_comes_with_the_revocation];
+    RevokesThenAppends: "marks a key as revoked, then appends its entry in another transaction", [abandoned_key_revocation_is_whole_or_nothing];
+    RemembersKeys: "answers with the keys that this node has read before", [keys_are_seen_by_other_nodes];
+    OutageIsNoKey: "finds no keys while the database is away", [keys_in_an_outage_are_unknown];
+    SkipsDamagedKeys: "leaves out a row that makes no key", [damaged_keys_are_an_error];
 }
 
 impl Fault {
@@ -264,6 +276,10 @@ impl Backend for Broken {
 
     async fn sessions(&self) -> Option<Arc<dyn SessionStore>> {
         Some(Arc::new(Sessions::new(self.database.lock().unwrap().clone())))
+    }
+
+    async fn keys(&self) -> Option<Arc<dyn KeyStore>> {
+        Some(Arc::new(Keys::new(self.database.lock().unwrap().clone())))
     }
 
     async fn one_time_tokens(&self) -> Option<Arc<dyn OneTimeTokenStore>> {

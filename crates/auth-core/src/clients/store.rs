@@ -37,8 +37,6 @@ pub struct SecretRotation {
 /// - Instants are kept to the microsecond.
 /// - A store that cannot be reached is [`Unavailable`](crate::StoreErrorKind::Unavailable), never "no client".
 /// - A row that cannot become a [`Client`] is [`Corrupt`](crate::StoreErrorKind::Corrupt).
-///
-/// The crate `auth-conformance` has a test of each rule.
 #[async_trait]
 pub trait ClientStore: fmt::Debug + Send + Sync {
     /// Inserts a client. Its id is random, so no other client has it.

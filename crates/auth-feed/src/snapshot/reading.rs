@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{DIGEST_BYTES, Id, MAGIC, SECONDS_PER_HOUR, SnapshotCounts, SnapshotHeader, WireHeader};
-use crate::page::PageError;
+use crate::page_error::PageError;
 
 /// Number of entries that a reader hands over at once.
 const BATCH: usize = 4_096;

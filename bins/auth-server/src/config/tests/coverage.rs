@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::*;
 
 /// A valid value of every setting that is not its default. The two keys that sign exclude each other, so the second is apart.
-const SAMPLES: [(&str, &str); 56] = [
+const SAMPLES: [(&str, &str); 57] = [
     ("AUTH_ENV", "test"),
     ("AUTH_LISTEN", "127.0.0.2:1"),
     ("AUTH_HEALTH_LISTEN", "127.0.0.1:2"),

@@ -16,7 +16,7 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::keys::{KeyError, KidForm, VerifyingKey};
+use super::{KeyError, KidForm, VerifyingKey};
 
 /// Maximum length of a `kid` that is read, in bytes.
 const MAX_KID_BYTES: usize = 256;
