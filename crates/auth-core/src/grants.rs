@@ -1,15 +1,9 @@
 //! What a token allows beyond saying who its holder is: roles, scopes and claims of the application.
 
 mod extra;
-mod issue;
 mod names;
 
-use crate::ids::ClientId;
-use crate::token::Claims;
-
-pub(crate) use self::issue::GrantOptions;
-
-pub use self::extra::{ClaimsSource, ExtraClaims, ExtraClaimsError, MAX_EXTRA_CLAIMS_BYTES};
+pub use self::extra::{ExtraClaims, ExtraClaimsError, MAX_EXTRA_CLAIMS_BYTES};
 pub use self::names::{ADMIN, MAX_NAMES, NameError, Role, Roles, Scope, Scopes};
 
 /// How the holder of a token came by it.
@@ -43,34 +37,5 @@ impl Grants {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.kind == TokenKind::Login && self.roles.is_empty() && self.scopes.is_empty() && self.extra.is_none()
-    }
-}
-
-impl Claims {
-    /// Returns how the holder of the token came by it.
-    #[must_use]
-    pub fn kind(&self) -> TokenKind {
-        self.grants.as_ref().map_or(TokenKind::Login, |grants| grants.kind)
-    }
-
-    /// Returns the client that the token belongs to, if it belongs to one.
-    #[must_use]
-    pub fn client_id(&self) -> Option<ClientId> {
-        (self.kind() == TokenKind::Client).then(|| ClientId::from(self.user_id.as_uuid()))
-    }
-
-    /// Returns whether the token carries this role.
-    #[must_use]
-    pub fn has_role(&self, name: &str) -> bool {
-        if name == ADMIN {
-            return self.admin;
-        }
-        self.grants.as_ref().is_some_and(|grants| grants.roles.contains(name))
-    }
-
-    /// Returns whether the token carries this scope. A token without scopes has none.
-    #[must_use]
-    pub fn has_scope(&self, name: &str) -> bool {
-        self.grants.as_ref().is_some_and(|grants| grants.scopes.contains(name))
     }
 }

@@ -3,6 +3,7 @@
 mod account;
 mod batches;
 pub mod blacklist;
+mod claims_source;
 pub mod clients;
 mod clock;
 mod context;
@@ -40,14 +41,15 @@ pub use account::{
     MAX_EXPORTED_SESSIONS, RegisterError, RegisterOutcome, RenameError,
 };
 pub use blacklist::{Blacklist, Revocation, RevocationLog, RevocationSource};
+pub use claims_source::ClaimsSource;
 pub use clients::{Client, ClientSecret, ClientStore};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use context::Context;
 pub use email::{Email, EmailError, MAX_EMAIL_BYTES};
 pub use error::{BoxError, StoreError, StoreErrorKind};
 pub use grants::{
-    ADMIN, ClaimsSource, ExtraClaims, ExtraClaimsError, Grants, MAX_EXTRA_CLAIMS_BYTES, MAX_NAMES, NameError, Role,
-    Roles, Scope, Scopes, TokenKind,
+    ADMIN, ExtraClaims, ExtraClaimsError, Grants, MAX_EXTRA_CLAIMS_BYTES, MAX_NAMES, NameError, Role, Roles, Scope,
+    Scopes, TokenKind,
 };
 pub use ids::{ClientId, Generation, MalformedClientId, SessionId, TokenId, UserId};
 pub use key_id::KeyId;

@@ -11,9 +11,9 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use crate::blacklist::Blacklist;
+use crate::claims_source::GrantOptions;
 use crate::clients::ClientStore;
 use crate::clock::Clock;
-use crate::grants::GrantOptions;
 use crate::letters::{LetterOptions, Outbox};
 use crate::one_time_store::OneTimeTokenStore;
 use crate::password::{AsyncPasswordHasher, PasswordHash, PasswordPolicy};

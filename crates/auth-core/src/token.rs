@@ -8,8 +8,8 @@ use time::OffsetDateTime;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::error::BoxError;
-use crate::grants::Grants;
-use crate::ids::{Generation, SessionId, TokenId, UserId};
+use crate::grants::{ADMIN, Grants, TokenKind};
+use crate::ids::{ClientId, Generation, SessionId, TokenId, UserId};
 use crate::key_id::KeyId;
 
 /// Time after its `exp` for which a token is still accepted, because the clocks of two nodes never quite agree (RFC
@@ -56,6 +56,33 @@ pub struct Claims {
 }
 
 impl Claims {
+    /// Returns how the holder of the token came by it.
+    #[must_use]
+    pub fn kind(&self) -> TokenKind {
+        self.grants.as_ref().map_or(TokenKind::Login, |grants| grants.kind)
+    }
+
+    /// Returns the client that the token belongs to, if it belongs to one.
+    #[must_use]
+    pub fn client_id(&self) -> Option<ClientId> {
+        (self.kind() == TokenKind::Client).then(|| ClientId::from(self.user_id.as_uuid()))
+    }
+
+    /// Returns whether the token carries this role.
+    #[must_use]
+    pub fn has_role(&self, name: &str) -> bool {
+        if name == ADMIN {
+            return self.admin;
+        }
+        self.grants.as_ref().is_some_and(|grants| grants.roles.contains(name))
+    }
+
+    /// Returns whether the token carries this scope. A token without scopes has none.
+    #[must_use]
+    pub fn has_scope(&self, name: &str) -> bool {
+        self.grants.as_ref().is_some_and(|grants| grants.scopes.contains(name))
+    }
+
     /// Returns the session whose end revokes this token.
     ///
     /// `None` means that the token is revoked by its own id: it belongs to no session, or it is the only token that its

@@ -1,13 +1,7 @@
 //! Claims that an application adds to the tokens of its users.
 
-use std::fmt;
-
-use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-
-use crate::error::BoxError;
-use crate::user::User;
 
 /// Maximum length of the claims that an application adds to a token, as JSON, in bytes.
 pub const MAX_EXTRA_CLAIMS_BYTES: usize = 1024;
@@ -71,39 +65,6 @@ impl ExtraClaims {
     pub fn as_json(&self) -> &str {
         &self.0
     }
-}
-
-/// Source of the claims that an application adds to the tokens of its users. It is asked each time that a token is issued.
-///
-/// ```
-/// use async_trait::async_trait;
-/// use auth_core::{BoxError, ClaimsSource, ExtraClaims, User};
-/// use serde::Serialize;
-///
-/// #[derive(Debug)]
-/// struct Tenants;
-///
-/// #[derive(Serialize)]
-/// struct Tenant {
-///     tenant: String,
-/// }
-///
-/// #[async_trait]
-/// impl ClaimsSource for Tenants {
-///     async fn claims(&self, user: &User) -> Result<Option<ExtraClaims>, BoxError> {
-///         let tenant = user.email.as_str().rsplit('@').next().unwrap_or_default().to_owned();
-///         Ok(Some(ExtraClaims::new(&Tenant { tenant })?))
-///     }
-/// }
-/// ```
-#[async_trait]
-pub trait ClaimsSource: fmt::Debug + Send + Sync {
-    /// Returns the claims to add to a token of this user, or `None` for none.
-    ///
-    /// # Errors
-    ///
-    /// When they cannot be told. The login fails then.
-    async fn claims(&self, user: &User) -> Result<Option<ExtraClaims>, BoxError>;
 }
 
 #[cfg(test)]

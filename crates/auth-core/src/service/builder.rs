@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::{AuthService, Letters, Parts, Sessions};
 use crate::blacklist::Blacklist;
+use crate::claims_source::{ClaimsSource, GrantOptions};
 use crate::clients::ClientStore;
 use crate::clock::{Clock, SystemClock};
 use crate::error::BoxError;
-use crate::grants::{ClaimsSource, GrantOptions, Scopes};
+use crate::grants::Scopes;
 use crate::letters::{LetterOptions, Outbox};
 use crate::one_time_store::OneTimeTokenStore;
 use crate::password::{AsyncPasswordHasher, PasswordPolicy};

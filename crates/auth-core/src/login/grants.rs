@@ -2,17 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{ClaimsSource, Grants, Scopes, TokenKind};
+use crate::claims_source::GrantOptions;
 use crate::error::BoxError;
+use crate::grants::{Grants, Scopes, TokenKind};
 use crate::service::AuthService;
 use crate::user::User;
-
-/// What every token of a user gets beside the roles of the user.
-#[derive(Debug, Default)]
-pub(crate) struct GrantOptions {
-    pub(crate) user_scopes: Scopes,
-    pub(crate) claims_source: Option<Arc<dyn ClaimsSource>>,
-}
 
 impl AuthService {
     /// Returns the scopes that the tokens of users carry.
