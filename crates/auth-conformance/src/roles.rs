@@ -70,7 +70,7 @@ async fn roles_are_given_and_kept(backend: &dyn Backend) -> Result<(), CheckErro
     let found = find(&stores, bob.id).await?;
     ensure!(found == bob, "another user became {found:?}");
     let listed = stores.users.list(None, 10).await.map_err(unexpected)?;
-    ensure!(listed == [ada.clone(), bob], "the list has {listed:?}");
+    ensure!(listed.len() == 2 && listed.contains(&ada) && listed.contains(&bob), "the list has {listed:?}");
     let (head, _) = whole(&*stores.log).await?;
     ensure!(head == Position(0), "giving a role was logged");
     ensure!(!covers(&*stores.log, &claims_of(ada.id, ada.generation)?).await?, "giving a role ended a token");
