@@ -112,6 +112,12 @@ pub(crate) fn refresh_reuse(user: UserId, session: SessionId) {
     tracing::warn!(target: "auth_core", %user, %session, "a refresh token was used again; its session was ended");
 }
 
+/// Reports a use of a personal token whose time could not be recorded.
+pub(crate) fn use_unrecorded(token: PersonalTokenId, error: &StoreError) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "auth_core", %token, %error, "the time of a use was not recorded");
+}
+
 /// Reports what became of a password hash that was to be replaced after a login.
 pub(crate) fn hash_upgrade(user: UserId, outcome: &'static str) {
     #[cfg(feature = "tracing")]

@@ -21,6 +21,7 @@ pub mod memory;
 mod one_time;
 mod one_time_store;
 pub mod password;
+pub mod personal;
 mod principal;
 pub mod purge;
 mod random;

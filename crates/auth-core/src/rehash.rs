@@ -20,6 +20,11 @@ impl Spawner {
     pub(crate) fn new(spawn: impl Fn(BackgroundTask) + Send + Sync + 'static) -> Self {
         Self(Arc::new(spawn))
     }
+
+    /// Starts a task.
+    pub(crate) fn spawn(&self, task: BackgroundTask) {
+        (self.0)(task);
+    }
 }
 
 impl fmt::Debug for Spawner {
