@@ -74,6 +74,8 @@ impl World {
             expires_at: now + Duration::from_secs(3600),
             generation: Generation::default(),
             admin: false,
+            key_id: None,
+            grants: None,
         };
         let codec = codec(SECRET, &self.config.token_issuer, &self.config.token_audience);
         codec.encode(&claims).unwrap().expose_token().to_owned()
@@ -188,6 +190,8 @@ impl Tokens {
                 expires_at: now + time::Duration::seconds(life),
                 generation: Generation::default(),
                 admin,
+                key_id: None,
+                grants: None,
             };
             codec.encode(&claims).unwrap().expose_token().to_owned()
         };

@@ -40,6 +40,7 @@ impl Post {
         let store = Arc::new(MemoryStore::new().unwrap());
         let stores = ServerStores {
             users: store.clone(),
+            clients: store.clone(),
             log: store.clone(),
             sessions: store.clone(),
             attempts: Arc::new(MemoryAttempts::default()),

@@ -198,6 +198,8 @@ fn tokens(codec: &JwtCodec, many: usize) -> Result<Vec<String>, Failure> {
             expires_at: issued_at + Duration::from_secs(86_400),
             generation: Generation::default(),
             admin: false,
+            key_id: None,
+            grants: None,
         };
         Ok(codec.encode(&claims)?.expose_token().to_owned())
     };

@@ -7,6 +7,7 @@ mod auth;
 mod docs;
 mod example;
 mod health;
+mod oauth;
 mod recovery;
 mod sessions;
 mod users;
@@ -101,10 +102,11 @@ impl Routes {
         if self.docs {
             docs::add_routes(&mut table, &document());
         }
-        let pages = if self.pages { pages::routes() } else { RouteTable::new() };
+        let mut undocumented = if self.pages { pages::routes() } else { RouteTable::new() };
+        undocumented.extend(oauth::routes());
         let methods = table.values().flat_map(|methods| methods.keys());
         let cors = Cors::new(self.state.cookies.allowed(), methods.chain([&Method::HEAD]), VERIFY);
-        self.envelope(table, pages, cors)
+        self.envelope(table, undocumented, cors)
     }
 
     /// Returns the endpoint with the routes of the topic [`health`] alone, none of which needs a token.
@@ -114,7 +116,8 @@ impl Routes {
         self.envelope(table, RouteTable::new(), None)
     }
 
-    fn envelope(self, table: RouteTable, pages: RouteTable, cors: Option<Cors>) -> Envelope<Route> {
+    /// `undocumented` has the routes that are not in the OpenAPI document: the pages, and those that a standard documents.
+    fn envelope(self, table: RouteTable, undocumented: RouteTable, cors: Option<Cors>) -> Envelope<Route> {
         let document = serde_json::from_str(&openapi_json()).unwrap_or_default();
         let routes = table.into_iter().fold(Route::new(), |route, (pattern, methods)| {
             let endpoint = Arc::new(RouteEndpoint::new(&self.state.metrics, &document, &pattern, methods));
@@ -127,8 +130,8 @@ impl Routes {
                 _ => route.at(pattern, endpoint),
             }
         });
-        let routes = pages.into_iter().fold(routes, |route, (pattern, methods)| {
-            let endpoint = RouteEndpoint::of_page(&self.state.metrics, &pattern, methods);
+        let routes = undocumented.into_iter().fold(routes, |route, (pattern, methods)| {
+            let endpoint = RouteEndpoint::undocumented(&self.state.metrics, &pattern, methods);
             route.at(pattern, endpoint)
         });
         Envelope::new(routes, self.state, self.clock, self.trusted_proxies, cors)

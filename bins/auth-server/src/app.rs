@@ -11,13 +11,14 @@ use std::time::Duration;
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::purge::Purge;
 use auth_core::{
-    AttemptStore, AuthService, Clock, Mailer, OneTimeTokenStore, Outbox, RevocationLog, SessionStore, UserStore,
+    AttemptStore, AuthService, ClientStore, Clock, Mailer, OneTimeTokenStore, Outbox, RevocationLog, SessionStore,
+    UserStore,
 };
 use auth_http::{CookieAuth, SessionCookie};
 use auth_migrations::{MigrateError, Migrations};
 use auth_storage::{
-    ConnectOptions, Database, SeaAttemptStore, SeaOneTimeTokenStore, SeaOutbox, SeaRevocationLog, SeaSessionStore,
-    SeaUserStore, Tables,
+    ConnectOptions, Database, SeaAttemptStore, SeaClientStore, SeaOneTimeTokenStore, SeaOutbox, SeaRevocationLog,
+    SeaSessionStore, SeaUserStore, Tables,
 };
 
 pub use self::error::AppError;
@@ -45,6 +46,8 @@ pub struct ServerStores {
     pub log: Arc<dyn RevocationLog>,
     /// The sessions. The end of one is written to `log`.
     pub sessions: Arc<dyn SessionStore>,
+    /// The clients. The end of their tokens is written to `log`.
+    pub clients: Arc<dyn ClientStore>,
     /// Counters of attempts for the rate limits.
     pub attempts: Arc<dyn AttemptStore>,
     /// The one-time tokens.
@@ -83,6 +86,7 @@ impl App {
             users: Arc::new(SeaUserStore::new(database.clone())),
             log: Arc::new(SeaRevocationLog::new(database.clone())),
             sessions: Arc::new(SeaSessionStore::new(database.clone())),
+            clients: Arc::new(SeaClientStore::new(database.clone())),
             attempts: Arc::new(SeaAttemptStore::new(database.clone())),
             one_time_tokens: Arc::new(SeaOneTimeTokenStore::new(database.clone())),
             outbox: Arc::new(SeaOutbox::new(database.clone())),
@@ -105,14 +109,14 @@ impl App {
         stores: ServerStores,
         opened: Option<(Database, Migrations)>,
     ) -> Result<Self, AppError> {
-        let ServerStores { users, log, sessions, attempts, one_time_tokens, outbox } = stores;
+        let ServerStores { users, log, sessions, clients, attempts, one_time_tokens, outbox } = stores;
         let options = SyncOptions { max_staleness: config.blacklist_max_staleness, ..SyncOptions::default() };
         let blacklist = Arc::new(SyncedBlacklist::new(Arc::clone(&log), Arc::clone(&clock), options));
         let mut checks = opened.as_ref().map_or_else(Vec::new, |opened| checks(opened, &blacklist));
         checks.push(Box::new(LogIsWhole {
             blacklist: Arc::clone(&blacklist),
             clock: Arc::clone(&clock),
-            token_life: config.token_ttl.max(config.sessions.access_life),
+            token_life: config.token_ttl.max(config.client_token_ttl).max(config.sessions.access_life),
         }));
         let readiness = Readiness::new(checks);
         let codec = Arc::new(codec(config)?);
@@ -128,7 +132,9 @@ impl App {
             .background(|task| drop(tokio::spawn(task)))
             .clock(Arc::clone(&clock))
             .token_life(config.token_ttl)
-            .sessions(Arc::clone(&sessions), config.sessions);
+            .sessions(Arc::clone(&sessions), config.sessions)
+            .clients(clients)
+            .client_token_life(config.client_token_ttl);
         let service = throttle.iter().fold(service, |service, throttle| service.throttle(Arc::clone(throttle)));
         let mailer: Option<Arc<dyn Mailer>> = match &config.mail {
             Some(settings) => Some(mailer(settings)?),
@@ -148,6 +154,8 @@ impl App {
             cookies: CookieAuth::new(session_cookie(config.profile), config.cors_origins.clone()),
             languages: config.languages.clone(),
             throttle,
+            issuer: config.token_issuer.clone(),
+            audience: config.token_audience.clone(),
             codec,
             blacklist,
             checks_in_memory,

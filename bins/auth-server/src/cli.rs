@@ -10,6 +10,7 @@
 //!
 //! Failure to write to standard error changes no exit code.
 
+mod client;
 mod completions;
 mod config;
 mod confirm;
@@ -36,6 +37,7 @@ use auth_core::{AuthService, BoxError, SystemClock};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use self::client::ClientCommand;
 use self::config::ConfigCommand;
 use self::key::KeyCommand;
 use self::mail::MailCommand;
@@ -111,6 +113,9 @@ enum Command {
     /// Manage the sessions of users
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Manage clients: machines that get tokens with a secret of their own
+    #[command(subcommand)]
+    Client(ClientCommand),
     /// Manage the blacklist of tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -247,6 +252,7 @@ impl Command {
             match self {
                 Self::Migrate(command) => command.run(config, out).await,
                 Self::User(command) => with_service(config, async |service| command.run(service, out).await).await,
+                Self::Client(command) => with_service(config, async |service| command.run(service, out).await).await,
                 Self::Session(command) => with_service(config, async |service| command.run(service, out).await).await,
                 Self::Mail(command) => command.run(config, out).await.map(|()| ExitCode::SUCCESS),
                 Self::Token(command) => command.run(config, out).await.map(|()| ExitCode::SUCCESS),

@@ -41,6 +41,7 @@ use ipnet::IpNet;
 
 pub(crate) use self::database::{DATA_DIR, MIGRATE};
 pub use self::docs::settings_page;
+pub(crate) use self::duration::of_flag as parse_duration;
 pub(crate) use self::general::ENV;
 pub(crate) use self::hashing::HASH_PRIORITY;
 pub use self::hashing::HashingSettings;
@@ -84,6 +85,8 @@ pub struct Config {
     pub verifying: Vec<VerifyingKey>,
     /// Lifetime of a token.
     pub token_ttl: Duration,
+    /// Lifetime of a token of a client.
+    pub client_token_ttl: Duration,
     /// The issuer of the tokens.
     pub token_issuer: String,
     /// The audience of the tokens.
@@ -146,6 +149,7 @@ impl Config {
         let signing = reader.signing(profile, &data_dir);
         let verifying = reader.verifying(profile);
         let token_ttl = reader.read(&tokens::TOKEN_TTL, profile);
+        let client_token_ttl = reader.read(&tokens::CLIENT_TOKEN_TTL, profile);
         let token_issuer = reader.read(&tokens::TOKEN_ISSUER, profile);
         let token_audience = reader.read(&tokens::TOKEN_AUDIENCE, profile);
         let token_cache = reader.read(&tokens::TOKEN_CACHE, profile);
@@ -174,6 +178,7 @@ impl Config {
             signing,
             verifying,
             token_ttl,
+            client_token_ttl,
             token_issuer,
             token_audience,
             token_cache,

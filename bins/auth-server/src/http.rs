@@ -10,6 +10,7 @@ pub(crate) mod cookie;
 pub(crate) mod cors;
 pub(crate) mod envelope;
 pub(crate) mod error;
+pub(crate) mod form;
 pub(crate) mod json;
 pub(crate) mod operation;
 pub(crate) mod paging;

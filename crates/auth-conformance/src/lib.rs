@@ -8,6 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use auth_core::blacklist::{Position, UnsyncedBlacklist};
+use auth_core::keys::KeyStore;
 use auth_core::letters::LetterId;
 use auth_core::recovery::OneTimeTokenId;
 use auth_core::throttle::AttemptKey;
@@ -23,6 +24,7 @@ mod changes;
 mod conflicts;
 mod executor;
 mod faults;
+mod keys;
 mod letter_samples;
 mod log;
 mod nodes;
@@ -31,6 +33,7 @@ mod outbox;
 mod profiles;
 mod purge;
 mod recovery;
+mod roles;
 mod samples;
 mod sessions;
 mod side_effects;
@@ -104,6 +107,13 @@ pub trait Backend: Send + Sync {
         None
     }
 
+    /// Opens the store of keys, over the database of the other stores. Like [`open`](Self::open), a check calls it more than once.
+    ///
+    /// Default: `None`, which says that there is none. Its rules are then not tried.
+    async fn keys(&self) -> Option<Arc<dyn KeyStore>> {
+        None
+    }
+
     /// Starts a task that runs beside the check, so that rivals run in parallel.
     ///
     /// Default: a thread of its own with [`block_on`], which suits stores that need no runtime. For a store over tokio:
@@ -170,6 +180,8 @@ pub enum Row {
     OneTimeToken(OneTimeTokenId),
     /// A letter: for example a kind that is none.
     Letter(LetterId),
+    /// The keys: for example an algorithm that is none.
+    Keys,
 }
 
 /// A rule of the contract, with the test of it.
@@ -249,9 +261,11 @@ pub fn checks() -> Vec<ContractCheck> {
         attempts::CHECKS,
         sessions::CHECKS,
         profiles::CHECKS,
+        roles::CHECKS,
         one_time_tokens::CHECKS,
         side_effects::CHECKS,
         outbox::CHECKS,
+        keys::CHECKS,
     ]
     .concat()
 }
@@ -296,9 +310,11 @@ macro_rules! conformance_tests {
         $crate::__conformance_attempts!($run);
         $crate::__conformance_sessions!($run);
         $crate::__conformance_profiles!($run);
+        $crate::__conformance_roles!($run);
         $crate::__conformance_one_time_tokens!($run);
         $crate::__conformance_side_effects!($run);
         $crate::__conformance_outbox!($run);
+        $crate::__conformance_keys!($run);
     };
 }
 

@@ -1,4 +1,4 @@
-//! Identifiers of users and tokens, and generations, which revoke all tokens of a user at once.
+//! Identifiers of users, clients and tokens, and generations, which revoke all tokens of a user at once.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::random::{NoRandomness, random_bytes};
+use crate::secret_text::SecretText;
 
 /// Public id of a user: a `UUIDv7` (RFC 9562 §5.7), so that ids sort by time of registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -157,6 +158,65 @@ impl FromStr for TokenId {
 impl fmt::Display for TokenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// Id of a client, which is a machine with a secret of its own (RFC 6749 §2.2): 122 random bits.
+///
+/// Its text is `rac_` and then base64url (RFC 4648 §5) of the id and a checksum, which finds a typing error. It is not a secret.
+///
+/// ```
+/// use auth_core::ClientId;
+///
+/// let id = ClientId::generate()?;
+/// assert!(id.to_string().starts_with("rac_"));
+/// assert_eq!(id.to_string().parse::<ClientId>()?, id);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(Uuid);
+
+const CLIENT_ID_TEXT: SecretText<16> = SecretText::new("rac_", "client id checksum");
+
+/// The text is not the id of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not the id of a client, which begins with rac_")]
+pub struct MalformedClientId;
+
+impl ClientId {
+    /// Returns a new random id.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system has no randomness to give.
+    pub fn generate() -> Result<Self, NoRandomness> {
+        Ok(Self(uuid::Builder::from_random_bytes(random_bytes()?).into_uuid()))
+    }
+
+    /// Returns the id as a UUID.
+    #[must_use]
+    pub fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl From<Uuid> for ClientId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl FromStr for ClientId {
+    type Err = MalformedClientId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        CLIENT_ID_TEXT.parse(text).map(|bytes| Self(Uuid::from_bytes(*bytes))).ok_or(MalformedClientId)
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        CLIENT_ID_TEXT.expose(self.0.as_bytes(), |text| f.pad(text))
     }
 }
 

@@ -3,14 +3,19 @@
 mod account;
 mod batches;
 pub mod blacklist;
+mod claims_source;
+pub mod clients;
 mod clock;
 mod context;
 mod effects;
 mod email;
 mod error;
 mod events;
+mod grants;
 mod ids;
 mod join;
+mod key_id;
+pub mod keys;
 pub mod letters;
 mod login;
 pub mod memory;
@@ -22,6 +27,7 @@ pub mod purge;
 mod random;
 pub mod recovery;
 mod rehash;
+mod secret_text;
 pub mod service;
 pub mod session;
 pub mod throttle;
@@ -31,15 +37,23 @@ mod username;
 mod verifier;
 
 pub use account::{
-    AccountError, ChangeEmailError, ChangePasswordError, DeleteAccountError, Export, ExportedToken,
+    AccountError, ChangeEmailError, ChangePasswordError, DeleteAccountError, Export, ExportedToken, GiveRoleError,
     MAX_EXPORTED_SESSIONS, RegisterError, RegisterOutcome, RenameError,
 };
 pub use blacklist::{Blacklist, Revocation, RevocationLog, RevocationSource};
+pub use claims_source::ClaimsSource;
+pub use clients::{Client, ClientSecret, ClientStore};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use context::Context;
 pub use email::{Email, EmailError, MAX_EMAIL_BYTES};
 pub use error::{BoxError, StoreError, StoreErrorKind};
-pub use ids::{Generation, SessionId, TokenId, UserId};
+pub use grants::{
+    ADMIN, ExtraClaims, ExtraClaimsError, Grants, MAX_EXTRA_CLAIMS_BYTES, MAX_NAMES, NameError, Role, Roles, Scope,
+    Scopes, TokenKind,
+};
+pub use ids::{ClientId, Generation, MalformedClientId, SessionId, TokenId, UserId};
+pub use key_id::KeyId;
+pub use keys::{KeyAlgorithm, KeySchedule, KeySet, KeyStore, ManagedKey};
 pub use letters::{Language, Letter, LetterOptions, Mailer, Outbox};
 pub use login::{FactorChallenge, IssuedRefreshToken, IssuedToken, LoginError, LoginOutcome, RefreshError, SignedIn};
 pub use password::{

@@ -1,6 +1,7 @@
 //! Login and logout.
 
 mod error;
+mod grants;
 mod session;
 
 use std::time::Duration;

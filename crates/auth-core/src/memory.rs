@@ -1,5 +1,7 @@
 //! Stores in memory, for examples and tests. Nothing survives the process.
 
+mod clients;
+mod keys;
 mod outbox;
 mod recovery;
 mod sessions;
@@ -17,8 +19,10 @@ use crate::blacklist::{
     LogEntry, LogIdentity, LogPage, Mark, Position, Purged, Revocation, RevocationLog, RevocationSource,
     RevocationTarget,
 };
+use crate::clients::Client;
 use crate::error::StoreError;
-use crate::ids::{SessionId, UserId};
+use crate::ids::{ClientId, SessionId, UserId};
+use crate::keys::KeySet;
 use crate::letters::LetterId;
 use crate::random::{NoRandomness, random_bytes};
 use crate::session::{SessionEnd, StoredSession};
@@ -27,7 +31,7 @@ use crate::user::StoredCredentials;
 use outbox::LetterRow;
 use recovery::TokenRow;
 
-/// Store of users, sessions, one-time tokens and letters, and log of revocations, in memory.
+/// Store of users, sessions, clients, one-time tokens, letters and keys, and log of revocations, in memory.
 ///
 /// One value is all of them, because a change of a user writes to several in one step.
 pub struct MemoryStore {
@@ -46,8 +50,10 @@ struct Tables {
     purged: Purged,
     lost: Option<OffsetDateTime>,
     sessions: HashMap<SessionId, StoredSession>,
+    clients: BTreeMap<ClientId, Client>,
     tokens: Vec<TokenRow>,
     letters: BTreeMap<LetterId, LetterRow>,
+    keys: KeySet,
 }
 
 impl MemoryStore {
@@ -99,7 +105,7 @@ impl RevocationSource for MemoryStore {
         };
         let entries = tables.log.range(rest).take(limit).map(entry).collect();
         let Tables { head, purged, lost, .. } = *tables;
-        Ok(LogPage { identity: self.identity, head, purged, lost, entries })
+        Ok(LogPage { identity: self.identity, head, purged, lost, age: Duration::ZERO, entries })
     }
 
     async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
@@ -110,9 +116,11 @@ impl RevocationSource for MemoryStore {
         };
         let of_token = tables.targets.contains_key(&target);
         let user = tables.users.get(&claims.user_id);
+        let client = claims.client_id().and_then(|id| tables.clients.get(&id));
         Ok(of_token
             || claims.expires_at <= tables.purged.tokens
             || user.is_some_and(|stored| claims.generation < stored.user.generation)
+            || client.is_some_and(|client| claims.generation < client.generation)
             || tables.log.values().any(|entry| entry.covers(claims)))
     }
 }
@@ -126,6 +134,11 @@ impl RevocationLog for MemoryStore {
                 && let Some(stored) = tables.users.get_mut(&id)
             {
                 stored.user.generation = stored.user.generation.max(below);
+            }
+            if let RevocationTarget::User { id, below } = revocation.target
+                && let Some(client) = tables.clients.get_mut(&ClientId::from(id.as_uuid()))
+            {
+                client.generation = client.generation.max(below);
             }
             if let RevocationTarget::Session(id) = revocation.target
                 && let Some(stored) = tables.sessions.get_mut(&id)

@@ -11,6 +11,8 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use crate::blacklist::Blacklist;
+use crate::claims_source::GrantOptions;
+use crate::clients::ClientStore;
 use crate::clock::Clock;
 use crate::letters::{LetterOptions, Outbox};
 use crate::one_time_store::OneTimeTokenStore;
@@ -23,7 +25,7 @@ use crate::token::TokenCodec;
 use crate::user::UserStore;
 use crate::verifier::{AuthenticateError, TokenVerifier};
 
-pub use self::builder::{AuthServiceBuilder, BuildError, DEFAULT_TOKEN_LIFE};
+pub use self::builder::{AuthServiceBuilder, BuildError, DEFAULT_CLIENT_TOKEN_LIFE, DEFAULT_TOKEN_LIFE};
 pub use crate::rehash::UpgradeStats;
 
 /// Revocable authentication: registers users, logs them in, checks their tokens and revokes them. Cheap to clone;
@@ -47,6 +49,9 @@ pub(crate) struct Parts {
     pub(crate) throttle: Admission,
     pub(crate) sessions: Option<Sessions>,
     pub(crate) letters: Option<Letters>,
+    pub(crate) clients: Option<Arc<dyn ClientStore>>,
+    pub(crate) client_token_life: Duration,
+    pub(crate) grants: GrantOptions,
     clock: Arc<dyn Clock>,
     verifier: TokenVerifier,
 }

@@ -24,6 +24,8 @@ fn counted(cached_tokens: usize) -> (u64, u64) {
         expires_at: issued_at + Duration::from_secs(3_600),
         generation: Generation::default(),
         admin: false,
+        key_id: None,
+        grants: None,
     };
     let token = codec.encode(&claims).unwrap();
     let warm = codec.encode(&Claims { token_id: TokenId::generate().unwrap(), ..claims }).unwrap();

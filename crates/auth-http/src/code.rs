@@ -35,6 +35,10 @@ pub enum Code {
     EmailUnverified,
     /// The token does not belong to an admin.
     AdminRequired,
+    /// The token does not carry the scope that is needed, or is of a kind that the route does not admit.
+    InsufficientScope,
+    /// The token does not carry the role that is needed.
+    RoleRequired,
     /// A cookie came with the request, and the page that sent it may not act for the user.
     Csrf,
     /// The e-mail address is taken.
@@ -81,6 +85,8 @@ impl Code {
         Self::CodeInvalid,
         Self::EmailUnverified,
         Self::AdminRequired,
+        Self::InsufficientScope,
+        Self::RoleRequired,
         Self::Csrf,
         Self::UserExists,
         Self::UsernameTaken,
@@ -121,6 +127,8 @@ impl Code {
             Self::CodeInvalid => "code_invalid",
             Self::EmailUnverified => "email_unverified",
             Self::AdminRequired => RefusalKind::AdminRequired.code(),
+            Self::InsufficientScope => RefusalKind::InsufficientScope.code(),
+            Self::RoleRequired => RefusalKind::RoleRequired.code(),
             Self::Csrf => RefusalKind::Csrf.code(),
             Self::UserExists => "user_exists",
             Self::UsernameTaken => "username_taken",
@@ -150,7 +158,12 @@ impl Code {
             | Self::TokenExpired
             | Self::TokenRevoked
             | Self::SessionEnded => 401,
-            Self::TokenMissingAtLogout | Self::EmailUnverified | Self::AdminRequired | Self::Csrf => 403,
+            Self::TokenMissingAtLogout
+            | Self::EmailUnverified
+            | Self::AdminRequired
+            | Self::InsufficientScope
+            | Self::RoleRequired
+            | Self::Csrf => 403,
             Self::UserExists | Self::UsernameTaken => 409,
             Self::UserNotFound | Self::SessionNotFound | Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
@@ -178,6 +191,8 @@ impl Code {
             Self::CodeInvalid => "The link or the code is wrong, was used already or has expired.",
             Self::EmailUnverified => "Please confirm your e-mail address first.",
             Self::AdminRequired => RefusalKind::AdminRequired.message(),
+            Self::InsufficientScope => RefusalKind::InsufficientScope.message(),
+            Self::RoleRequired => RefusalKind::RoleRequired.message(),
             Self::Csrf => RefusalKind::Csrf.message(),
             Self::UserExists => "User already exists. Please Log in.",
             Self::UsernameTaken => "Username is already taken.",
@@ -207,6 +222,8 @@ impl Code {
             Self::TokenExpired => RefusalKind::TokenExpired,
             Self::TokenRevoked => RefusalKind::TokenRevoked,
             Self::AdminRequired => RefusalKind::AdminRequired,
+            Self::InsufficientScope => RefusalKind::InsufficientScope,
+            Self::RoleRequired => RefusalKind::RoleRequired,
             Self::Csrf => RefusalKind::Csrf,
             _ => return None,
         };
@@ -222,6 +239,8 @@ impl From<RefusalKind> for Code {
             RefusalKind::TokenExpired => Self::TokenExpired,
             RefusalKind::TokenRevoked => Self::TokenRevoked,
             RefusalKind::AdminRequired => Self::AdminRequired,
+            RefusalKind::InsufficientScope => Self::InsufficientScope,
+            RefusalKind::RoleRequired => Self::RoleRequired,
             RefusalKind::Csrf => Self::Csrf,
             RefusalKind::Unavailable => Self::Unavailable,
             _ => Self::Internal,

@@ -109,7 +109,9 @@ impl JwtCodec {
         let key = self.key_for(unverified_header)?;
         // The key decides the algorithm, never the token.
         match jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key.key, key.algorithm) {
-            Ok(true) => wire::decode::<WireClaims<'_>, _>(payload, |wire| wire.read(&self.issuer, &self.audience)),
+            Ok(true) => {
+                wire::decode::<WireClaims<'_>, _>(payload, |wire| wire.read(&self.issuer, &self.audience, key.key_id))
+            }
             _ => Err(InvalidToken),
         }
     }
@@ -142,7 +144,7 @@ impl TokenCodec for JwtCodec {
             return Ok(claims);
         }
         let claims = self.verify(unverified_token)?;
-        self.verified.remember(unverified_token, claims);
+        self.verified.remember(unverified_token, claims.clone());
         Ok(claims)
     }
 }

@@ -32,6 +32,8 @@ fn claims() -> Claims {
         expires_at: issued_at + Duration::from_secs(3600),
         generation: Generation::new(3),
         admin: true,
+        key_id: None,
+        grants: None,
     }
 }
 
@@ -56,9 +58,9 @@ fn every_algorithm_round_trips_and_signs_a_token_of_its_own() {
         assert_eq!((signing.id(), signing.algorithm()), (verifying.id(), verifying.algorithm()));
         let (claims, codec) = (claims(), JwtCodec::new(signing, "issuer", "audience"));
         let token = codec.encode(&claims).unwrap();
-        assert_eq!(codec.decode(token.expose_token()), Ok(claims));
+        assert_eq!(codec.decode(token.expose_token()), Ok(claims.clone()));
         let verifier = JwtCodec::verify_only("issuer", "audience").with_verifying_key(verifying);
-        assert_eq!(verifier.decode(token.expose_token()), Ok(claims));
+        assert_eq!(verifier.decode(token.expose_token()), Ok(claims.clone()));
         assert!(verifier.encode(&claims).is_err(), "a verifier cannot sign");
         assert_eq!(self::codec().decode(token.expose_token()), Err(InvalidToken), "the kid is unknown there");
     }
@@ -190,7 +192,7 @@ fn a_cache_miss_verifies_a_token_and_later_uses_hit() {
     assert_eq!(codec.cache_stats().entries, 0, "signing adds nothing to the cache");
     assert!(codec.decode(&forged(|_, claims| claims["iss"] = json!("evil"))).is_err());
     for _ in 0..3 {
-        assert_eq!(codec.decode(token.expose_token()), Ok(claims));
+        assert_eq!(codec.decode(token.expose_token()), Ok(claims.clone()));
     }
     assert_eq!(codec.decode(codec.encode(&other).unwrap().expose_token()), Ok(other));
     let stats = codec.cache_stats();
@@ -239,9 +241,11 @@ proptest! {
             expires_at: OffsetDateTime::from_unix_timestamp(iat + life).unwrap(),
             generation: Generation::new(generation),
             admin,
+            key_id: None,
+            grants: None,
         };
         let token = codec().encode(&claims).unwrap();
-        prop_assert_eq!(codec().decode(token.expose_token()), Ok(claims));
+        prop_assert_eq!(codec().decode(token.expose_token()), Ok(claims.clone()));
     }
 
     #[test]

@@ -4,12 +4,14 @@
 compile_error!("auth-storage needs a driver: enable one of its features `sqlite`, `postgres` and `mysql`");
 
 mod attempt_store;
+mod client_store;
 mod clock;
 mod connect;
 mod entity;
 mod error;
 mod hex;
 mod instant;
+mod key_store;
 mod one_time_token_store;
 mod outbox;
 mod purge;
@@ -25,9 +27,11 @@ mod user_table;
 mod writability;
 
 pub use attempt_store::SeaAttemptStore;
+pub use client_store::SeaClientStore;
 pub use connect::{ConnectError, ConnectOptions, Database, DatabaseKind, DatabaseUrl, NotPrimary, PoolStats};
 pub use connect::{Statements, UrlError, WriteTransaction, connect, connect_to};
 pub use error::{store_error, violated_key};
+pub use key_store::SeaKeyStore;
 pub use one_time_token_store::SeaOneTimeTokenStore;
 pub use outbox::SeaOutbox;
 pub use revocation_log::SeaRevocationLog;

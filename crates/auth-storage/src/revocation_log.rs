@@ -2,6 +2,7 @@
 
 use std::cmp;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_core::blacklist::{LogEntry, LogIdentity, LogPage, Mark, Position, Purged};
@@ -79,7 +80,7 @@ impl SeaRevocationLog {
         let users = self.users.clone().unwrap_or_else(|| UserTable::ours(tables));
         let outcome = async {
             let log = LogWriter::lock(&transaction, tables, batch.len()).await?;
-            for raise in raising_generations(batch, &users) {
+            for raise in raising_generations(batch, &[&users, &UserTable::of_clients(tables)]) {
                 transaction.execute(&raise).await?;
             }
             for ending in endings(tables, batch)? {
@@ -103,7 +104,7 @@ impl SeaRevocationLog {
         for (column, of_tokens) in
             [(blacklist_head::Column::PurgedTokens, true), (blacklist_head::Column::PurgedUsers, false)]
         {
-            let of_kind = expired.iter().filter(|row| row.token_id.is_some() == of_tokens);
+            let of_kind = expired.iter().filter(|row| row.is_of_user() != of_tokens);
             if let Some(latest) = of_kind.map(|row| row.expires_at).max() {
                 raising(tables, column, latest).exec(connection).await?;
             }
@@ -134,7 +135,7 @@ impl RevocationSource for SeaRevocationLog {
         let entries = rows.into_iter().filter_map(PageRow::into_entry).collect::<Result<Vec<_>, _>>()?;
         // The row that carries the head is there also when no entry was asked for.
         let entries = if limit == 0 { Vec::new() } else { entries };
-        Ok(LogPage { identity, head, purged, lost, entries })
+        Ok(LogPage { identity, head, purged, lost, age: Duration::ZERO, entries })
     }
 
     async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
@@ -251,7 +252,7 @@ fn page_query(
     page
 }
 
-/// Two look-ups of entries and one of the user, each in a unique index, and the row of the head. The user's generation says
+/// Up to three look-ups of entries, one of the user and one of the client, each in a unique index, and the row of the head. The user's generation says
 /// what a purged user-wide entry said, the head what may have been purged besides. The second value says whether the server
 /// that answered may be read from.
 fn covers_query(
@@ -288,6 +289,24 @@ fn covers_query(
     let purged = Condition::all()
         .add(Expr::col(blacklist_head::Column::Id).eq(blacklist_head::ID))
         .add(Expr::col(blacklist_head::Column::PurgedTokens).gte(instant::to_micros(claims.expires_at)?));
+    let of_token = match claims.key_id {
+        None => of_token,
+        Some(key) => of_token.or(entries(
+            Condition::all()
+                .add(Expr::col(blacklist::Column::UserId).eq(key.as_uuid()))
+                .add(Expr::col(blacklist::Column::Generation).eq(blacklist::KEY)),
+        )),
+    };
+    let of_token = match claims.client_id() {
+        None => of_token,
+        Some(client) => {
+            let clients = UserTable::of_clients(tables);
+            let raised = Condition::all()
+                .add(Expr::col(clients.id).eq(client.as_uuid()))
+                .add(Expr::col(clients.generation).gt(i64::from(claims.generation.number())));
+            of_token.or(exists(clients.table, raised))
+        }
+    };
     let covered = of_token
         .or(entries(of_user))
         .or(exists(users.table, user))
@@ -300,7 +319,12 @@ fn expired_query(tables: &Tables, before: i64, limit: u64) -> Select<blacklist::
     tables
         .find::<blacklist::Entity>()
         .select_only()
-        .columns([blacklist::Column::Position, blacklist::Column::TokenId, blacklist::Column::ExpiresAt])
+        .columns([
+            blacklist::Column::Position,
+            blacklist::Column::UserId,
+            blacklist::Column::Generation,
+            blacklist::Column::ExpiresAt,
+        ])
         .filter(blacklist::Column::ExpiresAt.lt(before))
         .order_by_asc(blacklist::Column::ExpiresAt)
         .limit(limit)
@@ -330,8 +354,15 @@ fn position(stored: i64) -> Result<Position, StoreError> {
 #[derive(Debug, FromQueryResult)]
 struct ExpiredRow {
     position: i64,
-    token_id: Option<Uuid>,
+    user_id: Option<Uuid>,
+    generation: Option<i64>,
     expires_at: i64,
+}
+
+impl ExpiredRow {
+    fn is_of_user(&self) -> bool {
+        self.user_id.is_some() && self.generation != Some(blacklist::KEY)
+    }
 }
 
 #[derive(Debug, FromQueryResult)]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use auth_core::MAX_TOKEN_LIFE;
+use auth_core::service::DEFAULT_CLIENT_TOKEN_LIFE;
 use auth_jwt::{DEFAULT_CACHED_TOKENS, KeyError, MAX_CACHED_TOKENS, SigningKey, VerifyingKey};
 
 use super::duration;
@@ -21,6 +22,7 @@ pub(super) static SECTION: Section = Section {
         &TOKEN_VERIFY_KEY_FILES,
         &TOKEN_VERIFY_SECRET_FILES,
         &TOKEN_TTL,
+        &CLIENT_TOKEN_TTL,
         &TOKEN_ISSUER,
         &TOKEN_AUDIENCE,
         &TOKEN_CACHE,
@@ -69,11 +71,19 @@ pub(super) static TOKEN_TTL: Setting<Duration> = Setting {
         ..Declaration::new("AUTH_TOKEN_TTL")
     },
     default: |_| Duration::from_secs(86_400),
-    parse: |text, _| {
-        let life = duration::parse(text).ok_or("must be a duration such as 15m, 2h or 1d")?;
-        let usable = life.subsec_nanos() == 0 && !life.is_zero() && life <= MAX_TOKEN_LIFE;
-        if usable { Ok(life) } else { Err("must be whole seconds, from 1s to 90d".into()) }
+    parse: |text, _| life(text),
+    show: |life| duration::format(*life),
+};
+
+pub(super) static CLIENT_TOKEN_TTL: Setting<Duration> = Setting {
+    declaration: Declaration {
+        meaning: "lifetime of a token that a client gets with its secret",
+        values: "whole seconds from `1s` to `90d`, as `15m`, `2h`, `1h30m`",
+        details: "A client asks for another token when its token has expired. See [Clients](OPERATIONS.md#clients).",
+        ..Declaration::new("AUTH_CLIENT_TOKEN_TTL")
     },
+    default: |_| DEFAULT_CLIENT_TOKEN_LIFE,
+    parse: |text, _| life(text),
     show: |life| duration::format(*life),
 };
 
@@ -119,6 +129,13 @@ pub(super) static TOKEN_CACHE: Setting<usize> = Setting {
 /// Least number of different bytes of a secret in production. A random secret of 32 bytes has more in every encoding; a phrase or
 /// a key held down has fewer.
 const MIN_DISTINCT_SECRET_BYTES: usize = 10;
+
+/// Parses the lifetime of a token.
+fn life(text: &str) -> Result<Duration, Rule> {
+    let life = duration::parse(text).ok_or("must be a duration such as 15m, 2h or 1d")?;
+    let usable = life.subsec_nanos() == 0 && !life.is_zero() && life <= MAX_TOKEN_LIFE;
+    if usable { Ok(life) } else { Err("must be whole seconds, from 1s to 90d".into()) }
+}
 
 /// The key that signs tokens.
 #[derive(Debug, Clone)]

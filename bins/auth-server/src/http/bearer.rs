@@ -4,7 +4,7 @@
 //! text and with another status.
 
 use auth_core::{Principal, TokenCheck};
-use auth_http::{Code, RefusalKind};
+use auth_http::{Code, Demand, RefusalKind};
 use poem::http::{HeaderValue, header};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
@@ -18,13 +18,20 @@ use super::state::State;
 /// Name of the security scheme in the OpenAPI document.
 const SCHEME: &str = "bearer";
 
-/// The holder of a valid token.
-pub(crate) struct Bearer(pub(crate) Principal, pub(crate) Carrier);
+/// The holder of a valid token of a user: of a login, or a personal access token. The token of a client is a 403.
+pub(crate) struct Bearer(pub(crate) Principal);
+
+/// The holder of the valid token of a login: for operations that change the account. A personal access token is a 403, and so is
+/// the token of a client.
+pub(crate) struct LoginBearer(pub(crate) Principal, pub(crate) Carrier);
+
+/// The holder of a valid token of any kind.
+pub(crate) struct AnyBearer(pub(crate) Principal);
 
 /// The holder of a valid token who is an admin.
 pub(crate) struct AdminBearer(pub(crate) Principal);
 
-/// The holder of a valid token who logs out. Fails like [`Bearer`], except that a missing token is a 403.
+/// The holder of the valid token of a login who logs out. Fails like [`LoginBearer`], except that a missing token is a 403.
 pub(crate) struct LogoutBearer(pub(crate) Principal, pub(crate) Carrier);
 
 /// The part of a request that has its token.
@@ -38,15 +45,45 @@ pub(crate) enum Carrier {
 
 impl Bearer {
     async fn of(request: &Request) -> Result<Self, ApiError> {
-        let (state, head) = (State::of(request)?, Head::of(request));
-        let checked = match check(state, &head) {
-            Ok(TokenCheck::Good(principal)) => Ok(principal),
-            Ok(TokenCheck::Unsettled(unsettled)) => unsettled.settle().await.map_err(ApiError::from),
-            Err(error) => Err(error),
-        };
-        count(state, &checked);
-        Ok(Self(checked?, if head.has_authorization() { Carrier::Header } else { Carrier::Cookie }))
+        Ok(Self(holder(request, &Demand::user()).await?.0))
     }
+}
+
+impl LoginBearer {
+    async fn of(request: &Request) -> Result<Self, ApiError> {
+        let (principal, carrier) = holder(request, &Demand::login()).await?;
+        Ok(Self(principal, carrier))
+    }
+}
+
+impl AnyBearer {
+    async fn of(request: &Request) -> Result<Self, ApiError> {
+        Ok(Self(holder(request, &Demand::anyone()).await?.0))
+    }
+}
+
+impl AdminBearer {
+    async fn of(request: &Request) -> Result<Self, ApiError> {
+        Ok(Self(holder(request, &Demand::user().admin()).await?.0))
+    }
+}
+
+/// Returns the holder of the valid token that a request carries, which meets `demand`, and where the token was.
+///
+/// # Errors
+///
+/// The token is missing or not valid, does not meet `demand`, or is in a cookie and the page may not act for the user.
+pub(crate) async fn holder(request: &Request, demand: &Demand) -> Result<(Principal, Carrier), ApiError> {
+    let (state, head) = (State::of(request)?, Head::of(request));
+    let checked = match check(state, &head) {
+        Ok(TokenCheck::Good(principal)) => Ok(principal),
+        Ok(TokenCheck::Unsettled(unsettled)) => unsettled.settle().await.map_err(ApiError::from),
+        Err(error) => Err(error),
+    };
+    count(state, &checked);
+    let principal = checked?;
+    demand.check(&principal)?;
+    Ok((principal, if head.has_authorization() { Carrier::Header } else { Carrier::Cookie }))
 }
 
 /// Checks the token of a request as far as that is possible in memory. The cookie is looked at only if there is no `Authorization`
@@ -72,16 +109,10 @@ pub(crate) fn count(state: &State, checked: &Result<Principal, ApiError>) {
     state.metrics.token_checked(checked.as_ref().map_or_else(|error| error.code().as_str(), |_| "ok"));
 }
 
-impl AdminBearer {
-    async fn of(request: &Request) -> Result<Self, ApiError> {
-        Ok(Self(auth_http::admin(Bearer::of(request).await?.0)?))
-    }
-}
-
 impl LogoutBearer {
     async fn of(request: &Request) -> Result<Self, ApiError> {
-        match Bearer::of(request).await {
-            Ok(Bearer(principal, carrier)) => Ok(Self(principal, carrier)),
+        match LoginBearer::of(request).await {
+            Ok(LoginBearer(principal, carrier)) => Ok(Self(principal, carrier)),
             Err(error) if error.code() == Code::TokenMissing => Err(Code::TokenMissingAtLogout.into()),
             // A page cannot remove the cookie itself. Who was away for a while logs out all the same.
             // So does the holder of a token whose key was retired meanwhile.
@@ -136,6 +167,8 @@ macro_rules! security_extractor {
 }
 
 security_extractor!(Bearer);
+security_extractor!(LoginBearer);
+security_extractor!(AnyBearer);
 security_extractor!(AdminBearer);
 security_extractor!(LogoutBearer);
 

@@ -26,6 +26,10 @@ pub(crate) struct State {
     pub(crate) languages: Vec<Language>,
     /// The rate limits of guesses, registrations and letters, if they are on.
     pub(crate) throttle: Option<Arc<Throttle>>,
+    /// The issuer (`iss`) of the tokens.
+    pub(crate) issuer: String,
+    /// The audience (`aud`) of the tokens.
+    pub(crate) audience: String,
     /// Signs and reads tokens.
     pub(crate) codec: Arc<JwtCodec>,
     pub(crate) blacklist: Arc<SyncedBlacklist>,

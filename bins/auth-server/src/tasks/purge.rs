@@ -96,6 +96,7 @@ mod tests {
         }
         let stores = ServerStores {
             users: store.clone(),
+            clients: store.clone(),
             log: store.clone(),
             sessions: store.clone(),
             attempts: Arc::new(MemoryAttempts::default()),

@@ -24,6 +24,7 @@ async fn start() -> (SocketAddr, oneshot::Sender<()>, JoinHandle<bool>) {
         Arc::new(SystemClock),
         ServerStores {
             users: store.clone(),
+            clients: store.clone(),
             log: store.clone(),
             sessions: store.clone(),
             one_time_tokens: store.clone(),

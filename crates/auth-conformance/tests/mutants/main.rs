@@ -9,12 +9,13 @@ use async_trait::async_trait;
 use auth_conformance::{Backend, CheckError, Disturbance, Row, StoresUnderTest, Task, block_on, check, checks};
 use auth_core::AttemptStore;
 use auth_core::blacklist::UnsyncedBlacklist;
-use auth_core::{Blacklist, Clock, OneTimeTokenStore, Outbox, SessionStore};
+use auth_core::{Blacklist, Clock, KeyStore, OneTimeTokenStore, Outbox, SessionStore};
 
 mod attempts;
 mod blacklist;
 mod conflicts;
 mod database;
+mod keys;
 mod log;
 mod outbox;
 mod revocations;
@@ -25,6 +26,7 @@ mod tokens;
 use attempts::Attempts;
 use blacklist::BrokenBlacklist;
 use database::Database;
+use keys::Keys;
 use outbox::Letters;
 use sessions::Sessions;
 use store::Store;
@@ -56,6 +58,11 @@ mutants! {
     PromotesBySwitch: "promotes by turning the flag over", [promotion_is_kept];
     ChangesWithoutEntry: "changes a user and appends nothing", [change_is_made_and_appended];
     ChangesEverybody: "forgets the `WHERE` of a change", [change_spares_the_rest];
+    ReplacesRoles: "replaces the roles of a user by the one that is given", [roles_are_given_and_kept];
+    GivesAnyNumberOfRoles: "takes a role too many for one that the user has", [roles_are_limited];
+    KeepsATakenRole: "ends the tokens and leaves the role", [roles_are_taken_with_the_tokens];
+    TakesAbsentRoles: "ends the tokens of a user who does not have the role", [roles_that_are_absent_end_nothing];
+    LosesRoles: "reads the roles, adds one and writes them back", [no_role_is_lost];
     DisablesSinceTheLast: "overwrites since when an account is disabled", [disabled_since_the_first_time];
     LosesGenerations: "reads the generation, adds one and writes it back", [no_generation_is_lost];
     ReadsAgainAfterTheCommit: "answers with what it reads once the change is committed", [no_generation_is_lost];
@@ -80,6 +87,8 @@ mutants! {
     PurgesWithoutLimit: "purges everything at once", [purge_is_bounded_and_exact];
     PurgesByPosition: "purges everything up to the last entry that has expired", [purge_never_resurrects];
     HeadIsTheLastRow: "takes the last row that is left for the head", [purge_keeps_the_head];
+    CoversEveryKey: "covers the tokens of every key", [entry_of_a_key_covers_its_tokens];
+    IgnoresKeys: "covers no token of a revoked key", [entry_of_a_key_covers_its_tokens];
     PurgesWithoutTrace: "leaves no trace of what it has purged", [purge_leaves_a_trace];
     CoversWhatIsThere: "covers only what has not been purged", [purged_is_not_forgotten];
     NeverReadsItsOwn: "writes revocations down and never reads them", [refuses_what_it_revoked];
@@ -186,6 +195,16 @@ mutants! {
     RemembersTheQueue: "answers with the queue that this node has read before", [letters_are_seen_by_other_nodes];
     OutageIsNoLetter: "finds no letter while the database is away", [letters_in_an_outage_are_unknown];
     FailsOnDamagedLetters: "fails a lease with a row that makes no letter", [damaged_letter_delays_no_other];
+    CutsTheKey: "cuts the fraction of a second off the time at which a key signs", [keys_are_kept_exactly];
+    ReplacesAnyVersion: "replaces a set of keys whatever its version", [replacement_needs_the_version];
+    ReadsThenReplaces: "reads the version of the keys, then replaces them", [one_replacement_wins];
+    RevokesWithoutEntry: "revokes a key without an entry in the log", [key_revocation_has_an_entry];
+    RevokesAgain: "moves the time of a revoked key when it is revoked again", [key_revocation_has_an_entry];
+    AlwaysAddsTheReplacement: "adds the replacement of a key that is unknown or was revoked before", [replacement_comes_with_the_revocation];
+    RevokesThenAppends: "marks a key as revoked, then appends its entry in another transaction", [abandoned_key_revocation_is_whole_or_nothing];
+    RemembersKeys: "answers with the keys that this node has read before", [keys_are_seen_by_other_nodes];
+    OutageIsNoKey: "finds no keys while the database is away", [keys_in_an_outage_are_unknown];
+    SkipsDamagedKeys: "leaves out a row that makes no key", [damaged_keys_are_an_error];
 }
 
 impl Fault {
@@ -257,6 +276,10 @@ impl Backend for Broken {
 
     async fn sessions(&self) -> Option<Arc<dyn SessionStore>> {
         Some(Arc::new(Sessions::new(self.database.lock().unwrap().clone())))
+    }
+
+    async fn keys(&self) -> Option<Arc<dyn KeyStore>> {
+        Some(Arc::new(Keys::new(self.database.lock().unwrap().clone())))
     }
 
     async fn one_time_tokens(&self) -> Option<Arc<dyn OneTimeTokenStore>> {

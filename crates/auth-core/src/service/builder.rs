@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use super::{AuthService, Letters, Parts, Sessions};
 use crate::blacklist::Blacklist;
+use crate::claims_source::{ClaimsSource, GrantOptions};
+use crate::clients::ClientStore;
 use crate::clock::{Clock, SystemClock};
 use crate::error::BoxError;
+use crate::grants::Scopes;
 use crate::letters::{LetterOptions, Outbox};
 use crate::one_time_store::OneTimeTokenStore;
 use crate::password::{AsyncPasswordHasher, PasswordPolicy};
@@ -33,10 +36,16 @@ pub struct AuthServiceBuilder {
     throttle: Option<Arc<Throttle>>,
     sessions: Option<Sessions>,
     letters: Option<Letters>,
+    clients: Option<Arc<dyn ClientStore>>,
+    client_token_life: Option<Duration>,
+    grants: GrantOptions,
 }
 
 /// Default life of a token: one day.
 pub const DEFAULT_TOKEN_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Default life of a token of a client: one hour.
+pub const DEFAULT_CLIENT_TOKEN_LIFE: Duration = Duration::from_secs(60 * 60);
 
 impl AuthServiceBuilder {
     /// Sets the store of users.
@@ -115,6 +124,32 @@ impl AuthServiceBuilder {
         self
     }
 
+    /// Sets the store of clients, over the database of the log. Default: none, and no client is authenticated.
+    pub fn clients(mut self, store: Arc<dyn ClientStore>) -> Self {
+        self.clients = Some(store);
+        self
+    }
+
+    /// Sets the life of a token of a client: whole seconds, from one second to [`MAX_TOKEN_LIFE`]. Default:
+    /// [`DEFAULT_CLIENT_TOKEN_LIFE`].
+    pub fn client_token_life(mut self, life: Duration) -> Self {
+        self.client_token_life = Some(life);
+        self
+    }
+
+    /// Sets the scopes that every token of a user carries. Default: none, and then a route that demands a scope admits no user.
+    pub fn user_scopes(mut self, scopes: Scopes) -> Self {
+        self.grants.user_scopes = scopes;
+        self
+    }
+
+    /// Sets the source of the claims that the application adds to the tokens of users. It is asked at every login and at every
+    /// refresh. Default: none.
+    pub fn claims_source(mut self, source: Arc<dyn ClaimsSource>) -> Self {
+        self.grants.claims_source = Some(source);
+        self
+    }
+
     /// Builds the service.
     ///
     /// # Errors
@@ -122,8 +157,12 @@ impl AuthServiceBuilder {
     /// When a part is missing or the token life is out of its bounds.
     pub fn build(self) -> Result<AuthService, BuildError> {
         let token_life = self.token_life.unwrap_or(DEFAULT_TOKEN_LIFE);
-        if token_life.subsec_nanos() != 0 || token_life.is_zero() || token_life > MAX_TOKEN_LIFE {
+        if !is_token_life(token_life) {
             return Err(BuildError::TokenLife);
+        }
+        let client_token_life = self.client_token_life.unwrap_or(DEFAULT_CLIENT_TOKEN_LIFE);
+        if !is_token_life(client_token_life) {
+            return Err(BuildError::ClientTokenLife);
         }
         if let Some(problem) = self.sessions.as_ref().and_then(|sessions| sessions.options.problem()) {
             return Err(BuildError::Sessions(problem));
@@ -153,11 +192,18 @@ impl AuthServiceBuilder {
             throttle: Admission::new(self.throttle),
             sessions: self.sessions,
             letters: self.letters,
+            clients: self.clients,
+            client_token_life,
+            grants: self.grants,
             clock,
             verifier,
         };
         Ok(AuthService { parts: Arc::new(parts) })
     }
+}
+
+fn is_token_life(life: Duration) -> bool {
+    life.subsec_nanos() == 0 && !life.is_zero() && life <= MAX_TOKEN_LIFE
 }
 
 /// Reason that a service could not be built.
@@ -170,6 +216,9 @@ pub enum BuildError {
     /// The token life is out of its bounds.
     #[error("the token life must be whole seconds, from 1 to {}", MAX_TOKEN_LIFE.as_secs())]
     TokenLife,
+    /// The life of tokens of clients is out of its bounds.
+    #[error("the life of tokens of clients must be whole seconds, from 1 to {}", MAX_TOKEN_LIFE.as_secs())]
+    ClientTokenLife,
     /// The options of sessions break a rule.
     #[error("{0}")]
     Sessions(&'static str),

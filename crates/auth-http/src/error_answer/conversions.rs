@@ -2,12 +2,13 @@
 
 use std::error::Error as _;
 
+use auth_core::clients::ClientAuthError;
 use auth_core::{
     AccountError, AuthenticateError, ChangeEmailError, ChangePasswordError, DeleteAccountError, LoginError,
     RecoveryError, RefreshError, RegisterError, RenameError, StoreError, StoreErrorKind,
 };
 
-use super::ErrorAnswer;
+use super::{Detail, ErrorAnswer};
 use crate::code::Code;
 use crate::refusal::Refusal;
 
@@ -39,6 +40,18 @@ impl From<LoginError> for ErrorAnswer {
             LoginError::Overloaded { retry_after } => Self::later(Code::Overloaded, retry_after),
             LoginError::Store(error) => error.into(),
             LoginError::Internal(cause) => Self::internal(cause),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<ClientAuthError> for ErrorAnswer {
+    fn from(error: ClientAuthError) -> Self {
+        match error {
+            ClientAuthError::InvalidClient => Self::new(Code::InvalidCredentials),
+            ClientAuthError::TooManyAttempts { retry_after } => Self::later(Code::TooManyAttempts, retry_after),
+            ClientAuthError::Uncounted(_) => Self::unavailable(error),
+            ClientAuthError::Store(error) => error.into(),
             other => Self::internal(other),
         }
     }
@@ -127,7 +140,10 @@ impl From<AuthenticateError> for ErrorAnswer {
 
 impl From<Refusal> for ErrorAnswer {
     fn from(refusal: Refusal) -> Self {
-        let error = Self::new(refusal.kind().into());
+        let mut error = Self::new(refusal.kind().into());
+        if let Some(challenge) = refusal.challenge() {
+            error.detail = Detail::Challenge(challenge);
+        }
         if refusal.source().is_some() { error.caused_by(refusal) } else { error }
     }
 }

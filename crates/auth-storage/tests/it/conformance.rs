@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use auth_conformance::{Backend, ContractCheck, Disturbance, Row, StoresUnderTest, Task};
-use auth_core::{AttemptStore, OneTimeTokenStore, Outbox, SessionStore};
-use auth_storage::{Database, SeaAttemptStore, SeaOneTimeTokenStore, SeaOutbox, SeaSessionStore};
+use auth_core::{AttemptStore, KeyStore, OneTimeTokenStore, Outbox, SessionStore};
+use auth_storage::{Database, SeaAttemptStore, SeaKeyStore, SeaOneTimeTokenStore, SeaOutbox, SeaSessionStore};
 use auth_testing::databases::{PgBouncer, TestDatabase, TestDatabaseKind};
 use uuid::Uuid;
 
@@ -53,6 +53,12 @@ impl Backend for Sea {
         let (opened, ..) = open(&self.database).await;
         self.opened.lock().unwrap().push(opened.clone());
         Some(Arc::new(SeaOutbox::new(opened)))
+    }
+
+    async fn keys(&self) -> Option<Arc<dyn KeyStore>> {
+        let (opened, ..) = open(&self.database).await;
+        self.opened.lock().unwrap().push(opened.clone());
+        Some(Arc::new(SeaKeyStore::new(opened)))
     }
 
     fn spawn(&self, task: Task) {
@@ -117,6 +123,7 @@ impl Backend for Sea {
                 let id = uuid_literal(self.database.kind(), id.as_uuid());
                 format!("UPDATE auth_letters SET kind = 'nonsense' WHERE id = {id}")
             }
+            Row::Keys => "UPDATE auth_signing_keys SET algorithm = 'nonsense'".to_owned(),
             _ => return false,
         };
         execute(&self.opened()[0], &sql).await;

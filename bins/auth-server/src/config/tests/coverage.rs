@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::*;
 
 /// A valid value of every setting that is not its default. The two keys that sign exclude each other, so the second is apart.
-const SAMPLES: [(&str, &str); 56] = [
+const SAMPLES: [(&str, &str); 57] = [
     ("AUTH_ENV", "test"),
     ("AUTH_LISTEN", "127.0.0.2:1"),
     ("AUTH_HEALTH_LISTEN", "127.0.0.1:2"),
@@ -23,6 +23,7 @@ const SAMPLES: [(&str, &str); 56] = [
     ("AUTH_TOKEN_VERIFY_KEY_FILES", PUBLIC_KEY),
     ("AUTH_TOKEN_VERIFY_SECRET_FILES", SECRET),
     ("AUTH_TOKEN_TTL", "2h"),
+    ("AUTH_CLIENT_TOKEN_TTL", "30m"),
     ("AUTH_TOKEN_ISSUER", "issuer"),
     ("AUTH_TOKEN_AUDIENCE", "audience"),
     ("AUTH_TOKEN_CACHE", "7"),

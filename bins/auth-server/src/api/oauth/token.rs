@@ -1,0 +1,65 @@
+//! `POST /oauth/token`: a token for a client, or for the holder of a refresh token (RFC 6749 §4.4, §6).
+
+use auth_core::clients::AuthenticatedClient;
+use auth_core::{RefreshToken, Scopes};
+use poem::Response;
+use poem::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::error::{Failure, OAuthError};
+use super::json_response;
+use super::parameters::Parameters;
+use crate::http::state::State;
+
+/// Answers with a token.
+///
+/// # Errors
+///
+/// Those of RFC 6749 §5.2.
+pub(super) async fn grant(
+    state: &State,
+    client: Option<&AuthenticatedClient>,
+    parameters: &Parameters,
+) -> Result<Response, Failure> {
+    let grant_type = parameters.grant_type.as_ref().map(|text| text.as_str());
+    let body = match grant_type {
+        None => return Err(OAuthError::invalid_request("The parameter grant_type is missing.").into()),
+        Some("client_credentials") => of_client(state, client.ok_or_else(OAuthError::invalid_client)?, parameters)?,
+        Some("refresh_token") => of_session(state, parameters).await?,
+        Some(_) => return Err(OAuthError::unsupported_grant_type().into()),
+    };
+    Ok(json_response(StatusCode::OK, &body))
+}
+
+fn of_client(state: &State, client: &AuthenticatedClient, parameters: &Parameters) -> Result<Value, OAuthError> {
+    let issued = state.service.client_token(client, parameters.scopes()?)?;
+    Ok(json!({
+        "access_token": issued.token.expose_token(),
+        "token_type": "Bearer",
+        "expires_in": issued.token.expires_in.as_secs(),
+        "scope": issued.scopes.to_string(),
+    }))
+}
+
+/// Renews a session. A refresh token belongs to its session and to no client, so whoever holds it needs no authentication. The scopes
+/// of the new token are those of the session: a request for others is refused before the refresh token is used.
+async fn of_session(state: &State, parameters: &Parameters) -> Result<Value, OAuthError> {
+    let text = parameters.refresh_token.as_ref();
+    let text = text.ok_or_else(|| OAuthError::invalid_request("The parameter refresh_token is missing."))?;
+    let unverified_token =
+        RefreshToken::parse(text).map_err(|_| OAuthError::invalid_grant("The session has ended."))?;
+    if parameters.scopes()?.is_some_and(|requested| !requested.is_subset(&Scopes::default())) {
+        return Err(OAuthError::invalid_scope("The session does not have all of these scopes."));
+    }
+    let signed_in = state.refresh(&unverified_token).await?;
+    let mut body = json!({
+        "access_token": signed_in.token.expose_token(),
+        "token_type": "Bearer",
+        "expires_in": signed_in.token.expires_in.as_secs(),
+    });
+    if let Some(refresh) = &signed_in.refresh {
+        body["refresh_token"] = refresh.token.expose_text(|text| text.into());
+        body["refresh_token_expires_in"] = refresh.expires_in.as_secs().into();
+    }
+    Ok(body)
+}

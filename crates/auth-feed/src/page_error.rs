@@ -1,0 +1,26 @@
+//! Errors of pages and snapshots.
+
+/// Error of a page that must be discarded as a whole.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PageError {
+    /// The page is not JSON of the right form.
+    #[error("the page cannot be read")]
+    Form(#[from] serde_json::Error),
+    /// An entry breaks a rule.
+    #[error("the entry at position {position} is broken: {rule}")]
+    Entry {
+        /// Position of the entry.
+        position: u64,
+        /// The rule.
+        rule: &'static str,
+    },
+    /// A field of the page breaks a rule.
+    #[error("`{field}` of the page is broken: {rule}")]
+    Field {
+        /// Name of the field.
+        field: &'static str,
+        /// The rule.
+        rule: &'static str,
+    },
+}
