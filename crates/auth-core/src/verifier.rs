@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use crate::blacklist::{Blacklist, Standing};
 use crate::clock::Clock;
 use crate::error::StoreError;
+use crate::personal::{LookUpResult, PersonalTokenDigest, PersonalTokenSecret, PersonalTokens};
 use crate::principal::Principal;
 use crate::token::{Claims, TokenCodec};
 
@@ -25,9 +26,9 @@ pub enum AuthenticateError {
     /// The token is one of ours and was revoked.
     #[error("the token was revoked")]
     Revoked,
-    /// The blacklist has no answer at the moment, so the token is refused without a verdict. The client keeps the token
+    /// The blacklist, or the store of personal access tokens, has no answer at the moment, so the token is refused without a verdict. The client keeps the token
     /// and tries again.
-    #[error("the blacklist cannot be asked right now")]
+    #[error("whether the token is good cannot be told right now")]
     Unknown(#[source] StoreError),
 }
 
@@ -43,17 +44,27 @@ struct Parts {
     codec: Arc<dyn TokenCodec>,
     blacklist: Arc<dyn Blacklist>,
     clock: Arc<dyn Clock>,
+    personal_tokens: Option<Arc<PersonalTokens>>,
 }
 
 impl TokenVerifier {
     /// Returns a verifier. `codec` reads the tokens, `blacklist` knows the revoked ones and `clock` tells the time.
     #[must_use]
     pub fn new(codec: Arc<dyn TokenCodec>, blacklist: Arc<dyn Blacklist>, clock: Arc<dyn Clock>) -> Self {
-        Self { parts: Arc::new(Parts { codec, blacklist, clock }) }
+        Self { parts: Arc::new(Parts { codec, blacklist, clock, personal_tokens: None }) }
     }
 
-    /// Checks the signature, the times and the blacklist of a token. It reads no user. No other function makes a
-    /// [`Principal`].
+    /// Returns a verifier that checks personal access tokens too. A text with [their prefix](crate::personal::PERSONAL_TOKEN_PREFIX)
+    /// is then never given to the codec.
+    #[must_use]
+    pub fn with_personal_tokens(self, personal_tokens: Arc<PersonalTokens>) -> Self {
+        let Parts { codec, blacklist, clock, .. } = &*self.parts;
+        let (codec, blacklist, clock) = (Arc::clone(codec), Arc::clone(blacklist), Arc::clone(clock));
+        Self { parts: Arc::new(Parts { codec, blacklist, clock, personal_tokens: Some(personal_tokens) }) }
+    }
+
+    /// Checks the signature, the times and the blacklist of a token. It reads no user, except for a personal access token that was
+    /// not used in the last 15 minutes. No other function makes a [`Principal`].
     ///
     /// # Errors
     ///
@@ -72,17 +83,40 @@ impl TokenVerifier {
     ///
     /// When the token is not good.
     pub fn check(&self, unverified_token: &str) -> Result<TokenCheck, AuthenticateError> {
-        let claims = self.parts.codec.decode(unverified_token).map_err(|_| AuthenticateError::Invalid)?;
+        if let Some(tokens) = &self.parts.personal_tokens
+            && PersonalTokenSecret::has_prefix(unverified_token)
+        {
+            let secret = PersonalTokenSecret::parse(unverified_token).map_err(|_| AuthenticateError::Invalid)?;
+            let digest = secret.digest();
+            return match tokens.remembered(&digest) {
+                Some(claims) => self.check_claims(claims),
+                None => Ok(self.unsettled(Question::PersonalToken(Arc::clone(tokens), digest))),
+            };
+        }
+        self.check_claims(self.parts.codec.decode(unverified_token).map_err(|_| AuthenticateError::Invalid)?)
+    }
+
+    fn check_claims(&self, claims: Claims) -> Result<TokenCheck, AuthenticateError> {
+        Ok(match self.standing(claims)? {
+            Ok(principal) => TokenCheck::Good(principal),
+            Err(claims) => self.unsettled(Question::Blacklist(claims)),
+        })
+    }
+
+    /// Checks the times and the blacklist in memory. The inner error holds the claims of a token of which memory cannot tell.
+    fn standing(&self, claims: Claims) -> Result<Result<Principal, Claims>, AuthenticateError> {
         if claims.expired_at(self.now()) {
             return Err(AuthenticateError::Expired);
         }
         match self.parts.blacklist.peek(&claims) {
             Standing::Revoked => Err(AuthenticateError::Revoked),
-            Standing::Good => Ok(TokenCheck::Good(Principal::from_checked(claims))),
-            Standing::Unknown => {
-                Ok(TokenCheck::Unsettled(UnsettledCheck { claims, blacklist: Arc::clone(&self.parts.blacklist) }))
-            }
+            Standing::Good => Ok(Ok(Principal::from_checked(claims))),
+            Standing::Unknown => Ok(Err(claims)),
         }
+    }
+
+    fn unsettled(&self, question: Question) -> TokenCheck {
+        TokenCheck::Unsettled(UnsettledCheck { verifier: self.clone(), question })
     }
 
     fn now(&self) -> OffsetDateTime {
@@ -111,26 +145,51 @@ impl From<&Self> for TokenVerifier {
 pub enum TokenCheck {
     /// The token is good.
     Good(Principal),
-    /// The token is good unless it was revoked, which only the log knows.
+    /// The token is good unless it was revoked, which only the log knows, or it is a personal access token that memory does not
+    /// know.
     Unsettled(UnsettledCheck),
 }
 
-/// Check that is complete except for the look-up of the token in the log.
+/// Check that is complete except for a question to a store.
 #[must_use]
 pub struct UnsettledCheck {
-    claims: Claims,
-    blacklist: Arc<dyn Blacklist>,
+    verifier: TokenVerifier,
+    question: Question,
+}
+
+/// What only a store can answer.
+enum Question {
+    /// Whether the token with these claims was revoked.
+    Blacklist(Claims),
+    /// What the personal token with this digest allows.
+    PersonalToken(Arc<PersonalTokens>, PersonalTokenDigest),
 }
 
 impl UnsettledCheck {
-    /// Looks up in the log whether the token was revoked, and completes the check.
+    /// Asks the store, and completes the check.
     ///
     /// # Errors
     ///
-    /// When the token was revoked, or the log cannot be read.
+    /// When the token is not good, or the store cannot be read.
     pub async fn settle(self) -> Result<Principal, AuthenticateError> {
-        match self.blacklist.look_up(&self.claims).await {
-            Ok(false) => Ok(Principal::from_checked(self.claims)),
+        let Self { verifier, question } = self;
+        let claims = match question {
+            Question::Blacklist(claims) => claims,
+            Question::PersonalToken(tokens, digest) => {
+                let claims = match tokens.look_up(digest).await.map_err(AuthenticateError::Unknown)? {
+                    LookUpResult::Unknown => return Err(AuthenticateError::Invalid),
+                    LookUpResult::Expired => return Err(AuthenticateError::Expired),
+                    LookUpResult::Ended => return Err(AuthenticateError::Revoked),
+                    LookUpResult::Usable(claims) => claims,
+                };
+                match verifier.standing(claims)? {
+                    Ok(principal) => return Ok(principal),
+                    Err(claims) => claims,
+                }
+            }
+        };
+        match verifier.parts.blacklist.look_up(&claims).await {
+            Ok(false) => Ok(Principal::from_checked(claims)),
             Ok(true) => Err(AuthenticateError::Revoked),
             Err(error) => Err(AuthenticateError::Unknown(error)),
         }
@@ -139,6 +198,10 @@ impl UnsettledCheck {
 
 impl fmt::Debug for UnsettledCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnsettledCheck").field("claims", &self.claims).finish_non_exhaustive()
+        let question = match &self.question {
+            Question::Blacklist(_) => "blacklist",
+            Question::PersonalToken(..) => "personal token",
+        };
+        f.debug_struct("UnsettledCheck").field("question", &question).finish_non_exhaustive()
     }
 }
