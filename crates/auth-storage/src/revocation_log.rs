@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_core::blacklist::{LogEntry, LogIdentity, LogPage, Mark, Position, Purged};
-use auth_core::{Claims, Revocation, RevocationLog, RevocationSource, StoreError};
+use auth_core::{Claims, Revocation, RevocationLog, RevocationSource, StoreError, TokenKind};
 use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement, TableRef};
 use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait as _, DeleteMany, FromQueryResult, JoinType, QueryFilter as _,
@@ -16,9 +16,10 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::connect::{Database, PrimaryCheck, WriteTransaction, check_primary};
-use crate::entity::{blacklist, blacklist_head, sessions};
+use crate::entity::{blacklist, blacklist_head, personal_tokens, sessions};
 use crate::error::AttemptError;
 use crate::instant;
+use crate::personal_token_end::deletions;
 use crate::purge::Chunk;
 use crate::session_end::endings;
 use crate::tables::Tables;
@@ -85,6 +86,9 @@ impl SeaRevocationLog {
             }
             for ending in endings(tables, batch)? {
                 ending.exec(&transaction).await?;
+            }
+            for deletion in deletions(tables, batch) {
+                deletion.exec(&transaction).await?;
             }
             log.append(batch).await
         };
@@ -272,6 +276,12 @@ fn covers_query(
                 .add(Expr::col(blacklist::Column::ExpiresAt).eq(instant::to_micros_rounded_up(claims.expires_at)?))
                 .add(Expr::col(blacklist::Column::TokenId).eq(claims.token_id.as_uuid())),
         ),
+        // A personal token is good while its row is there.
+        Some(session) if claims.kind() == TokenKind::Personal => exists(
+            tables.of::<personal_tokens::Entity>(),
+            Condition::all().add(Expr::col(personal_tokens::Column::Id).eq(session.as_uuid())),
+        )
+        .not(),
         // The row of the session says that it ended, and is found by its id alone.
         Some(session) => exists(
             tables.of::<sessions::Entity>(),
