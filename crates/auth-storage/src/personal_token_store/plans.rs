@@ -14,7 +14,6 @@ on_every_database!(no_statement_reads_all_personal_tokens);
 
 const NOW: OffsetDateTime = datetime!(2026-11-27 11:20 UTC);
 const TOKENS: usize = 5_000;
-const BY_DIGEST: &str = "personal_tokens_digest_unique";
 const BY_USER: &str = "personal_tokens_user_id";
 const BY_EXPIRY: &str = "personal_tokens_expires_at";
 
@@ -36,9 +35,11 @@ async fn no_statement_reads_all_personal_tokens(test: TestDatabase) {
     let PersonalToken { user_id, generation, .. } = stored.token;
     let micros = |after: Duration| instant::to_micros(NOW + after).unwrap();
     let by_digest = tables.find::<Entity>().filter(Column::Digest.eq(hex(stored.digest)));
-    let ids = all[..50].iter().map(|stored| stored.token.id.as_uuid()).collect();
+    let by_unique_key =
+        if test.kind() == TestDatabaseKind::Sqlite { "sqlite_autoindex" } else { "personal_tokens_digest_unique" };
+    let ids = all[..5].iter().map(|stored| stored.token.id.as_uuid()).collect();
     for (what, statement, index) in [
-        ("a token", by_digest.build(backend), BY_DIGEST),
+        ("a token", by_digest.build(backend), by_unique_key),
         ("those of a user", live_query(tables, user_id, generation, micros(Duration::ZERO)).build(backend), BY_USER),
         ("what has expired", expired_query(tables, micros(Duration::seconds(50)), 500).build(backend), BY_EXPIRY),
         ("its deletion", deletion(tables, ids).build(backend), ""),
