@@ -43,6 +43,7 @@ async fn no_password_and_no_token_gets_into_the_log_even_at_its_finest() {
     let store = Arc::new(MemoryStore::new().unwrap());
     let stores = ServerStores {
         users: store.clone(),
+        personal_tokens: store.clone(),
         clients: store.clone(),
         log: store.clone(),
         sessions: store.clone(),
@@ -76,6 +77,7 @@ async fn the_cause_of_an_error_is_on_one_line_with_the_id_of_its_request() {
     let users = Arc::new(MemoryStore::new().unwrap());
     let stores = ServerStores {
         users: users.clone(),
+        personal_tokens: users.clone(),
         clients: users.clone(),
         log: log.clone(),
         sessions: log,

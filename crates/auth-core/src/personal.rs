@@ -25,7 +25,7 @@ use crate::ids::{Generation, PersonalTokenId, UserId};
 use crate::token::MAX_CLOCK_SKEW;
 
 pub use self::name::{MAX_TOKEN_NAME_CHARS, TokenName, TokenNameError};
-pub use self::options::PersonalTokenOptions;
+pub use self::options::{MAX_REMEMBERED_TOKENS, PersonalTokenOptions};
 pub use self::purge::purge_personal_tokens;
 pub use self::secret::{MalformedPersonalToken, PERSONAL_TOKEN_PREFIX, PersonalTokenDigest, PersonalTokenSecret};
 pub use self::store::{PersonalTokenStore, StoredPersonalToken};

@@ -1,16 +1,23 @@
-//! `auth-server token …`: maintenance of the blacklist of tokens.
+//! `auth-server token …`: maintenance of the blacklist of tokens, and the personal access tokens of users.
 
 use std::io::Write;
 
 use auth_core::blacklist::{Position, purge_expired};
 use auth_core::purge::{PURGE_BATCH, PURGE_PAUSE};
-use auth_core::{BoxError, Clock as _, RevocationLog as _, RevocationSource as _, SystemClock};
+use auth_core::{
+    AuthService, BoxError, Clock as _, PersonalToken, PersonalTokenId, RevocationLog as _, RevocationSource as _,
+    SystemClock,
+};
 use auth_migrations::Migrations;
 use auth_storage::{Database, SeaRevocationLog};
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
+use super::listing::{Entry, Format, print};
+use super::user::{Who, rfc_3339};
+use super::with_service;
 use crate::app::open_tables;
 use crate::config::Config;
 use crate::readiness::is_migrated;
@@ -24,10 +31,83 @@ pub(super) enum TokenCommand {
     /// Retire the signing key first (`auth-server key retire`), or decide that the tokens whose logout was lost may live on.
     /// Servers notice within a poll; no restart is needed.
     AcknowledgeLoss,
+    /// List the personal access tokens of a user that can be used, the one that was made last first
+    List(List),
+    /// Delete a personal access token of a user; it is refused from then on
+    Delete(Delete),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    who: Who,
+    #[command(flatten)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Delete {
+    #[command(flatten)]
+    who: Who,
+    /// The id of the personal access token
+    #[arg(value_name = "TOKEN")]
+    id: PersonalTokenId,
+}
+
+impl List {
+    async fn run(self, service: &AuthService, out: &mut dyn Write) -> Result<(), BoxError> {
+        let tokens = service.list_personal_tokens(self.who.id(service).await?).await?;
+        Ok(print(&tokens, self.format, out)?)
+    }
+}
+
+impl Delete {
+    async fn run(self, service: &AuthService, out: &mut dyn Write) -> Result<(), BoxError> {
+        let user_id = self.who.id(service).await?;
+        if !service.delete_personal_token(user_id, self.id).await? {
+            return Err("the user has no such personal access token".into());
+        }
+        writeln!(out, "deleted personal access token {}", self.id)?;
+        Ok(())
+    }
+}
+
+impl Entry for PersonalToken {
+    fn columns(&self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            rfc_3339(self.created_at),
+            rfc_3339(self.expires_at),
+            self.last_used_at.map_or_else(|| "-".to_owned(), rfc_3339),
+            self.name.to_string(),
+            self.scopes.to_string(),
+        ]
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "id": self.id.to_string(),
+            "created_at": rfc_3339(self.created_at),
+            "expires_at": rfc_3339(self.expires_at),
+            "last_used_at": self.last_used_at.map(rfc_3339),
+            "name": self.name.to_string(),
+            "scopes": self.scopes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        })
+    }
 }
 
 impl TokenCommand {
     pub(super) async fn run(self, config: &Config, out: &mut dyn Write) -> Result<(), BoxError> {
+        match self {
+            Self::List(list) => with_service(config, async |service| list.run(service, out).await).await.map(drop),
+            Self::Delete(delete) => {
+                with_service(config, async |service| delete.run(service, out).await).await.map(drop)
+            }
+            Self::Purge | Self::AcknowledgeLoss => self.maintain(config, out).await,
+        }
+    }
+
+    async fn maintain(self, config: &Config, out: &mut dyn Write) -> Result<(), BoxError> {
         let (database, migrations) = open_tables(config, false).await?;
         let outcome = self.run_on(&database, &migrations, out).await;
         // The database is closed after an error too.

@@ -1,15 +1,18 @@
 //! The table of all settings.
 
 use super::setting::{Declaration, Section};
-use super::{blacklist, database, general, hashing, http, logging, mail, passwords, sessions, throttle, tokens};
+use super::{
+    blacklist, database, general, hashing, http, logging, mail, passwords, scopes, sessions, throttle, tokens,
+};
 
 /// Every section, in the order of the documentation. A setting that is missing here is reported as unknown.
-pub(super) static SECTIONS: [&Section; 11] = [
+pub(super) static SECTIONS: [&Section; 12] = [
     &general::SECTION,
     &http::SECTION,
     &database::SECTION,
     &tokens::SECTION,
     &sessions::SECTION,
+    &scopes::SECTION,
     &passwords::SECTION,
     &hashing::SECTION,
     &blacklist::SECTION,

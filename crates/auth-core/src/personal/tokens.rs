@@ -9,7 +9,9 @@ use time::OffsetDateTime;
 use super::flights::Flights;
 use super::lane::Lane;
 use super::memory::Memory;
-use super::{LOOK_UP_LIFE, PersonalToken, PersonalTokenDigest, PersonalTokenOptions, PersonalTokenStore};
+use super::{
+    LOOK_UP_LIFE, MAX_REMEMBERED_TOKENS, PersonalToken, PersonalTokenDigest, PersonalTokenOptions, PersonalTokenStore,
+};
 use crate::clock::Clock;
 use crate::error::{BoxError, StoreError, StoreErrorKind};
 use crate::events;
@@ -86,7 +88,7 @@ impl PersonalTokens {
         options: PersonalTokenOptions,
     ) -> Self {
         Self {
-            memory: Memory::new(options.memory),
+            memory: Memory::new(options.memory.min(MAX_REMEMBERED_TOKENS)),
             store,
             users,
             clock,

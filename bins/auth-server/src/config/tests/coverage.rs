@@ -27,6 +27,8 @@ const SAMPLES: [(&str, &str); 57] = [
     ("AUTH_TOKEN_ISSUER", "issuer"),
     ("AUTH_TOKEN_AUDIENCE", "audience"),
     ("AUTH_TOKEN_CACHE", "7"),
+    ("AUTH_USER_SCOPES", "orders:read orders:write"),
+    ("AUTH_PERSONAL_TOKEN_CACHE", "8"),
     ("AUTH_SESSION_ACCESS_TTL", "10m"),
     ("AUTH_SESSION_IDLE", "7d"),
     ("AUTH_SESSION_ABSOLUTE", "90d"),
