@@ -10,6 +10,7 @@ mod databases;
 mod enumeration;
 mod figure;
 mod flood;
+mod followers;
 mod http;
 mod letters;
 mod load;
@@ -71,6 +72,8 @@ enum Bench {
     Purge,
     /// From a logout on one node to the refusal on another
     Propagation,
+    /// Checks, snapshots and delays of followers, and what a thousand of them cost their server
+    Followers,
     /// The database part with more and more users; a start with many revoked tokens
     Scale,
     /// Whether the time of a refused login or of a request for a letter tells who exists
@@ -110,6 +113,7 @@ fn run(bench: Bench, options: &Options) -> Result<(), Failure> {
         Bench::Blacklist => one(blacklist::run(options)),
         Bench::Purge => one(purge::run(options)),
         Bench::Propagation => one(propagation::run(options)),
+        Bench::Followers => one(followers::run(options)),
         Bench::Scale => one(scale::run(options)),
         Bench::Enumeration => one(enumeration::run(options)),
         Bench::All => {
@@ -125,6 +129,7 @@ fn run(bench: Bench, options: &Options) -> Result<(), Failure> {
                 Bench::Blacklist,
                 Bench::Purge,
                 Bench::Propagation,
+                Bench::Followers,
                 Bench::Scale,
             ] {
                 run(bench, options)?;
