@@ -1,6 +1,5 @@
 //! The composition root: builds every part from the configuration and connects them.
 
-mod codec;
 mod error;
 mod mailer;
 mod parts;
@@ -17,16 +16,16 @@ use auth_core::{
     UserStore,
 };
 use auth_http::{CookieAuth, SessionCookie};
+use auth_jwt::ManagedKeys;
 use auth_migrations::{MigrateError, Migrations};
 use auth_storage::{
     ConnectOptions, Database, SeaAttemptStore, SeaClientStore, SeaKeyStore, SeaOneTimeTokenStore, SeaOutbox,
     SeaRevocationLog, SeaSessionStore, SeaUserStore, Tables,
 };
 
-pub(crate) use self::codec::{Codec, managed_keys};
 pub use self::error::AppError;
 pub(crate) use self::mailer::mailer;
-use self::parts::{password_policy, password_pool, password_schemes, throttle, with_letters};
+use self::parts::{codec, password_policy, password_pool, password_schemes, throttle, with_letters};
 use crate::api::{Routes, WellKnown};
 use crate::config::{Config, Profile};
 use crate::http::state::State;
@@ -125,7 +124,7 @@ impl App {
             clock: Arc::clone(&clock),
             token_life: config.longest_token_life(),
         }));
-        let codec = Codec::new(config, keys, &clock)?;
+        let codec = codec(config, keys, &clock)?;
         checks.extend(codec.managed().cloned().map(|keys| Box::new(KeysAreUsable(keys)) as Box<dyn ReadinessCheck>));
         let readiness = Readiness::new(checks);
         let schemes = Arc::new(password_schemes(&config.passwords)?);
@@ -288,20 +287,13 @@ impl App {
 
     /// Returns the task that follows the managed keys, if the keys are managed.
     pub(crate) fn key_follower(&self) -> Option<KeyFollower> {
-        self.state.codec.managed().cloned().map(KeyFollower::new)
+        self.keys().cloned().map(KeyFollower::new)
     }
 
-    /// Reads the managed keys once, and makes a new one if that is due. Without managed keys nothing is done. A server that runs as
-    /// a process does it at every poll.
-    ///
-    /// # Errors
-    ///
-    /// The keys cannot be read, or cannot be decrypted.
-    pub async fn sync_keys(&self) -> Result<(), AppError> {
-        match self.state.codec.managed() {
-            Some(keys) => Ok(keys.sync().await.map(drop)?),
-            None => Ok(()),
-        }
+    /// Returns the managed keys, for use without HTTP, if the keys are managed.
+    #[must_use]
+    pub fn keys(&self) -> Option<&Arc<ManagedKeys>> {
+        self.state.codec.managed()
     }
 
     /// Closes the database after the statements that are under way.

@@ -1,163 +1,21 @@
 //! Managed keys as several nodes use them, with a clock that a test moves.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use auth_core::blacklist::UnsyncedBlacklist;
-use auth_core::keys::{KeySchedule, KeySet, KeyState, KeyStore, ManagedKey};
-use auth_core::memory::MemoryStore;
-use auth_core::{
-    AuthenticateError, Claims, Clock, Generation, ManualClock, Revocation, StoreError, TokenCodec, TokenId,
-    TokenVerifier, UserId,
-};
-use auth_jwt::{
-    KeyChange, ManagedKeys, ManagedKeysError, ManagedKeysOptions, MasterKey, MasterKeys, PrivateKey, SealError,
-};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use auth_core::keys::{KeyState, KeyStore as _, ManagedKey};
+use auth_core::{AuthenticateError, Clock as _, KeyAlgorithm, TokenCodec as _};
+use auth_jwt::{JwtCodec, KeyChange, ManagedKeys, ManagedKeysError, MasterKeys, PrivateKey, SealError};
 use serde_json::Value;
-use time::OffsetDateTime;
 
-const HOUR: Duration = Duration::from_hours(1);
+use crate::nodes::{SCHEDULE, System, kid_of, master};
 
-const SCHEDULE: KeySchedule = KeySchedule {
-    rotation: Duration::from_hours(24),
-    jwks_max_age: Duration::from_mins(5),
-    poll: Duration::from_millis(250),
-    token_life: HOUR,
-};
-
-/// Keys in memory that can fail, and that count their reads.
-#[derive(Debug)]
-struct Store {
-    store: MemoryStore,
-    fails: AtomicBool,
-    loads: AtomicU64,
-}
-
-impl Store {
-    fn check(&self) -> Result<(), StoreError> {
-        if self.fails.load(Ordering::SeqCst) { Err(StoreError::unavailable("cut off")) } else { Ok(()) }
-    }
-}
-
-#[async_trait]
-impl KeyStore for Store {
-    async fn load(&self) -> Result<KeySet, StoreError> {
-        self.loads.fetch_add(1, Ordering::SeqCst);
-        self.check()?;
-        // Lets others begin to wait while this read is under way.
-        tokio::task::yield_now().await;
-        self.store.load().await
-    }
-
-    async fn replace(&self, set: &KeySet) -> Result<bool, StoreError> {
-        self.check()?;
-        self.store.replace(set).await
-    }
-
-    async fn revoke(
-        &self,
-        kid: &str,
-        at: OffsetDateTime,
-        replacement: Option<ManagedKey>,
-    ) -> Result<Option<Revocation>, StoreError> {
-        self.check()?;
-        self.store.revoke(kid, at, replacement).await
-    }
-}
-
-/// Nodes over one store.
-struct System {
-    store: Arc<Store>,
-    clock: Arc<ManualClock>,
-}
-
-impl System {
-    fn new() -> Self {
-        let store = MemoryStore::new().unwrap();
-        let store = Store { store, fails: AtomicBool::new(false), loads: AtomicU64::new(0) };
-        let now = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-        Self { store: Arc::new(store), clock: Arc::new(ManualClock::new(now)) }
-    }
-
-    /// A node with these master keys. Its timer moves the clock.
-    fn node_with(&self, masters: MasterKeys) -> Arc<ManagedKeys> {
-        let clock = Arc::clone(&self.clock);
-        let sleep = move |time| -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
-            clock.advance(time);
-            Box::pin(tokio::task::yield_now())
-        };
-        let options = ManagedKeysOptions::new(SCHEDULE, "issuer", "audience");
-        Arc::new(ManagedKeys::new(self.store.clone(), masters, options, self.clock.clone(), Arc::new(sleep)))
-    }
-
-    /// A node that has read the keys.
-    async fn node(&self) -> Arc<ManagedKeys> {
-        let node = self.node_with(MasterKeys::new(master(1), None));
-        node.sync().await.unwrap();
-        node
-    }
-
-    fn verifier(&self, node: &Arc<ManagedKeys>) -> TokenVerifier {
-        let blacklist = UnsyncedBlacklist::new(Arc::new(MemoryStore::new().unwrap()));
-        TokenVerifier::new(node.clone(), Arc::new(blacklist), self.clock.clone())
-    }
-
-    /// Returns what a node answers to a token.
-    async fn check(&self, node: &Arc<ManagedKeys>, token: &str) -> &'static str {
-        match self.verifier(node).authenticate(token).await {
-            Ok(_) => "good",
-            Err(AuthenticateError::Invalid) => "invalid",
-            Err(AuthenticateError::Expired) => "expired",
-            Err(AuthenticateError::Revoked) => "revoked",
-            Err(AuthenticateError::Unknown(_)) => "unknown",
-        }
-    }
-
-    fn sign(&self, node: &ManagedKeys) -> String {
-        node.encode(&self.claims()).unwrap().expose_token().to_owned()
-    }
-
-    fn claims(&self) -> Claims {
-        let now = self.clock.now();
-        Claims {
-            user_id: UserId::generate(now).unwrap(),
-            token_id: TokenId::generate().unwrap(),
-            session_id: None,
-            issued_at: now,
-            expires_at: now + HOUR,
-            generation: Generation::default(),
-            admin: false,
-            key_id: None,
-            grants: None,
-        }
-    }
-
-    fn loads(&self) -> u64 {
-        self.store.loads.load(Ordering::SeqCst)
-    }
-}
-
-fn master(byte: u8) -> MasterKey {
-    let mut bytes = [byte; 32];
-    bytes[0] ^= 1;
-    MasterKey::from_base64(&STANDARD.encode(bytes)).unwrap()
-}
+mod nodes;
 
 fn published(node: &ManagedKeys) -> Vec<String> {
     let document: Value = serde_json::from_str(node.jwks().unwrap().as_json()).unwrap();
     let keys = document["keys"].as_array().unwrap();
     keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
-}
-
-fn kid_of(token: &str) -> String {
-    let header = token.split('.').next().unwrap();
-    let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(header).unwrap();
-    serde_json::from_slice::<Value>(&header).unwrap()["kid"].as_str().unwrap().to_owned()
 }
 
 fn states(node: &ManagedKeys) -> Vec<(KeyState, usize)> {
@@ -203,12 +61,12 @@ async fn a_failing_store_stops_neither_the_keys_in_use_nor_the_schedule() {
     let token = system.sign(&node);
     system.clock.advance(SCHEDULE.rotation);
     node.sync().await.unwrap();
-    system.store.fails.store(true, Ordering::SeqCst);
+    system.cut_off(true);
     system.clock.advance(SCHEDULE.wait());
     assert!(matches!(node.sync().await, Err(ManagedKeysError::Store(_))));
     assert_ne!(kid_of(&system.sign(&node)), kid_of(&token), "it signs with the key whose time has come");
     assert_eq!((node.is_ready(), node.stats().failures), (true, 1));
-    system.store.fails.store(false, Ordering::SeqCst);
+    system.cut_off(false);
     assert_eq!(node.sync().await.unwrap().len(), 1, "the change is reported by the next read that succeeds");
 }
 
@@ -221,9 +79,9 @@ async fn a_token_of_a_key_that_was_not_read_yet_is_decided_by_a_read_and_never_i
     let new = system.sign(&one);
     assert_ne!(kid_of(&new), kid_of(&old), "the replacement signs at once");
 
-    system.store.fails.store(true, Ordering::SeqCst);
+    system.cut_off(true);
     assert_eq!(system.check(&other, &new).await, "unknown");
-    system.store.fails.store(false, Ordering::SeqCst);
+    system.cut_off(false);
     assert_eq!(system.check(&other, &new).await, "good");
     // With that read the key that was revoked has left the ring, and its verified tokens with it.
     let loads = system.loads();
@@ -257,8 +115,8 @@ async fn a_flood_of_made_up_keys_costs_one_read_in_a_cool_down() {
     let mut checks = tokio::task::JoinSet::new();
     for _ in 0..500 {
         // A key of its own for every token.
-        let key = PrivateKey::generate(auth_core::KeyAlgorithm::EdDsa).unwrap().signing_key().unwrap();
-        let codec = auth_jwt::JwtCodec::new(key, "issuer", "audience");
+        let key = PrivateKey::generate(KeyAlgorithm::EdDsa).unwrap().signing_key().unwrap();
+        let codec = JwtCodec::new(key, "issuer", "audience");
         let token = codec.encode(&stranger.claims()).unwrap();
         let verifier = system.verifier(&node);
         checks.spawn(async move { verifier.authenticate(token.expose_token()).await });

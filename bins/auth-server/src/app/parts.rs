@@ -2,12 +2,18 @@
 
 use std::sync::Arc;
 
+use auth_core::keys::KeyStore;
 use auth_core::letters::LetterOptions;
 use auth_core::{AttemptStore, AuthServiceBuilder, Clock, OneTimeTokenStore, Outbox, PasswordPolicy, Throttle};
+use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{Argon2Hasher, BcryptHasher, PasswordPool, PasswordSchemes, PoolOptions, PriorityOutcome};
 
 use super::error::AppError;
-use crate::config::{Config, HASH_PRIORITY, PASSWORD_LEGACY, PasswordScheme, PasswordSettings, work_label};
+use crate::codec::{Codec, managed_keys};
+use crate::config::{
+    Config, HASH_PRIORITY, PASSWORD_LEGACY, PasswordScheme, PasswordSettings, SigningSource, work_label,
+};
+use crate::secret_file;
 
 pub(super) fn password_pool(
     config: &Config,
@@ -76,4 +82,27 @@ pub(super) fn with_letters(
     let mut options = LetterOptions::default();
     options.require_verified = config.require_verified_email;
     service.letters(Arc::clone(one_time_tokens), Arc::clone(outbox), options)
+}
+
+/// Builds the codec. No keys are read from `store` yet.
+pub(super) fn codec(config: &Config, store: Arc<dyn KeyStore>, clock: &Arc<dyn Clock>) -> Result<Codec, AppError> {
+    let signing = match &config.signing {
+        SigningSource::Managed(masters) => {
+            return Ok(Codec::Managed(Arc::new(managed_keys(config, masters, store, clock))));
+        }
+        SigningSource::Key { key, .. } => SigningKey::clone(key),
+        SigningSource::CreatedAt(path) => {
+            let secret = secret_file::read_or_create(path)
+                .map_err(|error| AppError::Secret(path.display().to_string(), error))?;
+            signing_key(secret.expose_secret())?
+        }
+        SigningSource::Random => signing_key(secret_file::random_secret()?.expose_secret())?,
+    };
+    let codec = JwtCodec::new(signing, &config.token_issuer, &config.token_audience);
+    let codec = codec.with_cached_tokens(config.token_cache);
+    Ok(Codec::Fixed(Arc::new(config.verifying.iter().cloned().fold(codec, JwtCodec::with_verifying_key))))
+}
+
+fn signing_key(secret: &[u8]) -> Result<SigningKey, AppError> {
+    SigningKey::from_secret(secret).map_err(|error| AppError::Internal(error.into()))
 }

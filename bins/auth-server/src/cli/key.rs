@@ -17,7 +17,8 @@ use time::OffsetDateTime;
 use super::confirm::{Action, confirm};
 use super::listing::{Entry, Format, print};
 use super::user::rfc_3339;
-use crate::app::{managed_keys, open_tables};
+use crate::app::open_tables;
+use crate::codec::managed_keys;
 use crate::config::{Config, MASTER_KEY, SigningSource};
 use crate::readiness::is_migrated;
 

@@ -9,7 +9,7 @@ use auth_storage::Database;
 use poem::Request;
 
 use super::error::ApiError;
-use crate::app::Codec;
+use crate::codec::Codec;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::tasks::ClockOffset;

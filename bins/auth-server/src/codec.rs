@@ -1,14 +1,12 @@
-//! The codec of a server, with the key or the keys that the configuration names.
+//! What signs and reads the tokens of a server: a key of the configuration, or the keys of the database.
 
 use std::sync::Arc;
 
 use auth_core::keys::{KeySchedule, KeyStore};
 use auth_core::{Clock, TokenCodec};
-use auth_jwt::{CacheStats, Jwks, JwtCodec, ManagedKeys, ManagedKeysOptions, MasterKeys, SigningKey};
+use auth_jwt::{CacheStats, Jwks, JwtCodec, ManagedKeys, ManagedKeysOptions, MasterKeys};
 
-use super::error::AppError;
-use crate::config::{Config, SigningSource};
-use crate::secret_file;
+use crate::config::Config;
 
 /// What signs and reads the tokens of a server.
 #[derive(Debug, Clone)]
@@ -20,31 +18,8 @@ pub(crate) enum Codec {
 }
 
 impl Codec {
-    /// Builds the codec. Nothing is read from `store` yet.
-    ///
-    /// # Errors
-    ///
-    /// The secret cannot be made or read.
-    pub(super) fn new(config: &Config, store: Arc<dyn KeyStore>, clock: &Arc<dyn Clock>) -> Result<Self, AppError> {
-        let signing = match &config.signing {
-            SigningSource::Managed(masters) => {
-                return Ok(Self::Managed(Arc::new(managed_keys(config, masters, store, clock))));
-            }
-            SigningSource::Key { key, .. } => SigningKey::clone(key),
-            SigningSource::CreatedAt(path) => {
-                let secret = secret_file::read_or_create(path)
-                    .map_err(|error| AppError::Secret(path.display().to_string(), error))?;
-                signing_key(secret.expose_secret())?
-            }
-            SigningSource::Random => signing_key(secret_file::random_secret()?.expose_secret())?,
-        };
-        let codec = JwtCodec::new(signing, &config.token_issuer, &config.token_audience);
-        let codec = codec.with_cached_tokens(config.token_cache);
-        Ok(Self::Fixed(Arc::new(config.verifying.iter().cloned().fold(codec, JwtCodec::with_verifying_key))))
-    }
-
     /// Returns the codec, for the service.
-    pub(super) fn token_codec(&self) -> Arc<dyn TokenCodec> {
+    pub(crate) fn token_codec(&self) -> Arc<dyn TokenCodec> {
         match self {
             Self::Fixed(codec) => codec.clone(),
             Self::Managed(keys) => keys.clone(),
@@ -108,8 +83,4 @@ pub(crate) fn managed_keys(
         Arc::clone(clock),
         Arc::new(|time| Box::pin(tokio::time::sleep(time))),
     )
-}
-
-fn signing_key(secret: &[u8]) -> Result<SigningKey, AppError> {
-    SigningKey::from_secret(secret).map_err(|error| AppError::Internal(error.into()))
 }
