@@ -22,6 +22,7 @@ mod probe;
 mod propagation;
 mod purge;
 mod report;
+mod rotation;
 mod scale;
 mod server;
 mod sessions;
@@ -74,6 +75,8 @@ enum Bench {
     Propagation,
     /// Checks, snapshots and delays of followers, and what a thousand of them cost their server
     Followers,
+    /// Good tokens that are refused while keys rotate under load
+    Rotation,
     /// The database part with more and more users; a start with many revoked tokens
     Scale,
     /// Whether the time of a refused login or of a request for a letter tells who exists
@@ -114,6 +117,7 @@ fn run(bench: Bench, options: &Options) -> Result<(), Failure> {
         Bench::Purge => one(purge::run(options)),
         Bench::Propagation => one(propagation::run(options)),
         Bench::Followers => one(followers::run(options)),
+        Bench::Rotation => one(rotation::run(options)),
         Bench::Scale => one(scale::run(options)),
         Bench::Enumeration => one(enumeration::run(options)),
         Bench::All => {
@@ -129,7 +133,7 @@ fn run(bench: Bench, options: &Options) -> Result<(), Failure> {
                 Bench::Blacklist,
                 Bench::Purge,
                 Bench::Propagation,
-                Bench::Followers,
+                Bench::Rotation,
                 Bench::Scale,
             ] {
                 run(bench, options)?;

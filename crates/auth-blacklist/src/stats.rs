@@ -7,8 +7,6 @@ use time::OffsetDateTime;
 
 use super::index::IndexStats;
 #[cfg(doc)]
-use super::synced::SyncedBlacklist;
-#[cfg(doc)]
 use auth_core::RevocationLog;
 
 /// Result of reading one page of the log.
@@ -34,7 +32,7 @@ pub struct SyncStep {
     pub restored: u64,
 }
 
-/// State and counts of a [`SyncedBlacklist`].
+/// State and counts of a [`SyncedBlacklist`](crate::SyncedBlacklist).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SyncStats {

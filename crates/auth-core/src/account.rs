@@ -1,5 +1,6 @@
 //! Accounts: registration, look-up and changes.
 
+mod clients;
 mod deletion;
 mod email;
 mod error;
@@ -21,6 +22,7 @@ use crate::service::AuthService;
 use crate::token::{MAX_CLOCK_SKEW, MAX_TOKEN_LIFE};
 use crate::user::{ChangeUserError, User, UserChange, UserRevocation};
 
+pub use self::clients::{ClientError, CreatedClient, MAX_CLIENT_LIFE, MAX_SECRET_OVERLAP, NewClient};
 pub use self::error::{
     AccountError, ChangeEmailError, ChangePasswordError, DeleteAccountError, GiveRoleError, RegisterError, RenameError,
 };

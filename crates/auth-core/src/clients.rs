@@ -4,10 +4,7 @@
 //! of a user, and the generation of the client. So disabling a client ends all its tokens by one entry of the log, as
 //! "log out everywhere" does for a user.
 
-mod authentication;
-mod management;
 mod name;
-mod revocation;
 mod secret;
 mod store;
 
@@ -16,10 +13,7 @@ use time::OffsetDateTime;
 use crate::grants::Scopes;
 use crate::ids::{ClientId, Generation};
 
-pub use self::authentication::{AuthenticatedClient, ClientAuthError, ClientToken, ClientTokenError};
-pub use self::management::{ClientError, CreatedClient, MAX_CLIENT_LIFE, MAX_SECRET_OVERLAP, NewClient};
 pub use self::name::{ClientName, ClientNameError, MAX_CLIENT_NAME_CHARS};
-pub use self::revocation::RevokeTokenError;
 pub use self::secret::{CLIENT_SECRET_PREFIX, ClientSecret, ClientSecretDigest, MalformedClientSecret};
 pub use self::store::{ClientStore, SecretRotation};
 

@@ -37,8 +37,9 @@ mod username;
 mod verifier;
 
 pub use account::{
-    AccountError, ChangeEmailError, ChangePasswordError, DeleteAccountError, Export, ExportedToken, GiveRoleError,
-    MAX_EXPORTED_SESSIONS, RegisterError, RegisterOutcome, RenameError,
+    AccountError, ChangeEmailError, ChangePasswordError, ClientError, CreatedClient, DeleteAccountError, Export,
+    ExportedToken, GiveRoleError, MAX_CLIENT_LIFE, MAX_EXPORTED_SESSIONS, MAX_SECRET_OVERLAP, NewClient, RegisterError,
+    RegisterOutcome, RenameError,
 };
 pub use blacklist::{Blacklist, Revocation, RevocationLog, RevocationSource};
 pub use claims_source::ClaimsSource;
@@ -55,7 +56,10 @@ pub use ids::{ClientId, Generation, MalformedClientId, SessionId, TokenId, UserI
 pub use key_id::KeyId;
 pub use keys::{KeyAlgorithm, KeySchedule, KeySet, KeyStore, ManagedKey};
 pub use letters::{Language, Letter, LetterOptions, Mailer, Outbox};
-pub use login::{FactorChallenge, IssuedRefreshToken, IssuedToken, LoginError, LoginOutcome, RefreshError, SignedIn};
+pub use login::{
+    AuthenticatedClient, ClientAuthError, ClientToken, ClientTokenError, FactorChallenge, IssuedRefreshToken,
+    IssuedToken, LoginError, LoginOutcome, RefreshError, RevokeTokenError, SignedIn,
+};
 pub use password::{
     AsyncPasswordHasher, Batch, BatchKey, BatchResults, HashError, HashingError, Password, PasswordError, PasswordHash,
     PasswordHasher, PasswordPolicy, Pause, Verdict,

@@ -1,7 +1,9 @@
 //! Login and logout.
 
+mod client;
 mod error;
 mod grants;
+mod revocation;
 mod session;
 
 use std::time::Duration;
@@ -18,7 +20,9 @@ use crate::throttle::Attempt;
 use crate::token::AccessToken;
 use crate::user::{Credentials, StoredCredentials, User};
 
+pub use self::client::{AuthenticatedClient, ClientAuthError, ClientToken, ClientTokenError};
 pub use self::error::LoginError;
+pub use self::revocation::RevokeTokenError;
 pub(crate) use self::session::OpenError;
 pub use self::session::RefreshError;
 

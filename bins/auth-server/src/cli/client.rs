@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::time::Duration;
 
-use auth_core::clients::{Client, ClientName, CreatedClient, NewClient};
+use auth_core::clients::{Client, ClientName};
 use auth_core::{AuthService, BoxError, ClientId, Scopes};
+use auth_core::{CreatedClient, NewClient};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 

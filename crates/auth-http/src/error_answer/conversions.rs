@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use auth_core::clients::ClientAuthError;
+use auth_core::ClientAuthError;
 use auth_core::{
     AccountError, AuthenticateError, ChangeEmailError, ChangePasswordError, DeleteAccountError, LoginError,
     RecoveryError, RefreshError, RegisterError, RenameError, StoreError, StoreErrorKind,

@@ -1,7 +1,7 @@
 //! Errors of OAuth (RFC 6749 §5.2).
 
-use auth_core::clients::{ClientAuthError, ClientTokenError, RevokeTokenError};
 use auth_core::{AuthenticateError, RefreshError, StoreError};
+use auth_core::{ClientAuthError, ClientTokenError, RevokeTokenError};
 use auth_http::{Code, ErrorAnswer};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};

@@ -1,6 +1,6 @@
 //! `POST /oauth/introspect`: whether a token is good, and what it says (RFC 7662).
 
-use auth_core::clients::AuthenticatedClient;
+use auth_core::AuthenticatedClient;
 use auth_core::{AuthenticateError, Principal};
 use poem::Response;
 use poem::http::StatusCode;

@@ -1,6 +1,6 @@
 //! `POST /oauth/revoke`: ending a token (RFC 7009).
 
-use auth_core::clients::AuthenticatedClient;
+use auth_core::AuthenticatedClient;
 use poem::Response;
 use poem::http::StatusCode;
 

@@ -1,6 +1,6 @@
 //! `POST /oauth/token`: a token for a client, or for the holder of a refresh token (RFC 6749 §4.4, §6).
 
-use auth_core::clients::AuthenticatedClient;
+use auth_core::AuthenticatedClient;
 use auth_core::{RefreshToken, Scopes};
 use poem::Response;
 use poem::http::StatusCode;

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::{Client, ClientSecret};
+use super::IssuedToken;
+use crate::clients::{Client, ClientSecret};
 use crate::context::Context;
 use crate::error::{BoxError, StoreError};
 use crate::events;
 use crate::grants::{Grants, Scopes, TokenKind};
 use crate::ids::{ClientId, TokenId, UserId};
-use crate::login::IssuedToken;
 use crate::service::AuthService;
 use crate::throttle::AdmissionError;
 use crate::token::Claims;

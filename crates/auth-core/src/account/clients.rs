@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Client, ClientName, ClientSecret, ClientStore, SecretRotation};
 use crate::blacklist::RevocationReason;
+use crate::clients::{Client, ClientName, ClientSecret, ClientStore, SecretRotation};
 use crate::error::{BoxError, StoreError};
 use crate::events;
 use crate::grants::Scopes;
