@@ -108,6 +108,7 @@ async fn hold(serve: impl AsyncFnOnce(&App) -> SocketAddr) {
         users: store.clone(),
         personal_tokens: store.clone(),
         clients: store.clone(),
+        keys: store.clone(),
         log: store.clone(),
         sessions: store.clone(),
         attempts,

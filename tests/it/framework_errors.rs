@@ -231,6 +231,7 @@ fn with_log(log: FailingLog) -> ServerStores {
         users: users.clone(),
         personal_tokens: users.clone(),
         clients: users.clone(),
+        keys: users.clone(),
         log: log.clone(),
         sessions: log,
         attempts: Arc::new(MemoryAttempts::default()),

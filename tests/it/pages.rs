@@ -42,6 +42,7 @@ impl Post {
             users: store.clone(),
             personal_tokens: store.clone(),
             clients: store.clone(),
+            keys: store.clone(),
             log: store.clone(),
             sessions: store.clone(),
             attempts: Arc::new(MemoryAttempts::default()),

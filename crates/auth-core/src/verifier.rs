@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::personal::{LookUpResult, PersonalTokenDigest, PersonalTokenSecret, PersonalTokens};
 use crate::principal::Principal;
-use crate::token::{Claims, TokenCodec};
+use crate::token::{AccessToken, Claims, InvalidToken, TokenCodec};
 
 /// Reason that a token was refused.
 ///
@@ -26,9 +26,9 @@ pub enum AuthenticateError {
     /// The token is one of ours and was revoked.
     #[error("the token was revoked")]
     Revoked,
-    /// The blacklist, or the store of personal access tokens, has no answer at the moment, so the token is refused without a verdict. The client keeps the token
-    /// and tries again.
-    #[error("whether the token is good cannot be told right now")]
+    /// The blacklist has no answer at the moment, or the key of the token or the personal token cannot be read. The token is refused
+    /// without a verdict. The client keeps the token and tries again.
+    #[error("the token cannot be checked right now")]
     Unknown(#[source] StoreError),
 }
 
@@ -68,7 +68,7 @@ impl TokenVerifier {
     ///
     /// # Errors
     ///
-    /// When the token is not good, or the blacklist has no answer at the moment.
+    /// When the token is not good, or the blacklist or the store of the keys has no answer at the moment.
     pub async fn authenticate(&self, unverified_token: &str) -> Result<Principal, AuthenticateError> {
         match self.check(unverified_token)? {
             TokenCheck::Good(principal) => Ok(principal),
@@ -86,20 +86,44 @@ impl TokenVerifier {
         if let Some(tokens) = &self.parts.personal_tokens
             && PersonalTokenSecret::has_prefix(unverified_token)
         {
-            let secret = PersonalTokenSecret::parse(unverified_token).map_err(|_| AuthenticateError::Invalid)?;
-            let digest = secret.digest();
-            return match tokens.remembered(&digest) {
-                Some(claims) => self.check_claims(claims),
-                None => Ok(self.unsettled(Question::PersonalToken(Arc::clone(tokens), digest))),
-            };
+            return self.check_personal_token(tokens, unverified_token);
         }
-        self.check_claims(self.parts.codec.decode(unverified_token).map_err(|_| AuthenticateError::Invalid)?)
+        match self.parts.codec.decode(unverified_token) {
+            Ok(claims) => self.check_claims(claims),
+            Err(InvalidToken) if self.parts.codec.awaits_key(unverified_token) => {
+                let unverified_token = AccessToken::new(unverified_token.to_owned());
+                Ok(TokenCheck::Unsettled(UnsettledCheck(Open::Key { verifier: self.clone(), unverified_token })))
+            }
+            Err(InvalidToken) => Err(AuthenticateError::Invalid),
+        }
     }
 
+    /// Checks a personal token. One that memory does not know has to be looked up.
+    fn check_personal_token(
+        &self,
+        tokens: &Arc<PersonalTokens>,
+        unverified_token: &str,
+    ) -> Result<TokenCheck, AuthenticateError> {
+        let secret = PersonalTokenSecret::parse(unverified_token).map_err(|_| AuthenticateError::Invalid)?;
+        let digest = secret.digest();
+        match tokens.remembered(&digest) {
+            Some(claims) => self.check_claims(claims),
+            None => Ok(TokenCheck::Unsettled(UnsettledCheck(Open::PersonalToken {
+                verifier: self.clone(),
+                tokens: Arc::clone(tokens),
+                digest,
+            }))),
+        }
+    }
+
+    /// Checks a token whose signature was found good.
     fn check_claims(&self, claims: Claims) -> Result<TokenCheck, AuthenticateError> {
         Ok(match self.standing(claims)? {
             Ok(principal) => TokenCheck::Good(principal),
-            Err(claims) => self.unsettled(Question::Blacklist(claims)),
+            Err(claims) => {
+                let blacklist = Arc::clone(&self.parts.blacklist);
+                TokenCheck::Unsettled(UnsettledCheck(Open::Revocation { claims, blacklist }))
+            }
         })
     }
 
@@ -113,10 +137,6 @@ impl TokenVerifier {
             Standing::Good => Ok(Ok(Principal::from_checked(claims))),
             Standing::Unknown => Ok(Err(claims)),
         }
-    }
-
-    fn unsettled(&self, question: Question) -> TokenCheck {
-        TokenCheck::Unsettled(UnsettledCheck { verifier: self.clone(), question })
     }
 
     fn now(&self) -> OffsetDateTime {
@@ -145,63 +165,73 @@ impl From<&Self> for TokenVerifier {
 pub enum TokenCheck {
     /// The token is good.
     Good(Principal),
-    /// The token is good unless it was revoked, which only the log knows, or it is a personal access token that memory does not
-    /// know.
+    /// Memory cannot decide: only the log knows whether the token was revoked, the key of the token may not have been read yet, or it
+    /// is a personal access token that was not used lately.
     Unsettled(UnsettledCheck),
 }
 
-/// Check that is complete except for a question to a store.
+/// Check that memory alone could not complete.
 #[must_use]
-pub struct UnsettledCheck {
-    verifier: TokenVerifier,
-    question: Question,
-}
+pub struct UnsettledCheck(Open);
 
-/// What only a store can answer.
-enum Question {
-    /// Whether the token with these claims was revoked.
-    Blacklist(Claims),
-    /// What the personal token with this digest allows.
-    PersonalToken(Arc<PersonalTokens>, PersonalTokenDigest),
+/// What is not known yet.
+enum Open {
+    /// Whether the token was revoked. Everything else about it is good.
+    Revocation { claims: Claims, blacklist: Arc<dyn Blacklist> },
+    /// The key that signed the token. Nothing about it was found good.
+    Key { verifier: TokenVerifier, unverified_token: AccessToken },
+    /// What the personal token with this digest allows, if there is one.
+    PersonalToken { verifier: TokenVerifier, tokens: Arc<PersonalTokens>, digest: PersonalTokenDigest },
 }
 
 impl UnsettledCheck {
-    /// Asks the store, and completes the check.
+    /// Reads what is missing, and completes the check.
     ///
     /// # Errors
     ///
-    /// When the token is not good, or the store cannot be read.
+    /// When the token is not good, or what is missing cannot be read.
     pub async fn settle(self) -> Result<Principal, AuthenticateError> {
-        let Self { verifier, question } = self;
-        let claims = match question {
-            Question::Blacklist(claims) => claims,
-            Question::PersonalToken(tokens, digest) => {
-                let claims = match tokens.look_up(digest).await.map_err(AuthenticateError::Unknown)? {
+        let (verifier, claims) = match self.0 {
+            Open::Revocation { claims, blacklist } => return settle_revocation(claims, &*blacklist).await,
+            Open::Key { verifier, unverified_token } => {
+                let codec = &verifier.parts.codec;
+                codec.learn_keys().await.map_err(AuthenticateError::Unknown)?;
+                let claims = codec.decode(unverified_token.expose_token()).map_err(|_| AuthenticateError::Invalid)?;
+                (verifier, claims)
+            }
+            Open::PersonalToken { verifier, tokens, digest } => {
+                match tokens.look_up(digest).await.map_err(AuthenticateError::Unknown)? {
                     LookUpResult::Unknown => return Err(AuthenticateError::Invalid),
                     LookUpResult::Expired => return Err(AuthenticateError::Expired),
                     LookUpResult::Ended => return Err(AuthenticateError::Revoked),
-                    LookUpResult::Usable(claims) => claims,
-                };
-                match verifier.standing(claims)? {
-                    Ok(principal) => return Ok(principal),
-                    Err(claims) => claims,
+                    LookUpResult::Usable(claims) => (verifier, claims),
                 }
             }
         };
-        match verifier.parts.blacklist.look_up(&claims).await {
-            Ok(false) => Ok(Principal::from_checked(claims)),
-            Ok(true) => Err(AuthenticateError::Revoked),
-            Err(error) => Err(AuthenticateError::Unknown(error)),
+        match verifier.standing(claims)? {
+            Ok(principal) => Ok(principal),
+            Err(claims) => settle_revocation(claims, &*verifier.parts.blacklist).await,
         }
+    }
+}
+
+/// Looks up in the log whether a token was revoked that is good otherwise.
+async fn settle_revocation(claims: Claims, blacklist: &dyn Blacklist) -> Result<Principal, AuthenticateError> {
+    match blacklist.look_up(&claims).await {
+        Ok(false) => Ok(Principal::from_checked(claims)),
+        Ok(true) => Err(AuthenticateError::Revoked),
+        Err(error) => Err(AuthenticateError::Unknown(error)),
     }
 }
 
 impl fmt::Debug for UnsettledCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let question = match &self.question {
-            Question::Blacklist(_) => "blacklist",
-            Question::PersonalToken(..) => "personal token",
-        };
-        f.debug_struct("UnsettledCheck").field("question", &question).finish_non_exhaustive()
+        match &self.0 {
+            Open::Revocation { claims, .. } => {
+                f.debug_struct("UnsettledCheck").field("claims", claims).finish_non_exhaustive()
+            }
+            Open::Key { .. } => f.write_str("UnsettledCheck(<key not read yet>)"),
+            Open::PersonalToken { .. } => f.write_str("UnsettledCheck(<personal token not looked up yet>)"),
+        }
     }
 }

@@ -106,6 +106,7 @@ mod tests {
         let stores = ServerStores {
             users: store.clone(),
             clients: store.clone(),
+            keys: store.clone(),
             log: store.clone(),
             sessions: store.clone(),
             personal_tokens: store.clone(),

@@ -27,6 +27,7 @@ async fn app(max_staleness: &str) -> (App, Arc<ManualClock>) {
         users: store.clone(),
         personal_tokens: store.clone(),
         clients: store.clone(),
+        keys: store.clone(),
         log: store.clone(),
         sessions: store.clone(),
         one_time_tokens: store.clone(),
