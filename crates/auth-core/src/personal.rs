@@ -89,7 +89,8 @@ impl PersonalToken {
 pub struct NewPersonalToken {
     /// Name of the token.
     pub name: TokenName,
-    /// Scopes and names of roles. `None` stands for the scopes that every login of the user gets, without any role.
+    /// Scopes and names of roles. `None` stands for the scopes that every login gets, without any role. A name that is both stands for
+    /// the scope.
     pub scopes: Option<Scopes>,
     /// Life of the token in whole seconds, from one second to [`MAX_PERSONAL_TOKEN_LIFE`]. `None` stands for
     /// [`DEFAULT_PERSONAL_TOKEN_LIFE`].

@@ -71,7 +71,7 @@ impl AuthService {
         let owner = found.filter(is_current).ok_or(CreatePersonalTokenError::Revoked)?;
         let scopes = match new.scopes {
             Some(scopes) => granted(&owner, tokens.user_scopes(), scopes)?,
-            None => without_roles(&owner, tokens.user_scopes()),
+            None => tokens.user_scopes().clone(),
         };
         let now = self.now();
         let token = PersonalToken {
@@ -126,11 +126,4 @@ fn granted(owner: &User, user_scopes: &Scopes, scopes: Scopes) -> Result<Scopes,
         return Err(CreatePersonalTokenError::NotGranted(scope.clone()));
     }
     Ok(scopes)
-}
-
-/// Returns the scopes of every login without those that are the name of a role of the owner.
-fn without_roles(owner: &User, user_scopes: &Scopes) -> Scopes {
-    let is_role = |name: &str| name == ADMIN || owner.roles.contains(name);
-    let names = user_scopes.iter().filter(|scope| !is_role(scope.as_str())).cloned();
-    Scopes::of(names).unwrap_or_default()
 }

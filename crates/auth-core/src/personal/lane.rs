@@ -14,6 +14,8 @@ const WAITING: usize = 1_024;
 pub(super) struct Lane {
     permits: Semaphore,
     waiting: AtomicUsize,
+    /// Number of look-ups that found the store unavailable.
+    outages: AtomicUsize,
 }
 
 /// Error of a look-up that may not even wait.
@@ -21,21 +23,39 @@ pub(super) struct Lane {
 #[error("too many look-ups of personal tokens are waiting")]
 struct TooManyLookUps;
 
+/// Error of a look-up that waited for one that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the store of personal tokens was unavailable to a look-up before this one")]
+struct EarlierOutage;
+
 impl Lane {
     /// Returns a lane in which this number of look-ups run at once.
     pub(super) fn new(running: usize) -> Self {
-        Self { permits: Semaphore::new(running), waiting: AtomicUsize::new(0) }
+        Self { permits: Semaphore::new(running), waiting: AtomicUsize::new(0), outages: AtomicUsize::new(0) }
     }
 
     /// Waits until one more look-up may run. It runs until the guard is dropped.
+    ///
+    /// A look-up that waits while another one finds the store unavailable is not run. So nobody waits longer than one call of the
+    /// store may take.
     pub(super) async fn enter(&self) -> Result<SemaphoreGuard<'_>, StoreError> {
         if let Some(permit) = self.permits.try_acquire() {
             return Ok(permit);
         }
+        let outages = self.outages.load(Ordering::Relaxed);
         let Some(_waiting) = Waiting::begin(&self.waiting) else {
             return Err(StoreError::unavailable(TooManyLookUps));
         };
-        Ok(self.permits.acquire().await)
+        let permit = self.permits.acquire().await;
+        if self.outages.load(Ordering::Relaxed) != outages {
+            return Err(StoreError::unavailable(EarlierOutage));
+        }
+        Ok(permit)
+    }
+
+    /// Notes that a look-up found the store unavailable.
+    pub(super) fn note_outage(&self) {
+        self.outages.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -73,5 +93,20 @@ mod tests {
         drop((running, waiting));
         assert!(lane.enter().now_or_never().unwrap().is_ok());
         assert_eq!(lane.waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn whoever_waits_while_the_store_is_unavailable_is_not_run() {
+        let lane = Lane::new(1);
+        let running = lane.enter().now_or_never().unwrap().unwrap();
+        let mut waiting = Box::pin(lane.enter());
+        assert!(waiting.as_mut().now_or_never().is_none());
+        lane.note_outage();
+        let mut late = Box::pin(lane.enter());
+        assert!(late.as_mut().now_or_never().is_none());
+        drop(running);
+        let refused = waiting.now_or_never().unwrap().err().unwrap();
+        assert_eq!(refused.kind(), StoreErrorKind::Unavailable);
+        assert!(late.now_or_never().unwrap().is_ok(), "it came after the outage");
     }
 }

@@ -180,6 +180,17 @@ impl PersonalTokens {
     async fn find(&self, digest: PersonalTokenDigest) -> Result<(LookUpResult, Option<PersonalToken>), StoreError> {
         let lane = if self.memory.find(&digest).is_some() { &self.known } else { &self.unknown };
         let _permit = lane.enter().await?;
+        let found = self.find_in_store(digest).await;
+        if found.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Unavailable) {
+            lane.note_outage();
+        }
+        found
+    }
+
+    async fn find_in_store(
+        &self,
+        digest: PersonalTokenDigest,
+    ) -> Result<(LookUpResult, Option<PersonalToken>), StoreError> {
         // Before the reads: claims must expire before an entry that ends them, which may be appended while this waits.
         let now = self.clock.now();
         let Some(token) = self.store.find(digest).await? else { return Ok((LookUpResult::Unknown, None)) };
@@ -201,7 +212,7 @@ impl PersonalTokens {
             None => None,
         };
         let grants =
-            Grants { kind: TokenKind::Personal, roles: roles(token, owner)?, scopes: self.scopes(token)?, extra };
+            Grants { kind: TokenKind::Personal, roles: self.roles(token, owner)?, scopes: self.scopes(token)?, extra };
         let issued_at = now.replace_nanosecond(0)?;
         Ok(Claims {
             user_id: owner.id,
@@ -210,20 +221,26 @@ impl PersonalTokens {
             issued_at,
             expires_at: token.expires_at.min(issued_at + LOOK_UP_LIFE),
             generation: token.generation,
-            admin: owner.admin && token.scopes.contains(ADMIN),
+            admin: owner.admin && self.names_role(token, ADMIN),
             key_id: None,
             grants: Some(Arc::new(grants)),
         })
+    }
+
+    fn roles(&self, token: &PersonalToken, owner: &User) -> Result<Roles, NameError> {
+        Roles::of(owner.roles.iter().filter(|role| self.names_role(token, role.as_str())).cloned())
+    }
+
+    /// Returns whether the token names this role. The name of a scope that every login has stands for the scope alone: the user may
+    /// have meant that.
+    fn names_role(&self, token: &PersonalToken, role: &str) -> bool {
+        token.scopes.contains(role) && !self.options.user_scopes.contains(role)
     }
 
     fn scopes(&self, token: &PersonalToken) -> Result<Scopes, NameError> {
         let granted = token.scopes.iter().filter(|scope| self.options.user_scopes.contains(scope.as_str()));
         Scopes::of(granted.cloned())
     }
-}
-
-fn roles(token: &PersonalToken, owner: &User) -> Result<Roles, NameError> {
-    Roles::of(owner.roles.iter().filter(|role| token.scopes.contains(role.as_str())).cloned())
 }
 
 impl fmt::Debug for PersonalTokens {
