@@ -8,8 +8,7 @@ use auth_core::{
     AuthService, BoxError, Clock as _, PersonalToken, PersonalTokenId, RevocationLog as _, RevocationSource as _,
     SystemClock,
 };
-use auth_migrations::Migrations;
-use auth_storage::{Database, SeaRevocationLog};
+use auth_storage::SeaRevocationLog;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -99,43 +98,44 @@ impl Entry for PersonalToken {
 impl TokenCommand {
     pub(super) async fn run(self, config: &Config, out: &mut dyn Write) -> Result<(), BoxError> {
         match self {
+            Self::Purge => {
+                with_log(config, async |log| Ok(writeln!(out, "removed {} entries", purge(log).await?)?)).await
+            }
+            Self::AcknowledgeLoss => with_log(config, async |log| acknowledge_loss(log, out).await).await,
             Self::List(list) => with_service(config, async |service| list.run(service, out).await).await.map(drop),
             Self::Delete(delete) => {
                 with_service(config, async |service| delete.run(service, out).await).await.map(drop)
             }
-            Self::Purge | Self::AcknowledgeLoss => self.maintain(config, out).await,
         }
     }
+}
 
-    async fn maintain(self, config: &Config, out: &mut dyn Write) -> Result<(), BoxError> {
-        let (database, migrations) = open_tables(config, false).await?;
-        let outcome = self.run_on(&database, &migrations, out).await;
-        // The database is closed after an error too.
-        let closed = database.close().await;
-        outcome?;
-        Ok(closed?)
-    }
+/// Runs `work` with the log in the database of `config`, which is closed afterwards.
+async fn with_log(
+    config: &Config,
+    work: impl AsyncFnOnce(&SeaRevocationLog) -> Result<(), BoxError>,
+) -> Result<(), BoxError> {
+    let (database, migrations) = open_tables(config, false).await?;
+    let outcome = match is_migrated(&database, &migrations).await {
+        Ok(true) => work(&SeaRevocationLog::new(database.clone())).await,
+        Ok(false) => Err("the database is not migrated; run `auth-server migrate up`".into()),
+        Err(error) => Err(error),
+    };
+    // The database is closed after an error too.
+    let closed = database.close().await;
+    outcome?;
+    Ok(closed?)
+}
 
-    async fn run_on(self, database: &Database, migrations: &Migrations, out: &mut dyn Write) -> Result<(), BoxError> {
-        if !is_migrated(database, migrations).await? {
-            return Err("the database is not migrated; run `auth-server migrate up`".into());
+async fn acknowledge_loss(log: &SeaRevocationLog, out: &mut dyn Write) -> Result<(), BoxError> {
+    match log.read_after(Position(0), 1).await?.lost {
+        Some(found) => {
+            log.mark_loss(None).await?;
+            writeln!(out, "acknowledged the loss that was found at {}", found.format(&Rfc3339)?)?;
         }
-        let log = SeaRevocationLog::new(database.clone());
-        match self {
-            Self::Purge => {
-                let removed = purge(&log).await?;
-                writeln!(out, "removed {removed} entries")?;
-            }
-            Self::AcknowledgeLoss => match log.read_after(Position(0), 1).await?.lost {
-                Some(found) => {
-                    log.mark_loss(None).await?;
-                    writeln!(out, "acknowledged the loss that was found at {}", found.format(&Rfc3339)?)?;
-                }
-                None => writeln!(out, "no loss is recorded; nothing was changed")?,
-            },
-        }
-        Ok(())
+        None => writeln!(out, "no loss is recorded; nothing was changed")?,
     }
+    Ok(())
 }
 
 async fn purge(log: &SeaRevocationLog) -> Result<u64, BoxError> {
