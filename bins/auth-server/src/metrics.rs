@@ -4,6 +4,7 @@
 
 mod blacklist;
 mod connections;
+mod keys;
 mod letters;
 mod passwords;
 mod sessions;
@@ -16,7 +17,7 @@ use auth_core::letters::{DeliveryStats, OutboxStats};
 use auth_core::service::UpgradeStats;
 use auth_core::session::SessionStats;
 use auth_core::throttle::ThrottleStats;
-use auth_jwt::CacheStats;
+use auth_jwt::{CacheStats, ManagedKeys};
 use auth_password::{PasswordPool, PasswordSchemes};
 use poem::http::{Method, StatusCode};
 use prometheus::{
@@ -27,6 +28,7 @@ use time::OffsetDateTime;
 
 use self::blacklist::BlacklistMeters;
 use self::connections::ConnectionMeters;
+use self::keys::KeyMeters;
 use self::letters::LetterMeters;
 use self::passwords::PasswordMeters;
 use self::sessions::SessionMeters;
@@ -211,6 +213,11 @@ impl Metrics {
     /// Adds the metrics of the connections of clients.
     pub(crate) fn watch_connections(&self, connections: Arc<Connections>) -> prometheus::Result<()> {
         self.registry.register(Box::new(ConnectionMeters::new(connections)?))
+    }
+
+    /// Adds the metrics of managed keys.
+    pub(crate) fn watch_keys(&self, keys: Arc<ManagedKeys>) -> prometheus::Result<()> {
+        self.registry.register(Box::new(KeyMeters::new(keys)?))
     }
 
     /// Updates the metrics of upgraded password hashes.
