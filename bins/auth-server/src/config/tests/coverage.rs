@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::*;
 
 /// A valid value of every setting that is not its default. The settings of what signs exclude each other, so all but one are apart.
-const SAMPLES: [(&str, &str); 60] = [
+const SAMPLES: [(&str, &str); 62] = [
     ("AUTH_ENV", "test"),
     ("AUTH_LISTEN", "127.0.0.2:1"),
     ("AUTH_HEALTH_LISTEN", "127.0.0.1:2"),
