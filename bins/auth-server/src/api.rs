@@ -10,6 +10,7 @@ mod health;
 mod oauth;
 mod personal_tokens;
 mod recovery;
+mod roles;
 mod sessions;
 mod users;
 mod wellknown;
@@ -58,6 +59,7 @@ type Topics = (
     recovery::RecoveryApi,
     users::UsersApi,
     account::AccountApi,
+    roles::RolesApi,
     sessions::SessionsApi,
     personal_tokens::PersonalTokensApi,
     health::HealthApi,
@@ -69,6 +71,7 @@ fn topics() -> Topics {
         recovery::RecoveryApi,
         users::UsersApi,
         account::AccountApi,
+        roles::RolesApi,
         sessions::SessionsApi,
         personal_tokens::PersonalTokensApi,
         health::HealthApi,
