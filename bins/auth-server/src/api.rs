@@ -6,6 +6,7 @@ mod account;
 mod auth;
 mod docs;
 mod example;
+mod feed;
 mod health;
 mod oauth;
 mod recovery;
@@ -42,6 +43,9 @@ enum Tag {
     /// Listing and ending sessions.
     #[oai(rename = "session")]
     Session,
+    /// For services that check tokens without the database.
+    #[oai(rename = "feed")]
+    Feed,
     /// For those who run the server.
     #[oai(rename = "operations")]
     Operations,
@@ -53,6 +57,7 @@ type Topics = (
     users::UsersApi,
     account::AccountApi,
     sessions::SessionsApi,
+    feed::FeedApi,
     health::HealthApi,
 );
 
@@ -63,6 +68,7 @@ fn topics() -> Topics {
         users::UsersApi,
         account::AccountApi,
         sessions::SessionsApi,
+        feed::FeedApi,
         health::HealthApi,
     )
 }
@@ -99,6 +105,9 @@ impl Routes {
     pub(crate) fn endpoint(self) -> Envelope<Route> {
         let mut table = RouteTable::new();
         topics().add_routes(&mut table);
+        if self.state.feed.is_none() {
+            [feed::PAGES, feed::SNAPSHOT].map(|path| table.remove(path));
+        }
         if self.docs {
             docs::add_routes(&mut table, &document());
         }

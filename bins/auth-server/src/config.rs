@@ -123,6 +123,8 @@ pub struct Config {
     pub blacklist_poll: Duration,
     /// Maximum age of the last successful log read; zero reads the database at every check.
     pub blacklist_max_staleness: Duration,
+    /// True if clients may follow what is revoked.
+    pub feed: bool,
     /// Values that are valid but probably not intended.
     pub warnings: Vec<String>,
     /// Features that are off because a setting is absent.
@@ -166,6 +168,7 @@ impl Config {
         let letters = reader.letters(profile, listen, &data_dir);
         let LetterSettings { mail, languages, require_verified_email } = letters;
         let (blacklist_poll, blacklist_max_staleness) = reader.blacklist(profile);
+        let feed = reader.read(&blacklist::FEED, profile);
 
         let Reader { problems, effective, .. } = reader;
         problems.into_result(|warnings, notices| Self {
@@ -197,6 +200,7 @@ impl Config {
             require_verified_email,
             blacklist_poll,
             blacklist_max_staleness,
+            feed,
             warnings,
             notices,
             effective,

@@ -4,6 +4,7 @@
 
 mod blacklist;
 mod connections;
+mod feed;
 mod letters;
 mod passwords;
 mod sessions;
@@ -16,6 +17,7 @@ use auth_core::letters::{DeliveryStats, OutboxStats};
 use auth_core::service::UpgradeStats;
 use auth_core::session::SessionStats;
 use auth_core::throttle::ThrottleStats;
+use auth_feed::server::FeedServerStats;
 use auth_jwt::CacheStats;
 use auth_password::{PasswordPool, PasswordSchemes};
 use poem::http::{Method, StatusCode};
@@ -27,6 +29,7 @@ use time::OffsetDateTime;
 
 use self::blacklist::BlacklistMeters;
 use self::connections::ConnectionMeters;
+use self::feed::FeedMeters;
 use self::letters::LetterMeters;
 use self::passwords::PasswordMeters;
 use self::sessions::SessionMeters;
@@ -56,6 +59,7 @@ pub(crate) struct Metrics {
     purged: IntCounter,
     connections: IntGaugeVec,
     blacklist: BlacklistMeters,
+    feed: FeedMeters,
     sessions: SessionMeters,
     letters: LetterMeters,
     clock_offset: prometheus::Gauge,
@@ -105,6 +109,7 @@ impl Metrics {
         let token_checks = counter("auth_token_checks_total", "Token checks by result", &["result"])?;
         Ok(Self {
             blacklist: BlacklistMeters::new(&registry)?,
+            feed: FeedMeters::new(&registry)?,
             sessions: SessionMeters::new(&registry)?,
             letters: LetterMeters::new(&registry)?,
             clock_offset,
@@ -236,6 +241,11 @@ impl Metrics {
     /// Updates the metrics of the blacklist.
     pub(crate) fn observe_blacklist(&self, stats: SyncStats) {
         self.blacklist.observe(stats);
+    }
+
+    /// Updates the metrics of the feed, which answers while its copy of the log is no older than `max_age`.
+    pub(crate) fn observe_feed(&self, max_age: Duration, stats: FeedServerStats) {
+        self.feed.observe(max_age, stats);
     }
 
     /// Updates the metrics of sessions.
