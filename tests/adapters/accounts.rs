@@ -107,6 +107,7 @@ async fn hold(serve: impl AsyncFnOnce(&App) -> SocketAddr) {
     let stores = ServerStores {
         users: store.clone(),
         clients: store.clone(),
+        keys: store.clone(),
         log: store.clone(),
         sessions: store.clone(),
         attempts,

@@ -15,6 +15,7 @@ async fn auth_server_keeps_the_expectations() {
     let stores = ServerStores {
         users: world.store.clone(),
         clients: world.store.clone(),
+        keys: world.store.clone(),
         log: world.log.clone(),
         sessions: world.store.clone(),
         one_time_tokens: world.store.clone(),

@@ -230,6 +230,7 @@ fn with_log(log: FailingLog) -> ServerStores {
     ServerStores {
         users: users.clone(),
         clients: users.clone(),
+        keys: users.clone(),
         log: log.clone(),
         sessions: log,
         attempts: Arc::new(MemoryAttempts::default()),

@@ -10,6 +10,7 @@ mod cors;
 mod email_spellings;
 mod forgotten_password;
 mod framework_errors;
+mod keys;
 mod log;
 mod login;
 mod logout;

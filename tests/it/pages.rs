@@ -41,6 +41,7 @@ impl Post {
         let stores = ServerStores {
             users: store.clone(),
             clients: store.clone(),
+            keys: store.clone(),
             log: store.clone(),
             sessions: store.clone(),
             attempts: Arc::new(MemoryAttempts::default()),

@@ -148,6 +148,7 @@ async fn a_refresh_that_nobody_can_decide_is_503_and_ends_nothing() {
     let stores = ServerStores {
         users: users.clone(),
         clients: users.clone(),
+        keys: users.clone(),
         log: log.clone(),
         sessions: log,
         attempts: Arc::new(MemoryAttempts::default()),

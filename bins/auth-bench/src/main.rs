@@ -21,6 +21,7 @@ mod probe;
 mod propagation;
 mod purge;
 mod report;
+mod rotation;
 mod scale;
 mod server;
 mod sessions;
@@ -71,6 +72,8 @@ enum Bench {
     Purge,
     /// From a logout on one node to the refusal on another
     Propagation,
+    /// Good tokens that are refused while keys rotate under load
+    Rotation,
     /// The database part with more and more users; a start with many revoked tokens
     Scale,
     /// Whether the time of a refused login or of a request for a letter tells who exists
@@ -110,6 +113,7 @@ fn run(bench: Bench, options: &Options) -> Result<(), Failure> {
         Bench::Blacklist => one(blacklist::run(options)),
         Bench::Purge => one(purge::run(options)),
         Bench::Propagation => one(propagation::run(options)),
+        Bench::Rotation => one(rotation::run(options)),
         Bench::Scale => one(scale::run(options)),
         Bench::Enumeration => one(enumeration::run(options)),
         Bench::All => {
@@ -125,6 +129,7 @@ fn run(bench: Bench, options: &Options) -> Result<(), Failure> {
                 Bench::Blacklist,
                 Bench::Purge,
                 Bench::Propagation,
+                Bench::Rotation,
                 Bench::Scale,
             ] {
                 run(bench, options)?;

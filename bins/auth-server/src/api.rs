@@ -12,6 +12,7 @@ mod oauth;
 mod recovery;
 mod sessions;
 mod users;
+mod wellknown;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use poem::http::Method;
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 
 pub(crate) use self::auth::{TokenClaims, VERIFY};
+pub(crate) use self::wellknown::WellKnown;
 use crate::http::cors::Cors;
 use crate::http::envelope::Envelope;
 use crate::http::route::{AsGet, RouteEndpoint, RouteTable};
@@ -98,6 +100,8 @@ pub(crate) struct Routes {
     pub(crate) docs: bool,
     /// True if the pages that links in letters open are served.
     pub(crate) pages: bool,
+    /// What is published about the server.
+    pub(crate) well_known: Arc<WellKnown>,
 }
 
 impl Routes {
@@ -113,6 +117,7 @@ impl Routes {
         }
         let mut undocumented = if self.pages { pages::routes() } else { RouteTable::new() };
         undocumented.extend(oauth::routes());
+        undocumented.extend(wellknown::routes(&self.well_known));
         let methods = table.values().flat_map(|methods| methods.keys());
         let cors = Cors::new(self.state.cookies.allowed(), methods.chain([&Method::HEAD]), VERIFY);
         self.envelope(table, undocumented, cors)

@@ -14,6 +14,7 @@ mod duration;
 mod general;
 mod hashing;
 mod http;
+mod keys;
 mod logging;
 mod mail;
 mod passwords;
@@ -35,6 +36,7 @@ use std::time::Duration;
 use auth_core::{Language, SessionOptions, ThrottleLimits};
 use auth_http::AllowedOrigins;
 use auth_jwt::VerifyingKey;
+use auth_mail::LinkBase;
 use auth_migrations::Migrations;
 use auth_storage::DatabaseUrl;
 use ipnet::IpNet;
@@ -46,6 +48,8 @@ pub(crate) use self::general::ENV;
 pub(crate) use self::hashing::HASH_PRIORITY;
 pub use self::hashing::HashingSettings;
 pub(crate) use self::http::{DOCS, HEALTH_LISTEN, LISTEN};
+pub use self::keys::KeySettings;
+pub(crate) use self::keys::MASTER_KEY;
 pub use self::logging::LogFormat;
 pub(crate) use self::logging::{LOG, LOG_FORMAT};
 use self::mail::LetterSettings;
@@ -83,6 +87,8 @@ pub struct Config {
     pub signing: SigningSource,
     /// Further keys whose tokens are accepted.
     pub verifying: Vec<VerifyingKey>,
+    /// Settings of managed keys, and of the publication of keys.
+    pub keys: KeySettings,
     /// Lifetime of a token.
     pub token_ttl: Duration,
     /// Lifetime of a token of a client.
@@ -115,6 +121,8 @@ pub struct Config {
     pub throttle: Option<ThrottleLimits>,
     /// Settings of the mailer. `None` if no letters are sent.
     pub mail: Option<MailSettings>,
+    /// The URL under which users reach this server, if it is known.
+    pub public_url: Option<LinkBase>,
     /// The languages of letters. The first is the default.
     pub languages: Vec<Language>,
     /// True if a login needs a verified e-mail address.
@@ -150,6 +158,7 @@ impl Config {
         let tables = reader.tables(profile, &database_url);
         let signing = reader.signing(profile, &data_dir);
         let verifying = reader.verifying(profile);
+        let keys = reader.keys(profile);
         let token_ttl = reader.read(&tokens::TOKEN_TTL, profile);
         let client_token_ttl = reader.read(&tokens::CLIENT_TOKEN_TTL, profile);
         let token_issuer = reader.read(&tokens::TOKEN_ISSUER, profile);
@@ -166,7 +175,7 @@ impl Config {
         let cors_origins = reader.read(&http::CORS_ORIGINS, profile);
         let throttle = reader.throttle(profile);
         let letters = reader.letters(profile, listen, &data_dir);
-        let LetterSettings { mail, languages, require_verified_email } = letters;
+        let LetterSettings { mail, public_url, languages, require_verified_email } = letters;
         let (blacklist_poll, blacklist_max_staleness) = reader.blacklist(profile);
         let feed = reader.read(&blacklist::FEED, profile);
 
@@ -180,6 +189,7 @@ impl Config {
             tables,
             signing,
             verifying,
+            keys,
             token_ttl,
             client_token_ttl,
             token_issuer,
@@ -196,6 +206,7 @@ impl Config {
             cors_origins,
             throttle,
             mail,
+            public_url,
             languages,
             require_verified_email,
             blacklist_poll,
@@ -206,6 +217,12 @@ impl Config {
             effective,
             database_in_data_dir,
         })
+    }
+
+    /// Returns the longest life of an access token that this server signs.
+    #[must_use]
+    pub fn longest_token_life(&self) -> Duration {
+        self.token_ttl.max(self.client_token_ttl).max(self.sessions.access_life)
     }
 
     /// Returns whether the database is in the data directory, which then has to exist.

@@ -5,6 +5,7 @@
 mod blacklist;
 mod connections;
 mod feed;
+mod keys;
 mod letters;
 mod passwords;
 mod sessions;
@@ -18,7 +19,7 @@ use auth_core::service::UpgradeStats;
 use auth_core::session::SessionStats;
 use auth_core::throttle::ThrottleStats;
 use auth_feed::server::FeedServerStats;
-use auth_jwt::CacheStats;
+use auth_jwt::{CacheStats, ManagedKeys};
 use auth_password::{PasswordPool, PasswordSchemes};
 use poem::http::{Method, StatusCode};
 use prometheus::{
@@ -30,6 +31,7 @@ use time::OffsetDateTime;
 use self::blacklist::BlacklistMeters;
 use self::connections::ConnectionMeters;
 use self::feed::FeedMeters;
+use self::keys::KeyMeters;
 use self::letters::LetterMeters;
 use self::passwords::PasswordMeters;
 use self::sessions::SessionMeters;
@@ -216,6 +218,11 @@ impl Metrics {
     /// Adds the metrics of the connections of clients.
     pub(crate) fn watch_connections(&self, connections: Arc<Connections>) -> prometheus::Result<()> {
         self.registry.register(Box::new(ConnectionMeters::new(connections)?))
+    }
+
+    /// Adds the metrics of managed keys.
+    pub(crate) fn watch_keys(&self, keys: Arc<ManagedKeys>) -> prometheus::Result<()> {
+        self.registry.register(Box::new(KeyMeters::new(keys)?))
     }
 
     /// Updates the metrics of upgraded password hashes.

@@ -9,7 +9,7 @@ use crate::blacklist::{Blacklist, Standing};
 use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::principal::Principal;
-use crate::token::{Claims, TokenCodec};
+use crate::token::{AccessToken, Claims, InvalidToken, TokenCodec};
 
 /// Reason that a token was refused.
 ///
@@ -25,9 +25,9 @@ pub enum AuthenticateError {
     /// The token is one of ours and was revoked.
     #[error("the token was revoked")]
     Revoked,
-    /// The blacklist has no answer at the moment, so the token is refused without a verdict. The client keeps the token
-    /// and tries again.
-    #[error("the blacklist cannot be asked right now")]
+    /// The blacklist has no answer at the moment, or the key of the token cannot be read. The token is refused without a verdict. The
+    /// client keeps the token and tries again.
+    #[error("the token cannot be checked right now")]
     Unknown(#[source] StoreError),
 }
 
@@ -57,7 +57,7 @@ impl TokenVerifier {
     ///
     /// # Errors
     ///
-    /// When the token is not good, or the blacklist has no answer at the moment.
+    /// When the token is not good, or the blacklist or the store of the keys has no answer at the moment.
     pub async fn authenticate(&self, unverified_token: &str) -> Result<Principal, AuthenticateError> {
         match self.check(unverified_token)? {
             TokenCheck::Good(principal) => Ok(principal),
@@ -72,16 +72,28 @@ impl TokenVerifier {
     ///
     /// When the token is not good.
     pub fn check(&self, unverified_token: &str) -> Result<TokenCheck, AuthenticateError> {
-        let claims = self.parts.codec.decode(unverified_token).map_err(|_| AuthenticateError::Invalid)?;
+        match self.parts.codec.decode(unverified_token) {
+            Ok(claims) => self.check_claims(claims),
+            Err(InvalidToken) if self.parts.codec.awaits_key(unverified_token) => {
+                let unverified_token = AccessToken::new(unverified_token.to_owned());
+                Ok(TokenCheck::Unsettled(UnsettledCheck(Open::Key { verifier: self.clone(), unverified_token })))
+            }
+            Err(InvalidToken) => Err(AuthenticateError::Invalid),
+        }
+    }
+
+    /// Checks a token whose signature was found good.
+    fn check_claims(&self, claims: Claims) -> Result<TokenCheck, AuthenticateError> {
         if claims.expired_at(self.now()) {
             return Err(AuthenticateError::Expired);
         }
         match self.parts.blacklist.peek(&claims) {
             Standing::Revoked => Err(AuthenticateError::Revoked),
             Standing::Good => Ok(TokenCheck::Good(Principal::from_checked(claims))),
-            Standing::Unknown => {
-                Ok(TokenCheck::Unsettled(UnsettledCheck { claims, blacklist: Arc::clone(&self.parts.blacklist) }))
-            }
+            Standing::Unknown => Ok(TokenCheck::Unsettled(UnsettledCheck(Open::Revocation {
+                claims,
+                blacklist: Arc::clone(&self.parts.blacklist),
+            }))),
         }
     }
 
@@ -111,34 +123,62 @@ impl From<&Self> for TokenVerifier {
 pub enum TokenCheck {
     /// The token is good.
     Good(Principal),
-    /// The token is good unless it was revoked, which only the log knows.
+    /// Memory cannot decide: only the log knows whether the token was revoked, or the key of the token may not have been read yet.
     Unsettled(UnsettledCheck),
 }
 
-/// Check that is complete except for the look-up of the token in the log.
+/// Check that memory alone could not complete.
 #[must_use]
-pub struct UnsettledCheck {
-    claims: Claims,
-    blacklist: Arc<dyn Blacklist>,
+pub struct UnsettledCheck(Open);
+
+/// What is not known yet.
+enum Open {
+    /// Whether the token was revoked. Everything else about it is good.
+    Revocation { claims: Claims, blacklist: Arc<dyn Blacklist> },
+    /// The key that signed the token. Nothing about it was found good.
+    Key { verifier: TokenVerifier, unverified_token: AccessToken },
 }
 
 impl UnsettledCheck {
-    /// Looks up in the log whether the token was revoked, and completes the check.
+    /// Reads what is missing, and completes the check.
     ///
     /// # Errors
     ///
-    /// When the token was revoked, or the log cannot be read.
+    /// When the token is not good, or what is missing cannot be read.
     pub async fn settle(self) -> Result<Principal, AuthenticateError> {
-        match self.blacklist.look_up(&self.claims).await {
-            Ok(false) => Ok(Principal::from_checked(self.claims)),
-            Ok(true) => Err(AuthenticateError::Revoked),
-            Err(error) => Err(AuthenticateError::Unknown(error)),
+        let (verifier, unverified_token) = match self.0 {
+            Open::Revocation { claims, blacklist } => return settle_revocation(claims, &*blacklist).await,
+            Open::Key { verifier, unverified_token } => (verifier, unverified_token),
+        };
+        let Parts { codec, blacklist, .. } = &*verifier.parts;
+        codec.learn_keys().await.map_err(AuthenticateError::Unknown)?;
+        let claims = codec.decode(unverified_token.expose_token()).map_err(|_| AuthenticateError::Invalid)?;
+        match verifier.check_claims(claims)? {
+            TokenCheck::Good(principal) => Ok(principal),
+            TokenCheck::Unsettled(Self(Open::Revocation { claims, .. })) => {
+                settle_revocation(claims, &**blacklist).await
+            }
+            TokenCheck::Unsettled(Self(Open::Key { .. })) => Err(AuthenticateError::Invalid),
         }
+    }
+}
+
+/// Looks up in the log whether a token was revoked that is good otherwise.
+async fn settle_revocation(claims: Claims, blacklist: &dyn Blacklist) -> Result<Principal, AuthenticateError> {
+    match blacklist.look_up(&claims).await {
+        Ok(false) => Ok(Principal::from_checked(claims)),
+        Ok(true) => Err(AuthenticateError::Revoked),
+        Err(error) => Err(AuthenticateError::Unknown(error)),
     }
 }
 
 impl fmt::Debug for UnsettledCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnsettledCheck").field("claims", &self.claims).finish_non_exhaustive()
+        match &self.0 {
+            Open::Revocation { claims, .. } => {
+                f.debug_struct("UnsettledCheck").field("claims", claims).finish_non_exhaustive()
+            }
+            Open::Key { .. } => f.write_str("UnsettledCheck(<key not read yet>)"),
+        }
     }
 }

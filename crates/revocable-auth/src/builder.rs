@@ -8,10 +8,10 @@ use auth_core::letters::LetterOptions;
 use auth_core::purge::PURGE_INTERVAL;
 use auth_core::service::DEFAULT_TOKEN_LIFE;
 use auth_core::{
-    AsyncPasswordHasher, AttemptStore, Clock, Mailer, PasswordHasher, PasswordPolicy, RevocationLog, SessionOptions,
-    SessionStore, SystemClock, ThrottleLimits, TokenCodec, UserStore,
+    AsyncPasswordHasher, AttemptStore, Clock, KeyAlgorithm, Mailer, PasswordHasher, PasswordPolicy, RevocationLog,
+    SessionOptions, SessionStore, SystemClock, ThrottleLimits, TokenCodec, UserStore,
 };
-use auth_jwt::{KeyError, SigningKey, VerifyingKey};
+use auth_jwt::{KeyError, MasterKeys, SigningKey, VerifyingKey};
 use auth_migrations::Migrations;
 use auth_password::PoolOptions;
 use auth_storage::{ConnectOptions, Database};
@@ -76,6 +76,27 @@ pub struct RevocableAuthBuilder {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
+/// How [managed keys](RevocableAuthBuilder::managed_keys) are made and rotated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyOptions {
+    /// Algorithm of new keys. Default: `EdDSA` (Ed25519).
+    pub algorithm: KeyAlgorithm,
+    /// Time for which a key signs before its successor is published. Default: 30 days.
+    pub rotation: Duration,
+    /// Time for which others may keep a copy of the public keys, if you publish them. Default: 5 minutes.
+    pub jwks_max_age: Duration,
+}
+
+impl Default for KeyOptions {
+    fn default() -> Self {
+        Self {
+            algorithm: KeyAlgorithm::default(),
+            rotation: Duration::from_secs(30 * 24 * 60 * 60),
+            jwks_max_age: Duration::from_secs(300),
+        }
+    }
+}
+
 /// The database that was chosen.
 pub(crate) enum Source {
     Url(String),
@@ -87,6 +108,7 @@ pub(crate) enum Source {
 pub(crate) enum Key {
     Secret(Result<SigningKey, KeyError>),
     Signing(SigningKey),
+    Managed(MasterKeys, KeyOptions),
     Codec(Arc<dyn TokenCodec>),
 }
 
@@ -193,6 +215,14 @@ impl RevocableAuthBuilder {
     /// Signs tokens with this key, for example a private key read with [`SigningKey::from_pem`].
     pub fn signing_key(mut self, key: SigningKey) -> Self {
         self.key = Some(Key::Signing(key));
+        self
+    }
+
+    /// Signs tokens with key pairs that are made, encrypted with `masters`, kept in the database and rotated by a background task. All
+    /// instances over a database have the same master key. [`RevocableAuth::keys`](crate::RevocableAuth::keys) has the public keys,
+    /// and what an operator does with the keys.
+    pub fn managed_keys(mut self, masters: MasterKeys, options: KeyOptions) -> Self {
+        self.key = Some(Key::Managed(masters, options));
         self
     }
 

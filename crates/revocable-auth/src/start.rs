@@ -7,10 +7,7 @@ use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::letters::{Delivery, LetterOptions};
 use auth_core::purge::Purge;
 use auth_core::service::BuildError;
-use auth_core::{
-    AttemptStore, AuthService, Clock, Mailer, RevocationLog, SessionStore, Throttle, TokenCodec, UserStore,
-};
-use auth_jwt::{JwtCodec, VerifyingKey};
+use auth_core::{AttemptStore, AuthService, Clock, Mailer, RevocationLog, SessionStore, Throttle, UserStore};
 use auth_migrations::Migrations;
 use auth_storage::{
     Database, SeaAttemptStore, SeaOneTimeTokenStore, SeaOutbox, SeaRevocationLog, SeaSessionStore, SeaUserStore,
@@ -18,8 +15,9 @@ use auth_storage::{
 };
 use tokio::runtime::Handle;
 
-use crate::builder::{Key, RevocableAuthBuilder, Source};
+use crate::builder::{RevocableAuthBuilder, Source};
 use crate::error::StartError;
+use crate::keys::CodecSettings;
 use crate::running::RevocableAuth;
 use crate::tasks::{Tasks, Upgrades};
 
@@ -39,7 +37,10 @@ impl RevocableAuthBuilder {
     pub async fn start(self) -> Result<RevocableAuth, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         self.check_intervals()?;
-        let codec = codec(self.key, self.issuer, self.audience, self.verifying)?;
+        let token_life = self.token_life.max(self.session_options.access_life);
+        let (key, issuer, audience, verifying) = (self.key, self.issuer, self.audience, self.verifying);
+        let codec = CodecSettings { key, issuer, audience, verifying, poll: self.poll, token_life };
+        codec.check()?;
         if self.users.is_some() && self.revocations.is_none() {
             let help = "a store of users of your own needs the log that knows it";
             return Err(StartError::Missing { field: "revocations", help });
@@ -56,6 +57,7 @@ impl RevocableAuthBuilder {
             Some(database) => Some(with_tables(database, &self.migrations, self.migrate).await?),
             None => None,
         };
+        let codec = codec.codec(database.as_ref(), &self.clock).await?;
         let letters = match self.letters {
             Some((mailer, options)) => Some(Letters::new(mailer, options, database.as_ref(), &self.clock)?),
             None => None,
@@ -77,7 +79,7 @@ impl RevocableAuthBuilder {
         let builder = AuthService::builder()
             .users(stores.users)
             .blacklist(blacklist.clone())
-            .codec(codec)
+            .codec(codec.codec)
             .passwords(passwords)
             .policy(self.policy)
             .token_life(self.token_life)
@@ -101,6 +103,9 @@ impl RevocableAuthBuilder {
             tracing::warn!(error = &error as &dyn std::error::Error, "the log of revocations cannot be read yet");
         }
         let mut tasks = Tasks::new(upgrades);
+        if let Some(keys) = &codec.keys {
+            tasks.follow_keys(Arc::clone(keys));
+        }
         tasks.follow(Arc::clone(&blacklist), self.poll);
         let purge = Purge::new(self.clock).revocations(stores.revocations).attempts(stores.attempts);
         let purge = match stores.sessions {
@@ -115,7 +120,7 @@ impl RevocableAuthBuilder {
             None => purge,
         };
         tasks.purge(purge.interval(self.purge_interval));
-        Ok(RevocableAuth { service, blacklist, throttle, database, owns_database, tasks })
+        Ok(RevocableAuth { service, blacklist, throttle, keys: codec.keys, database, owns_database, tasks })
     }
 
     fn check_intervals(&self) -> Result<(), StartError> {
@@ -198,27 +203,6 @@ impl Stores {
             },
         })
     }
-}
-
-fn codec(
-    key: Option<Key>,
-    issuer: String,
-    audience: String,
-    verifying: Vec<VerifyingKey>,
-) -> Result<Arc<dyn TokenCodec>, StartError> {
-    let help = "give a secret of at least 32 random bytes, or a signing_key";
-    let signing = match key.ok_or(StartError::Missing { field: "secret", help })? {
-        Key::Codec(codec) => return Ok(codec),
-        Key::Signing(key) => key,
-        Key::Secret(key) => key.map_err(|error| StartError::invalid("secret", error))?,
-    };
-    for (field, name) in [("issuer", &issuer), ("audience", &audience)] {
-        if name.is_empty() {
-            return Err(StartError::invalid(field, "must not be empty"));
-        }
-    }
-    let codec = JwtCodec::new(signing, issuer, audience);
-    Ok(Arc::new(verifying.into_iter().fold(codec, JwtCodec::with_verifying_key)))
 }
 
 /// Finds the tables, and makes or checks them.

@@ -6,11 +6,11 @@ use auth_blacklist::SyncedBlacklist;
 use auth_core::{AuthService, Language, RefreshError, RefreshToken, SignedIn, Throttle};
 use auth_feed::server::FeedServer;
 use auth_http::CookieAuth;
-use auth_jwt::JwtCodec;
 use auth_storage::Database;
 use poem::Request;
 
 use super::error::ApiError;
+use crate::codec::Codec;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::tasks::ClockOffset;
@@ -32,7 +32,7 @@ pub(crate) struct State {
     /// The audience (`aud`) of the tokens.
     pub(crate) audience: String,
     /// Signs and reads tokens.
-    pub(crate) codec: Arc<JwtCodec>,
+    pub(crate) codec: Codec,
     pub(crate) blacklist: Arc<SyncedBlacklist>,
     /// The feed of revocations, if followers may read it.
     pub(crate) feed: Option<Arc<FeedServer>>,

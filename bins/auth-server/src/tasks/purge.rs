@@ -97,6 +97,7 @@ mod tests {
         let stores = ServerStores {
             users: store.clone(),
             clients: store.clone(),
+            keys: store.clone(),
             log: store.clone(),
             sessions: store.clone(),
             attempts: Arc::new(MemoryAttempts::default()),

@@ -26,6 +26,7 @@ async fn app(max_staleness: &str) -> (App, Arc<ManualClock>) {
     let stores = ServerStores {
         users: store.clone(),
         clients: store.clone(),
+        keys: store.clone(),
         log: store.clone(),
         sessions: store.clone(),
         one_time_tokens: store.clone(),

@@ -25,6 +25,7 @@ async fn start() -> (SocketAddr, oneshot::Sender<()>, JoinHandle<bool>) {
         ServerStores {
             users: store.clone(),
             clients: store.clone(),
+            keys: store.clone(),
             log: store.clone(),
             sessions: store.clone(),
             one_time_tokens: store.clone(),
