@@ -304,7 +304,7 @@ impl App {
     }
 
     /// Answers the followers that wait for news, because the server stops.
-    pub(crate) fn end_waits(&self) {
+    pub fn end_waits(&self) {
         if let Some(feed) = &self.state.feed {
             feed.end_waits();
         }
