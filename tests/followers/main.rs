@@ -8,6 +8,7 @@
 mod broken;
 mod codec;
 mod feed;
+mod in_rust;
 mod keys;
 mod scenario;
 mod tokens;
