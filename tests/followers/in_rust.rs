@@ -48,6 +48,10 @@ fn text<'v>(event: &'v Value, name: &str) -> &'v str {
     event[name].as_str().unwrap()
 }
 
+fn age_of(answer: &Value) -> Duration {
+    age(answer["headers"]["age"].as_str().map(str::as_bytes))
+}
+
 /// Answers the one request that the event has, and refuses all others.
 #[derive(Debug)]
 struct Script {
@@ -62,7 +66,7 @@ impl Script {
         assert_eq!(after.map(Cursor::to_string).as_deref(), event["after"].as_str());
         self.clocks.set_monotonic(&event["received"]);
         let body = text(&event, "body");
-        let age = age(event["headers"]["age"].as_str().map(str::as_bytes));
+        let age = age_of(&event);
         match event["status"].as_u64().unwrap() {
             200 if kind == "snapshot" => Ok(Answer::Body { bytes: BASE64_STANDARD.decode(body)?, age }),
             200 => Ok(Answer::Body { bytes: body.into(), age }),
@@ -136,6 +140,7 @@ impl<'v> Run<'v> {
             status,
             etag: header("etag"),
             cache_control: header("cache-control"),
+            age: age_of(event),
             body: text(event, "body").into(),
         };
         self.clocks.set_monotonic(&event["received"]);

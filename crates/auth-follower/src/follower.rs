@@ -29,7 +29,7 @@ const JWKS: &str = "/.well-known/jwks.json";
 const JWKS_WITHIN: Duration = Duration::from_secs(3);
 
 /// Shortest time between two requests for pages while there is news all the time, and the first wait after a failure.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Age at which a saved snapshot is replaced, so that its pages are still there when it is needed.
 const SAVED_LIFE: Duration = Duration::from_secs(3_600);
@@ -192,7 +192,10 @@ async fn renew(saved: Arc<SavedSnapshot>) {
 #[async_trait]
 impl KeysTransport for HttpClient {
     async fn keys(&self, known_tag: Option<String>) -> Result<KeysAnswer, BoxError> {
-        let mut headers = vec![(ACCEPT, HeaderValue::from_static(JWKS_MEDIA_TYPE))];
+        let mut headers = vec![
+            (ACCEPT, HeaderValue::from_static(JWKS_MEDIA_TYPE)),
+            (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        ];
         if let Some(tag) = known_tag.and_then(|tag| HeaderValue::from_str(&tag).ok()) {
             headers.push((IF_NONE_MATCH, tag));
         }
@@ -202,6 +205,7 @@ impl KeysTransport for HttpClient {
             status: reply.status,
             etag: reply.header(&ETAG).map(str::to_owned),
             cache_control: reply.header(&CACHE_CONTROL).map(str::to_owned),
+            age: reply.age(),
             body: reply.body.into(),
         })
     }

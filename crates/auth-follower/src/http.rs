@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::BoxError;
-use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
+use auth_feed::client::age;
+use http::header::{AGE, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
@@ -83,6 +84,11 @@ impl Reply {
     /// Returns the value of a header that is there once, as text.
     pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Returns the age that a cache on the way says.
+    pub(crate) fn age(&self) -> Duration {
+        age(self.headers.get_all(AGE).iter().map(HeaderValue::as_bytes))
     }
 }
 

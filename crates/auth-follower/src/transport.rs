@@ -6,9 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use auth_core::BoxError;
 use auth_feed::Cursor;
-use auth_feed::client::{Answer, FeedTransport, age};
+use auth_feed::client::{Answer, FeedTransport};
 use auth_feed::snapshot::MEDIA_TYPE;
-use http::header::{ACCEPT, AGE, AUTHORIZATION, HeaderName, HeaderValue};
+use http::header::{ACCEPT, AUTHORIZATION, HeaderName, HeaderValue};
 
 use crate::access::ClientAccess;
 use crate::http::{Ask, HttpClient};
@@ -60,10 +60,7 @@ impl HttpTransport {
             vec![(AUTHORIZATION, self.access.bearer().await?), (ACCEPT, HeaderValue::from_static(accept))];
         let reply = self.http.ask(Ask { path, headers, form: None, within, max_bytes }).await?;
         match reply.status {
-            200 => {
-                let ages = reply.headers.get_all(AGE).iter().map(HeaderValue::as_bytes);
-                Ok(Answer::Body { age: age(ages), bytes: reply.body.into() })
-            }
+            200 => Ok(Answer::Body { age: reply.age(), bytes: reply.body.into() }),
             410 => Ok(Answer::Gone),
             401 => {
                 self.access.forget().await;

@@ -24,6 +24,8 @@ pub struct KeysAnswer {
     pub etag: Option<String>,
     /// The `Cache-Control` header.
     pub cache_control: Option<String>,
+    /// The `Age` header, as [`auth_feed::client::age`] reads it.
+    pub age: Duration,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -75,7 +77,7 @@ pub(super) struct Published {
     etag: Option<String>,
     /// When the last fetch began.
     tried: Option<Duration>,
-    /// When the last fetch began that brought the set.
+    /// When the last fetch began that brought the set, less the time that a cache had kept it.
     succeeded: Option<Duration>,
     /// When the set is old.
     refresh_at: Duration,
@@ -141,11 +143,13 @@ impl Published {
         self.refresh_at = received + self.cool_down;
         self.asked = self.asked.filter(|asked| *asked > sent);
         self.fetches += 1;
-        let changed = answer.ok_or(KeysError::NoAnswer).and_then(|answer| self.read(received, answer));
-        let changed = changed.inspect_err(|_| self.failures += 1)?;
-        self.succeeded = Some(sent);
-        let life = answer.and_then(|answer| answer.cache_control.as_deref()).and_then(max_age).unwrap_or(DEFAULT_LIFE);
-        self.refresh_at = received + life.clamp(self.cool_down, MAX_LIFE.max(self.cool_down));
+        let read = answer.ok_or(KeysError::NoAnswer).and_then(|answer| Ok((self.read(received, answer)?, answer)));
+        let (changed, answer) = read.inspect_err(|_| self.failures += 1)?;
+        // A cache may hold the set of before a key was published: its answer counts as one that was asked for so much earlier.
+        self.succeeded = sent.checked_sub(answer.age).max(self.succeeded);
+        let life = answer.cache_control.as_deref().and_then(max_age).unwrap_or(DEFAULT_LIFE);
+        let left = life.saturating_sub(answer.age);
+        self.refresh_at = received + left.clamp(self.cool_down, MAX_LIFE.max(self.cool_down));
         Ok(changed)
     }
 
