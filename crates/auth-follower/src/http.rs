@@ -170,3 +170,6 @@ impl fmt::Debug for HttpClient {
         f.debug_struct("HttpClient").field("url", &self.url).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
