@@ -180,7 +180,7 @@ impl Config {
         let letters = reader.letters(profile, listen, &data_dir);
         let LetterSettings { mail, public_url, languages, require_verified_email } = letters;
         let (blacklist_poll, blacklist_max_staleness) = reader.blacklist(profile);
-        let feed = reader.read(&blacklist::FEED, profile);
+        let feed = reader.feed(profile, &signing);
         // `serve` does not use them. They are read so that `config show` names them and errors are found early.
         let _ = reader.following(profile);
 
