@@ -48,7 +48,9 @@ use self::session::SessionCommand;
 use self::token::TokenCommand;
 use self::user::UserCommand;
 use crate::app::App;
-use crate::config::{Config, DATA_DIR, DOCS, ENV, FOLLOW_ISSUER, FollowConfig, LISTEN, LOG, LOG_FORMAT, MIGRATE, Problems, Sources};
+use crate::config::{
+    Config, DATA_DIR, DOCS, ENV, FOLLOW_ISSUER, FollowConfig, LISTEN, LOG, LOG_FORMAT, MIGRATE, Problems, Sources,
+};
 use crate::signals::{Signals, StopSignal};
 use crate::{api, telemetry};
 

@@ -213,9 +213,9 @@ impl FollowConfig {
         let log_format = reader.read(&LOG_FORMAT, profile);
         let settings = reader.following(profile);
         let options = reader.follower_options(settings, issuer, audience, cached_tokens);
-        let made = reader.problems.into_result(|warnings, _| {
-            options.map(|follower| Self { listen, follower, log, log_format, warnings })
-        });
+        let made = reader
+            .problems
+            .into_result(|warnings, _| options.map(|follower| Self { listen, follower, log, log_format, warnings }));
         // Options that are missing were reported.
         made?.ok_or_else(Problems::default)
     }

@@ -1,7 +1,9 @@
 //! The table of all settings.
 
 use super::setting::{Declaration, Section};
-use super::{blacklist, database, following, general, hashing, http, keys, logging, mail, passwords, sessions, throttle, tokens};
+use super::{
+    blacklist, database, following, general, hashing, http, keys, logging, mail, passwords, sessions, throttle, tokens,
+};
 
 /// Every section, in the order of the documentation. A setting that is missing here is reported as unknown.
 pub(super) static SECTIONS: [&Section; 13] = [

@@ -126,7 +126,11 @@ fn assert_in_force(sources: Sources, samples: &[(&str, String)], origin: Origin)
     assert_eq!(in_force, samples.iter().map(|(variable, _)| *variable).collect(), "each is read once");
     for setting in config.effective() {
         let (_, sample) = samples.iter().find(|(variable, _)| *variable == setting.variable).unwrap();
-        let expected = if ["AUTH_TOKEN_SECRET", "AUTH_FOLLOW_CLIENT_SECRET"].contains(&setting.variable) { "<redacted>" } else { sample };
+        let expected = if ["AUTH_TOKEN_SECRET", "AUTH_FOLLOW_CLIENT_SECRET"].contains(&setting.variable) {
+            "<redacted>"
+        } else {
+            sample
+        };
         assert_eq!((setting.value.as_str(), setting.origin), (expected, origin), "{}", setting.variable);
     }
 }
