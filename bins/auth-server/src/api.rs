@@ -9,6 +9,7 @@ mod example;
 mod feed;
 mod health;
 mod oauth;
+mod personal_tokens;
 mod recovery;
 mod sessions;
 mod users;
@@ -45,6 +46,9 @@ enum Tag {
     /// Listing and ending sessions.
     #[oai(rename = "session")]
     Session,
+    /// Tokens that users make for their programs.
+    #[oai(rename = "personal token")]
+    PersonalToken,
     /// For services that check tokens without the database.
     #[oai(rename = "feed")]
     Feed,
@@ -59,6 +63,7 @@ type Topics = (
     users::UsersApi,
     account::AccountApi,
     sessions::SessionsApi,
+    personal_tokens::PersonalTokensApi,
     feed::FeedApi,
     health::HealthApi,
 );
@@ -70,6 +75,7 @@ fn topics() -> Topics {
         users::UsersApi,
         account::AccountApi,
         sessions::SessionsApi,
+        personal_tokens::PersonalTokensApi,
         feed::FeedApi,
         health::HealthApi,
     )

@@ -2,7 +2,8 @@
 
 use super::setting::{Declaration, Section};
 use super::{
-    blacklist, database, following, general, hashing, http, keys, logging, mail, passwords, sessions, throttle, tokens,
+    blacklist, database, following, general, hashing, http, keys, logging, mail, passwords, scopes, sessions, throttle,
+    tokens,
 };
 
 /// Every section, in the order of the documentation. A setting that is missing here is reported as unknown.
@@ -13,6 +14,7 @@ pub(super) static SECTIONS: [&Section; 13] = [
     &tokens::SECTION,
     &keys::SECTION,
     &sessions::SECTION,
+    &scopes::SECTION,
     &passwords::SECTION,
     &hashing::SECTION,
     &blacklist::SECTION,
