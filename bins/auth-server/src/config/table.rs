@@ -7,7 +7,7 @@ use super::{
 };
 
 /// Every section, in the order of the documentation. A setting that is missing here is reported as unknown.
-pub(super) static SECTIONS: [&Section; 13] = [
+pub(super) static SECTIONS: [&Section; 14] = [
     &general::SECTION,
     &http::SECTION,
     &database::SECTION,
