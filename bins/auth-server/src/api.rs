@@ -6,6 +6,7 @@ mod account;
 mod auth;
 mod docs;
 mod example;
+mod feed;
 mod health;
 mod oauth;
 mod personal_tokens;
@@ -49,6 +50,9 @@ enum Tag {
     /// Tokens that users make for their programs.
     #[oai(rename = "personal token")]
     PersonalToken,
+    /// For services that check tokens without the database.
+    #[oai(rename = "feed")]
+    Feed,
     /// For those who run the server.
     #[oai(rename = "operations")]
     Operations,
@@ -62,6 +66,7 @@ type Topics = (
     roles::RolesApi,
     sessions::SessionsApi,
     personal_tokens::PersonalTokensApi,
+    feed::FeedApi,
     health::HealthApi,
 );
 
@@ -74,6 +79,7 @@ fn topics() -> Topics {
         roles::RolesApi,
         sessions::SessionsApi,
         personal_tokens::PersonalTokensApi,
+        feed::FeedApi,
         health::HealthApi,
     )
 }
@@ -112,6 +118,9 @@ impl Routes {
     pub(crate) fn endpoint(self) -> Envelope<Route> {
         let mut table = RouteTable::new();
         topics().add_routes(&mut table);
+        if self.state.feed.is_none() {
+            table.retain(|path, _| ![feed::PAGES, feed::SNAPSHOT].contains(&path.as_str()));
+        }
         if self.docs {
             docs::add_routes(&mut table, &document());
         }
