@@ -78,6 +78,10 @@ impl App {
     }
 
     async fn serve(server: ServerApp, clock: Arc<ManualClock>) -> Self {
+        if let Some(keys) = server.keys() {
+            // As at the start of the process: a store that cannot be read stops nothing.
+            drop(keys.sync().await);
+        }
         let free_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let listening = Server::bind(free_port, server.endpoint()).await.expect("a free port");
         let client = Client::new(listening.address());
@@ -207,6 +211,17 @@ impl App {
         letters.remove(0)
     }
 
+    /// Reads the managed keys, and makes one that is due, as a server does at every poll.
+    pub async fn sync_keys(&self) {
+        self.server.keys().expect("managed keys").sync().await.expect("the keys are read");
+    }
+
+    /// Revokes a managed key, as an operator does.
+    pub async fn revoke_key(&self, kid: &str) {
+        let revoked = self.server.keys().expect("managed keys").revoke(kid).await.expect("revoked");
+        assert!(revoked.is_some(), "there is no key {kid}");
+    }
+
     async fn find(&self, name: &str) -> User {
         let email = Email::parse(&email(name)).expect("an e-mail address");
         self.server.service().find_by_email(&email).await.expect("a registered user")
@@ -229,9 +244,11 @@ fn standing_clock() -> Arc<ManualClock> {
 }
 
 fn config(settings: &[(&str, &str)]) -> Config {
-    let env: BTreeMap<String, String> = [("AUTH_ENV", "test"), ("AUTH_TOKEN_SECRET", SECRET)]
-        .iter()
-        .chain(settings)
+    let manages_keys = settings.iter().any(|(name, _)| *name == "AUTH_MASTER_KEY");
+    let secret = (!manages_keys).then_some(("AUTH_TOKEN_SECRET", SECRET));
+    let env: BTreeMap<String, String> = std::iter::once(("AUTH_ENV", "test"))
+        .chain(secret)
+        .chain(settings.iter().copied())
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
     Config::load(Sources { env, ..Sources::default() }).expect("a good configuration")

@@ -8,9 +8,11 @@ mod docs;
 mod example;
 mod health;
 mod oauth;
+mod personal_tokens;
 mod recovery;
 mod sessions;
 mod users;
+mod wellknown;
 
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ use poem::http::Method;
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 
 pub(crate) use self::auth::{TokenClaims, VERIFY};
+pub(crate) use self::wellknown::WellKnown;
 use crate::http::cors::Cors;
 use crate::http::envelope::Envelope;
 use crate::http::route::{AsGet, RouteEndpoint, RouteTable};
@@ -42,6 +45,9 @@ enum Tag {
     /// Listing and ending sessions.
     #[oai(rename = "session")]
     Session,
+    /// Tokens that users make for their programs.
+    #[oai(rename = "personal token")]
+    PersonalToken,
     /// For those who run the server.
     #[oai(rename = "operations")]
     Operations,
@@ -53,6 +59,7 @@ type Topics = (
     users::UsersApi,
     account::AccountApi,
     sessions::SessionsApi,
+    personal_tokens::PersonalTokensApi,
     health::HealthApi,
 );
 
@@ -63,6 +70,7 @@ fn topics() -> Topics {
         users::UsersApi,
         account::AccountApi,
         sessions::SessionsApi,
+        personal_tokens::PersonalTokensApi,
         health::HealthApi,
     )
 }
@@ -92,6 +100,8 @@ pub(crate) struct Routes {
     pub(crate) docs: bool,
     /// True if the pages that links in letters open are served.
     pub(crate) pages: bool,
+    /// What is published about the server.
+    pub(crate) well_known: Arc<WellKnown>,
 }
 
 impl Routes {
@@ -104,6 +114,7 @@ impl Routes {
         }
         let mut undocumented = if self.pages { pages::routes() } else { RouteTable::new() };
         undocumented.extend(oauth::routes());
+        undocumented.extend(wellknown::routes(&self.well_known));
         let methods = table.values().flat_map(|methods| methods.keys());
         let cors = Cors::new(self.state.cookies.allowed(), methods.chain([&Method::HEAD]), VERIFY);
         self.envelope(table, undocumented, cors)

@@ -116,10 +116,10 @@ enum Command {
     /// Manage clients: machines that get tokens with a secret of their own
     #[command(subcommand)]
     Client(ClientCommand),
-    /// Manage the blacklist of tokens
+    /// Manage the blacklist of tokens, and the personal access tokens of users
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Manage the key that signs tokens
+    /// Manage the keys that sign tokens
     #[command(subcommand)]
     Key(KeyCommand),
     /// Try the mailer, or look at the letters that wait
@@ -230,10 +230,6 @@ impl Cli {
         for notice in &config.notices {
             tracing::info!("{notice}");
         }
-        if let Command::Key(command) = command {
-            command.run(&config, out)?;
-            return Ok(ExitCode::SUCCESS);
-        }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let outcome = runtime.block_on(command.run(&config, signals, out));
         runtime.shutdown_timeout(BLOCKING_TIMEOUT);
@@ -254,6 +250,7 @@ impl Command {
                 Self::User(command) => with_service(config, async |service| command.run(service, out).await).await,
                 Self::Client(command) => with_service(config, async |service| command.run(service, out).await).await,
                 Self::Session(command) => with_service(config, async |service| command.run(service, out).await).await,
+                Self::Key(command) => command.run(config, out).await.map(|()| ExitCode::SUCCESS),
                 Self::Mail(command) => command.run(config, out).await.map(|()| ExitCode::SUCCESS),
                 Self::Token(command) => command.run(config, out).await.map(|()| ExitCode::SUCCESS),
                 _ => serve::run(config, signals).await,

@@ -14,12 +14,14 @@ mod duration;
 mod general;
 mod hashing;
 mod http;
+mod keys;
 mod logging;
 mod mail;
 mod passwords;
 mod problems;
 mod profile;
 mod reader;
+mod scopes;
 mod secret;
 mod sessions;
 mod setting;
@@ -32,9 +34,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use auth_core::{Language, SessionOptions, ThrottleLimits};
+use auth_core::{Language, Scopes, SessionOptions, ThrottleLimits};
 use auth_http::AllowedOrigins;
 use auth_jwt::VerifyingKey;
+use auth_mail::LinkBase;
 use auth_migrations::Migrations;
 use auth_storage::DatabaseUrl;
 use ipnet::IpNet;
@@ -46,6 +49,8 @@ pub(crate) use self::general::ENV;
 pub(crate) use self::hashing::HASH_PRIORITY;
 pub use self::hashing::HashingSettings;
 pub(crate) use self::http::{DOCS, HEALTH_LISTEN, LISTEN};
+pub use self::keys::KeySettings;
+pub(crate) use self::keys::MASTER_KEY;
 pub use self::logging::LogFormat;
 pub(crate) use self::logging::{LOG, LOG_FORMAT};
 use self::mail::LetterSettings;
@@ -83,6 +88,8 @@ pub struct Config {
     pub signing: SigningSource,
     /// Further keys whose tokens are accepted.
     pub verifying: Vec<VerifyingKey>,
+    /// Settings of managed keys, and of the publication of keys.
+    pub keys: KeySettings,
     /// Lifetime of a token.
     pub token_ttl: Duration,
     /// Lifetime of a token of a client.
@@ -93,6 +100,10 @@ pub struct Config {
     pub token_audience: String,
     /// Number of tokens whose valid signature is remembered; zero verifies the signature at every check.
     pub token_cache: usize,
+    /// Scopes that every token of a login carries.
+    pub user_scopes: Scopes,
+    /// Number of personal access tokens whose last look-up is remembered.
+    pub personal_token_cache: usize,
     /// Lifetimes of sessions and of what they issue.
     pub sessions: SessionOptions,
     /// The settings of passwords.
@@ -115,6 +126,8 @@ pub struct Config {
     pub throttle: Option<ThrottleLimits>,
     /// Settings of the mailer. `None` if no letters are sent.
     pub mail: Option<MailSettings>,
+    /// The URL under which users reach this server, if it is known.
+    pub public_url: Option<LinkBase>,
     /// The languages of letters. The first is the default.
     pub languages: Vec<Language>,
     /// True if a login needs a verified e-mail address.
@@ -148,11 +161,14 @@ impl Config {
         let tables = reader.tables(profile, &database_url);
         let signing = reader.signing(profile, &data_dir);
         let verifying = reader.verifying(profile);
+        let keys = reader.keys(profile);
         let token_ttl = reader.read(&tokens::TOKEN_TTL, profile);
         let client_token_ttl = reader.read(&tokens::CLIENT_TOKEN_TTL, profile);
         let token_issuer = reader.read(&tokens::TOKEN_ISSUER, profile);
         let token_audience = reader.read(&tokens::TOKEN_AUDIENCE, profile);
         let token_cache = reader.read(&tokens::TOKEN_CACHE, profile);
+        let user_scopes = reader.read(&scopes::USER_SCOPES, profile);
+        let personal_token_cache = reader.read(&scopes::PERSONAL_TOKEN_CACHE, profile);
         let sessions = reader.sessions(profile);
         let passwords = reader.passwords(profile);
         let hashing = reader.hashing(profile);
@@ -164,7 +180,7 @@ impl Config {
         let cors_origins = reader.read(&http::CORS_ORIGINS, profile);
         let throttle = reader.throttle(profile);
         let letters = reader.letters(profile, listen, &data_dir);
-        let LetterSettings { mail, languages, require_verified_email } = letters;
+        let LetterSettings { mail, public_url, languages, require_verified_email } = letters;
         let (blacklist_poll, blacklist_max_staleness) = reader.blacklist(profile);
 
         let Reader { problems, effective, .. } = reader;
@@ -177,11 +193,14 @@ impl Config {
             tables,
             signing,
             verifying,
+            keys,
             token_ttl,
             client_token_ttl,
             token_issuer,
             token_audience,
             token_cache,
+            user_scopes,
+            personal_token_cache,
             sessions,
             passwords,
             hashing,
@@ -193,6 +212,7 @@ impl Config {
             cors_origins,
             throttle,
             mail,
+            public_url,
             languages,
             require_verified_email,
             blacklist_poll,
@@ -202,6 +222,12 @@ impl Config {
             effective,
             database_in_data_dir,
         })
+    }
+
+    /// Returns the longest life of an access token that this server signs.
+    #[must_use]
+    pub fn longest_token_life(&self) -> Duration {
+        self.token_ttl.max(self.client_token_ttl).max(self.sessions.access_life)
     }
 
     /// Returns whether the database is in the data directory, which then has to exist.

@@ -6,6 +6,7 @@
 pub(crate) mod bearer;
 pub(crate) mod body;
 pub(crate) mod client;
+pub(crate) mod conditional;
 pub(crate) mod cookie;
 pub(crate) mod cors;
 pub(crate) mod envelope;

@@ -7,6 +7,7 @@
 pub mod api;
 pub mod app;
 pub mod cli;
+mod codec;
 pub mod config;
 mod descriptors;
 mod http;

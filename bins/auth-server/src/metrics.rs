@@ -4,8 +4,10 @@
 
 mod blacklist;
 mod connections;
+mod keys;
 mod letters;
 mod passwords;
+mod personal_tokens;
 mod sessions;
 
 use std::sync::{Arc, OnceLock};
@@ -13,10 +15,11 @@ use std::time::Duration;
 
 use auth_blacklist::SyncStats;
 use auth_core::letters::{DeliveryStats, OutboxStats};
+use auth_core::personal::PersonalTokenStats;
 use auth_core::service::UpgradeStats;
 use auth_core::session::SessionStats;
 use auth_core::throttle::ThrottleStats;
-use auth_jwt::CacheStats;
+use auth_jwt::{CacheStats, ManagedKeys};
 use auth_password::{PasswordPool, PasswordSchemes};
 use poem::http::{Method, StatusCode};
 use prometheus::{
@@ -27,8 +30,10 @@ use time::OffsetDateTime;
 
 use self::blacklist::BlacklistMeters;
 use self::connections::ConnectionMeters;
+use self::keys::KeyMeters;
 use self::letters::LetterMeters;
 use self::passwords::PasswordMeters;
+use self::personal_tokens::PersonalTokenMeters;
 use self::sessions::SessionMeters;
 use crate::server::Connections;
 
@@ -57,6 +62,7 @@ pub(crate) struct Metrics {
     connections: IntGaugeVec,
     blacklist: BlacklistMeters,
     sessions: SessionMeters,
+    personal_tokens: PersonalTokenMeters,
     letters: LetterMeters,
     clock_offset: prometheus::Gauge,
     throttled: IntCounterVec,
@@ -106,6 +112,7 @@ impl Metrics {
         Ok(Self {
             blacklist: BlacklistMeters::new(&registry)?,
             sessions: SessionMeters::new(&registry)?,
+            personal_tokens: PersonalTokenMeters::new(&registry)?,
             letters: LetterMeters::new(&registry)?,
             clock_offset,
             throttled: counter(
@@ -213,6 +220,11 @@ impl Metrics {
         self.registry.register(Box::new(ConnectionMeters::new(connections)?))
     }
 
+    /// Adds the metrics of managed keys.
+    pub(crate) fn watch_keys(&self, keys: Arc<ManagedKeys>) -> prometheus::Result<()> {
+        self.registry.register(Box::new(KeyMeters::new(keys)?))
+    }
+
     /// Updates the metrics of upgraded password hashes.
     pub(crate) fn observe_upgrades(&self, stats: UpgradeStats) {
         raise(
@@ -241,6 +253,16 @@ impl Metrics {
     /// Updates the metrics of sessions.
     pub(crate) fn observe_sessions(&self, stats: SessionStats) {
         self.sessions.observe(stats);
+    }
+
+    /// Updates the metrics of personal access tokens.
+    pub(crate) fn observe_personal_tokens(&self, stats: PersonalTokenStats) {
+        self.personal_tokens.observe(stats);
+    }
+
+    /// Counts personal access tokens that were removed.
+    pub(crate) fn personal_tokens_purged(&self, tokens: u64) {
+        self.personal_tokens.purged.inc_by(tokens);
     }
 
     /// Updates the counts of the letters that this server sent.

@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use time::OffsetDateTime;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::error::BoxError;
+use crate::error::{BoxError, StoreError};
 use crate::grants::{ADMIN, Grants, TokenKind};
 use crate::ids::{ClientId, Generation, SessionId, TokenId, UserId};
 use crate::key_id::KeyId;
@@ -130,6 +131,11 @@ impl fmt::Debug for AccessToken {
 pub struct InvalidToken;
 
 /// Codec of tokens. It signs claims and reads signed claims.
+///
+/// A codec whose keys change while it is in use also implements [`awaits_key`](Self::awaits_key) and
+/// [`learn_keys`](Self::learn_keys). Otherwise a token of a key that this node has not read yet would be called invalid, and its
+/// holder would throw it away.
+#[async_trait]
 pub trait TokenCodec: fmt::Debug + Send + Sync {
     /// Signs `claims`.
     ///
@@ -148,4 +154,22 @@ pub trait TokenCodec: fmt::Debug + Send + Sync {
     ///
     /// When any of these is wrong.
     fn decode(&self, unverified_token: &str) -> Result<Claims, InvalidToken>;
+
+    /// Returns whether a text that [`decode`](Self::decode) has refused may be a token of a key that this codec has not read yet.
+    /// [`learn_keys`](Self::learn_keys) and another `decode` then decide about it. It answers from memory.
+    ///
+    /// The default is right for a codec whose keys never change: it returns false.
+    fn awaits_key(&self, _unverified_token: &str) -> bool {
+        false
+    }
+
+    /// Waits until the keys have been read by a read that began after this was called. Many callers share a read, and the time
+    /// between two reads depends on no token, so that a flood of made-up keys costs no more than one.
+    ///
+    /// # Errors
+    ///
+    /// When the keys cannot be read. Then nobody knows whether the token is good.
+    async fn learn_keys(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }

@@ -28,6 +28,7 @@ pub const JWKS_MEDIA_TYPE: &str = "application/jwk-set+json";
 #[derive(Clone, PartialEq, Eq)]
 pub struct Jwks {
     json: String,
+    is_empty: bool,
     entity_tag: String,
 }
 
@@ -47,7 +48,7 @@ impl Jwks {
         let keys: Vec<_> = keys.collect();
         let json = serde_json::to_string(&Document { keys: &keys }).unwrap_or_default();
         let entity_tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, json.as_bytes())));
-        Self { json, entity_tag }
+        Self { is_empty: keys.is_empty(), json, entity_tag }
     }
 
     /// Reads the keys of a set that another service published. A key that cannot be used is left out, as RFC 7517 §5 asks: one
@@ -78,6 +79,12 @@ impl Jwks {
             }
         }
         Ok(keys)
+    }
+
+    /// Returns whether there is no key in the set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
     }
 
     /// Returns the document.

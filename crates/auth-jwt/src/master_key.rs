@@ -34,6 +34,14 @@ pub struct MasterKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MasterKeyId([u8; 8]);
 
+impl MasterKeyId {
+    /// Returns the id of the master key that sealed a private key, or `None` if these bytes are no sealed key.
+    #[must_use]
+    pub fn of_sealed(sealed: &[u8]) -> Option<Self> {
+        parts(sealed).map(|(id, ..)| id)
+    }
+}
+
 /// Reason that a text is no master key. It never shows any of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -158,7 +166,7 @@ impl MasterKeys {
     /// Returns whether the current master key sealed this, so that it need not be sealed again.
     #[must_use]
     pub fn is_current(&self, sealed: &[u8]) -> bool {
-        parts(sealed).is_some_and(|(id, ..)| id == self.current.id)
+        MasterKeyId::of_sealed(sealed) == Some(self.current.id)
     }
 }
 

@@ -54,6 +54,12 @@ impl RotatingCodec {
         self.ring.load().jwks()
     }
 
+    /// Returns the `kid` of a token of which the ring has no key, as [`JwtCodec::unknown_kid`].
+    #[must_use]
+    pub fn unknown_kid(&self, unverified_token: &str) -> Option<String> {
+        self.ring.load().unknown_kid(unverified_token)
+    }
+
     /// Returns the counts of all rings so far, and the size of the cache of the present one.
     #[must_use]
     pub fn cache_stats(&self) -> CacheStats {

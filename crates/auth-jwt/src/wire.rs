@@ -12,7 +12,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use auth_core::{
-    Claims, ClientId, ExtraClaims, Generation, Grants, InvalidToken, KeyId, Role, Roles, SessionId, TokenKind,
+    Claims, ClientId, ExtraClaims, Generation, Grants, InvalidToken, KeyAlgorithm, KeyId, Role, Roles, SessionId,
+    TokenKind,
 };
 
 /// The `typ` of our tokens (RFC 8725 §3.11; the value is that of RFC 9068 §2.1). A token made for another purpose with
@@ -68,6 +69,12 @@ impl Part for UnverifiedHeader<'_> {
 }
 
 impl UnverifiedHeader<'_> {
+    /// Returns the `kid`, if the header is one of an access token that a key pair signed.
+    pub(super) fn kid_of_key_pair(&self) -> Option<&str> {
+        let of_key_pair = KeyAlgorithm::ALL.iter().any(|algorithm| algorithm.as_str() == self.alg);
+        (of_key_pair && self.typ == TOKEN_TYPE && !self.crit).then_some(&*self.kid)
+    }
+
     /// Returns whether the header names this key, this algorithm and an access token.
     pub(super) fn is_of(&self, key_id: &str, algorithm: &str) -> bool {
         self.kid == key_id && self.alg == algorithm && self.typ == TOKEN_TYPE && !self.crit

@@ -5,21 +5,22 @@ use std::time::Duration;
 
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::letters::{Delivery, LetterOptions};
+use auth_core::personal::PersonalTokenOptions;
 use auth_core::purge::Purge;
 use auth_core::service::BuildError;
 use auth_core::{
-    AttemptStore, AuthService, Clock, Mailer, RevocationLog, SessionStore, Throttle, TokenCodec, UserStore,
+    AttemptStore, AuthService, Clock, Mailer, PersonalTokenStore, RevocationLog, SessionStore, Throttle, UserStore,
 };
-use auth_jwt::{JwtCodec, VerifyingKey};
 use auth_migrations::Migrations;
 use auth_storage::{
-    Database, SeaAttemptStore, SeaOneTimeTokenStore, SeaOutbox, SeaRevocationLog, SeaSessionStore, SeaUserStore,
-    Tables, connect,
+    Database, SeaAttemptStore, SeaOneTimeTokenStore, SeaOutbox, SeaPersonalTokenStore, SeaRevocationLog,
+    SeaSessionStore, SeaUserStore, Tables, connect,
 };
 use tokio::runtime::Handle;
 
-use crate::builder::{Key, RevocableAuthBuilder, Source};
+use crate::builder::{RevocableAuthBuilder, Source};
 use crate::error::StartError;
+use crate::keys::CodecSettings;
 use crate::running::RevocableAuth;
 use crate::tasks::{Tasks, Upgrades};
 
@@ -39,7 +40,10 @@ impl RevocableAuthBuilder {
     pub async fn start(self) -> Result<RevocableAuth, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         self.check_intervals()?;
-        let codec = codec(self.key, self.issuer, self.audience, self.verifying)?;
+        let token_life = self.token_life.max(self.session_options.access_life);
+        let (key, issuer, audience, verifying) = (self.key, self.issuer, self.audience, self.verifying);
+        let codec = CodecSettings { key, issuer, audience, verifying, poll: self.poll, token_life };
+        codec.check()?;
         if self.users.is_some() && self.revocations.is_none() {
             let help = "a store of users of your own needs the log that knows it";
             return Err(StartError::Missing { field: "revocations", help });
@@ -56,11 +60,19 @@ impl RevocableAuthBuilder {
             Some(database) => Some(with_tables(database, &self.migrations, self.migrate).await?),
             None => None,
         };
+        let codec = codec.codec(database.as_ref(), &self.clock).await?;
         let letters = match self.letters {
             Some((mailer, options)) => Some(Letters::new(mailer, options, database.as_ref(), &self.clock)?),
             None => None,
         };
-        let stores = Stores::new(self.users, self.revocations, self.attempts, self.sessions, database.as_ref())?;
+        let stores = Stores::new(
+            self.users,
+            self.revocations,
+            self.attempts,
+            self.sessions,
+            self.personal_tokens,
+            database.as_ref(),
+        )?;
 
         let throttle = match throttle_limits {
             Some(limits) => {
@@ -77,10 +89,11 @@ impl RevocableAuthBuilder {
         let builder = AuthService::builder()
             .users(stores.users)
             .blacklist(blacklist.clone())
-            .codec(codec)
+            .codec(codec.codec)
             .passwords(passwords)
             .policy(self.policy)
             .token_life(self.token_life)
+            .user_scopes(self.user_scopes)
             .background(move |task| background.spawn(task))
             .clock(Arc::clone(&self.clock));
         let builder = match &throttle {
@@ -89,6 +102,10 @@ impl RevocableAuthBuilder {
         };
         let builder = match &stores.sessions {
             Some(sessions) => builder.sessions(Arc::clone(sessions), self.session_options),
+            None => builder,
+        };
+        let builder = match &stores.personal_tokens {
+            Some(tokens) => builder.personal_tokens(Arc::clone(tokens), PersonalTokenOptions::default().memory),
             None => builder,
         };
         let builder = match &letters {
@@ -101,10 +118,17 @@ impl RevocableAuthBuilder {
             tracing::warn!(error = &error as &dyn std::error::Error, "the log of revocations cannot be read yet");
         }
         let mut tasks = Tasks::new(upgrades);
+        if let Some(keys) = &codec.keys {
+            tasks.follow_keys(Arc::clone(keys));
+        }
         tasks.follow(Arc::clone(&blacklist), self.poll);
         let purge = Purge::new(self.clock).revocations(stores.revocations).attempts(stores.attempts);
         let purge = match stores.sessions {
             Some(sessions) => purge.sessions(sessions),
+            None => purge,
+        };
+        let purge = match stores.personal_tokens {
+            Some(tokens) => purge.personal_tokens(tokens),
             None => purge,
         };
         let purge = match letters {
@@ -115,7 +139,7 @@ impl RevocableAuthBuilder {
             None => purge,
         };
         tasks.purge(purge.interval(self.purge_interval));
-        Ok(RevocableAuth { service, blacklist, throttle, database, owns_database, tasks })
+        Ok(RevocableAuth { service, blacklist, throttle, keys: codec.keys, database, owns_database, tasks })
     }
 
     fn check_intervals(&self) -> Result<(), StartError> {
@@ -161,6 +185,7 @@ struct Stores {
     revocations: Arc<dyn RevocationLog>,
     attempts: Arc<dyn AttemptStore>,
     sessions: Option<Arc<dyn SessionStore>>,
+    personal_tokens: Option<Arc<dyn PersonalTokenStore>>,
 }
 
 impl Stores {
@@ -170,20 +195,27 @@ impl Stores {
         revocations: Option<Arc<dyn RevocationLog>>,
         attempts: Option<Arc<dyn AttemptStore>>,
         sessions: Option<Arc<dyn SessionStore>>,
+        personal_tokens: Option<Arc<dyn PersonalTokenStore>>,
         database: Option<&Database>,
     ) -> Result<Self, StartError> {
         let database = || {
             let help = "give a database_url or a database, or a store of each kind";
             database.cloned().ok_or(StartError::Missing { field: "database_url", help })
         };
-        // The table of sessions belongs to the log in the database.
+        // The tables of sessions and personal tokens belong to the log in the database.
         let sessions = match (sessions, &revocations) {
             (Some(sessions), _) => Some(sessions),
             (None, None) => Some(Arc::new(SeaSessionStore::new(database()?)) as Arc<dyn SessionStore>),
             (None, Some(_)) => None,
         };
+        let personal_tokens = match (personal_tokens, &revocations) {
+            (Some(tokens), _) => Some(tokens),
+            (None, None) => Some(Arc::new(SeaPersonalTokenStore::new(database()?)) as Arc<dyn PersonalTokenStore>),
+            (None, Some(_)) => None,
+        };
         Ok(Self {
             sessions,
+            personal_tokens,
             users: match users {
                 Some(users) => users,
                 None => Arc::new(SeaUserStore::new(database()?)),
@@ -198,27 +230,6 @@ impl Stores {
             },
         })
     }
-}
-
-fn codec(
-    key: Option<Key>,
-    issuer: String,
-    audience: String,
-    verifying: Vec<VerifyingKey>,
-) -> Result<Arc<dyn TokenCodec>, StartError> {
-    let help = "give a secret of at least 32 random bytes, or a signing_key";
-    let signing = match key.ok_or(StartError::Missing { field: "secret", help })? {
-        Key::Codec(codec) => return Ok(codec),
-        Key::Signing(key) => key,
-        Key::Secret(key) => key.map_err(|error| StartError::invalid("secret", error))?,
-    };
-    for (field, name) in [("issuer", &issuer), ("audience", &audience)] {
-        if name.is_empty() {
-            return Err(StartError::invalid(field, "must not be empty"));
-        }
-    }
-    let codec = JwtCodec::new(signing, issuer, audience);
-    Ok(Arc::new(verifying.into_iter().fold(codec, JwtCodec::with_verifying_key)))
 }
 
 /// Finds the tables, and makes or checks them.

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use auth_core::keys::KeyStore;
 use auth_core::letters::LetterOptions;
 use auth_core::{AttemptStore, AuthServiceBuilder, Clock, OneTimeTokenStore, Outbox, PasswordPolicy, Throttle};
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{Argon2Hasher, BcryptHasher, PasswordPool, PasswordSchemes, PoolOptions, PriorityOutcome};
 
 use super::error::AppError;
+use crate::codec::{Codec, managed_keys};
 use crate::config::{
     Config, HASH_PRIORITY, PASSWORD_LEGACY, PasswordScheme, PasswordSettings, SigningSource, work_label,
 };
@@ -82,8 +84,12 @@ pub(super) fn with_letters(
     service.letters(Arc::clone(one_time_tokens), Arc::clone(outbox), options)
 }
 
-pub(super) fn codec(config: &Config) -> Result<JwtCodec, AppError> {
+/// Builds the codec. No keys are read from `store` yet.
+pub(super) fn codec(config: &Config, store: Arc<dyn KeyStore>, clock: &Arc<dyn Clock>) -> Result<Codec, AppError> {
     let signing = match &config.signing {
+        SigningSource::Managed(masters) => {
+            return Ok(Codec::Managed(Arc::new(managed_keys(config, masters, store, clock))));
+        }
         SigningSource::Key { key, .. } => SigningKey::clone(key),
         SigningSource::CreatedAt(path) => {
             let secret = secret_file::read_or_create(path)
@@ -94,7 +100,7 @@ pub(super) fn codec(config: &Config) -> Result<JwtCodec, AppError> {
     };
     let codec = JwtCodec::new(signing, &config.token_issuer, &config.token_audience);
     let codec = codec.with_cached_tokens(config.token_cache);
-    Ok(config.verifying.iter().cloned().fold(codec, JwtCodec::with_verifying_key))
+    Ok(Codec::Fixed(Arc::new(config.verifying.iter().cloned().fold(codec, JwtCodec::with_verifying_key))))
 }
 
 fn signing_key(secret: &[u8]) -> Result<SigningKey, AppError> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use auth_core::{BoxError, SystemClock};
 use tokio::sync::watch;
 
-use crate::app::App;
+use crate::app::{App, AppError};
 use crate::config::{Config, HEALTH_LISTEN, LISTEN};
 use crate::descriptors;
 use crate::server::{Application, Server};
@@ -40,6 +40,10 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
         }
         let follower = app.log_follower();
         follower.begin().await;
+        let keys = app.key_follower();
+        if let Some(keys) = &keys {
+            keys.begin().await.map_err(AppError::from)?;
+        }
         let server = listen(config.listen, LISTEN.variable(), app.endpoint()).await?;
         let server = server.with_max_connections(max_connections);
         app.watch_connections(server.connections())?;
@@ -48,10 +52,10 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
             None => None,
         };
         let health = health.map(|health| health.with_max_connections(MAX_HEALTH_CONNECTIONS));
-        Ok::<_, BoxError>((app, follower, server, health))
+        Ok::<_, BoxError>((app, follower, keys, server, health))
     };
     // Starting may take long: a database may not answer, or another process may be migrating it.
-    let (app, follower, server, health) = tokio::select! {
+    let (app, follower, keys, server, health) = tokio::select! {
         biased;
         stop = signals.stopped() => {
             tracing::info!(signal = %stop, "stopped before serving");
@@ -72,6 +76,7 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
     let (stopping, stopped) = watch::channel(false);
     let purge = tokio::spawn(tasks::run_until(stopped.clone(), app.purge().run()));
     let clock_watch = tokio::spawn(tasks::run_until(stopped.clone(), app.clock_watch().run()));
+    let keys = keys.map(|keys| tokio::spawn(tasks::run_until(stopped.clone(), keys.run())));
     let follower = tokio::spawn(tasks::run_until(stopped, follower.run()));
     let delivery = app.delivery().map(|delivery| {
         let (signals, (stopping, stopped)) = (signals.clone(), watch::channel(false));
@@ -97,6 +102,9 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
     stopping.send_replace(true);
     // The tasks end at once. If one panicked, the panic is in the log.
     let _ = tokio::join!(purge, clock_watch, follower);
+    if let Some(keys) = keys {
+        let _ = keys.await;
+    }
     if let Some(health) = health {
         let _ = health.await;
     }

@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use self::find::Find;
-use super::confirm::confirm;
+use super::confirm::{Action, confirm};
 use super::listing::{Entry, Format, Listing};
 use super::password;
 
@@ -140,7 +140,7 @@ impl Delete {
         write_user(out, &user)?;
         out.flush()?;
         if !self.yes {
-            confirm().await?;
+            confirm(Action::Delete).await?;
         }
         service.delete_user(user.id).await?;
         writeln!(out, "deleted user {}", user.id)?;

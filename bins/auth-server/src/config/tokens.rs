@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use auth_core::MAX_TOKEN_LIFE;
 use auth_core::service::DEFAULT_CLIENT_TOKEN_LIFE;
-use auth_jwt::{DEFAULT_CACHED_TOKENS, KeyError, MAX_CACHED_TOKENS, SigningKey, VerifyingKey};
+use auth_jwt::{DEFAULT_CACHED_TOKENS, KeyError, MAX_CACHED_TOKENS, MasterKeys, SigningKey, VerifyingKey};
 
 use super::duration;
+use super::keys::MASTER_KEY;
 use super::profile::Profile;
 use super::reader::{Reader, items};
 use super::secret::{self, Secret};
@@ -147,6 +148,8 @@ pub enum SigningSource {
         /// The variable, or the key of the configuration file, that holds it or names its file.
         set_in: String,
     },
+    /// Keys that the server makes and keeps in its database, encrypted with these.
+    Managed(MasterKeys),
     /// A random secret in this file, which is created if it is absent.
     CreatedAt(PathBuf),
     /// A random secret that ends with the process.
@@ -163,7 +166,16 @@ impl Reader {
             Profile::Dev => SigningSource::CreatedAt(data_dir.join("token-secret")),
             Profile::Test | Profile::Prod => SigningSource::Random,
         };
+        let masters = self.master_keys();
         match (secret, key_file) {
+            (None, None) if masters.is_some() => masters.flatten().map_or(unset, SigningSource::Managed),
+            (secret, key_file) if masters.is_some() => {
+                let given = [secret.map(|_| secret_variable), key_file.map(|_| key_variable)];
+                for other in given.into_iter().flatten() {
+                    self.problem(MASTER_KEY.variable, format!("must not be set together with {other}"));
+                }
+                unset
+            }
             (Some(_), Some(_)) => {
                 self.problem(secret_variable, format!("set either {secret_variable} or {key_variable}, not both"));
                 unset
@@ -185,8 +197,8 @@ impl Reader {
             }
             (None, None) => {
                 if profile == Profile::Prod {
-                    let rule =
-                        "must be set in the prod profile, or AUTH_TOKEN_SECRET_FILE, or AUTH_TOKEN_PRIVATE_KEY_FILE";
+                    let rule = "must be set in the prod profile, or AUTH_TOKEN_SECRET_FILE, or \
+                                AUTH_TOKEN_PRIVATE_KEY_FILE, or AUTH_MASTER_KEY";
                     self.problem(secret_variable, rule);
                 }
                 let shown = match &unset {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use auth_blacklist::SyncedBlacklist;
 use auth_core::{AuthService, Language, RefreshError, RefreshToken, SignedIn, Throttle};
 use auth_http::CookieAuth;
-use auth_jwt::JwtCodec;
 use auth_storage::Database;
 use poem::Request;
 
 use super::error::ApiError;
+use crate::codec::Codec;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::tasks::ClockOffset;
@@ -31,7 +31,7 @@ pub(crate) struct State {
     /// The audience (`aud`) of the tokens.
     pub(crate) audience: String,
     /// Signs and reads tokens.
-    pub(crate) codec: Arc<JwtCodec>,
+    pub(crate) codec: Codec,
     pub(crate) blacklist: Arc<SyncedBlacklist>,
     /// True if a token may be accepted without reading the log, false if every check reads it.
     pub(crate) checks_in_memory: bool,
@@ -70,6 +70,7 @@ impl State {
     pub(crate) fn metrics_text(&self) -> Result<String, prometheus::Error> {
         self.metrics.observe_upgrades(self.service.upgrade_stats());
         self.metrics.observe_sessions(self.service.session_stats());
+        self.metrics.observe_personal_tokens(self.service.personal_token_stats());
         self.metrics.observe_tokens(self.codec.cache_stats());
         self.metrics.observe_blacklist(self.blacklist.stats());
         if let Some(throttle) = &self.throttle {

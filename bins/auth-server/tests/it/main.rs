@@ -9,6 +9,7 @@ mod broken_log;
 mod descriptors;
 #[cfg(target_os = "linux")]
 mod full_disk;
+mod keys;
 mod operator;
 mod process;
 mod program;

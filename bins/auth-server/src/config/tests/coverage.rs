@@ -6,8 +6,8 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A valid value of every setting that is not its default. The two keys that sign exclude each other, so the second is apart.
-const SAMPLES: [(&str, &str); 57] = [
+/// A valid value of every setting that is not its default. The settings of what signs exclude each other, so all but one are apart.
+const SAMPLES: [(&str, &str); 62] = [
     ("AUTH_ENV", "test"),
     ("AUTH_LISTEN", "127.0.0.2:1"),
     ("AUTH_HEALTH_LISTEN", "127.0.0.1:2"),
@@ -27,6 +27,11 @@ const SAMPLES: [(&str, &str); 57] = [
     ("AUTH_TOKEN_ISSUER", "issuer"),
     ("AUTH_TOKEN_AUDIENCE", "audience"),
     ("AUTH_TOKEN_CACHE", "7"),
+    ("AUTH_USER_SCOPES", "orders:read orders:write"),
+    ("AUTH_PERSONAL_TOKEN_CACHE", "8"),
+    ("AUTH_KEY_ALGORITHM", "ES256"),
+    ("AUTH_KEY_ROTATION", "7d"),
+    ("AUTH_JWKS_MAX_AGE", "10m"),
     ("AUTH_SESSION_ACCESS_TTL", "10m"),
     ("AUTH_SESSION_IDLE", "7d"),
     ("AUTH_SESSION_ABSOLUTE", "90d"),
@@ -142,7 +147,9 @@ fn every_setting_of_the_table_is_read_from_every_source() {
 fn every_setting_that_is_read_is_in_the_table() {
     let in_table: BTreeSet<_> = table::declarations().iter().map(|declaration| declaration.variable).collect();
     let mut read: BTreeSet<_> = SAMPLES.iter().map(|(variable, _)| *variable).collect();
-    assert!(read.insert("AUTH_TOKEN_PRIVATE_KEY_FILE"));
+    for variable in ["AUTH_TOKEN_PRIVATE_KEY_FILE", "AUTH_MASTER_KEY", "AUTH_MASTER_KEY_PREVIOUS"] {
+        assert!(read.insert(variable));
+    }
     assert_eq!(in_table, read);
 
     let files = Files::create();
