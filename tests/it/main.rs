@@ -17,6 +17,7 @@ mod log;
 mod login;
 mod logout;
 mod metrics;
+mod oauth;
 mod openapi;
 mod pages;
 mod paging;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::letters::LeaseId;
-use auth_core::{Clock, Email, Letter, ManualClock, NewClient, User};
+use auth_core::{AuthService, Clock, Email, Letter, ManualClock, NewClient, User};
 use auth_follower::{Follower, FollowerOptions};
 use auth_server::app::{App as ServerApp, ServerStores};
 use auth_server::config::{Config, Sources};
@@ -272,6 +272,12 @@ impl App {
     pub async fn revoke_key(&self, kid: &str) {
         let revoked = self.server.keys().expect("managed keys").revoke(kid).await.expect("revoked");
         assert!(revoked.is_some(), "there is no key {kid}");
+    }
+
+    /// The service, for what an operator does.
+    #[must_use]
+    pub fn service(&self) -> &AuthService {
+        self.server.service()
     }
 
     async fn find(&self, name: &str) -> User {

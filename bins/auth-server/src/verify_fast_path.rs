@@ -97,9 +97,10 @@ fn json(claims: &TokenClaims) -> Vec<u8> {
     // No id, time and role needs escaping, and writing to memory cannot fail.
     let mut text = Vec::with_capacity(256);
     text.push(b'{');
-    for (name, id) in
-        [("user_id", claims.user_id), ("client_id", claims.client_id), ("token_id", Some(claims.token_id))]
-    {
+    if let Some(client) = &claims.client_id {
+        let _ = write!(text, r#""client_id":"{client}","#);
+    }
+    for (name, id) in [("user_id", claims.user_id), ("token_id", Some(claims.token_id))] {
         let Some(id) = id else { continue };
         let id = id.hyphenated();
         let _ = write!(text, r#""{name}":"{}","#, id.encode_lower(&mut Uuid::encode_buffer()));

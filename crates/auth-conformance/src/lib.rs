@@ -8,19 +8,21 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use auth_core::blacklist::{Position, UnsyncedBlacklist};
+use auth_core::clients::ClientStore;
 use auth_core::keys::KeyStore;
 use auth_core::letters::LetterId;
 use auth_core::recovery::OneTimeTokenId;
 use auth_core::throttle::AttemptKey;
 use auth_core::{
-    AttemptStore, Blacklist, Clock, OneTimeTokenStore, Outbox, PersonalTokenId, PersonalTokenStore, RevocationLog,
-    SessionId, SessionStore, UserId, UserStore,
+    AttemptStore, Blacklist, ClientId, Clock, OneTimeTokenStore, Outbox, PersonalTokenId, PersonalTokenStore,
+    RevocationLog, SessionId, SessionStore, UserId, UserStore,
 };
 
 mod attempts;
 mod blacklist;
 mod cancellation;
 mod changes;
+mod clients;
 mod conflicts;
 mod executor;
 mod faults;
@@ -123,6 +125,13 @@ pub trait Backend: Send + Sync {
         None
     }
 
+    /// Opens the store of clients, over the database of the other stores. Like [`open`](Self::open), a check calls it more than once.
+    ///
+    /// Default: `None`, which says that there is none. Its rules are then not tried.
+    async fn clients(&self) -> Option<Arc<dyn ClientStore>> {
+        None
+    }
+
     /// Starts a task that runs beside the check, so that rivals run in parallel.
     ///
     /// Default: a thread of its own with [`block_on`], which suits stores that need no runtime. For a store over tokio:
@@ -193,6 +202,8 @@ pub enum Row {
     PersonalToken(PersonalTokenId),
     /// The keys: for example an algorithm that is none.
     Keys,
+    /// A client: for example a secret that is no digest.
+    Client(ClientId),
 }
 
 /// A rule of the contract, with the test of it.
@@ -277,6 +288,7 @@ pub fn checks() -> Vec<ContractCheck> {
         side_effects::CHECKS,
         outbox::CHECKS,
         keys::CHECKS,
+        clients::CHECKS,
         personal_tokens::CHECKS,
     ]
     .concat()
@@ -327,6 +339,7 @@ macro_rules! conformance_tests {
         $crate::__conformance_side_effects!($run);
         $crate::__conformance_outbox!($run);
         $crate::__conformance_keys!($run);
+        $crate::__conformance_clients!($run);
         $crate::__conformance_personal_tokens!($run);
     };
 }

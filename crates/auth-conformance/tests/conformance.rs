@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_conformance::{Backend, ContractCheck, StoresUnderTest, block_on};
 use auth_core::AttemptStore;
+use auth_core::clients::ClientStore;
 use auth_core::memory::MemoryStore;
 use auth_core::throttle::MemoryAttempts;
 use auth_core::{Blacklist, Clock, KeyStore, OneTimeTokenStore, Outbox, PersonalTokenStore, SessionStore};
@@ -42,6 +43,10 @@ impl Backend for InMemory {
     }
 
     async fn keys(&self) -> Option<Arc<dyn KeyStore>> {
+        Some(self.store.clone())
+    }
+
+    async fn clients(&self) -> Option<Arc<dyn ClientStore>> {
         Some(self.store.clone())
     }
 

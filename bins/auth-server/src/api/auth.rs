@@ -249,7 +249,7 @@ impl Verified {
     fn of(principal: &Principal) -> Self {
         let claims = TokenClaims::from(principal);
         let user = claims.user_id.map(|id| id.to_string());
-        let client = claims.client_id.map(|id| id.to_string());
+        let client = claims.client_id.clone();
         let roles = principal.roles().filter(|roles| !roles.is_empty()).map(Roles::to_string);
         let scope = claims.scope.clone();
         Self::Ok(Json(claims), user, client, principal.is_admin(), roles, scope)

@@ -9,10 +9,12 @@ use async_trait::async_trait;
 use auth_conformance::{Backend, CheckError, Disturbance, Row, StoresUnderTest, Task, block_on, check, checks};
 use auth_core::AttemptStore;
 use auth_core::blacklist::UnsyncedBlacklist;
+use auth_core::clients::ClientStore;
 use auth_core::{Blacklist, Clock, KeyStore, OneTimeTokenStore, Outbox, PersonalTokenStore, SessionStore};
 
 mod attempts;
 mod blacklist;
+mod clients;
 mod conflicts;
 mod database;
 mod keys;
@@ -26,6 +28,7 @@ mod tokens;
 
 use attempts::Attempts;
 use blacklist::BrokenBlacklist;
+use clients::Clients;
 use database::Database;
 use keys::Keys;
 use outbox::Letters;
@@ -207,6 +210,19 @@ mutants! {
     RemembersKeys: "answers with the keys that this node has read before", [keys_are_seen_by_other_nodes];
     OutageIsNoKey: "finds no keys while the database is away", [keys_in_an_outage_are_unknown];
     SkipsDamagedKeys: "leaves out a row that makes no key", [damaged_keys_are_an_error];
+    CutsTheCreation: "cuts the fraction of a second off the time at which a client was created", [clients_are_kept_exactly];
+    ListsUsableClients: "leaves disabled clients out of the list", [clients_are_listed_by_id];
+    RotatesAnySecret: "replaces the secret of a client without comparing it", [rotation_needs_the_current_secret];
+    ReadsThenRotatesSecrets: "reads the secret of a client, then replaces it", [one_rotation_of_a_secret_wins];
+    DisablesWithoutEntry: "disables a client and appends nothing", [disabling_ends_the_tokens_of_a_client];
+    LosesClientGenerations: "reads the generation of a client, adds one and writes it back", [no_generation_of_a_client_is_lost];
+    EnablesFromTheStart: "lets a client begin again with the first generation when it is enabled", [enabling_keeps_tokens_revoked];
+    AppendsWithoutTheClient: "appends an entry for a client and leaves the client as it is", [entry_raises_the_generation_of_a_client];
+    TurnsTheLastUseBack: "overwrites the time of the last use by an earlier one", [last_use_goes_forward];
+    RemembersClients: "answers with the client that this node has read before", [clients_are_seen_by_other_nodes];
+    DisablesThenAppends: "disables a client, then appends its entry in another transaction", [abandoned_disabling_is_whole_or_nothing];
+    OutageIsNoClient: "finds no client while the database is away", [clients_in_an_outage_are_unknown];
+    SkipsDamagedClients: "takes a row that makes no client for none", [damaged_client_is_an_error];
     CutsThePersonalToken: "keeps an instant of a personal token in whole seconds", [personal_tokens_are_kept_exactly];
     CountsThenInserts: "counts the personal tokens of a user, then inserts another one", [personal_tokens_are_limited];
     CountsDeadPersonalTokens: "counts personal tokens that nothing can use", [dead_personal_tokens_make_room];
@@ -304,6 +320,10 @@ impl Backend for Broken {
 
     async fn keys(&self) -> Option<Arc<dyn KeyStore>> {
         Some(Arc::new(Keys::new(self.database.lock().unwrap().clone())))
+    }
+
+    async fn clients(&self) -> Option<Arc<dyn ClientStore>> {
+        Some(Arc::new(Clients::new(self.database.lock().unwrap().clone())))
     }
 
     async fn one_time_tokens(&self) -> Option<Arc<dyn OneTimeTokenStore>> {

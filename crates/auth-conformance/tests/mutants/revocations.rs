@@ -57,6 +57,13 @@ impl RevocationLog for Store {
         if !self.has(Fault::AppendsWithoutTheGeneration) {
             self.database.users.append(batch).await?;
         }
+        if !self.has(Fault::AppendsWithoutTheClient) {
+            for revocation in batch {
+                if let RevocationTarget::User { id, below } = revocation.target {
+                    crate::clients::raise(&self.database.clients, id, below);
+                }
+            }
+        }
         if !self.has(Fault::AppendsWithoutTheEnd) {
             let mut sessions = self.database.sessions.lock().unwrap();
             for revocation in batch {

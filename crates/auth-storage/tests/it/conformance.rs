@@ -4,9 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use auth_conformance::{Backend, ContractCheck, Disturbance, Row, StoresUnderTest, Task};
+use auth_core::clients::ClientStore;
 use auth_core::{AttemptStore, KeyStore, OneTimeTokenStore, Outbox, PersonalTokenStore, SessionStore};
 use auth_storage::{
-    Database, SeaAttemptStore, SeaKeyStore, SeaOneTimeTokenStore, SeaOutbox, SeaPersonalTokenStore, SeaSessionStore,
+    Database, SeaAttemptStore, SeaClientStore, SeaKeyStore, SeaOneTimeTokenStore, SeaOutbox, SeaPersonalTokenStore,
+    SeaSessionStore,
 };
 use auth_testing::databases::{PgBouncer, TestDatabase, TestDatabaseKind};
 use uuid::Uuid;
@@ -67,6 +69,12 @@ impl Backend for Sea {
         let (opened, ..) = open(&self.database).await;
         self.opened.lock().unwrap().push(opened.clone());
         Some(Arc::new(SeaKeyStore::new(opened)))
+    }
+
+    async fn clients(&self) -> Option<Arc<dyn ClientStore>> {
+        let (opened, ..) = open(&self.database).await;
+        self.opened.lock().unwrap().push(opened.clone());
+        Some(Arc::new(SeaClientStore::new(opened)))
     }
 
     fn spawn(&self, task: Task) {
@@ -134,6 +142,10 @@ impl Backend for Sea {
             Row::PersonalToken(id) => {
                 let id = uuid_literal(self.database.kind(), id.as_uuid());
                 format!("UPDATE auth_personal_tokens SET name = '' WHERE id = {id}")
+            }
+            Row::Client(id) => {
+                let id = uuid_literal(self.database.kind(), id.as_uuid());
+                format!("UPDATE auth_clients SET secret = 'nonsense' WHERE id = {id}")
             }
             Row::Keys => "UPDATE auth_signing_keys SET algorithm = 'nonsense'".to_owned(),
             _ => return false,

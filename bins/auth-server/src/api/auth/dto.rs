@@ -3,8 +3,7 @@
 //! A request type describes its body in the OpenAPI document and is never deserialized: `auth-http` reads the body.
 
 use auth_core::{
-    ClientId, Credentials, CsrfToken, NewAccount, PasswordPolicy, Principal, RefreshToken, Role, Roles, Scopes,
-    SignedIn,
+    Credentials, CsrfToken, NewAccount, PasswordPolicy, Principal, RefreshToken, Role, Roles, Scopes, SignedIn,
 };
 use auth_http::{Code, ErrorAnswer, Fields, FromFields};
 use poem_openapi::Object;
@@ -209,7 +208,7 @@ pub(crate) struct TokenClaims {
     pub(crate) user_id: Option<Uuid>,
     /// The client whose token it is, if it is a client's.
     #[oai(skip_serializing_if_is_none)]
-    pub(crate) client_id: Option<Uuid>,
+    pub(crate) client_id: Option<String>,
     /// Which token it is (`jti`).
     pub(crate) token_id: Uuid,
     /// Whether the user was an admin at login.
@@ -231,7 +230,7 @@ impl From<&Principal> for TokenClaims {
         let client = principal.client_id();
         Self {
             user_id: client.is_none().then(|| principal.user_id().as_uuid()),
-            client_id: client.map(ClientId::as_uuid),
+            client_id: client.map(|client| client.to_string()),
             token_id: principal.token_id().as_uuid(),
             admin: principal.is_admin(),
             issued_at: principal.issued_at(),

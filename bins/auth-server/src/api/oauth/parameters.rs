@@ -56,7 +56,8 @@ impl Parameters {
     /// `invalid_scope` if the text is not a list of scopes (RFC 6749 §3.3).
     pub(super) fn scopes(&self) -> Result<Option<Scopes>, OAuthError> {
         let Some(text) = &self.scope else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| OAuthError::invalid_scope("The scope is malformed."))
+        let scopes = text.parse().ok().filter(|scopes: &Scopes| !scopes.is_empty());
+        scopes.map(Some).ok_or_else(|| OAuthError::invalid_scope("The scope is malformed."))
     }
 }
 

@@ -1,7 +1,7 @@
 //! `POST /oauth/token`: a token for a client, or for the holder of a refresh token (RFC 6749 §4.4, §6).
 
 use auth_core::AuthenticatedClient;
-use auth_core::{RefreshToken, Scopes};
+use auth_core::{IssuedToken, RefreshToken, Scopes};
 use poem::Response;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
@@ -33,33 +33,39 @@ pub(super) async fn grant(
 
 fn of_client(state: &State, client: &AuthenticatedClient, parameters: &Parameters) -> Result<Value, OAuthError> {
     let issued = state.service.client_token(client, parameters.scopes()?)?;
-    Ok(json!({
-        "access_token": issued.token.expose_token(),
-        "token_type": "Bearer",
-        "expires_in": issued.token.expires_in.as_secs(),
-        "scope": issued.scopes.to_string(),
-    }))
+    Ok(token_body(&issued.token, &issued.scopes))
 }
 
-/// Renews a session. A refresh token belongs to its session and to no client, so whoever holds it needs no authentication. The scopes
-/// of the new token are those of the session: a request for others is refused before the refresh token is used.
+/// Renews a session. A refresh token belongs to its session and to no client, so whoever holds it needs no authentication. The new
+/// token has the scopes that every login has. A request for other scopes is refused before the refresh token is used, also one for fewer:
+/// its answer would be a token that allows more than was asked for.
 async fn of_session(state: &State, parameters: &Parameters) -> Result<Value, OAuthError> {
     let text = parameters.refresh_token.as_ref();
     let text = text.ok_or_else(|| OAuthError::invalid_request("The parameter refresh_token is missing."))?;
     let unverified_token =
         RefreshToken::parse(text).map_err(|_| OAuthError::invalid_grant("The session has ended."))?;
-    if parameters.scopes()?.is_some_and(|requested| !requested.is_subset(&Scopes::default())) {
-        return Err(OAuthError::invalid_scope("The session does not have all of these scopes."));
+    let scopes = state.service.user_scopes();
+    if parameters.scopes()?.is_some_and(|requested| requested != *scopes) {
+        return Err(OAuthError::invalid_scope("A session is renewed with exactly the scopes of a login."));
     }
     let signed_in = state.refresh(&unverified_token).await?;
-    let mut body = json!({
-        "access_token": signed_in.token.expose_token(),
-        "token_type": "Bearer",
-        "expires_in": signed_in.token.expires_in.as_secs(),
-    });
+    let mut body = token_body(&signed_in.token, scopes);
     if let Some(refresh) = &signed_in.refresh {
         body["refresh_token"] = refresh.token.expose_text(|text| text.into());
         body["refresh_token_expires_in"] = refresh.expires_in.as_secs().into();
     }
     Ok(body)
+}
+
+/// Returns the members of RFC 6749 §5.1. The grammar of `scope` has no empty list, so a token without scopes has no such member.
+fn token_body(token: &IssuedToken, scopes: &Scopes) -> Value {
+    let mut body = json!({
+        "access_token": token.expose_token(),
+        "token_type": "Bearer",
+        "expires_in": token.expires_in.as_secs(),
+    });
+    if !scopes.is_empty() {
+        body["scope"] = scopes.to_string().into();
+    }
+    body
 }
