@@ -27,6 +27,7 @@ mod query;
 mod refresh;
 mod register;
 mod request_head;
+mod roles;
 mod secrets;
 mod sessions;
 mod throttle;

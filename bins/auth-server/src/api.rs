@@ -11,6 +11,7 @@ mod health;
 mod oauth;
 mod personal_tokens;
 mod recovery;
+mod roles;
 mod sessions;
 mod users;
 mod wellknown;
@@ -62,6 +63,7 @@ type Topics = (
     recovery::RecoveryApi,
     users::UsersApi,
     account::AccountApi,
+    roles::RolesApi,
     sessions::SessionsApi,
     personal_tokens::PersonalTokensApi,
     feed::FeedApi,
@@ -74,6 +76,7 @@ fn topics() -> Topics {
         recovery::RecoveryApi,
         users::UsersApi,
         account::AccountApi,
+        roles::RolesApi,
         sessions::SessionsApi,
         personal_tokens::PersonalTokensApi,
         feed::FeedApi,

@@ -8,8 +8,9 @@ use auth_core::letters::LetterOptions;
 use auth_core::purge::PURGE_INTERVAL;
 use auth_core::service::DEFAULT_TOKEN_LIFE;
 use auth_core::{
-    AsyncPasswordHasher, AttemptStore, Clock, KeyAlgorithm, Mailer, PasswordHasher, PasswordPolicy, PersonalTokenStore,
-    RevocationLog, Scopes, SessionOptions, SessionStore, SystemClock, ThrottleLimits, TokenCodec, UserStore,
+    AsyncPasswordHasher, AttemptStore, ClaimsSource, ClientStore, Clock, KeyAlgorithm, Mailer, PasswordHasher,
+    PasswordPolicy, PersonalTokenStore, RevocationLog, Scopes, SessionOptions, SessionStore, SystemClock,
+    ThrottleLimits, TokenCodec, UserStore,
 };
 use auth_jwt::{KeyError, MasterKeys, SigningKey, VerifyingKey};
 use auth_migrations::Migrations;
@@ -63,7 +64,9 @@ pub struct RevocableAuthBuilder {
     pub(crate) attempts: Option<Arc<dyn AttemptStore>>,
     pub(crate) sessions: Option<Arc<dyn SessionStore>>,
     pub(crate) personal_tokens: Option<Arc<dyn PersonalTokenStore>>,
+    pub(crate) clients: Option<Arc<dyn ClientStore>>,
     pub(crate) user_scopes: Scopes,
+    pub(crate) claims_source: Option<Arc<dyn ClaimsSource>>,
     pub(crate) session_options: SessionOptions,
     pub(crate) letters: Option<(Arc<dyn Mailer>, LetterOptions)>,
     pub(crate) key: Option<Key>,
@@ -128,7 +131,9 @@ impl Default for RevocableAuthBuilder {
             attempts: None,
             sessions: None,
             personal_tokens: None,
+            clients: None,
             user_scopes: Scopes::default(),
+            claims_source: None,
             session_options: SessionOptions::default(),
             letters: None,
             key: None,
@@ -267,12 +272,6 @@ impl RevocableAuthBuilder {
     /// day.
     pub fn token_life(mut self, life: Duration) -> Self {
         self.token_life = life;
-        self
-    }
-
-    /// Sets the scopes that every token of a login carries, and of which a user gives some to each personal access token. Default: none.
-    pub fn user_scopes(mut self, scopes: Scopes) -> Self {
-        self.user_scopes = scopes;
         self
     }
 

@@ -9,12 +9,13 @@ use auth_core::personal::PersonalTokenOptions;
 use auth_core::purge::Purge;
 use auth_core::service::BuildError;
 use auth_core::{
-    AttemptStore, AuthService, Clock, Mailer, PersonalTokenStore, RevocationLog, SessionStore, Throttle, UserStore,
+    AttemptStore, AuthService, ClientStore, Clock, Mailer, PersonalTokenStore, RevocationLog, SessionStore, Throttle,
+    UserStore,
 };
 use auth_migrations::Migrations;
 use auth_storage::{
-    Database, SeaAttemptStore, SeaOneTimeTokenStore, SeaOutbox, SeaPersonalTokenStore, SeaRevocationLog,
-    SeaSessionStore, SeaUserStore, Tables, connect,
+    Database, SeaAttemptStore, SeaClientStore, SeaOneTimeTokenStore, SeaOutbox, SeaPersonalTokenStore,
+    SeaRevocationLog, SeaSessionStore, SeaUserStore, Tables, connect,
 };
 use tokio::runtime::Handle;
 
@@ -71,6 +72,7 @@ impl RevocableAuthBuilder {
             self.attempts,
             self.sessions,
             self.personal_tokens,
+            self.clients,
             database.as_ref(),
         )?;
 
@@ -106,6 +108,14 @@ impl RevocableAuthBuilder {
         };
         let builder = match &stores.personal_tokens {
             Some(tokens) => builder.personal_tokens(Arc::clone(tokens), PersonalTokenOptions::default().memory),
+            None => builder,
+        };
+        let builder = match &stores.clients {
+            Some(clients) => builder.clients(Arc::clone(clients)),
+            None => builder,
+        };
+        let builder = match self.claims_source {
+            Some(source) => builder.claims_source(source),
             None => builder,
         };
         let builder = match &letters {
@@ -186,6 +196,7 @@ struct Stores {
     attempts: Arc<dyn AttemptStore>,
     sessions: Option<Arc<dyn SessionStore>>,
     personal_tokens: Option<Arc<dyn PersonalTokenStore>>,
+    clients: Option<Arc<dyn ClientStore>>,
 }
 
 impl Stores {
@@ -196,13 +207,14 @@ impl Stores {
         attempts: Option<Arc<dyn AttemptStore>>,
         sessions: Option<Arc<dyn SessionStore>>,
         personal_tokens: Option<Arc<dyn PersonalTokenStore>>,
+        clients: Option<Arc<dyn ClientStore>>,
         database: Option<&Database>,
     ) -> Result<Self, StartError> {
         let database = || {
             let help = "give a database_url or a database, or a store of each kind";
             database.cloned().ok_or(StartError::Missing { field: "database_url", help })
         };
-        // The tables of sessions and personal tokens belong to the log in the database.
+        // The tables of sessions, personal tokens and clients belong to the log in the database.
         let sessions = match (sessions, &revocations) {
             (Some(sessions), _) => Some(sessions),
             (None, None) => Some(Arc::new(SeaSessionStore::new(database()?)) as Arc<dyn SessionStore>),
@@ -213,9 +225,15 @@ impl Stores {
             (None, None) => Some(Arc::new(SeaPersonalTokenStore::new(database()?)) as Arc<dyn PersonalTokenStore>),
             (None, Some(_)) => None,
         };
+        let clients = match (clients, &revocations) {
+            (Some(clients), _) => Some(clients),
+            (None, None) => Some(Arc::new(SeaClientStore::new(database()?)) as Arc<dyn ClientStore>),
+            (None, Some(_)) => None,
+        };
         Ok(Self {
             sessions,
             personal_tokens,
+            clients,
             users: match users {
                 Some(users) => users,
                 None => Arc::new(SeaUserStore::new(database()?)),

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use auth_core::ClientAuthError;
 use auth_core::{
     AccountError, AuthenticateError, ChangeEmailError, ChangePasswordError, CreatePersonalTokenError,
-    DeleteAccountError, LoginError, RecoveryError, RefreshError, RegisterError, RenameError, StoreError,
+    DeleteAccountError, GiveRoleError, LoginError, RecoveryError, RefreshError, RegisterError, RenameError, StoreError,
     StoreErrorKind,
 };
 
@@ -142,6 +142,16 @@ impl From<CreatePersonalTokenError> for ErrorAnswer {
             CreatePersonalTokenError::Life => Self::field("expires_in", error),
             CreatePersonalTokenError::TooMany => Self::new(Code::PersonalTokenLimit),
             CreatePersonalTokenError::Store(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<GiveRoleError> for ErrorAnswer {
+    fn from(error: GiveRoleError) -> Self {
+        match error {
+            GiveRoleError::TooManyRoles => Self::field("role", format_args!("cannot be given: {error}")),
+            GiveRoleError::Account(error) => error.into(),
             other => Self::internal(other),
         }
     }
