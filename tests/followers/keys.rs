@@ -1,6 +1,8 @@
 //! Scenarios of key sets.
 
 use auth_jwt::JwtCodec;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::scenario::Scenario;
@@ -30,6 +32,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         a_rotation(),
         an_unknown_key(),
         keys_that_cannot_be_fetched(),
+        keys_that_a_cache_kept(),
         a_flood(200, 31),
         a_flood(503, 31),
     ]
@@ -43,6 +46,7 @@ fn unusable() -> Vec<String> {
         key[name] = value;
         json!({ "keys": [key] }).to_string()
     };
+    let odd_of_1024_bits = URL_SAFE_NO_PAD.encode([0xc1; 128]);
     vec![
         String::new(),
         "null".to_owned(),
@@ -65,6 +69,8 @@ fn unusable() -> Vec<String> {
         changed(P256, "crv", json!("P-384")),
         changed(P256, "y", json!("AAAA")),
         changed(RSA, "n", json!("v7__")),
+        changed(RSA, "n", json!(odd_of_1024_bits)),
+        changed(RSA, "d", json!("AAAA")),
         changed(RSA, "alg", json!("RS512")),
     ]
 }
@@ -135,6 +141,27 @@ fn keys_that_cannot_be_fetched() -> Scenario {
     }
     scenario.heartbeat();
     scenario.check("ed25519", "good");
+    scenario
+}
+
+fn keys_that_a_cache_kept() -> Scenario {
+    let mut scenario = Scenario::followed("a set that a cache has kept does not decide about a new key");
+    scenario.wait(2_000);
+    for age in ["2", "soon"] {
+        let asked = scenario.now;
+        scenario.check("of the next key", "keys");
+        scenario.keys_with(json!({ "age": age }), 200, &document(), true);
+        scenario.check_asked(asked, "of the next key", "unavailable");
+        scenario.wait(2_000);
+    }
+    // What is left of the life of the set after 298 s in a cache is the cool-down.
+    scenario.keys_with(json!({ "age": "298" }), 200, &document(), true);
+    scenario.keys_due(None, false);
+    scenario.wait(2_010);
+    scenario.keys_due(None, true);
+    scenario.keys_with(json!({ "age": "1" }), 200, &rotated(), true);
+    scenario.heartbeat();
+    scenario.check("of the next key", "good");
     scenario
 }
 

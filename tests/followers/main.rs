@@ -8,6 +8,7 @@
 mod broken;
 mod codec;
 mod feed;
+mod freshness;
 mod keys;
 mod scenario;
 mod tokens;
@@ -34,7 +35,8 @@ fn path() -> PathBuf {
 /// good.
 fn vectors(committed: &Value) -> Value {
     let tokens = tokens::all(committed["tokens"]["es256"].as_str());
-    let scenarios: Vec<Scenario> = [feed::scenarios(&tokens), broken::scenarios(), keys::scenarios()].concat();
+    let scenarios: Vec<Scenario> =
+        [feed::scenarios(&tokens), freshness::scenarios(), broken::scenarios(), keys::scenarios()].concat();
     json!({
         "about": "What a follower answers, event by event. docs/FOLLOWERS.md says how to read it.",
         "options": {

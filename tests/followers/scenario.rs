@@ -74,7 +74,13 @@ impl Scenario {
     }
 
     pub(crate) fn keys(&mut self, status: u16, body: &str, used: bool) {
-        let headers = json!({ "cache-control": "public, max-age=300" });
+        self.keys_with(json!({}), status, body, used);
+    }
+
+    /// Adds an answer with a key set that lives for 300 s, with these headers besides.
+    pub(crate) fn keys_with(&mut self, headers: Value, status: u16, body: &str, used: bool) {
+        let mut headers = headers;
+        headers["cache-control"] = json!("public, max-age=300");
         self.fetched(json!({ "event": "keys" }), status, headers, body.to_owned(), used);
     }
 

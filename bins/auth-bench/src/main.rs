@@ -10,6 +10,7 @@ mod databases;
 mod enumeration;
 mod figure;
 mod flood;
+mod followers;
 mod http;
 mod letters;
 mod load;
@@ -72,6 +73,8 @@ enum Bench {
     Purge,
     /// From a logout on one node to the refusal on another
     Propagation,
+    /// Checks, snapshots and delays of followers, and what a thousand of them cost their server
+    Followers,
     /// Good tokens that are refused while keys rotate under load
     Rotation,
     /// The database part with more and more users; a start with many revoked tokens
@@ -113,6 +116,7 @@ fn run(bench: Bench, options: &Options) -> Result<(), Failure> {
         Bench::Blacklist => one(blacklist::run(options)),
         Bench::Purge => one(purge::run(options)),
         Bench::Propagation => one(propagation::run(options)),
+        Bench::Followers => one(followers::run(options)),
         Bench::Rotation => one(rotation::run(options)),
         Bench::Scale => one(scale::run(options)),
         Bench::Enumeration => one(enumeration::run(options)),

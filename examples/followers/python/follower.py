@@ -13,6 +13,7 @@ Needs Python 3.10 and the package `cryptography`.
 """
 
 import base64
+import collections
 import hashlib
 import hmac
 import http.client
@@ -36,10 +37,12 @@ MAX_TOKEN = 4096  # Characters of a token.
 MAX_BODY = 1 << 30  # Bytes of an answer of the server.
 MAX_KEYS = 64
 MAX_NAMES = 32  # Roles or scopes of a token.
+MAX_INSTANCES = 64  # Server processes whose clocks are compared with ours.
 LEEWAY = 1.0  # Seconds after its expiry for which a token is still good.
 SKEW = 7200.0  # Seconds by which two wall clocks may differ.
 KEY_LIFE = 90 * 86400.0  # Seconds for which a key is kept that the server does not publish any more.
-DRIFT = 1 / 5000  # Share by which two monotonic clocks may differ in speed.
+DRIFT = 1 / 1000  # Share by which two monotonic clocks may differ in speed.
+PAUSE = 0.1  # Seconds from one request to the feed to the next, at least.
 LAST_EXPIRY = 253_370_764_800
 SNAPSHOT_TYPE = "application/vnd.revocable-auth.snapshot"
 CURSOR = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):([0-9]{1,20}):([0-9a-f]{16})")
@@ -101,6 +104,12 @@ def base64url(text):
 def key_id(kid):
     """Id of a key in the feed: the first 128 bits of the SHA-256 of its `kid`."""
     return hashlib.sha256(kid.encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def age_of(headers):
+    """Seconds for which a cache has kept an answer (RFC 9111 §5.1). An age that cannot be read is endless."""
+    age = headers.get("age", "0").strip()
+    return int(age) if re.fullmatch("[0-9]{1,9}", age) else float("inf")
 
 
 class Key:
@@ -178,9 +187,10 @@ class Keys:
             kept.update({kid: (key, received) for kid, key in found.items()})
             self.known = dict(sorted(kept.items(), key=lambda item: -item[1][1])[:MAX_KEYS])
             self.etag = headers.get("etag")
-        self.succeeded = sent
-        life = re.search(r"max-age=(\d+)", headers.get("cache-control", ""))
-        self.refresh_at = received + min(max(float(life.group(1)) if life else 300.0, self.cool_down), 3600.0)
+        self.succeeded = sent - age_of(headers)
+        life = re.search(r"max-age=([0-9]{1,9})", headers.get("cache-control", ""))
+        life = (int(life[1]) if life else 300) - age_of(headers)
+        self.refresh_at = received + min(max(life, self.cool_down), 3600)
 
 
 class Feed:
@@ -189,9 +199,10 @@ class Feed:
     def __init__(self, max_staleness=5.0):
         self.max_staleness = max_staleness
         self.cursor = None  # None: take the snapshot next.
+        self.caught_up = False  # Whether the last page had everything. Only then is it worth to wait for more.
         self.fresh = float("-inf")
         self.best = {}  # instance -> (its uptime minus our monotonic time, when that was noted)
-        self.tokens, self.sessions, self.users, self.keys = {}, {}, {}, {}  # id -> expiry, and for users below too
+        self.entries = {"token": {}, "session": {}, "user": {}, "key": {}}  # id -> (below, which users have; expiry)
         self.purged_tokens = self.purged_users = 0
         self.forgotten = float("-inf")  # Entries whose tokens expired before were dropped.
         self.swept = 0.0
@@ -220,15 +231,13 @@ class Feed:
                 last = entry["position"]
             parsed = [self.parse_entry(entry) for entry in entries]
             need(last < after or not entries or entries[-1]["mark"] == cursor[3], "the cursor is of another entry")
-            as_of = self.as_of(sent, received, headers, page)
             purged = integer(page["purged"]["tokens"]), integer(page["purged"]["users"])
+            as_of = self.as_of(sent, received, headers, page)
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise Broken("not a page") from error
-        for kind, identity, below, expiry in parsed:
-            self.insert(kind, identity, below, expiry)
-        self.note_purged(*purged)
-        self.cursor = page["next"]
-        if page["head"] == after:
+        self.use(parsed, purged, page["next"])
+        self.caught_up = page["head"] == after
+        if self.caught_up:
             self.fresh = max(self.fresh, as_of)
 
     @staticmethod
@@ -241,17 +250,14 @@ class Feed:
 
     def as_of(self, sent, received, headers, page):
         """Monotonic time up to which a page is complete. It trusts no wall clock, and a cache can only make it earlier."""
-        age = headers.get("age", "0")
-        if not re.fullmatch(r"[0-9]{1,9}", age.strip()):
-            return float("-inf")
-        instance, uptime = page["instance"], integer(page["uptime_ms"]) / 1000
+        instance, uptime, copy = page["instance"], integer(page["uptime_ms"]) / 1000, integer(page["age_ms"]) / 1000
         need(isinstance(instance, str), "no instance")
         noted, at = self.best.pop(instance, (float("-inf"), received))
         best = max(noted - DRIFT * (received - at), uptime - received)
         self.best[instance] = best, received
-        while len(self.best) > 16:
+        if len(self.best) > MAX_INSTANCES:
             self.best.pop(next(iter(self.best)))
-        return min(sent, uptime - best) - integer(page["age_ms"]) / 1000 - int(age)
+        return min(sent, uptime - best) - copy - age_of(headers)
 
     def take_snapshot(self, status, body):
         need(status == 200, f"status {status}")
@@ -264,51 +270,42 @@ class Feed:
             purged = integer(header["purged"]["tokens"]), integer(header["purged"]["users"])
             found = []
             for _ in range(read.number(4)):
-                hour = read.number(8)
+                hour = read.hour()
                 found.extend(("token", token, 0, hour) for token in read.ids())
             for _ in range(read.number(4)):
-                hour, _at = read.number(8), read.number(8)
+                hour, _revoked = read.hour(), read.hour()
                 found.extend(("session", session, 0, hour) for session in read.ids())
-            found.extend(("user", read.take(16), read.number(4), read.number(8)) for _ in range(read.number(4)))
-            found.extend(("key", read.take(16), 0, read.number(8)) for _ in range(read.number(4)))
-            counts = [sum(entry[0] == kind for entry in found) for kind in ("token", "session", "user", "key")]
-            need(counts == [header["counts"][kind] for kind in ("tokens", "sessions", "users", "keys")], "counts")
+            found.extend(("user", read.take(16), read.number(4), read.hour()) for _ in range(read.number(4)))
+            found.extend(("key", read.take(16), 0, read.hour()) for _ in range(read.number(4)))
+            need(read.at == len(read.data), "more than a snapshot")
+            counts = collections.Counter(entry[0] + "s" for entry in found)
+            need(all(counts[name + "s"] == header["counts"][name + "s"] for name in self.entries), "the counts are wrong")
         except (KeyError, TypeError, AttributeError) as error:
             raise Broken("not a snapshot") from error
-        need(read.at == len(read.data), "more than a snapshot")
-        for kind, identity, below, hour in found:
-            # The hour holds the expiry, which is therefore before its end.
-            self.insert(kind, identity, below, hour * 3600 + 3599)
-        self.note_purged(*purged)
-        self.cursor = header["next"]
+        self.use(found, purged, header["next"])
+        self.caught_up = False
 
-    def insert(self, kind, identity, below, expiry):
-        if kind == "user":
-            known = self.users.get(identity, (0, 0))
-            self.users[identity] = max(known[0], below), max(known[1], expiry)
-        else:
-            entries = {"token": self.tokens, "session": self.sessions, "key": self.keys}[kind]
-            entries[identity] = max(entries.get(identity, expiry), expiry)
-
-    def note_purged(self, tokens, users):
-        self.purged_tokens = max(self.purged_tokens, tokens)
-        self.purged_users = max(self.purged_users, users)
+    def use(self, entries, purged, cursor):
+        for kind, identity, below, expiry in entries:
+            known = self.entries[kind].get(identity, (0, expiry))
+            self.entries[kind][identity] = max(known[0], below), max(known[1], expiry)
+        self.purged_tokens = max(self.purged_tokens, purged[0])
+        self.purged_users = max(self.purged_users, purged[1])
+        self.cursor = cursor
 
     def forget(self, wall):
         """Drops the entries whose tokens expired more than the leeway and the skew ago. Once an hour is often enough."""
         if wall < self.swept + 3600:
             return
         self.swept, self.forgotten = wall, max(self.forgotten, wall - LEEWAY - SKEW)
-        for name in ("tokens", "sessions", "keys"):
-            setattr(self, name, {key: expiry for key, expiry in getattr(self, name).items() if expiry >= self.forgotten})
-        self.users = {key: entry for key, entry in self.users.items() if entry[1] >= self.forgotten}
+        for kind, entries in self.entries.items():
+            self.entries[kind] = {key: entry for key, entry in entries.items() if entry[1] >= self.forgotten}
 
     def standing(self, claims, now):
-        session = claims["session"]
-        renewable = session is not None and session != claims["token"]
-        if session in self.sessions if renewable else claims["token"] in self.tokens:
-            return "revoked"
-        if claims["generation"] < self.users.get(claims["user"], (0, 0))[0] or claims["key"] in self.keys:
+        renewable = claims["session"] not in (None, claims["token"])
+        kind = "session" if renewable else "token"
+        below, _ = self.entries["user"].get(claims["user"], (0, 0))
+        if claims[kind] in self.entries[kind] or claims["generation"] < below or claims["key"] in self.entries["key"]:
             return "revoked"
         if claims["expires_at"] <= self.purged_tokens:
             return "revoked"
@@ -330,6 +327,10 @@ class Reader:
 
     def number(self, length):
         return int.from_bytes(self.take(length), "big")
+
+    def hour(self):
+        """Last second of an hour. What happened within the hour was not later."""
+        return integer(self.number(8), 0, LAST_EXPIRY // 3600) * 3600 + 3599
 
     def ids(self):
         """Sorted ids, each as the number of bytes that it shares with the one before, and the others."""
@@ -411,12 +412,18 @@ class Checker:
 class Follower:
     """Follows a server in threads of its own, and answers from memory."""
 
-    def __init__(self, url, issuer, audience, client_id, client_secret, max_staleness=5.0, wait=1):
+    def __init__(self, url, issuer, audience, client_id, client_secret, max_staleness=5.0, wait=1, file=None):
+        """`max_staleness` is the bound, in seconds. `wait` is how long the server may hold a request until there is news, in
+        whole seconds. `file` keeps the last snapshot for the next start."""
         self.url, self.client, self.wait = urllib.parse.urlsplit(url), (client_id, client_secret), wait
         self.checker = Checker(issuer, audience, max_staleness)
         self.changed, self.stopped = threading.Condition(), threading.Event()
         self.asked = None  # When the oldest token with an unknown key came that was not decided yet.
         self.token, self.token_until = None, float("-inf")
+        self.file = file
+        if file and os.path.exists(file):
+            with open(file, "rb") as kept:
+                self.attempt(self.checker.feed.take_snapshot, 200, kept.read())
         for work in (self.follow_keys, self.follow_feed):
             threading.Thread(target=work, daemon=True).start()
 
@@ -448,7 +455,7 @@ class Follower:
                     self.changed.wait(0.1)
                     continue
             sent = monotonic()
-            headers = {"If-None-Match": keys.etag} if keys.etag else {}
+            headers = {"Cache-Control": "no-cache"} | ({"If-None-Match": keys.etag} if keys.etag else {})
             answer = connection.ask("GET", "/.well-known/jwks.json", headers)
             with self.changed:
                 self.attempt(keys.take, sent, monotonic(), *answer)
@@ -457,28 +464,39 @@ class Follower:
                 self.changed.notify_all()
 
     def follow_feed(self):
-        connection = Connection(self.url)
-        feed, pause = self.checker.feed, 0.0
+        connection, failures, pause = Connection(self.url), 0, 0.0
         while not self.stopped.wait(pause):
-            pause = 0.0
-            sent, cursor = monotonic(), feed.cursor
-            token = self.access_token(connection)
-            if cursor is None:
-                path, accept = "/auth/revocations/snapshot", SNAPSHOT_TYPE
+            began = monotonic()
+            failures = 0 if self.ask_feed(connection) else min(failures + 1, 5)
+            if failures:
+                pause = random.uniform(0.5, 1) * PAUSE * 2**failures
+            elif self.checker.feed.caught_up:
+                pause = max(0.0, began + PAUSE - monotonic())
             else:
-                wait = self.wait if feed.is_fresh(sent) else 0
-                path, accept = f"/auth/revocations?after={cursor}&wait={wait}", "application/json"
-            sent = monotonic()
-            status, headers, body = connection.ask("GET", path, {"Authorization": f"Bearer {token}", "Accept": accept})
+                pause = 0.0
+
+    def ask_feed(self, connection):
+        """Asks for the snapshot or the next page. Returns whether it was there and was used."""
+        if not (monotonic() < self.token_until or self.attempt(self.renew_token, connection)):
+            return False
+        feed, headers = self.checker.feed, {"Authorization": f"Bearer {self.token}"}
+        if feed.cursor is None:
+            status, _, body = connection.ask("GET", "/auth/revocations/snapshot", headers | {"Accept": SNAPSHOT_TYPE})
             with self.changed:
-                if cursor is None:
-                    good = self.attempt(feed.take_snapshot, status, body)
-                else:
-                    good = self.attempt(feed.take_page, sent, monotonic(), status, headers, body)
-            if status == 401:
-                self.token = None
-            if status != 200 or not good:
-                pause = random.uniform(0.2, 0.5)
+                used = self.attempt(feed.take_snapshot, status, body)
+            if used and self.file:
+                with open(f"{self.file}.new", "wb") as kept:
+                    kept.write(body)
+                os.replace(f"{self.file}.new", self.file)
+        else:
+            path = f"/auth/revocations?after={feed.cursor}&wait={self.wait if feed.caught_up else 0}"
+            sent = monotonic()
+            status, answered, body = connection.ask("GET", path, headers)
+            with self.changed:
+                used = self.attempt(feed.take_page, sent, monotonic(), status, answered, body)
+        if status == 401:
+            self.token_until = float("-inf")
+        return used and status == 200
 
     def attempt(self, take, *answer):
         try:
@@ -488,23 +506,19 @@ class Follower:
             return False
         return True
 
-    def access_token(self, connection):
-        """Token of our own for the feed (RFC 6749 §4.4), renewed in time."""
+    def renew_token(self, connection):
+        """Asks for a token of our own for the feed (RFC 6749 §4.4)."""
+        pair = ":".join(urllib.parse.quote_plus(part) for part in self.client)
+        headers = {
+            "Authorization": "Basic " + base64.b64encode(pair.encode()).decode(),
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
         now = monotonic()
-        if self.token is None or now >= self.token_until:
-            pair = ":".join(urllib.parse.quote_plus(part) for part in self.client)
-            headers = {
-                "Authorization": "Basic " + base64.b64encode(pair.encode()).decode(),
-                "Content-Type": "application/x-www-form-urlencoded",
-            }
-            status, _, body = connection.ask("POST", "/oauth/token", headers, "grant_type=client_credentials&scope=revocations")
-            try:
-                need(status == 200, f"status {status}")
-                answer = parse_json(body)
-                self.token, self.token_until = str(answer["access_token"]), now + 0.8 * integer(answer["expires_in"])
-            except (Broken, KeyError, TypeError) as error:
-                print(f"no token for the feed: {error}", file=sys.stderr, flush=True)
-        return self.token or ""
+        status, _, body = connection.ask("POST", "/oauth/token", headers, "grant_type=client_credentials&scope=revocations")
+        need(status == 200, f"status {status}")
+        answer = parse_json(body)
+        need(isinstance(answer, dict) and isinstance(answer.get("access_token"), str), "no token in the answer")
+        self.token, self.token_until = answer["access_token"], now + 0.8 * integer(answer.get("expires_in"))
 
 
 class Connection:
@@ -538,6 +552,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
+        if self.path != "/check":
+            return self.send_error(404)
         scheme, _, token = self.headers.get("Authorization", "").partition(" ")
         answer, claims = self.server.follower.check(token.strip()) if scheme.lower() == "bearer" else ("missing", None)
         status = {"good": 200, "unavailable": 503}.get(answer, 401)
@@ -562,7 +578,12 @@ def main():
     url = setting("URL")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", int(setting("PORT", "3002"))), Handler)
     server.follower = Follower(
-        url, setting("ISSUER", url), setting("AUDIENCE"), setting("CLIENT_ID"), setting("CLIENT_SECRET")
+        url,
+        setting("ISSUER", url),
+        setting("AUDIENCE"),
+        setting("CLIENT_ID"),
+        setting("CLIENT_SECRET"),
+        file=os.environ.get("FOLLOW_FILE"),
     )
     server.serve_forever()
 

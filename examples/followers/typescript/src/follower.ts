@@ -9,16 +9,19 @@
 //
 // `node build/follower.js` is a service for one question: it answers `GET /check` with 200, 401 or 503.
 import { createHash, createPublicKey, type JsonWebKey, type KeyObject, timingSafeEqual, verify } from "node:crypto";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { pathToFileURL } from "node:url";
 
 const MAX_TOKEN = 4096; // Characters of a token.
 const MAX_KEYS = 64;
 const MAX_NAMES = 32; // Roles or scopes of a token.
+const MAX_INSTANCES = 64; // Server processes whose clocks are compared with ours.
 const LEEWAY = 1; // Seconds after its expiry for which a token is still good.
 const SKEW = 7200; // Seconds by which two wall clocks may differ.
 const KEY_LIFE = 90 * 86400; // Seconds for which a key is kept that the server does not publish any more.
-const DRIFT = 1 / 5000; // Share by which two monotonic clocks may differ in speed.
+const DRIFT = 1 / 1000; // Share by which two monotonic clocks may differ in speed.
+const PAUSE = 0.1; // Seconds from one request to the feed to the next, at least.
 const LAST_EXPIRY = 253_370_764_800;
 const MAX_GENERATION = 2 ** 32 - 1;
 const SNAPSHOT_TYPE = "application/vnd.revocable-auth.snapshot";
@@ -116,6 +119,12 @@ function clientOf(value: unknown): string {
 /** Id of a key in the feed: the first 128 bits of the SHA-256 of its `kid`. */
 const keyId = (kid: string): string => createHash("sha256").update(kid).digest("hex").slice(0, 32);
 
+/** Seconds for which a cache has kept an answer (RFC 9111 §5.1). An age that cannot be read is endless. */
+function ageOf(headers: Reply["headers"]): number {
+  const age = (headers["age"] ?? "0").trim();
+  return /^[0-9]{1,9}$/.test(age) ? Number(age) : Infinity;
+}
+
 const KINDS: Record<string, readonly [unknown, unknown, readonly string[]]> = {
   EdDSA: ["OKP", "Ed25519", ["x"]],
   ES256: ["EC", "P-256", ["x", "y"]],
@@ -198,15 +207,18 @@ export class Keys {
       this.known = kept;
       this.etag = headers["etag"];
     }
-    this.succeeded = sent;
-    const life = Number(/max-age=(\d+)/.exec(headers["cache-control"] ?? "")?.[1] ?? 300);
+    this.succeeded = sent - ageOf(headers);
+    const life = Number(/max-age=([0-9]{1,9})/.exec(headers["cache-control"] ?? "")?.[1] ?? 300) - ageOf(headers);
     this.refreshAt = received + Math.min(Math.max(life, this.coolDown), 3600);
   }
 }
 
-interface Found {
-  kind: "token" | "session" | "user" | "key";
+const KINDS_OF_ENTRIES = ["token", "session", "user", "key"] as const;
+
+interface Entry {
+  kind: (typeof KINDS_OF_ENTRIES)[number];
   id: string;
+  /** Generation below which the tokens of a user are revoked. */
   below: number;
   expiry: number;
 }
@@ -215,10 +227,16 @@ interface Found {
 export class Feed {
   /** `undefined`: take the snapshot next. */
   cursor: string | undefined;
+  /** Whether the last page had everything. Only then is it worth to wait for more. */
+  caughtUp = false;
   private fresh = -Infinity;
   private best = new Map<string, { best: number; at: number }>();
-  private entries = { token: new Map<string, number>(), session: new Map<string, number>(), key: new Map<string, number>() };
-  private users = new Map<string, { below: number; expiry: number }>();
+  private entries = {
+    token: new Map<string, Entry>(),
+    session: new Map<string, Entry>(),
+    user: new Map<string, Entry>(),
+    key: new Map<string, Entry>(),
+  };
   private purgedTokens = 0;
   private purgedUsers = 0;
   /** Entries whose tokens expired before were dropped. */
@@ -250,16 +268,15 @@ export class Feed {
     const found = entries.map(Feed.parseEntry);
     const end = entries.at(-1);
     need(end === undefined || last < after || end["mark"] === next[3], "the cursor is of another entry");
+    const purged = readPurged(page);
     const asOf = this.asOf(reply, page);
-    const purged = members(page["purged"]);
-    this.notePurged(integer(purged["tokens"]), integer(purged["users"]));
-    found.forEach((entry) => this.insert(entry));
-    this.cursor = next[0];
-    if (head === after) this.fresh = Math.max(this.fresh, asOf);
+    this.use(found, purged, next[0]);
+    this.caughtUp = head === after;
+    if (this.caughtUp) this.fresh = Math.max(this.fresh, asOf);
   }
 
-  private static parseEntry(this: void, entry: Members): Found {
-    const kinds = (["token", "session", "user", "key"] as const).filter((kind) => kind in entry);
+  private static parseEntry(this: void, entry: Members): Entry {
+    const kinds = KINDS_OF_ENTRIES.filter((kind) => kind in entry);
     const [kind] = kinds;
     need(kind !== undefined && kinds.length === 1, "an entry of another kind");
     need(MARK.test(text(entry["mark"])), "an entry without a mark");
@@ -269,22 +286,18 @@ export class Feed {
 
   /** Monotonic time up to which a page is complete. It trusts no wall clock, and a cache can only make it earlier. */
   private asOf({ sent, received, headers }: Reply, page: Members): number {
-    const age = (headers["age"] ?? "0").trim();
-    if (!/^[0-9]{1,9}$/.test(age)) return -Infinity;
     const instance = text(page["instance"]);
-    const uptime = integer(page["uptime_ms"]) / 1000;
+    const [uptime, copy] = [integer(page["uptime_ms"]) / 1000, integer(page["age_ms"]) / 1000];
     const noted = this.best.get(instance) ?? { best: -Infinity, at: received };
     const best = Math.max(noted.best - DRIFT * (received - noted.at), uptime - received);
     this.best.delete(instance);
     this.best.set(instance, { best, at: received });
-    for (const oldest of this.best.keys()) {
-      if (this.best.size <= 16) break;
-      this.best.delete(oldest);
-    }
-    return Math.min(sent, uptime - best) - integer(page["age_ms"]) / 1000 - Number(age);
+    const [oldest] = this.best.keys();
+    if (this.best.size > MAX_INSTANCES) this.best.delete(oldest ?? instance);
+    return Math.min(sent, uptime - best) - copy - ageOf(headers);
   }
 
-  takeSnapshot({ status, body }: Reply): void {
+  takeSnapshot({ status, body }: Pick<Reply, "status" | "body">): void {
     need(status === 200, `status ${status}`);
     need(body.length >= 41 && body.subarray(0, 5).equals(Buffer.from("RARS\x01", "latin1")), "not a snapshot");
     const content = body.subarray(0, -32);
@@ -293,52 +306,38 @@ export class Feed {
     const header = parseJson(reader.take(reader.number(4)));
     const next = CURSOR.exec(text(header["next"]));
     need(next !== null && next[1] === header["epoch"], "no cursor");
-    const purged = members(header["purged"]);
-    const [purgedTokens, purgedUsers] = [integer(purged["tokens"]), integer(purged["users"])];
-    const found: Found[] = [];
-    const counts: number[] = [];
-    // The hour holds the expiry, which is therefore before its end.
-    const add = (kind: Found["kind"], id: string, hour: number, below = 0) =>
-      found.push({ kind, id, below, expiry: hour * 3600 + 3599 });
-    for (const kind of ["token", "session", "user", "key"] as const) {
-      const start = found.length;
+    const purged = readPurged(header);
+    const stated = members(header["counts"]);
+    const found: Entry[] = [];
+    for (const kind of KINDS_OF_ENTRIES) {
+      const before = found.length;
       for (let number = reader.number(4); number > 0; number -= 1) {
-        if (kind === "user") {
-          const [id, below] = [reader.take(16).toString("hex"), reader.number(4)];
-          add(kind, id, reader.number(8), below);
-        } else if (kind === "key") {
+        if (kind === "user" || kind === "key") {
           const id = reader.take(16).toString("hex");
-          add(kind, id, reader.number(8));
+          found.push({ kind, id, below: kind === "user" ? reader.number(4) : 0, expiry: reader.hour() });
         } else {
-          const hour = reader.number(8);
-          if (kind === "session") reader.number(8);
-          for (const id of reader.ids()) add(kind, id, hour);
+          const expiry = reader.hour();
+          if (kind === "session") reader.hour();
+          for (const id of reader.ids()) found.push({ kind, id, below: 0, expiry });
         }
       }
-      counts.push(found.length - start);
+      need(found.length - before === stated[`${kind}s`], "the counts are wrong");
     }
     need(reader.isAtTheEnd(), "more than a snapshot");
-    const stated = members(header["counts"]);
-    const names = ["tokens", "sessions", "users", "keys"];
-    need(names.every((name, index) => stated[name] === counts[index]), "the counts are wrong");
-    for (const entry of found) this.insert(entry);
-    this.notePurged(purgedTokens, purgedUsers);
-    this.cursor = next[0];
+    this.use(found, purged, next[0]);
+    this.caughtUp = false;
   }
 
-  private insert({ kind, id, below, expiry }: Found): void {
-    if (kind === "user") {
-      const known = this.users.get(id) ?? { below, expiry };
-      this.users.set(id, { below: Math.max(known.below, below), expiry: Math.max(known.expiry, expiry) });
-    } else {
-      const entries = this.entries[kind];
-      entries.set(id, Math.max(entries.get(id) ?? expiry, expiry));
+  private use(found: Entry[], purged: { tokens: number; users: number }, cursor: string): void {
+    for (const entry of found) {
+      const known = this.entries[entry.kind].get(entry.id) ?? entry;
+      entry.below = Math.max(entry.below, known.below);
+      entry.expiry = Math.max(entry.expiry, known.expiry);
+      this.entries[entry.kind].set(entry.id, entry);
     }
-  }
-
-  private notePurged(tokens: number, users: number): void {
-    this.purgedTokens = Math.max(this.purgedTokens, tokens);
-    this.purgedUsers = Math.max(this.purgedUsers, users);
+    this.purgedTokens = Math.max(this.purgedTokens, purged.tokens);
+    this.purgedUsers = Math.max(this.purgedUsers, purged.users);
+    this.cursor = cursor;
   }
 
   /** Drops the entries whose tokens expired more than the leeway and the skew ago. Once an hour is often enough. */
@@ -347,20 +346,24 @@ export class Feed {
     this.swept = wall;
     this.forgotten = Math.max(this.forgotten, wall - LEEWAY - SKEW);
     for (const entries of Object.values(this.entries)) {
-      for (const [id, expiry] of entries) if (expiry < this.forgotten) entries.delete(id);
+      for (const [id, { expiry }] of entries) if (expiry < this.forgotten) entries.delete(id);
     }
-    for (const [id, { expiry }] of this.users) if (expiry < this.forgotten) this.users.delete(id);
   }
 
   standing(claims: Claims, now: number): Answer {
     const renewable = claims.session !== null && claims.session !== claims.token;
     const ended = renewable ? this.entries.session.has(claims.session ?? "") : this.entries.token.has(claims.token);
-    const below = this.users.get(claims.user)?.below ?? 0;
+    const below = this.entries.user.get(claims.user)?.below ?? 0;
     if (ended || claims.generation < below || this.entries.key.has(claims.key)) return "revoked";
     if (claims.expiresAt <= this.purgedTokens) return "revoked";
     if (claims.expiresAt <= this.purgedUsers || claims.expiresAt < this.forgotten) return "unavailable";
     return this.isFresh(now) ? "good" : "unavailable";
   }
+}
+
+function readPurged(page: Members): { tokens: number; users: number } {
+  const purged = members(page["purged"]);
+  return { tokens: integer(purged["tokens"]), users: integer(purged["users"]) };
 }
 
 /** Numbers and ids of a snapshot, one after the other. */
@@ -379,6 +382,11 @@ class Reader {
   number(length: 1 | 4 | 8): number {
     const data = this.take(length);
     return integer(length === 8 ? Number(data.readBigUInt64BE()) : data.readUIntBE(0, length));
+  }
+
+  /** Last second of an hour. What happened within the hour was not later. */
+  hour(): number {
+    return integer(this.number(8), 0, LAST_EXPIRY / 3600) * 3600 + 3599;
   }
 
   /** Sorted ids, each as the number of bytes that it shares with the one before, and the others. */
@@ -484,8 +492,10 @@ export interface FollowerOptions {
   clientSecret: string;
   /** Maximum age of the copy, in seconds. Longer than two waits and the poll of the server. */
   maxStaleness?: number;
-  /** Longest time that the server holds a request for new entries, in seconds. */
+  /** How long the server may hold a request until there is news, in whole seconds. */
   wait?: number;
+  /** Keeps the last snapshot for the next start. */
+  file?: string | undefined;
 }
 
 /** Follows a server, and answers from memory. */
@@ -499,6 +509,10 @@ export class Follower {
 
   constructor(private readonly options: FollowerOptions) {
     this.checker = new Checker(options.issuer, options.audience, options.maxStaleness);
+    if (options.file !== undefined && existsSync(options.file)) {
+      const body = readFileSync(options.file);
+      attempt(() => this.checker.feed.takeSnapshot({ status: 200, body }));
+    }
     void this.followKeys();
     void this.followFeed();
   }
@@ -525,10 +539,11 @@ export class Follower {
     const { keys } = this.checker;
     while (!this.stopped.signal.aborted) {
       if (!keys.due(monotonic(), this.asked)) {
-        await pause(100);
+        await pause(0.1);
         continue;
       }
-      const reply = await this.ask("/.well-known/jwks.json", keys.etag ? { headers: { "If-None-Match": keys.etag } } : {});
+      const headers = { "Cache-Control": "no-cache", ...(keys.etag === undefined ? {} : { "If-None-Match": keys.etag }) };
+      const reply = await this.ask("/.well-known/jwks.json", { headers });
       attempt(() => keys.take(reply));
       if (this.asked !== undefined && this.asked <= reply.sent) this.asked = undefined;
       for (const wake of this.waiting.splice(0)) wake();
@@ -536,38 +551,48 @@ export class Follower {
   }
 
   private async followFeed(): Promise<void> {
-    const { feed } = this.checker;
+    let failures = 0;
     while (!this.stopped.signal.aborted) {
-      const authorization = `Bearer ${await this.accessToken()}`;
-      let [reply, good]: [Reply | undefined, boolean] = [undefined, false];
-      if (feed.cursor === undefined) {
-        const snapshot = await this.ask("/auth/revocations/snapshot", { headers: { authorization, accept: SNAPSHOT_TYPE } });
-        [reply, good] = [snapshot, attempt(() => feed.takeSnapshot(snapshot))];
-      } else {
-        const wait = feed.isFresh(monotonic()) ? (this.options.wait ?? 1) : 0;
-        const page = await this.ask(`/auth/revocations?after=${feed.cursor}&wait=${wait}`, { headers: { authorization } });
-        [reply, good] = [page, attempt(() => feed.takePage(page))];
-      }
-      if (reply.status === 401) this.token.until = -Infinity;
-      if (reply.status !== 200 || !good) await pause(200 + 300 * Math.random());
+      const began = monotonic();
+      failures = (await this.askFeed()) ? 0 : Math.min(failures + 1, 5);
+      if (failures > 0) await pause((0.5 + Math.random() / 2) * PAUSE * 2 ** failures);
+      else if (this.checker.feed.caughtUp) await pause(began + PAUSE - monotonic());
     }
   }
 
-  /** Token of our own for the feed (RFC 6749 §4.4), renewed in time. */
-  private async accessToken(): Promise<string> {
-    const now = monotonic();
-    if (now >= this.token.until) {
-      const pair = [this.options.clientId, this.options.clientSecret].map(encodeURIComponent).join(":");
-      const headers = { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
-      const body = new URLSearchParams({ grant_type: "client_credentials", scope: "revocations" });
-      const reply = await this.ask("/oauth/token", { method: "POST", headers, body });
-      attempt(() => {
-        need(reply.status === 200, `status ${reply.status} for our own token`);
-        const answer = parseJson(reply.body);
-        this.token = { text: text(answer["access_token"]), until: now + 0.8 * integer(answer["expires_in"]) };
-      });
+  /** Asks for the snapshot or the next page. Resolves to whether it was there and was used. */
+  private async askFeed(): Promise<boolean> {
+    if (monotonic() >= this.token.until && !(await this.renewToken())) return false;
+    const { feed } = this.checker;
+    const authorization = `Bearer ${this.token.text}`;
+    let [status, used] = [0, false];
+    if (feed.cursor === undefined) {
+      const reply = await this.ask("/auth/revocations/snapshot", { headers: { authorization, accept: SNAPSHOT_TYPE } });
+      [status, used] = [reply.status, attempt(() => feed.takeSnapshot(reply))];
+      if (used && this.options.file !== undefined) {
+        writeFileSync(`${this.options.file}.new`, reply.body);
+        renameSync(`${this.options.file}.new`, this.options.file);
+      }
+    } else {
+      const wait = feed.caughtUp ? (this.options.wait ?? 1) : 0;
+      const reply = await this.ask(`/auth/revocations?after=${feed.cursor}&wait=${wait}`, { headers: { authorization } });
+      [status, used] = [reply.status, attempt(() => feed.takePage(reply))];
     }
-    return this.token.text;
+    if (status === 401) this.token.until = -Infinity;
+    return used && status === 200;
+  }
+
+  /** Asks for a token of our own for the feed (RFC 6749 §4.4). */
+  private async renewToken(): Promise<boolean> {
+    const pair = [this.options.clientId, this.options.clientSecret].map(encodeURIComponent).join(":");
+    const headers = { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
+    const body = new URLSearchParams({ grant_type: "client_credentials", scope: "revocations" });
+    const reply = await this.ask("/oauth/token", { method: "POST", headers, body });
+    return attempt(() => {
+      need(reply.status === 200, `status ${reply.status} for our own token`);
+      const answer = parseJson(reply.body);
+      this.token = { text: text(answer["access_token"]), until: reply.sent + 0.8 * integer(answer["expires_in"]) };
+    });
   }
 
   /** Asks the server. It follows no redirects, which would send our token elsewhere. */
@@ -597,7 +622,7 @@ function attempt(take: () => void): boolean {
   return true;
 }
 
-const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
 const clock = { reading: 0, performance: performance.now(), wall: Date.now() };
 
@@ -625,8 +650,10 @@ function serve(): void {
     audience: setting("AUDIENCE"),
     clientId: setting("CLIENT_ID"),
     clientSecret: setting("CLIENT_SECRET"),
+    file: process.env["FOLLOW_FILE"],
   });
   const server = createServer((request, response) => {
+    if (request.url !== "/check") return void response.writeHead(404).end();
     const token = /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1];
     const checked = token === undefined ? Promise.resolve({ answer: "missing", claims: undefined }) : follower.check(token);
     void checked.then(({ answer, claims }) => {
