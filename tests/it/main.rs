@@ -19,6 +19,7 @@ mod openapi;
 mod pages;
 mod paging;
 mod password_change;
+mod personal_tokens;
 mod protected;
 mod query;
 mod refresh;

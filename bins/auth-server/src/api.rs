@@ -8,6 +8,7 @@ mod docs;
 mod example;
 mod health;
 mod oauth;
+mod personal_tokens;
 mod recovery;
 mod sessions;
 mod users;
@@ -44,6 +45,9 @@ enum Tag {
     /// Listing and ending sessions.
     #[oai(rename = "session")]
     Session,
+    /// Tokens that users make for their programs.
+    #[oai(rename = "personal token")]
+    PersonalToken,
     /// For those who run the server.
     #[oai(rename = "operations")]
     Operations,
@@ -55,6 +59,7 @@ type Topics = (
     users::UsersApi,
     account::AccountApi,
     sessions::SessionsApi,
+    personal_tokens::PersonalTokensApi,
     health::HealthApi,
 );
 
@@ -65,6 +70,7 @@ fn topics() -> Topics {
         users::UsersApi,
         account::AccountApi,
         sessions::SessionsApi,
+        personal_tokens::PersonalTokensApi,
         health::HealthApi,
     )
 }

@@ -116,7 +116,7 @@ enum Command {
     /// Manage clients: machines that get tokens with a secret of their own
     #[command(subcommand)]
     Client(ClientCommand),
-    /// Manage the blacklist of tokens
+    /// Manage the blacklist of tokens, and the personal access tokens of users
     #[command(subcommand)]
     Token(TokenCommand),
     /// Manage the keys that sign tokens

@@ -7,6 +7,7 @@ mod connections;
 mod keys;
 mod letters;
 mod passwords;
+mod personal_tokens;
 mod sessions;
 
 use std::sync::{Arc, OnceLock};
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use auth_blacklist::SyncStats;
 use auth_core::letters::{DeliveryStats, OutboxStats};
+use auth_core::personal::PersonalTokenStats;
 use auth_core::service::UpgradeStats;
 use auth_core::session::SessionStats;
 use auth_core::throttle::ThrottleStats;
@@ -31,6 +33,7 @@ use self::connections::ConnectionMeters;
 use self::keys::KeyMeters;
 use self::letters::LetterMeters;
 use self::passwords::PasswordMeters;
+use self::personal_tokens::PersonalTokenMeters;
 use self::sessions::SessionMeters;
 use crate::server::Connections;
 
@@ -59,6 +62,7 @@ pub(crate) struct Metrics {
     connections: IntGaugeVec,
     blacklist: BlacklistMeters,
     sessions: SessionMeters,
+    personal_tokens: PersonalTokenMeters,
     letters: LetterMeters,
     clock_offset: prometheus::Gauge,
     throttled: IntCounterVec,
@@ -108,6 +112,7 @@ impl Metrics {
         Ok(Self {
             blacklist: BlacklistMeters::new(&registry)?,
             sessions: SessionMeters::new(&registry)?,
+            personal_tokens: PersonalTokenMeters::new(&registry)?,
             letters: LetterMeters::new(&registry)?,
             clock_offset,
             throttled: counter(
@@ -248,6 +253,16 @@ impl Metrics {
     /// Updates the metrics of sessions.
     pub(crate) fn observe_sessions(&self, stats: SessionStats) {
         self.sessions.observe(stats);
+    }
+
+    /// Updates the metrics of personal access tokens.
+    pub(crate) fn observe_personal_tokens(&self, stats: PersonalTokenStats) {
+        self.personal_tokens.observe(stats);
+    }
+
+    /// Counts personal access tokens that were removed.
+    pub(crate) fn personal_tokens_purged(&self, tokens: u64) {
+        self.personal_tokens.purged.inc_by(tokens);
     }
 
     /// Updates the counts of the letters that this server sent.

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::*;
 
 /// A valid value of every setting that is not its default. The settings of what signs exclude each other, so all but one are apart.
-const SAMPLES: [(&str, &str); 60] = [
+const SAMPLES: [(&str, &str); 62] = [
     ("AUTH_ENV", "test"),
     ("AUTH_LISTEN", "127.0.0.2:1"),
     ("AUTH_HEALTH_LISTEN", "127.0.0.1:2"),
@@ -27,6 +27,8 @@ const SAMPLES: [(&str, &str); 60] = [
     ("AUTH_TOKEN_ISSUER", "issuer"),
     ("AUTH_TOKEN_AUDIENCE", "audience"),
     ("AUTH_TOKEN_CACHE", "7"),
+    ("AUTH_USER_SCOPES", "orders:read orders:write"),
+    ("AUTH_PERSONAL_TOKEN_CACHE", "8"),
     ("AUTH_KEY_ALGORITHM", "ES256"),
     ("AUTH_KEY_ROTATION", "7d"),
     ("AUTH_JWKS_MAX_AGE", "10m"),
