@@ -8,6 +8,8 @@ mod change_of_address;
 mod cookie;
 mod cors;
 mod email_spellings;
+mod feed;
+mod following;
 mod forgotten_password;
 mod framework_errors;
 mod keys;

@@ -6,6 +6,7 @@ mod account;
 mod auth;
 mod docs;
 mod example;
+mod feed;
 mod health;
 mod oauth;
 mod personal_tokens;
@@ -48,6 +49,9 @@ enum Tag {
     /// Tokens that users make for their programs.
     #[oai(rename = "personal token")]
     PersonalToken,
+    /// For services that check tokens without the database.
+    #[oai(rename = "feed")]
+    Feed,
     /// For those who run the server.
     #[oai(rename = "operations")]
     Operations,
@@ -60,6 +64,7 @@ type Topics = (
     account::AccountApi,
     sessions::SessionsApi,
     personal_tokens::PersonalTokensApi,
+    feed::FeedApi,
     health::HealthApi,
 );
 
@@ -71,6 +76,7 @@ fn topics() -> Topics {
         account::AccountApi,
         sessions::SessionsApi,
         personal_tokens::PersonalTokensApi,
+        feed::FeedApi,
         health::HealthApi,
     )
 }
@@ -109,6 +115,9 @@ impl Routes {
     pub(crate) fn endpoint(self) -> Envelope<Route> {
         let mut table = RouteTable::new();
         topics().add_routes(&mut table);
+        if self.state.feed.is_none() {
+            table.retain(|path, _| ![feed::PAGES, feed::SNAPSHOT].contains(&path.as_str()));
+        }
         if self.docs {
             docs::add_routes(&mut table, &document());
         }

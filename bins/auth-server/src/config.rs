@@ -11,6 +11,8 @@ mod blacklist;
 mod database;
 mod docs;
 mod duration;
+mod follow_config;
+mod following;
 mod general;
 mod hashing;
 mod http;
@@ -45,6 +47,8 @@ use ipnet::IpNet;
 pub(crate) use self::database::{DATA_DIR, MIGRATE};
 pub use self::docs::settings_page;
 pub(crate) use self::duration::of_flag as parse_duration;
+pub use self::follow_config::FollowConfig;
+pub(crate) use self::following::ISSUER as FOLLOW_ISSUER;
 pub(crate) use self::general::ENV;
 pub(crate) use self::hashing::HASH_PRIORITY;
 pub use self::hashing::HashingSettings;
@@ -136,6 +140,8 @@ pub struct Config {
     pub blacklist_poll: Duration,
     /// Maximum age of the last successful log read; zero reads the database at every check.
     pub blacklist_max_staleness: Duration,
+    /// True if clients may follow what is revoked.
+    pub feed: bool,
     /// Values that are valid but probably not intended.
     pub warnings: Vec<String>,
     /// Features that are off because a setting is absent.
@@ -182,6 +188,9 @@ impl Config {
         let letters = reader.letters(profile, listen, &data_dir);
         let LetterSettings { mail, public_url, languages, require_verified_email } = letters;
         let (blacklist_poll, blacklist_max_staleness) = reader.blacklist(profile);
+        let feed = reader.feed(profile, &signing);
+        // `serve` does not use them. They are read so that `config show` names them and errors are found early.
+        let _ = reader.following(profile);
 
         let Reader { problems, effective, .. } = reader;
         problems.into_result(|warnings, notices| Self {
@@ -217,6 +226,7 @@ impl Config {
             require_verified_email,
             blacklist_poll,
             blacklist_max_staleness,
+            feed,
             warnings,
             notices,
             effective,

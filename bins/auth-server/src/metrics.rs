@@ -4,11 +4,13 @@
 
 mod blacklist;
 mod connections;
+mod feed;
 mod keys;
 mod letters;
 mod passwords;
 mod personal_tokens;
 mod sessions;
+mod sidecar;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -19,6 +21,7 @@ use auth_core::personal::PersonalTokenStats;
 use auth_core::service::UpgradeStats;
 use auth_core::session::SessionStats;
 use auth_core::throttle::ThrottleStats;
+use auth_feed::server::FeedServerStats;
 use auth_jwt::{CacheStats, ManagedKeys};
 use auth_password::{PasswordPool, PasswordSchemes};
 use poem::http::{Method, StatusCode};
@@ -30,11 +33,13 @@ use time::OffsetDateTime;
 
 use self::blacklist::BlacklistMeters;
 use self::connections::ConnectionMeters;
+use self::feed::FeedMeters;
 use self::keys::KeyMeters;
 use self::letters::LetterMeters;
 use self::passwords::PasswordMeters;
 use self::personal_tokens::PersonalTokenMeters;
 use self::sessions::SessionMeters;
+pub(crate) use self::sidecar::SidecarMetrics;
 use crate::server::Connections;
 
 /// The label of a request that no route matches.
@@ -61,6 +66,7 @@ pub(crate) struct Metrics {
     purged: IntCounter,
     connections: IntGaugeVec,
     blacklist: BlacklistMeters,
+    feed: FeedMeters,
     sessions: SessionMeters,
     personal_tokens: PersonalTokenMeters,
     letters: LetterMeters,
@@ -111,6 +117,7 @@ impl Metrics {
         let token_checks = counter("auth_token_checks_total", "Token checks by result", &["result"])?;
         Ok(Self {
             blacklist: BlacklistMeters::new(&registry)?,
+            feed: FeedMeters::new(&registry)?,
             sessions: SessionMeters::new(&registry)?,
             personal_tokens: PersonalTokenMeters::new(&registry)?,
             letters: LetterMeters::new(&registry)?,
@@ -248,6 +255,11 @@ impl Metrics {
     /// Updates the metrics of the blacklist.
     pub(crate) fn observe_blacklist(&self, stats: SyncStats) {
         self.blacklist.observe(stats);
+    }
+
+    /// Updates the metrics of the feed, which answers while its copy of the log is no older than `max_age`.
+    pub(crate) fn observe_feed(&self, max_age: Duration, stats: FeedServerStats) {
+        self.feed.observe(max_age, stats);
     }
 
     /// Updates the metrics of sessions.

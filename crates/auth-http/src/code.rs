@@ -55,6 +55,8 @@ pub enum Code {
     PersonalTokenLimit,
     /// No route has this path.
     NotFound,
+    /// The cursor of a follower cannot be continued. It takes the snapshot.
+    FeedGone,
     /// The route does not answer this method.
     MethodNotAllowed,
     /// The body is not declared as JSON, or is compressed.
@@ -99,6 +101,7 @@ impl Code {
         Self::PersonalTokenNotFound,
         Self::PersonalTokenLimit,
         Self::NotFound,
+        Self::FeedGone,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
         Self::PayloadTooLarge,
@@ -143,6 +146,7 @@ impl Code {
             Self::PersonalTokenNotFound => "personal_token_not_found",
             Self::PersonalTokenLimit => "personal_token_limit",
             Self::NotFound => "not_found",
+            Self::FeedGone => "feed_gone",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::PayloadTooLarge => "payload_too_large",
@@ -174,6 +178,7 @@ impl Code {
             | Self::Csrf => 403,
             Self::UserExists | Self::UsernameTaken | Self::PersonalTokenLimit => 409,
             Self::UserNotFound | Self::SessionNotFound | Self::PersonalTokenNotFound | Self::NotFound => 404,
+            Self::FeedGone => 410,
             Self::MethodNotAllowed => 405,
             Self::UnsupportedMediaType => 415,
             Self::PayloadTooLarge => 413,
@@ -209,6 +214,7 @@ impl Code {
             Self::PersonalTokenNotFound => "Personal access token not found.",
             Self::PersonalTokenLimit => "There are too many personal access tokens. Please delete one first.",
             Self::NotFound => "There is nothing at this path.",
+            Self::FeedGone => "The cursor cannot be continued. Take the snapshot.",
             Self::MethodNotAllowed => "This path does not answer that method.",
             Self::UnsupportedMediaType => "The body must be sent as application/json.",
             Self::PayloadTooLarge => "The body is too large.",

@@ -16,7 +16,7 @@ use crate::signals::Signals;
 use crate::tasks;
 
 /// Time that requests have to finish after the signal to stop.
-const GRACE: Duration = Duration::from_secs(20);
+pub(super) const GRACE: Duration = Duration::from_secs(20);
 
 /// Largest number of connections of the listener for health checks. They do not count as connections of clients.
 const MAX_HEALTH_CONNECTIONS: usize = 16;
@@ -28,7 +28,7 @@ const DELIVERY_GRACE: Duration = Duration::from_secs(4);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Time that stopping may take altogether. After it the process exits.
-const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, BoxError> {
     signals.handle_shutdown(STOP_TIMEOUT, Some(1));
@@ -97,7 +97,7 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
             GRACE,
         ))
     });
-    let finished = server.run(stop(signals), GRACE).await;
+    let finished = server.run(stop(signals, &app), GRACE).await;
 
     stopping.send_replace(true);
     // The tasks end at once. If one panicked, the panic is in the log.
@@ -127,7 +127,7 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
     }
 }
 
-async fn listen<A: Application + 'static>(
+pub(super) async fn listen<A: Application + 'static>(
     address: SocketAddr,
     setting: &str,
     application: A,
@@ -136,10 +136,11 @@ async fn listen<A: Application + 'static>(
     bound.map_err(|error| format!("cannot listen on {address} ({setting}): {error}").into())
 }
 
-/// Waits for a signal to stop, and logs it.
-async fn stop(signals: &Signals) {
+/// Waits for a signal to stop, logs it, and answers the followers that wait for news.
+async fn stop(signals: &Signals, app: &App) {
     let signal = signals.stopped().await;
     tracing::info!(%signal, "stopping; requests under way may finish");
+    app.end_waits();
 }
 
 #[cfg(test)]

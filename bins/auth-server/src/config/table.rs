@@ -2,11 +2,12 @@
 
 use super::setting::{Declaration, Section};
 use super::{
-    blacklist, database, general, hashing, http, keys, logging, mail, passwords, scopes, sessions, throttle, tokens,
+    blacklist, database, following, general, hashing, http, keys, logging, mail, passwords, scopes, sessions, throttle,
+    tokens,
 };
 
 /// Every section, in the order of the documentation. A setting that is missing here is reported as unknown.
-pub(super) static SECTIONS: [&Section; 13] = [
+pub(super) static SECTIONS: [&Section; 14] = [
     &general::SECTION,
     &http::SECTION,
     &database::SECTION,
@@ -17,6 +18,7 @@ pub(super) static SECTIONS: [&Section; 13] = [
     &passwords::SECTION,
     &hashing::SECTION,
     &blacklist::SECTION,
+    &following::SECTION,
     &throttle::SECTION,
     &mail::SECTION,
     &logging::SECTION,

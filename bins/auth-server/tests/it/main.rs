@@ -7,6 +7,7 @@ mod accounts;
 mod broken_log;
 #[cfg(target_os = "linux")]
 mod descriptors;
+mod follow;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod keys;
