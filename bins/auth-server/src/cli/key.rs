@@ -24,7 +24,7 @@ use crate::readiness::is_migrated;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
-    /// End every token: put a new secret in place of the one that the server made itself
+    /// End every token: revoke every managed key, or put a new secret in place of the one that the server made itself
     ///
     /// For after a backup was restored, which has forgotten every later logout. A key that is configured is not
     /// touched; then this says what to change.
@@ -53,8 +53,10 @@ pub(super) struct Revoke {
 
 impl KeyCommand {
     pub(super) async fn run(self, config: &Config, out: &mut dyn Write) -> Result<(), BoxError> {
-        if let Self::Retire = self {
-            return retire::run(config, out);
+        if let Self::Retire = self
+            && let Some(path) = retire::secret_path(&config.signing)?
+        {
+            return retire::run(path, config, out);
         }
         let (database, migrations) = open_tables(config, false).await?;
         let outcome = self.run_on(config, &database, &migrations, out).await;
@@ -77,7 +79,12 @@ impl KeyCommand {
         let store: Arc<dyn KeyStore> = Arc::new(SeaKeyStore::new(database.clone()));
         let keys = || managed(config, Arc::clone(&store));
         match self {
-            Self::Retire => {}
+            Self::Retire => {
+                let keys = keys()?;
+                for listed in listed(&*store).await?.iter().filter(|listed| listed.key.is_needed(listed.now)) {
+                    revoke(&keys, &listed.key.kid, out).await?;
+                }
+            }
             Self::List(format) => print(&listed(&*store).await?, format, out)?,
             Self::Rotate => {
                 let key = keys()?.rotate().await?;
@@ -105,10 +112,14 @@ impl Revoke {
             out.flush()?;
             confirm(Action::Revoke).await?;
         }
-        keys.revoke(&self.kid).await?.ok_or_else(unknown)?;
-        writeln!(out, "revoked key {}; every token that it signed ends", self.kid)?;
-        Ok(())
+        revoke(keys, &self.kid, out).await
     }
+}
+
+async fn revoke(keys: &ManagedKeys, kid: &str, out: &mut dyn Write) -> Result<(), BoxError> {
+    keys.revoke(kid).await?.ok_or_else(|| format!("there is no key {kid}"))?;
+    writeln!(out, "revoked key {kid}; every token that it signed ends")?;
+    Ok(())
 }
 
 /// Returns the managed keys of the configuration.

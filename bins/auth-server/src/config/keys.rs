@@ -110,23 +110,26 @@ impl Reader {
         }
     }
 
-    /// Reads the master key and the one before it, if one is set. The inner value is `None` if it cannot be used.
-    pub(super) fn master_keys(&mut self) -> Option<Option<MasterKeys>> {
+    /// Reads the master key and the one before it, if one is set.
+    pub(super) fn master_keys(&mut self) -> Option<Result<MasterKeys, Refused>> {
         let current = self.master_key(&MASTER_KEY);
         let previous = self.master_key(&MASTER_KEY_PREVIOUS);
         if current.is_none() && previous.is_some() {
             self.problem(MASTER_KEY_PREVIOUS.variable, format!("must not be set without {}", MASTER_KEY.variable));
         }
-        let (current, previous) = (current?, previous.flatten());
-        let id = |key: &Option<MasterKey>| key.as_ref().map(MasterKey::id);
-        if current.is_some() && id(&current) == id(&previous) {
+        let current = match current? {
+            Ok(current) => current,
+            Err(refused) => return Some(Err(refused)),
+        };
+        let previous = previous.and_then(Result::ok);
+        if previous.as_ref().is_some_and(|previous| previous.id() == current.id()) {
             self.problem(MASTER_KEY_PREVIOUS.variable, format!("must differ from {}", MASTER_KEY.variable));
         }
-        Some(current.map(|current| MasterKeys::new(current, previous)))
+        Some(Ok(MasterKeys::new(current, previous)))
     }
 
-    /// Reads a master key, if one is set. The inner value is `None` if it cannot be used.
-    fn master_key(&mut self, declaration: &'static Declaration) -> Option<Option<MasterKey>> {
+    /// Reads a master key, if it is set.
+    fn master_key(&mut self, declaration: &'static Declaration) -> Option<Result<MasterKey, Refused>> {
         let (text, origin) = self.text(declaration)?;
         self.show(declaration.variable, "<redacted>", origin);
         let key = MasterKey::from_base64(&text).map_err(|error| match declaration.file_variable() {
@@ -135,9 +138,15 @@ impl Reader {
             }
             _ => error.to_string(),
         });
-        Some(key.map_err(|rule| self.problem(declaration.variable, rule)).ok())
+        Some(key.map_err(|rule| {
+            self.problem(declaration.variable, rule);
+            Refused
+        }))
     }
 }
+
+/// What is set cannot be used, and the problem was noted.
+pub(super) struct Refused;
 
 #[cfg(test)]
 mod tests {

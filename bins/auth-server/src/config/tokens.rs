@@ -168,7 +168,7 @@ impl Reader {
         };
         let masters = self.master_keys();
         match (secret, key_file) {
-            (None, None) if masters.is_some() => masters.flatten().map_or(unset, SigningSource::Managed),
+            (None, None) if masters.is_some() => masters.and_then(Result::ok).map_or(unset, SigningSource::Managed),
             (secret, key_file) if masters.is_some() => {
                 let given = [secret.map(|_| secret_variable), key_file.map(|_| key_variable)];
                 for other in given.into_iter().flatten() {

@@ -137,7 +137,7 @@ fn coordinate(text: &str) -> Option<[u8; COORDINATE_BYTES]> {
     URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
 }
 
-/// Returns the bytes of a number, which has no leading zero (RFC 7518 §2, "Base64urlUInt").
+/// Returns the bytes of a number, which has no leading zero (RFC 7518 §2, `Base64urlUInt`).
 fn number(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.first().is_some_and(|first| *first != 0))
 }

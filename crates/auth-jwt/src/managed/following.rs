@@ -73,7 +73,9 @@ impl ManagedKeys {
                     if std::mem::take(&mut failing) {
                         observe(KeyEvent::Recovered);
                     }
-                    changes.into_iter().for_each(|change| observe(KeyEvent::Changed(change)));
+                    for change in changes {
+                        observe(KeyEvent::Changed(change));
+                    }
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut failing, true) {

@@ -31,7 +31,7 @@ pub(crate) const SCHEDULE: KeySchedule = KeySchedule {
 /// Keys in memory that can fail, and that count their reads.
 #[derive(Debug)]
 pub(crate) struct Store {
-    store: MemoryStore,
+    keys: MemoryStore,
     fails: AtomicBool,
     loads: AtomicU64,
 }
@@ -49,12 +49,12 @@ impl KeyStore for Store {
         self.check()?;
         // Lets others begin to wait while this read is under way.
         tokio::task::yield_now().await;
-        self.store.load().await
+        self.keys.load().await
     }
 
     async fn replace(&self, set: &KeySet) -> Result<bool, StoreError> {
         self.check()?;
-        self.store.replace(set).await
+        self.keys.replace(set).await
     }
 
     async fn revoke(
@@ -64,7 +64,7 @@ impl KeyStore for Store {
         replacement: Option<ManagedKey>,
     ) -> Result<Option<Revocation>, StoreError> {
         self.check()?;
-        self.store.revoke(kid, at, replacement).await
+        self.keys.revoke(kid, at, replacement).await
     }
 }
 
@@ -76,8 +76,8 @@ pub(crate) struct System {
 
 impl System {
     pub(crate) fn new() -> Self {
-        let store = MemoryStore::new().unwrap();
-        let store = Store { store, fails: AtomicBool::new(false), loads: AtomicU64::new(0) };
+        let keys = MemoryStore::new().unwrap();
+        let store = Store { keys, fails: AtomicBool::new(false), loads: AtomicU64::new(0) };
         let now = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
         Self { store: Arc::new(store), clock: Arc::new(ManualClock::new(now)) }
     }

@@ -1,6 +1,7 @@
 //! `auth-server key retire`: another secret in place of the one that the server made itself.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use auth_core::{BoxError, Clock as _, SystemClock};
 use auth_jwt::SigningKey;
@@ -8,28 +9,29 @@ use auth_jwt::SigningKey;
 use crate::config::{Config, DATA_DIR, SigningSource, TOKEN_VERIFY_KEY_FILES, TOKEN_VERIFY_SECRET_FILES};
 use crate::secret_file;
 
-pub(super) fn run(config: &Config, out: &mut dyn Write) -> Result<(), BoxError> {
-    let path = match &config.signing {
-        SigningSource::CreatedAt(path) => path,
+/// Returns the file with the secret that the server made itself, or `None` where the keys are managed.
+///
+/// # Errors
+///
+/// The key is one of the operator's, or lives no longer than a process.
+pub(super) fn secret_path(signing: &SigningSource) -> Result<Option<&Path>, BoxError> {
+    match signing {
+        SigningSource::CreatedAt(path) => Ok(Some(path)),
+        SigningSource::Managed(_) => Ok(None),
         SigningSource::Key { set_in, .. } => {
             let (keys, secrets) = (TOKEN_VERIFY_KEY_FILES.variable, TOKEN_VERIFY_SECRET_FILES.variable);
-            return Err(format!(
-                "nothing was changed: the signing key is the operator's, set in {set_in}; put a new one there, do \
-                 not list the old one in {keys} or {secrets}, and restart all servers"
+            Err(format!(
+                "nothing was changed: the signing key is the operator's, set in {set_in}; put a new one there, do not list \
+                 the old one in {keys} or {secrets}, and restart all servers"
             )
-            .into());
+            .into())
         }
-        SigningSource::Managed(_) => {
-            return Err(
-                "nothing was changed: the keys are managed; revoke those that `auth-server key list` shows with \
-                        `auth-server key revoke KID`"
-                    .into(),
-            );
-        }
-        SigningSource::Random => {
-            return Err("nothing was changed: in this profile every start makes a new signing key".into());
-        }
-    };
+        SigningSource::Random => Err("nothing was changed: in this profile every start makes a new signing key".into()),
+    }
+}
+
+/// Puts a new secret into the file, and keeps the old one beside it.
+pub(super) fn run(path: &Path, config: &Config, out: &mut dyn Write) -> Result<(), BoxError> {
     let shown = path.display();
     let old = secret_file::read(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
