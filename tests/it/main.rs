@@ -8,6 +8,7 @@ mod change_of_address;
 mod cookie;
 mod cors;
 mod email_spellings;
+mod feed;
 mod forgotten_password;
 mod framework_errors;
 mod keys;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::letters::LeaseId;
-use auth_core::{Clock, Email, Letter, ManualClock, User};
+use auth_core::{Clock, Email, Letter, ManualClock, NewClient, User};
 use auth_server::app::{App as ServerApp, ServerStores};
 use auth_server::config::{Config, Sources};
 use auth_server::server::Server;
@@ -180,6 +180,33 @@ impl App {
     pub async fn enable(&self, name: &str) {
         let user = self.find(name).await;
         self.server.service().enable(user.id).await.expect("enabled");
+    }
+
+    /// Creates a client with these scopes, as an operator does, and returns its id and its secret.
+    pub async fn create_client(&self, scopes: &str) -> (String, String) {
+        let (name, scopes) = ("a service".parse().expect("a name"), scopes.parse().expect("scopes"));
+        let created = self.server.service().create_client(NewClient { name, scopes, life: None }).await;
+        let created = created.expect("a client");
+        (created.client.id.to_string(), created.secret.expose_text(str::to_owned))
+    }
+
+    /// Creates a client with these scopes and returns a token of it.
+    pub async fn client_token(&self, scopes: &str) -> String {
+        let (id, secret) = self.create_client(scopes).await;
+        let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+        let answer = self.post("/oauth/token").body("application/x-www-form-urlencoded", form.as_bytes()).send().await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.text("access_token")
+    }
+
+    /// Reads the log of revocations, as a poll does.
+    pub async fn read_log(&self) {
+        self.server.read_log().await.expect("the log is read");
+    }
+
+    /// Answers the followers that wait for news, as a server that stops does.
+    pub fn end_waits(&self) {
+        self.server.end_waits();
     }
 
     /// Takes the letters that wait in the outbox, decoys included, oldest first.

@@ -6,6 +6,7 @@ mod account;
 mod auth;
 mod docs;
 mod example;
+mod feed;
 mod health;
 mod oauth;
 mod recovery;
@@ -44,6 +45,9 @@ enum Tag {
     /// Listing and ending sessions.
     #[oai(rename = "session")]
     Session,
+    /// For services that check tokens without the database.
+    #[oai(rename = "feed")]
+    Feed,
     /// For those who run the server.
     #[oai(rename = "operations")]
     Operations,
@@ -55,6 +59,7 @@ type Topics = (
     users::UsersApi,
     account::AccountApi,
     sessions::SessionsApi,
+    feed::FeedApi,
     health::HealthApi,
 );
 
@@ -65,6 +70,7 @@ fn topics() -> Topics {
         users::UsersApi,
         account::AccountApi,
         sessions::SessionsApi,
+        feed::FeedApi,
         health::HealthApi,
     )
 }
@@ -103,6 +109,9 @@ impl Routes {
     pub(crate) fn endpoint(self) -> Envelope<Route> {
         let mut table = RouteTable::new();
         topics().add_routes(&mut table);
+        if self.state.feed.is_none() {
+            [feed::PAGES, feed::SNAPSHOT].map(|path| table.remove(path));
+        }
         if self.docs {
             docs::add_routes(&mut table, &document());
         }

@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
+use auth_core::blacklist::LogObserver;
 use auth_core::keys::KeyStore;
 use auth_core::purge::Purge;
 use auth_core::{
     AttemptStore, AuthService, ClientStore, Clock, Mailer, OneTimeTokenStore, Outbox, RevocationLog, SessionStore,
-    UserStore,
+    StoreError, UserStore,
 };
+use auth_feed::server::FeedServer;
 use auth_http::{CookieAuth, SessionCookie};
 use auth_jwt::ManagedKeys;
 use auth_migrations::{MigrateError, Migrations};
@@ -25,7 +27,7 @@ use auth_storage::{
 
 pub use self::error::AppError;
 pub(crate) use self::mailer::mailer;
-use self::parts::{codec, password_policy, password_pool, password_schemes, throttle, with_letters};
+use self::parts::{codec, feed, password_policy, password_pool, password_schemes, throttle, with_letters};
 use crate::api::{Routes, WellKnown};
 use crate::config::{Config, Profile};
 use crate::http::state::State;
@@ -117,7 +119,12 @@ impl App {
     ) -> Result<Self, AppError> {
         let ServerStores { users, log, sessions, clients, keys, attempts, one_time_tokens, outbox } = stores;
         let options = SyncOptions { max_staleness: config.blacklist_max_staleness, ..SyncOptions::default() };
-        let blacklist = Arc::new(SyncedBlacklist::new(Arc::clone(&log), Arc::clone(&clock), options));
+        let blacklist = SyncedBlacklist::new(Arc::clone(&log), Arc::clone(&clock), options);
+        let feed = feed(config, &clock)?;
+        let blacklist = Arc::new(match &feed {
+            Some(feed) => blacklist.observed_by(Arc::clone(feed) as Arc<dyn LogObserver>),
+            None => blacklist,
+        });
         let mut checks = opened.as_ref().map_or_else(Vec::new, |opened| checks(opened, &blacklist));
         checks.push(Box::new(LogIsWhole {
             blacklist: Arc::clone(&blacklist),
@@ -169,6 +176,7 @@ impl App {
             audience: config.token_audience.clone(),
             codec,
             blacklist,
+            feed,
             checks_in_memory,
             database: opened.as_ref().map(|(database, _)| database.clone()),
             readiness,
@@ -232,6 +240,16 @@ impl App {
         &self.outbox
     }
 
+    /// Reads the log of revocations to its end, for use without the task that follows it.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub async fn read_log(&self) -> Result<(), StoreError> {
+        while !self.state.blacklist.sync_step().await?.complete {}
+        Ok(())
+    }
+
     /// Returns whether the database has every table that this server needs.
     ///
     /// # Errors
@@ -283,6 +301,13 @@ impl App {
     /// Returns the task that reads the log of revocations into memory.
     pub(crate) fn log_follower(&self) -> LogFollower {
         LogFollower::new(Arc::clone(&self.state.blacklist), self.blacklist_poll)
+    }
+
+    /// Answers the followers that wait for news, because the server stops.
+    pub fn end_waits(&self) {
+        if let Some(feed) = &self.state.feed {
+            feed.end_waits();
+        }
     }
 
     /// Returns the task that follows the managed keys, if the keys are managed.

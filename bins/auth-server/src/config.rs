@@ -131,6 +131,8 @@ pub struct Config {
     pub blacklist_poll: Duration,
     /// Maximum age of the last successful log read; zero reads the database at every check.
     pub blacklist_max_staleness: Duration,
+    /// True if clients may follow what is revoked.
+    pub feed: bool,
     /// Values that are valid but probably not intended.
     pub warnings: Vec<String>,
     /// Features that are off because a setting is absent.
@@ -175,6 +177,7 @@ impl Config {
         let letters = reader.letters(profile, listen, &data_dir);
         let LetterSettings { mail, public_url, languages, require_verified_email } = letters;
         let (blacklist_poll, blacklist_max_staleness) = reader.blacklist(profile);
+        let feed = reader.read(&blacklist::FEED, profile);
 
         let Reader { problems, effective, .. } = reader;
         problems.into_result(|warnings, notices| Self {
@@ -208,6 +211,7 @@ impl Config {
             require_verified_email,
             blacklist_poll,
             blacklist_max_staleness,
+            feed,
             warnings,
             notices,
             effective,

@@ -4,6 +4,7 @@
 
 mod blacklist;
 mod connections;
+mod feed;
 mod keys;
 mod letters;
 mod passwords;
@@ -17,6 +18,7 @@ use auth_core::letters::{DeliveryStats, OutboxStats};
 use auth_core::service::UpgradeStats;
 use auth_core::session::SessionStats;
 use auth_core::throttle::ThrottleStats;
+use auth_feed::server::FeedServerStats;
 use auth_jwt::{CacheStats, ManagedKeys};
 use auth_password::{PasswordPool, PasswordSchemes};
 use poem::http::{Method, StatusCode};
@@ -28,6 +30,7 @@ use time::OffsetDateTime;
 
 use self::blacklist::BlacklistMeters;
 use self::connections::ConnectionMeters;
+use self::feed::FeedMeters;
 use self::keys::KeyMeters;
 use self::letters::LetterMeters;
 use self::passwords::PasswordMeters;
@@ -58,6 +61,7 @@ pub(crate) struct Metrics {
     purged: IntCounter,
     connections: IntGaugeVec,
     blacklist: BlacklistMeters,
+    feed: FeedMeters,
     sessions: SessionMeters,
     letters: LetterMeters,
     clock_offset: prometheus::Gauge,
@@ -107,6 +111,7 @@ impl Metrics {
         let token_checks = counter("auth_token_checks_total", "Token checks by result", &["result"])?;
         Ok(Self {
             blacklist: BlacklistMeters::new(&registry)?,
+            feed: FeedMeters::new(&registry)?,
             sessions: SessionMeters::new(&registry)?,
             letters: LetterMeters::new(&registry)?,
             clock_offset,
@@ -243,6 +248,11 @@ impl Metrics {
     /// Updates the metrics of the blacklist.
     pub(crate) fn observe_blacklist(&self, stats: SyncStats) {
         self.blacklist.observe(stats);
+    }
+
+    /// Updates the metrics of the feed, which answers while its copy of the log is no older than `max_age`.
+    pub(crate) fn observe_feed(&self, max_age: Duration, stats: FeedServerStats) {
+        self.feed.observe(max_age, stats);
     }
 
     /// Updates the metrics of sessions.

@@ -20,7 +20,8 @@ pub enum Answer {
     Body {
         /// The whole body.
         bytes: Vec<u8>,
-        /// The `Age` header (RFC 9111 §5.1), or zero without one. An `Age` that cannot be read is an error of the transport.
+        /// The `Age` header (RFC 9111 §5.1), zero without one, or [`Duration::MAX`] for one that cannot be read: such an answer makes
+        /// nothing fresh.
         age: Duration,
     },
     /// 410: the cursor cannot be continued.

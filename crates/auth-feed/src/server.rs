@@ -4,14 +4,14 @@ mod live;
 mod recent;
 mod request;
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use auth_core::blacklist::{LogIdentity, LogObserver, LogProgress, Purged};
 use auth_core::{Clock, NoRandomness, random_bytes};
 use tokio::sync::{Mutex as AsyncMutex, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
 use self::live::Live;
@@ -59,8 +59,11 @@ pub struct FeedServer {
     rounds: watch::Sender<u64>,
     /// The latest snapshot. Locked while one is built.
     built: AsyncMutex<Option<Built>>,
+    /// Whether nobody is to wait any more.
+    ended: AtomicBool,
     followers: AtomicUsize,
     pages: AtomicU64,
+    page_bytes: AtomicU64,
     snapshots: AtomicU64,
     snapshot_bytes: AtomicU64,
 }
@@ -131,6 +134,8 @@ pub struct FeedServerStats {
     pub followers: usize,
     /// Number of pages that were answered.
     pub pages: u64,
+    /// Size of all these pages, in bytes.
+    pub page_bytes: u64,
     /// Number of snapshots that were built.
     pub snapshots: u64,
     /// Size of the latest snapshot, in bytes.
@@ -161,8 +166,10 @@ impl FeedServer {
             changes: watch::Sender::new(0),
             rounds: watch::Sender::new(0),
             built: AsyncMutex::default(),
+            ended: AtomicBool::new(false),
             followers: AtomicUsize::new(0),
             pages: AtomicU64::new(0),
+            page_bytes: AtomicU64::new(0),
             snapshots: AtomicU64::new(0),
             snapshot_bytes: AtomicU64::new(0),
         })
@@ -176,6 +183,7 @@ impl FeedServer {
     pub async fn page(&self, request: &PageRequest) -> Result<PageAnswer, FeedError> {
         self.followers.fetch_add(1, Ordering::Relaxed);
         let _waiting = Waiting(&self.followers);
+        let until = Instant::now() + request.wait;
         self.catch_up(request).await?;
         let mut changes = self.changes.subscribe();
         let news = async {
@@ -184,16 +192,25 @@ impl FeedServer {
                 let page = self.look(request);
                 // The sender lives as long as this feed.
                 if !matches!(&page, Ok((page, _)) if page.entries.is_empty() && page.skipped == 0)
+                    || self.ended.load(Ordering::Acquire)
                     || changes.changed().await.is_err()
                 {
                     return page;
                 }
             }
         };
-        let looked = timeout(request.wait, news).await;
+        let looked = timeout_at(until, news).await;
         let (page, full) = looked.unwrap_or_else(|_| self.look(request))?;
+        let body = page.to_json();
         self.pages.fetch_add(1, Ordering::Relaxed);
-        Ok(PageAnswer { body: page.to_json(), full })
+        self.page_bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
+        Ok(PageAnswer { body, full })
+    }
+
+    /// Answers everybody who waits for news, and lets nobody wait from now on: a server that stops does not wait for its followers.
+    pub fn end_waits(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.changes.send_modify(|changes| *changes += 1);
     }
 
     /// Waits until this node has read the log, if the cursor is ahead of it: another node that was asked before may have read more.
@@ -267,6 +284,12 @@ impl FeedServer {
         Ok(answer)
     }
 
+    /// Returns the age of this node's own copy of the log up to which it answers.
+    #[must_use]
+    pub fn max_age(&self) -> Duration {
+        self.options.max_age
+    }
+
     /// Returns the counts.
     #[must_use]
     pub fn stats(&self) -> FeedServerStats {
@@ -274,6 +297,7 @@ impl FeedServer {
         FeedServerStats {
             followers: self.followers.load(Ordering::Relaxed),
             pages: self.pages.load(Ordering::Relaxed),
+            page_bytes: self.page_bytes.load(Ordering::Relaxed),
             snapshots: self.snapshots.load(Ordering::Relaxed),
             snapshot_bytes: self.snapshot_bytes.load(Ordering::Relaxed),
             age: as_of.map(|as_of| self.clock.monotonic().saturating_sub(as_of)),

@@ -51,6 +51,8 @@ pub enum Code {
     SessionNotFound,
     /// No route has this path.
     NotFound,
+    /// The cursor of a follower cannot be continued. It takes the snapshot.
+    FeedGone,
     /// The route does not answer this method.
     MethodNotAllowed,
     /// The body is not declared as JSON, or is compressed.
@@ -93,6 +95,7 @@ impl Code {
         Self::UserNotFound,
         Self::SessionNotFound,
         Self::NotFound,
+        Self::FeedGone,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
         Self::PayloadTooLarge,
@@ -135,6 +138,7 @@ impl Code {
             Self::UserNotFound => "user_not_found",
             Self::SessionNotFound => "session_not_found",
             Self::NotFound => "not_found",
+            Self::FeedGone => "feed_gone",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::PayloadTooLarge => "payload_too_large",
@@ -166,6 +170,7 @@ impl Code {
             | Self::Csrf => 403,
             Self::UserExists | Self::UsernameTaken => 409,
             Self::UserNotFound | Self::SessionNotFound | Self::NotFound => 404,
+            Self::FeedGone => 410,
             Self::MethodNotAllowed => 405,
             Self::UnsupportedMediaType => 415,
             Self::PayloadTooLarge => 413,
@@ -199,6 +204,7 @@ impl Code {
             Self::UserNotFound => "User not found.",
             Self::SessionNotFound => "Session not found.",
             Self::NotFound => "There is nothing at this path.",
+            Self::FeedGone => "The cursor cannot be continued. Take the snapshot.",
             Self::MethodNotAllowed => "This path does not answer that method.",
             Self::UnsupportedMediaType => "The body must be sent as application/json.",
             Self::PayloadTooLarge => "The body is too large.",

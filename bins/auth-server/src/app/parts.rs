@@ -5,6 +5,7 @@ use std::sync::Arc;
 use auth_core::keys::KeyStore;
 use auth_core::letters::LetterOptions;
 use auth_core::{AttemptStore, AuthServiceBuilder, Clock, OneTimeTokenStore, Outbox, PasswordPolicy, Throttle};
+use auth_feed::server::{FeedServer, FeedServerOptions};
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{Argon2Hasher, BcryptHasher, PasswordPool, PasswordSchemes, PoolOptions, PriorityOutcome};
 
@@ -14,6 +15,9 @@ use crate::config::{
     Config, HASH_PRIORITY, PASSWORD_LEGACY, PasswordScheme, PasswordSettings, SigningSource, work_label,
 };
 use crate::secret_file;
+
+/// Number of polls after which the feed of a node whose own checks read the database is too old to be served.
+const POLLS_OF_FEED: u32 = 8;
 
 pub(super) fn password_pool(
     config: &Config,
@@ -56,6 +60,19 @@ pub(super) fn password_schemes(settings: &PasswordSettings) -> Result<PasswordSc
             "a stored password hash takes more work than those before; until a restart every login computes as much"
         );
     }))
+}
+
+/// Builds the feed of revocations, if followers may read it. It answers while this node's copy of the log is as fresh as this node's
+/// own checks demand, or has missed a few polls where they read the database.
+pub(super) fn feed(config: &Config, clock: &Arc<dyn Clock>) -> Result<Option<Arc<FeedServer>>, AppError> {
+    if !config.feed {
+        return Ok(None);
+    }
+    let bound = config.blacklist_max_staleness;
+    let max_age = if bound.is_zero() { POLLS_OF_FEED * config.blacklist_poll } else { bound };
+    let options = FeedServerOptions { max_age, ..FeedServerOptions::default() };
+    let feed = FeedServer::new(Arc::clone(clock), options).map_err(|error| AppError::Internal(error.into()))?;
+    Ok(Some(Arc::new(feed)))
 }
 
 pub(super) fn password_policy(config: &Config) -> PasswordPolicy {

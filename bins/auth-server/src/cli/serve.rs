@@ -97,7 +97,7 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
             GRACE,
         ))
     });
-    let finished = server.run(stop(signals), GRACE).await;
+    let finished = server.run(stop(signals, &app), GRACE).await;
 
     stopping.send_replace(true);
     // The tasks end at once. If one panicked, the panic is in the log.
@@ -136,10 +136,11 @@ async fn listen<A: Application + 'static>(
     bound.map_err(|error| format!("cannot listen on {address} ({setting}): {error}").into())
 }
 
-/// Waits for a signal to stop, and logs it.
-async fn stop(signals: &Signals) {
+/// Waits for a signal to stop, logs it, and answers the followers that wait for news.
+async fn stop(signals: &Signals, app: &App) {
     let signal = signals.stopped().await;
     tracing::info!(%signal, "stopping; requests under way may finish");
+    app.end_waits();
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::profile::Profile;
 use super::reader::Reader;
 use super::setting::{Declaration, Rule, Section, Setting};
 
-pub(super) static SECTION: Section = Section { title: "Blacklist", settings: &[&POLL, &MAX_STALENESS] };
+pub(super) static SECTION: Section = Section { title: "Blacklist", settings: &[&POLL, &MAX_STALENESS, &FEED] };
 
 /// Lower bound of the poll interval; shorter ones only burden the database.
 const MIN_POLL: Duration = Duration::from_millis(10);
@@ -40,6 +40,15 @@ static MAX_STALENESS: Setting<Duration> = Setting {
     parse: |text, _| interval(text, Duration::ZERO),
     show: |interval| duration::format(*interval),
 };
+
+pub(super) static FEED: Setting<bool> = Setting::on_or_off(
+    Declaration {
+        meaning: "whether clients with the scope `revocations` may follow what is revoked, to check tokens without the database",
+        details: "The feed takes another 16 bytes of memory, or a few more, for each revoked token. See `docs/FOLLOWERS.md`.",
+        ..Declaration::new("AUTH_FEED")
+    },
+    |_| false,
+);
 
 fn interval(text: &str, least: Duration) -> Result<Duration, Rule> {
     let interval = duration::parse(text).ok_or("must be a duration such as 250ms or 2s")?;

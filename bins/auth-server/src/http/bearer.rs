@@ -3,7 +3,7 @@
 //! They read the `Authorization` field themselves. The framework's own security schemes would answer a missing field in plain
 //! text and with another status.
 
-use auth_core::{Principal, TokenCheck};
+use auth_core::{Principal, TokenCheck, TokenKind};
 use auth_http::{Code, Demand, RefusalKind};
 use poem::http::{HeaderValue, header};
 use poem::{Request, RequestBody, Result};
@@ -14,6 +14,9 @@ use super::cookie::{self, Head};
 use super::error::ApiError;
 use super::query::refuse_wrong_parameters;
 use super::state::State;
+
+/// Scope of the clients that may read the feed of revocations.
+const FEED_SCOPE: &str = "revocations";
 
 /// Name of the security scheme in the OpenAPI document.
 const SCHEME: &str = "bearer";
@@ -27,6 +30,9 @@ pub(crate) struct LoginBearer(pub(crate) Principal, pub(crate) Carrier);
 
 /// The holder of a valid token of any kind.
 pub(crate) struct AnyBearer(pub(crate) Principal);
+
+/// The holder of a valid token of a client with the scope `revocations`.
+pub(crate) struct FollowerBearer;
 
 /// The holder of a valid token who is an admin.
 pub(crate) struct AdminBearer(pub(crate) Principal);
@@ -59,6 +65,17 @@ impl LoginBearer {
 impl AnyBearer {
     async fn of(request: &Request) -> Result<Self, ApiError> {
         Ok(Self(holder(request, &Demand::anyone()).await?.0))
+    }
+}
+
+impl FollowerBearer {
+    async fn of(request: &Request) -> Result<Self, ApiError> {
+        let (principal, _) = holder(request, &Demand::anyone().scope(FEED_SCOPE)).await?;
+        // A user could give the scope to a personal access token.
+        if principal.kind() != TokenKind::Client {
+            return Err(RefusalKind::InsufficientScope.into());
+        }
+        Ok(Self)
     }
 }
 
@@ -170,6 +187,7 @@ security_extractor!(Bearer);
 security_extractor!(LoginBearer);
 security_extractor!(AnyBearer);
 security_extractor!(AdminBearer);
+security_extractor!(FollowerBearer);
 security_extractor!(LogoutBearer);
 
 fn bearer_scheme() -> MetaSecurityScheme {

@@ -86,6 +86,9 @@ pub(crate) const NO_ADMIN_OR_FOREIGN_PAGE: DocumentedError = (
     "The token is not an admin's (`admin_required`), or a client's (`insufficient_scope`); or the cookie came from a page of another \
      origin, or without the right `X-CSRF-Token` (`csrf`)",
 );
+/// The token is not that of a client that may follow revocations.
+pub(crate) const NO_FOLLOWER: DocumentedError =
+    (Code::InsufficientScope, "The token is not that of a client with the scope `revocations`");
 /// The database cannot be read.
 pub(crate) const UNREAD: DocumentedError = (Code::Unavailable, "The database is unavailable");
 /// The database cannot be written.

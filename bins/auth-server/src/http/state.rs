@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use auth_blacklist::SyncedBlacklist;
 use auth_core::{AuthService, Language, RefreshError, RefreshToken, SignedIn, Throttle};
+use auth_feed::server::FeedServer;
 use auth_http::CookieAuth;
 use auth_storage::Database;
 use poem::Request;
@@ -33,6 +34,8 @@ pub(crate) struct State {
     /// Signs and reads tokens.
     pub(crate) codec: Codec,
     pub(crate) blacklist: Arc<SyncedBlacklist>,
+    /// The feed of revocations, if followers may read it.
+    pub(crate) feed: Option<Arc<FeedServer>>,
     /// True if a token may be accepted without reading the log, false if every check reads it.
     pub(crate) checks_in_memory: bool,
     /// The database, unless the stores are elsewhere.
@@ -72,6 +75,9 @@ impl State {
         self.metrics.observe_sessions(self.service.session_stats());
         self.metrics.observe_tokens(self.codec.cache_stats());
         self.metrics.observe_blacklist(self.blacklist.stats());
+        if let Some(feed) = &self.feed {
+            self.metrics.observe_feed(feed.max_age(), feed.stats());
+        }
         if let Some(throttle) = &self.throttle {
             self.metrics.observe_throttle(throttle.stats());
         }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use crate::cursor::Cursor;
 
-/// Longest wait for news that a follower may ask for.
-pub const MAX_WAIT: Duration = Duration::from_secs(30);
+/// Longest wait for news that a follower may ask for. No answer takes much longer than that, so proxies that give up after 30 seconds
+/// do not cut it off.
+pub const MAX_WAIT: Duration = Duration::from_secs(25);
 
 /// Largest number of entries of a page that a follower may ask for.
-pub const MAX_LIMIT: usize = 10_000;
+pub const MAX_LIMIT: u32 = 10_000;
 
 const DEFAULT_LIMIT: usize = 1_000;
 
@@ -37,8 +38,8 @@ impl PageRequest {
     /// use auth_feed::server::PageRequest;
     ///
     /// let after = "67e55044-10b1-426f-9247-bb680e5fe0c8:7";
-    /// assert!(PageRequest::parse(after, Some("30"), None).is_ok());
-    /// assert_eq!(PageRequest::parse(after, Some("31"), None).unwrap_err().name, "wait");
+    /// assert!(PageRequest::parse(after, Some("25"), None).is_ok());
+    /// assert_eq!(PageRequest::parse(after, Some("26"), None).unwrap_err().name, "wait");
     /// ```
     ///
     /// # Errors
@@ -48,9 +49,9 @@ impl PageRequest {
         let bad = |name, rule| BadParameter { name, rule };
         let after = after.parse().map_err(|_| bad("after", "must be EPOCH:POSITION or EPOCH:POSITION:MARK"))?;
         let wait = wait.map_or(Some(Duration::ZERO), |wait| number(wait).map(Duration::from_secs));
-        let wait = wait.filter(|wait| *wait <= MAX_WAIT).ok_or(bad("wait", "must be a whole number from 0 to 30"))?;
+        let wait = wait.filter(|wait| *wait <= MAX_WAIT).ok_or(bad("wait", "must be a whole number from 0 to 25"))?;
         let limit = limit.map_or(Some(DEFAULT_LIMIT), |limit| usize::try_from(number(limit)?).ok());
-        let limit = limit.filter(|limit| (1..=MAX_LIMIT).contains(limit));
+        let limit = limit.filter(|limit| (1..=MAX_LIMIT as usize).contains(limit));
         let limit = limit.ok_or(bad("limit", "must be a whole number from 1 to 10000"))?;
         Ok(Self { after, wait, limit })
     }

@@ -50,6 +50,7 @@ const SAMPLES: [(&str, &str); 60] = [
     ("AUTH_HASH_PRIORITY", "lowest"),
     ("AUTH_BLACKLIST_POLL", "100ms"),
     ("AUTH_BLACKLIST_MAX_STALENESS", "1s"),
+    ("AUTH_FEED", "on"),
     ("AUTH_THROTTLE", "on"),
     ("AUTH_THROTTLE_ACCOUNT", "99"),
     ("AUTH_THROTTLE_NETWORK", "599"),
