@@ -165,6 +165,11 @@ where
     }
 }
 
+/// Returns the maximum number of connections to a server.
+pub(super) fn connections(options: &ConnectOptions) -> u32 {
+    options.max_connections.unwrap_or(DEFAULT_CONNECTIONS).max(1)
+}
+
 /// Makes a pool whose connections are made and checked by `connector`.
 pub(super) fn pool<DB, C>(connector: Connector<C>, options: &ConnectOptions, health: &Arc<PoolHealth>) -> Pool<DB>
 where
@@ -180,7 +185,7 @@ where
     let (following, followed) = (Arc::clone(&on_connect), Weak::clone(&health));
     let (noting_connect, noting_acquire) = (Weak::clone(&health), Weak::clone(&health));
     let pool = PoolOptions::new()
-        .max_connections(options.max_connections.unwrap_or(DEFAULT_CONNECTIONS).max(1))
+        .max_connections(connections(options))
         .acquire_timeout(options.acquire_timeout)
         .max_lifetime(MAX_LIFETIME)
         .test_before_acquire(false)

@@ -1,7 +1,7 @@
 //! A line to a database server that a test can cut, hold up and let go again.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -39,6 +39,7 @@ pub struct Proxy {
     line: Arc<watch::Sender<Line>>,
     server: watch::Sender<String>,
     severed: watch::Sender<()>,
+    accepted: Arc<AtomicUsize>,
 }
 
 impl Proxy {
@@ -59,8 +60,11 @@ impl Proxy {
         // The proxy ends with its handle.
         let weak = Arc::downgrade(&line);
         let (severed, watched_severed) = watch::channel(());
+        let accepted = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&accepted);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
                 let Some(line) = weak.upgrade() else { return };
                 let mut severed = watched_severed.clone();
                 // In this order: a connection that is not severed leads to the new server.
@@ -75,7 +79,13 @@ impl Proxy {
                 });
             }
         });
-        Some((Self { line, server, severed }, url))
+        Some((Self { line, server, severed, accepted }, url))
+    }
+
+    /// Number of connections that were opened so far.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.accepted.load(Ordering::Relaxed)
     }
 
     /// Closes every connection that is open. New ones are served.
