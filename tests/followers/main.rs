@@ -9,6 +9,7 @@ mod broken;
 mod codec;
 mod feed;
 mod freshness;
+mod in_rust;
 mod keys;
 mod scenario;
 mod tokens;

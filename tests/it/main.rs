@@ -9,6 +9,7 @@ mod cookie;
 mod cors;
 mod email_spellings;
 mod feed;
+mod following;
 mod forgotten_password;
 mod framework_errors;
 mod keys;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use auth_core::letters::LeaseId;
 use auth_core::{Clock, Email, Letter, ManualClock, NewClient, User};
+use auth_follower::{Follower, FollowerOptions};
 use auth_server::app::{App as ServerApp, ServerStores};
 use auth_server::config::{Config, Sources};
 use auth_server::server::Server;
@@ -17,6 +18,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::http::{Client, Request, Response};
+
+/// Issuer and audience of the tokens, which no setting changes here.
+const ISSUER: &str = "auth-server";
+const AUDIENCE: &str = "auth-api";
 
 const SECRET: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0";
 
@@ -202,6 +207,26 @@ impl App {
     /// Reads the log of revocations, as a poll does.
     pub async fn read_log(&self) {
         self.server.read_log().await.expect("the log is read");
+    }
+
+    /// A follower of this server that reaches it at `url` and has its clock. The server needs a feed and a key pair.
+    ///
+    /// # Panics
+    ///
+    /// When the options cannot work.
+    pub async fn follower(&self, url: &str) -> Follower {
+        let (id, secret) = self.create_client("revocations").await;
+        self.follower_with(FollowerOptions::new(url, AUDIENCE, id, secret))
+    }
+
+    /// A follower with these options and the clock of this server.
+    ///
+    /// # Panics
+    ///
+    /// When the options cannot work.
+    pub fn follower_with(&self, options: FollowerOptions) -> Follower {
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        Follower::connect_with(options.issuer(ISSUER), clock).expect("options that can work")
     }
 
     /// Answers the followers that wait for news, as a server that stops does.

@@ -54,6 +54,7 @@ const PARTS: &[&str] = &[
     "auth-conformance",
     "auth-core",
     "auth-feed",
+    "auth-follower",
     "auth-http",
     "auth-jwt",
     "auth-mail",
@@ -81,6 +82,9 @@ const RULES: &[Rule] = &[
         .never(&["poem", "poem-openapi", "axum", "tower", "actix-web", "sea-orm", "sqlx", "sqlx-core"])
         .never_either(&["argon2", "bcrypt", "bcrypt-interleaved", "jsonwebtoken", "native-tls", "openssl", "rsa"])
         .optional(&["tokio"]),
+    Rule::new("auth-follower", &["auth-blacklist", "auth-core", "auth-feed", "auth-jwt", "group-commit"])
+        .never(&["poem", "poem-openapi", "axum", "tower", "actix-web", "sea-orm", "sqlx", "sqlx-core"])
+        .never_either(&["argon2", "bcrypt", "bcrypt-interleaved", "native-tls", "openssl"]),
     Rule::new("auth-mail", &["auth-core"]).never(WEB_AND_SQL_WITHOUT_TOKIO).never_either(NOT_FOR_LETTERS),
     Rule::new("auth-http", &["auth-core"]).never(WEB_AND_SQL).never_either(PROVIDERS),
     Rule::new("auth-conformance", &["auth-core"]).never(WEB_AND_SQL).never_either(PROVIDERS),
@@ -106,6 +110,7 @@ const RULES: &[Rule] = &[
             "auth-blacklist",
             "auth-core",
             "auth-feed",
+            "auth-follower",
             "auth-http",
             "auth-jwt",
             "auth-mail",
@@ -124,6 +129,7 @@ const RULES: &[Rule] = &[
             "auth-blacklist",
             "auth-core",
             "auth-feed",
+            "auth-follower",
             "auth-http",
             "auth-jwt",
             "auth-mail",
@@ -136,7 +142,7 @@ const RULES: &[Rule] = &[
         ],
     )
     .never(&["poem-openapi"])
-    .optional(&["auth-actix", "auth-feed", "auth-http", "auth-mail", "auth-tower"]),
+    .optional(&["auth-actix", "auth-feed", "auth-follower", "auth-http", "auth-mail", "auth-tower"]),
     Rule::new("auth-bench", PARTS),
     Rule::new("auth-guide", &[]),
     Rule::new("auth-examples", PARTS).never(&["auth-server"]),

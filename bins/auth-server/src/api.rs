@@ -110,7 +110,7 @@ impl Routes {
         let mut table = RouteTable::new();
         topics().add_routes(&mut table);
         if self.state.feed.is_none() {
-            [feed::PAGES, feed::SNAPSHOT].map(|path| table.remove(path));
+            table.retain(|path, _| ![feed::PAGES, feed::SNAPSHOT].contains(&path.as_str()));
         }
         if self.docs {
             docs::add_routes(&mut table, &document());

@@ -16,7 +16,6 @@ use auth_core::{
     AttemptStore, AuthService, ClientStore, Clock, Mailer, OneTimeTokenStore, Outbox, RevocationLog, SessionStore,
     StoreError, UserStore,
 };
-use auth_feed::server::FeedServer;
 use auth_http::{CookieAuth, SessionCookie};
 use auth_jwt::ManagedKeys;
 use auth_migrations::{MigrateError, Migrations};

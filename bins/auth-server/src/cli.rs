@@ -14,6 +14,7 @@ mod client;
 mod completions;
 mod config;
 mod confirm;
+mod follow;
 mod healthcheck;
 mod key;
 mod listing;
@@ -47,7 +48,7 @@ use self::session::SessionCommand;
 use self::token::TokenCommand;
 use self::user::UserCommand;
 use crate::app::App;
-use crate::config::{Config, DATA_DIR, DOCS, ENV, LISTEN, LOG, LOG_FORMAT, MIGRATE, Problems, Sources};
+use crate::config::{Config, DATA_DIR, DOCS, ENV, FOLLOW_ISSUER, FollowConfig, LISTEN, LOG, LOG_FORMAT, MIGRATE, Problems, Sources};
 use crate::signals::{Signals, StopSignal};
 use crate::{api, telemetry};
 
@@ -104,6 +105,8 @@ struct SettingFlags {
 enum Command {
     /// Start the server (the default)
     Serve,
+    /// Check tokens for a gateway without a database, from the feed of an auth server
+    Follow(Follow),
     /// Make, take back or look at the tables
     #[command(subcommand)]
     Migrate(MigrateCommand),
@@ -139,8 +142,15 @@ enum Command {
     },
 }
 
+#[derive(Debug, Args)]
+struct Follow {
+    /// The URL of the auth server (`AUTH_FOLLOW_ISSUER`)
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+}
+
 impl SettingFlags {
-    fn sources(&self) -> Sources {
+    fn sources(&self, follow: Option<&Follow>) -> Sources {
         let given = [
             (ENV.variable(), &self.env),
             (LISTEN.variable(), &self.listen),
@@ -149,6 +159,7 @@ impl SettingFlags {
             (MIGRATE.variable(), &self.migrate),
             (LOG.variable(), &self.log),
             (LOG_FORMAT.variable(), &self.log_format),
+            (FOLLOW_ISSUER.variable(), follow.map_or(&None, |follow| &follow.issuer)),
         ];
         let flags: BTreeMap<&'static str, String> =
             given.into_iter().filter_map(|(variable, value)| Some((variable, value.clone()?))).collect();
@@ -211,7 +222,13 @@ impl Cli {
             }
             _ => {}
         }
-        let config = Config::load(self.settings.sources())?;
+        if let Command::Follow(follow) = &command {
+            let config = FollowConfig::load(self.settings.sources(Some(follow)))?;
+            telemetry::start(&config.log, config.log_format)?;
+            config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            return run_to_end(follow::run(config, signals));
+        }
+        let config = Config::load(self.settings.sources(None))?;
         match command {
             Command::Config(command) => {
                 command.run(&config, out)?;
@@ -223,18 +240,23 @@ impl Cli {
             }
             _ => {}
         }
-        telemetry::start(&config)?;
+        telemetry::start(&config.log, config.log_format)?;
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
         for notice in &config.notices {
             tracing::info!("{notice}");
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let outcome = runtime.block_on(command.run(&config, signals, out));
-        runtime.shutdown_timeout(BLOCKING_TIMEOUT);
-        outcome
+        run_to_end(command.run(&config, signals, out))
     }
+}
+
+/// Runs a command that waits for something.
+fn run_to_end(command: impl Future<Output = Result<ExitCode, BoxError>>) -> Result<ExitCode, BoxError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(command);
+    runtime.shutdown_timeout(BLOCKING_TIMEOUT);
+    outcome
 }
 
 impl Command {

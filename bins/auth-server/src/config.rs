@@ -11,6 +11,7 @@ mod blacklist;
 mod database;
 mod docs;
 mod duration;
+mod following;
 mod general;
 mod hashing;
 mod http;
@@ -44,6 +45,8 @@ use ipnet::IpNet;
 pub(crate) use self::database::{DATA_DIR, MIGRATE};
 pub use self::docs::settings_page;
 pub(crate) use self::duration::of_flag as parse_duration;
+pub use self::following::FollowConfig;
+pub(crate) use self::following::ISSUER as FOLLOW_ISSUER;
 pub(crate) use self::general::ENV;
 pub(crate) use self::hashing::HASH_PRIORITY;
 pub use self::hashing::HashingSettings;
@@ -177,7 +180,9 @@ impl Config {
         let letters = reader.letters(profile, listen, &data_dir);
         let LetterSettings { mail, public_url, languages, require_verified_email } = letters;
         let (blacklist_poll, blacklist_max_staleness) = reader.blacklist(profile);
-        let feed = reader.read(&blacklist::FEED, profile);
+        let feed = reader.feed(profile, &signing);
+        // `serve` does not use them. They are read so that `config show` names them and errors are found early.
+        let _ = reader.following(profile);
 
         let Reader { problems, effective, .. } = reader;
         problems.into_result(|warnings, notices| Self {

@@ -16,6 +16,7 @@ mod pages;
 mod readiness;
 pub mod secret_file;
 pub mod server;
+mod sidecar;
 pub mod signals;
 mod tasks;
 pub mod telemetry;

@@ -9,6 +9,7 @@ mod keys;
 mod letters;
 mod passwords;
 mod sessions;
+mod sidecar;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -35,6 +36,7 @@ use self::keys::KeyMeters;
 use self::letters::LetterMeters;
 use self::passwords::PasswordMeters;
 use self::sessions::SessionMeters;
+pub(crate) use self::sidecar::SidecarMetrics;
 use crate::server::Connections;
 
 /// The label of a request that no route matches.

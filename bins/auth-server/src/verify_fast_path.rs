@@ -84,7 +84,7 @@ impl<E> VerifyFastPath<E> {
 }
 
 /// Returns the response to a valid token.
-fn verified(principal: &Principal) -> Response {
+pub(crate) fn verified(principal: &Principal) -> Response {
     let response = Response::builder().content_type("application/json");
     let headers = auth_http::holder_headers(principal).into_iter().flatten();
     let response = headers.fold(response, |response, (name, value)| response.header(name, value));

@@ -28,6 +28,26 @@ pub enum Answer {
     Gone,
 }
 
+/// Reads the values of the `Age` header (RFC 9111 §5.1) of an answer. An age that cannot be read is [`Duration::MAX`]: the answer is
+/// older than everything.
+///
+/// ```
+/// use std::time::Duration;
+/// use auth_feed::client::age;
+///
+/// assert_eq!(age([]), Duration::ZERO);
+/// assert_eq!(age([b"7".as_slice()]), Duration::from_secs(7));
+/// assert_eq!(age([b"soon".as_slice()]), Duration::MAX);
+/// ```
+pub fn age<'v>(values: impl IntoIterator<Item = &'v [u8]>) -> Duration {
+    let mut values = values.into_iter();
+    let Some(first) = values.next() else { return Duration::ZERO };
+    let text = str::from_utf8(first).ok().map(str::trim);
+    let digits = text.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()) && values.next().is_none());
+    let seconds = digits.and_then(|digits| digits.parse::<u32>().ok());
+    seconds.map_or(Duration::MAX, |seconds| Duration::from_secs(seconds.into()))
+}
+
 /// Requests to the server. It sends `GET /auth/revocations` and `GET /auth/revocations/snapshot` with the token of a client that
 /// has the scope `revocations`, and limits the time and the size of the answers.
 #[async_trait]

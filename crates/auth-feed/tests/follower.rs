@@ -13,7 +13,7 @@ use auth_core::{
     TokenId, UserId,
 };
 use auth_feed::Cursor;
-use auth_feed::client::{Answer, FeedSource, FeedTransport};
+use auth_feed::client::{Answer, FeedSource, FeedTransport, age};
 use auth_feed::server::{FeedError, FeedServer, FeedServerOptions, PageRequest};
 use time::OffsetDateTime;
 
@@ -232,4 +232,13 @@ async fn wall_clocks_decide_nothing() {
     world.clock.set(world.clock.now() - Duration::from_secs(1_000));
     world.clock.advance(BOUND + Duration::from_millis(1));
     assert_eq!(world.follower.peek(&good), Standing::Unknown);
+}
+
+#[test]
+fn an_age_that_cannot_be_read_is_older_than_everything() {
+    let of = |values: &[&str]| age(values.iter().map(|value| value.as_bytes()));
+    assert_eq!((of(&[]), of(&["0"]), of(&["7"])), (Duration::ZERO, Duration::ZERO, Duration::from_secs(7)));
+    for values in [&["-1"][..], &["1.5"], &["x"], &["+1"], &[""], &["7", "7"], &["7, 7"], &["99999999999"]] {
+        assert_eq!(of(values), Duration::MAX, "{values:?}");
+    }
 }

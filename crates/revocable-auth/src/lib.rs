@@ -39,6 +39,9 @@ pub use auth_password::{Argon2Hasher, Argon2Params};
 pub use auth_password::{BcryptHasher, PasswordPool, PasswordSchemes, PoolOptions};
 pub use auth_storage::{ConnectError, ConnectOptions, Database, DatabaseUrl};
 
+/// Checks of tokens that another auth server issues, without its database: the crate `auth-follower`.
+#[cfg(feature = "follow")]
+pub use auth_follower as follow;
 /// Letters: the crate `auth-mail`.
 #[cfg(feature = "mail")]
 pub use auth_mail as mail;

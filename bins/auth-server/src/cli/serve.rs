@@ -16,7 +16,7 @@ use crate::signals::Signals;
 use crate::tasks;
 
 /// Time that requests have to finish after the signal to stop.
-const GRACE: Duration = Duration::from_secs(20);
+pub(super) const GRACE: Duration = Duration::from_secs(20);
 
 /// Largest number of connections of the listener for health checks. They do not count as connections of clients.
 const MAX_HEALTH_CONNECTIONS: usize = 16;
@@ -28,7 +28,7 @@ const DELIVERY_GRACE: Duration = Duration::from_secs(4);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Time that stopping may take altogether. After it the process exits.
-const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, BoxError> {
     signals.handle_shutdown(STOP_TIMEOUT, Some(1));
@@ -127,7 +127,7 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
     }
 }
 
-async fn listen<A: Application + 'static>(
+pub(super) async fn listen<A: Application + 'static>(
     address: SocketAddr,
     setting: &str,
     application: A,

@@ -87,7 +87,7 @@ fn a_command_line_that_is_not_valid_is_a_usage_error() {
 #[test]
 fn flags_become_settings() {
     let cli = parse("--listen 127.0.0.1:0 config show --docs off").unwrap();
-    let flags = cli.settings.sources().flags;
+    let flags = cli.settings.sources(None).flags;
     assert_eq!(flags["AUTH_LISTEN"], "127.0.0.1:0");
     assert_eq!(flags["AUTH_DOCS"], "off");
     assert_eq!(flags.len(), 2);

@@ -1,10 +1,10 @@
 //! The table of all settings.
 
 use super::setting::{Declaration, Section};
-use super::{blacklist, database, general, hashing, http, keys, logging, mail, passwords, sessions, throttle, tokens};
+use super::{blacklist, database, following, general, hashing, http, keys, logging, mail, passwords, sessions, throttle, tokens};
 
 /// Every section, in the order of the documentation. A setting that is missing here is reported as unknown.
-pub(super) static SECTIONS: [&Section; 12] = [
+pub(super) static SECTIONS: [&Section; 13] = [
     &general::SECTION,
     &http::SECTION,
     &database::SECTION,
@@ -14,6 +14,7 @@ pub(super) static SECTIONS: [&Section; 12] = [
     &passwords::SECTION,
     &hashing::SECTION,
     &blacklist::SECTION,
+    &following::SECTION,
     &throttle::SECTION,
     &mail::SECTION,
     &logging::SECTION,

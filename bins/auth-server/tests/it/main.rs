@@ -9,6 +9,7 @@ mod broken_log;
 mod descriptors;
 #[cfg(target_os = "linux")]
 mod full_disk;
+mod follow;
 mod keys;
 mod operator;
 mod process;

@@ -1,4 +1,4 @@
-//! A line to a database server that a test can cut, hold up and let go again.
+//! A line to a server, of a database or of HTTP, that a test can cut, hold up and let go again.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -53,8 +53,18 @@ impl Proxy {
             return None;
         }
         let (scheme, user, server, path) = split_url(database.url());
+        let (proxy, address) = Self::before_server(server).await;
+        Some((proxy, format!("{scheme}://{user}@{address}/{path}")))
+    }
+
+    /// A proxy before the server at this host and port, and the address of the proxy.
+    ///
+    /// # Panics
+    ///
+    /// When there is no free port.
+    pub async fn before_server(server: &str) -> (Self, SocketAddr) {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
-        let url = format!("{scheme}://{user}@{}/{path}", listener.local_addr().expect("an address"));
+        let address = listener.local_addr().expect("an address");
         let line = Arc::new(watch::Sender::new(Line::Open));
         let (server, watched_server) = watch::channel(server.to_owned());
         // The proxy ends with its handle.
@@ -79,7 +89,7 @@ impl Proxy {
                 });
             }
         });
-        Some((Self { line, server, severed, accepted }, url))
+        (Self { line, server, severed, accepted }, address)
     }
 
     /// Number of connections that were opened so far.

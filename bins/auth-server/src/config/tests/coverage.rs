@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::*;
 
 /// A valid value of every setting that is not its default. The settings of what signs exclude each other, so all but one are apart.
-const SAMPLES: [(&str, &str); 60] = [
+const SAMPLES: [(&str, &str); 68] = [
     ("AUTH_ENV", "test"),
     ("AUTH_LISTEN", "127.0.0.2:1"),
     ("AUTH_HEALTH_LISTEN", "127.0.0.1:2"),
@@ -51,6 +51,13 @@ const SAMPLES: [(&str, &str); 60] = [
     ("AUTH_BLACKLIST_POLL", "100ms"),
     ("AUTH_BLACKLIST_MAX_STALENESS", "1s"),
     ("AUTH_FEED", "on"),
+    ("AUTH_FOLLOW_ISSUER", "https://auth.example.org"),
+    ("AUTH_FOLLOW_CLIENT_ID", "rac_x"),
+    ("AUTH_FOLLOW_CLIENT_SECRET", "ras_x"),
+    ("AUTH_FOLLOW_MAX_STALENESS", "6s"),
+    ("AUTH_FOLLOW_STATE_FILE", "revocations"),
+    ("AUTH_FOLLOW_CA_FILE", "ca.pem"),
+    ("AUTH_FOLLOW_PLAIN_HTTP", "on"),
     ("AUTH_THROTTLE", "on"),
     ("AUTH_THROTTLE_ACCOUNT", "99"),
     ("AUTH_THROTTLE_NETWORK", "599"),
@@ -119,7 +126,7 @@ fn assert_in_force(sources: Sources, samples: &[(&str, String)], origin: Origin)
     assert_eq!(in_force, samples.iter().map(|(variable, _)| *variable).collect(), "each is read once");
     for setting in config.effective() {
         let (_, sample) = samples.iter().find(|(variable, _)| *variable == setting.variable).unwrap();
-        let expected = if setting.variable == "AUTH_TOKEN_SECRET" { "<redacted>" } else { sample };
+        let expected = if ["AUTH_TOKEN_SECRET", "AUTH_FOLLOW_CLIENT_SECRET"].contains(&setting.variable) { "<redacted>" } else { sample };
         assert_eq!((setting.value.as_str(), setting.origin), (expected, origin), "{}", setting.variable);
     }
 }
