@@ -55,12 +55,8 @@ impl Server {
         let file = folder.path().join("key.pem");
         fs::write(&file, pem)?;
         let file = file.display().to_string();
-        let settings = [
-            (PRIVATE_KEY, file.as_str()),
-            ("AUTH_FEED", "on"),
-            ("AUTH_BCRYPT_COST", "4"),
-            ("AUTH_THROTTLE", "off"),
-        ];
+        let settings =
+            [(PRIVATE_KEY, file.as_str()), ("AUTH_FEED", "on"), ("AUTH_BCRYPT_COST", "4"), ("AUTH_THROTTLE", "off")];
         Self::start_in(folder, options, &settings).await
     }
 
