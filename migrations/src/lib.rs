@@ -23,6 +23,7 @@ mod m20261127_000008_letters;
 mod m20261127_000009_roles;
 mod m20261127_000010_keys;
 mod m20261127_000011_clients;
+mod m20261127_000012_personal_tokens;
 mod removal;
 mod shape;
 mod tables;
@@ -41,7 +42,7 @@ pub use removal::{Removal, Removed};
 pub enum Part {
     /// The table of users. The store of users also needs [`Blacklist`](Self::Blacklist) and [`Letters`](Self::Letters).
     Users,
-    /// The log of revocations, its head, and the sessions and clients, whose tokens end by entries of the log.
+    /// The log of revocations, its head, and the sessions, clients and personal tokens, which end by entries of the log.
     Blacklist,
     /// The counters of attempts.
     Attempts,
@@ -342,6 +343,7 @@ fn all(layout: &Layout) -> Vec<(Part, Box<dyn MigrationTrait>)> {
         (Part::Users, Box::new(m20261127_000009_roles::Migration { layout: layout.clone() })),
         (Part::Keys, Box::new(m20261127_000010_keys::Migration { layout: layout.clone() })),
         (Part::Blacklist, Box::new(m20261127_000011_clients::Migration { layout: layout.clone() })),
+        (Part::Blacklist, Box::new(m20261127_000012_personal_tokens::Migration { layout: layout.clone() })),
     ]
 }
 
@@ -359,6 +361,7 @@ fn is_known(version: &str) -> bool {
         tables::ROLES_SINCE,
         tables::KEYS_SINCE,
         tables::CLIENTS_SINCE,
+        tables::PERSONAL_TOKENS_SINCE,
     ]
     .contains(&version)
 }

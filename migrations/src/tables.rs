@@ -14,8 +14,9 @@ pub(crate) const LETTERS_SINCE: &str = "m20261127_000008_letters";
 pub(crate) const ROLES_SINCE: &str = "m20261127_000009_roles";
 pub(crate) const KEYS_SINCE: &str = "m20261127_000010_keys";
 pub(crate) const CLIENTS_SINCE: &str = "m20261127_000011_clients";
+pub(crate) const PERSONAL_TOKENS_SINCE: &str = "m20261127_000012_personal_tokens";
 
-pub(crate) static TABLES: [&Table; 10] = [
+pub(crate) static TABLES: [&Table; 11] = [
     &USERS,
     &BLACKLIST,
     &BLACKLIST_HEAD,
@@ -26,6 +27,7 @@ pub(crate) static TABLES: [&Table; 10] = [
     &SIGNING_KEYS,
     &SIGNING_KEYS_HEAD,
     &CLIENTS,
+    &PERSONAL_TOKENS,
 ];
 
 pub(crate) static USERS: Table = Table {
@@ -196,6 +198,25 @@ pub(crate) static CLIENTS: Table = Table {
     ],
     primary: "id",
     unique: &[],
+};
+
+pub(crate) static PERSONAL_TOKENS: Table = Table {
+    name: "personal_tokens",
+    part: Part::Blacklist,
+    since: PERSONAL_TOKENS_SINCE,
+    columns: &[
+        column("id", ColumnKind::Uuid, PERSONAL_TOKENS_SINCE),
+        column("digest", ColumnKind::Text(64), PERSONAL_TOKENS_SINCE),
+        column("user_id", ColumnKind::Uuid, PERSONAL_TOKENS_SINCE),
+        column("name", ColumnKind::Text(64), PERSONAL_TOKENS_SINCE),
+        column("scopes", ColumnKind::Text(2100), PERSONAL_TOKENS_SINCE),
+        column("generation", ColumnKind::Big, PERSONAL_TOKENS_SINCE),
+        column("created_at", ColumnKind::Big, PERSONAL_TOKENS_SINCE),
+        column("expires_at", ColumnKind::Big, PERSONAL_TOKENS_SINCE),
+        nullable("last_used_at", ColumnKind::Big, PERSONAL_TOKENS_SINCE),
+    ],
+    primary: "id",
+    unique: &[UniqueKey { columns: &["digest"], or: None }],
 };
 
 pub(crate) static SIGNING_KEYS: Table = Table {

@@ -229,6 +229,7 @@ fn with_log(log: FailingLog) -> ServerStores {
     let log = Arc::new(log);
     ServerStores {
         users: users.clone(),
+        personal_tokens: users.clone(),
         clients: users.clone(),
         keys: users.clone(),
         log: log.clone(),

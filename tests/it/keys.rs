@@ -263,6 +263,7 @@ async fn while_the_keys_cannot_be_read_a_good_token_is_unavailable_and_nothing_i
     let store = Arc::new(MemoryStore::new().unwrap());
     let stores = ServerStores {
         users: store.clone(),
+        personal_tokens: store.clone(),
         clients: store.clone(),
         keys: Arc::new(Unreachable),
         log: store.clone(),

@@ -40,6 +40,7 @@ impl Post {
         let store = Arc::new(MemoryStore::new().unwrap());
         let stores = ServerStores {
             users: store.clone(),
+            personal_tokens: store.clone(),
             clients: store.clone(),
             keys: store.clone(),
             log: store.clone(),

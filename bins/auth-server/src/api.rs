@@ -9,7 +9,9 @@ mod example;
 mod feed;
 mod health;
 mod oauth;
+mod personal_tokens;
 mod recovery;
+mod roles;
 mod sessions;
 mod users;
 mod wellknown;
@@ -45,6 +47,9 @@ enum Tag {
     /// Listing and ending sessions.
     #[oai(rename = "session")]
     Session,
+    /// Tokens that users make for their programs.
+    #[oai(rename = "personal token")]
+    PersonalToken,
     /// For services that check tokens without the database.
     #[oai(rename = "feed")]
     Feed,
@@ -58,7 +63,9 @@ type Topics = (
     recovery::RecoveryApi,
     users::UsersApi,
     account::AccountApi,
+    roles::RolesApi,
     sessions::SessionsApi,
+    personal_tokens::PersonalTokensApi,
     feed::FeedApi,
     health::HealthApi,
 );
@@ -69,7 +76,9 @@ fn topics() -> Topics {
         recovery::RecoveryApi,
         users::UsersApi,
         account::AccountApi,
+        roles::RolesApi,
         sessions::SessionsApi,
+        personal_tokens::PersonalTokensApi,
         feed::FeedApi,
         health::HealthApi,
     )

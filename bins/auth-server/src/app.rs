@@ -13,15 +13,15 @@ use auth_core::blacklist::LogObserver;
 use auth_core::keys::KeyStore;
 use auth_core::purge::Purge;
 use auth_core::{
-    AttemptStore, AuthService, ClientStore, Clock, Mailer, OneTimeTokenStore, Outbox, RevocationLog, SessionStore,
-    StoreError, UserStore,
+    AttemptStore, AuthService, ClientStore, Clock, Mailer, OneTimeTokenStore, Outbox, PersonalTokenStore,
+    RevocationLog, SessionStore, StoreError, UserStore,
 };
 use auth_http::{CookieAuth, SessionCookie};
 use auth_jwt::ManagedKeys;
 use auth_migrations::{MigrateError, Migrations};
 use auth_storage::{
     ConnectOptions, Database, SeaAttemptStore, SeaClientStore, SeaKeyStore, SeaOneTimeTokenStore, SeaOutbox,
-    SeaRevocationLog, SeaSessionStore, SeaUserStore, Tables,
+    SeaPersonalTokenStore, SeaRevocationLog, SeaSessionStore, SeaUserStore, Tables,
 };
 
 pub use self::error::AppError;
@@ -49,6 +49,8 @@ pub struct ServerStores {
     pub log: Arc<dyn RevocationLog>,
     /// The sessions. The end of one is written to `log`.
     pub sessions: Arc<dyn SessionStore>,
+    /// The personal access tokens. The end of one is written to `log`.
+    pub personal_tokens: Arc<dyn PersonalTokenStore>,
     /// The clients. The end of their tokens is written to `log`.
     pub clients: Arc<dyn ClientStore>,
     /// The keys that the server makes, if it does. The revocation of one is written to `log`.
@@ -66,6 +68,7 @@ pub struct App {
     state: Arc<State>,
     log: Arc<dyn RevocationLog>,
     sessions: Arc<dyn SessionStore>,
+    personal_tokens: Arc<dyn PersonalTokenStore>,
     attempts: Arc<dyn AttemptStore>,
     one_time_tokens: Arc<dyn OneTimeTokenStore>,
     outbox: Arc<dyn Outbox>,
@@ -92,6 +95,7 @@ impl App {
             users: Arc::new(SeaUserStore::new(database.clone())),
             log: Arc::new(SeaRevocationLog::new(database.clone())),
             sessions: Arc::new(SeaSessionStore::new(database.clone())),
+            personal_tokens: Arc::new(SeaPersonalTokenStore::new(database.clone())),
             clients: Arc::new(SeaClientStore::new(database.clone())),
             keys: Arc::new(SeaKeyStore::new(database.clone())),
             attempts: Arc::new(SeaAttemptStore::new(database.clone())),
@@ -116,7 +120,8 @@ impl App {
         stores: ServerStores,
         opened: Option<(Database, Migrations)>,
     ) -> Result<Self, AppError> {
-        let ServerStores { users, log, sessions, clients, keys, attempts, one_time_tokens, outbox } = stores;
+        let ServerStores { users, log, sessions, personal_tokens, clients, keys, attempts, one_time_tokens, outbox } =
+            stores;
         let options = SyncOptions { max_staleness: config.blacklist_max_staleness, ..SyncOptions::default() };
         let blacklist = SyncedBlacklist::new(Arc::clone(&log), Arc::clone(&clock), options);
         let feed = feed(config, &clock)?;
@@ -146,6 +151,8 @@ impl App {
             .clock(Arc::clone(&clock))
             .token_life(config.token_ttl)
             .sessions(Arc::clone(&sessions), config.sessions)
+            .personal_tokens(Arc::clone(&personal_tokens), config.personal_token_cache)
+            .user_scopes(config.user_scopes.clone())
             .clients(clients)
             .client_token_life(config.client_token_ttl);
         let service = throttle.iter().fold(service, |service, throttle| service.throttle(Arc::clone(throttle)));
@@ -185,6 +192,7 @@ impl App {
             state: Arc::new(state),
             log,
             sessions,
+            personal_tokens,
             attempts,
             one_time_tokens,
             outbox,
@@ -266,10 +274,12 @@ impl App {
         }
     }
 
-    /// Returns the task that removes expired entries of the blacklist, old counters of attempts, old sessions and old one-time tokens.
+    /// Returns the task that removes expired entries of the blacklist, old counters of attempts, old sessions, old one-time tokens and
+    /// old personal access tokens.
     pub(crate) fn purge(&self) -> PurgeTask {
         let purge = Purge::new(Arc::clone(&self.clock)).sessions(Arc::clone(&self.sessions));
         let purge = purge.one_time_tokens(Arc::clone(&self.one_time_tokens));
+        let purge = purge.personal_tokens(Arc::clone(&self.personal_tokens));
         PurgeTask {
             purge: purge.revocations(Arc::clone(&self.log)).attempts(Arc::clone(&self.attempts)),
             metrics: self.state.metrics.clone(),

@@ -48,7 +48,9 @@ use self::session::SessionCommand;
 use self::token::TokenCommand;
 use self::user::UserCommand;
 use crate::app::App;
-use crate::config::{Config, DATA_DIR, DOCS, ENV, FOLLOW_ISSUER, FollowConfig, LISTEN, LOG, LOG_FORMAT, MIGRATE, Problems, Sources};
+use crate::config::{
+    Config, DATA_DIR, DOCS, ENV, FOLLOW_ISSUER, FollowConfig, LISTEN, LOG, LOG_FORMAT, MIGRATE, Problems, Sources,
+};
 use crate::signals::{Signals, StopSignal};
 use crate::{api, telemetry};
 
@@ -119,7 +121,7 @@ enum Command {
     /// Manage clients: machines that get tokens with a secret of their own
     #[command(subcommand)]
     Client(ClientCommand),
-    /// Manage the blacklist of tokens
+    /// Manage the blacklist of tokens, and the personal access tokens of users
     #[command(subcommand)]
     Token(TokenCommand),
     /// Manage the keys that sign tokens

@@ -11,6 +11,7 @@ mod blacklist;
 mod database;
 mod docs;
 mod duration;
+mod follow_config;
 mod following;
 mod general;
 mod hashing;
@@ -22,6 +23,7 @@ mod passwords;
 mod problems;
 mod profile;
 mod reader;
+mod scopes;
 mod secret;
 mod sessions;
 mod setting;
@@ -34,7 +36,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use auth_core::{Language, SessionOptions, ThrottleLimits};
+use auth_core::{Language, Scopes, SessionOptions, ThrottleLimits};
 use auth_http::AllowedOrigins;
 use auth_jwt::VerifyingKey;
 use auth_mail::LinkBase;
@@ -45,7 +47,7 @@ use ipnet::IpNet;
 pub(crate) use self::database::{DATA_DIR, MIGRATE};
 pub use self::docs::settings_page;
 pub(crate) use self::duration::of_flag as parse_duration;
-pub use self::following::FollowConfig;
+pub use self::follow_config::FollowConfig;
 pub(crate) use self::following::ISSUER as FOLLOW_ISSUER;
 pub(crate) use self::general::ENV;
 pub(crate) use self::hashing::HASH_PRIORITY;
@@ -102,6 +104,10 @@ pub struct Config {
     pub token_audience: String,
     /// Number of tokens whose valid signature is remembered; zero verifies the signature at every check.
     pub token_cache: usize,
+    /// Scopes that every token of a login carries.
+    pub user_scopes: Scopes,
+    /// Number of personal access tokens whose last look-up is remembered.
+    pub personal_token_cache: usize,
     /// Lifetimes of sessions and of what they issue.
     pub sessions: SessionOptions,
     /// The settings of passwords.
@@ -167,6 +173,8 @@ impl Config {
         let token_issuer = reader.read(&tokens::TOKEN_ISSUER, profile);
         let token_audience = reader.read(&tokens::TOKEN_AUDIENCE, profile);
         let token_cache = reader.read(&tokens::TOKEN_CACHE, profile);
+        let user_scopes = reader.read(&scopes::USER_SCOPES, profile);
+        let personal_token_cache = reader.read(&scopes::PERSONAL_TOKEN_CACHE, profile);
         let sessions = reader.sessions(profile);
         let passwords = reader.passwords(profile);
         let hashing = reader.hashing(profile);
@@ -200,6 +208,8 @@ impl Config {
             token_issuer,
             token_audience,
             token_cache,
+            user_scopes,
+            personal_token_cache,
             sessions,
             passwords,
             hashing,

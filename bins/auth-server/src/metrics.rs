@@ -8,6 +8,7 @@ mod feed;
 mod keys;
 mod letters;
 mod passwords;
+mod personal_tokens;
 mod sessions;
 mod sidecar;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use auth_blacklist::SyncStats;
 use auth_core::letters::{DeliveryStats, OutboxStats};
+use auth_core::personal::PersonalTokenStats;
 use auth_core::service::UpgradeStats;
 use auth_core::session::SessionStats;
 use auth_core::throttle::ThrottleStats;
@@ -35,6 +37,7 @@ use self::feed::FeedMeters;
 use self::keys::KeyMeters;
 use self::letters::LetterMeters;
 use self::passwords::PasswordMeters;
+use self::personal_tokens::PersonalTokenMeters;
 use self::sessions::SessionMeters;
 pub(crate) use self::sidecar::SidecarMetrics;
 use crate::server::Connections;
@@ -65,6 +68,7 @@ pub(crate) struct Metrics {
     blacklist: BlacklistMeters,
     feed: FeedMeters,
     sessions: SessionMeters,
+    personal_tokens: PersonalTokenMeters,
     letters: LetterMeters,
     clock_offset: prometheus::Gauge,
     throttled: IntCounterVec,
@@ -115,6 +119,7 @@ impl Metrics {
             blacklist: BlacklistMeters::new(&registry)?,
             feed: FeedMeters::new(&registry)?,
             sessions: SessionMeters::new(&registry)?,
+            personal_tokens: PersonalTokenMeters::new(&registry)?,
             letters: LetterMeters::new(&registry)?,
             clock_offset,
             throttled: counter(
@@ -260,6 +265,16 @@ impl Metrics {
     /// Updates the metrics of sessions.
     pub(crate) fn observe_sessions(&self, stats: SessionStats) {
         self.sessions.observe(stats);
+    }
+
+    /// Updates the metrics of personal access tokens.
+    pub(crate) fn observe_personal_tokens(&self, stats: PersonalTokenStats) {
+        self.personal_tokens.observe(stats);
+    }
+
+    /// Counts personal access tokens that were removed.
+    pub(crate) fn personal_tokens_purged(&self, tokens: u64) {
+        self.personal_tokens.purged.inc_by(tokens);
     }
 
     /// Updates the counts of the letters that this server sent.

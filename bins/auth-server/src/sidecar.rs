@@ -40,7 +40,9 @@ impl Sidecar {
             }
             "/livez" => Ok(done("alive")),
             "/readyz" if self.follower.is_ready() => Ok(done("ready")),
-            "/readyz" => Err(ErrorAnswer::unavailable("the keys or the feed of revocations were not read lately").into()),
+            "/readyz" => {
+                Err(ErrorAnswer::unavailable("the keys or the feed of revocations were not read lately").into())
+            }
             "/metrics" => {
                 let text = self.metrics.render(self.follower.stats()).map_err(ApiError::internal)?;
                 Ok(Response::builder().content_type("text/plain; charset=utf-8").body(text))

@@ -13,8 +13,8 @@ use auth_core::letters::LetterId;
 use auth_core::recovery::OneTimeTokenId;
 use auth_core::throttle::AttemptKey;
 use auth_core::{
-    AttemptStore, Blacklist, Clock, OneTimeTokenStore, Outbox, RevocationLog, SessionId, SessionStore, UserId,
-    UserStore,
+    AttemptStore, Blacklist, Clock, OneTimeTokenStore, Outbox, PersonalTokenId, PersonalTokenStore, RevocationLog,
+    SessionId, SessionStore, UserId, UserStore,
 };
 
 mod attempts;
@@ -30,6 +30,7 @@ mod log;
 mod nodes;
 mod one_time_tokens;
 mod outbox;
+mod personal_tokens;
 mod profiles;
 mod purge;
 mod recovery;
@@ -107,6 +108,14 @@ pub trait Backend: Send + Sync {
         None
     }
 
+    /// Opens the store of personal access tokens, over the database of the other stores. Like [`open`](Self::open), a check calls it
+    /// more than once.
+    ///
+    /// Default: `None`, which says that there is none. Its rules are then not tried.
+    async fn personal_tokens(&self) -> Option<Arc<dyn PersonalTokenStore>> {
+        None
+    }
+
     /// Opens the store of keys, over the database of the other stores. Like [`open`](Self::open), a check calls it more than once.
     ///
     /// Default: `None`, which says that there is none. Its rules are then not tried.
@@ -180,6 +189,8 @@ pub enum Row {
     OneTimeToken(OneTimeTokenId),
     /// A letter: for example a kind that is none.
     Letter(LetterId),
+    /// A personal token: for example a name of no characters. By digest and user it is still found.
+    PersonalToken(PersonalTokenId),
     /// The keys: for example an algorithm that is none.
     Keys,
 }
@@ -266,6 +277,7 @@ pub fn checks() -> Vec<ContractCheck> {
         side_effects::CHECKS,
         outbox::CHECKS,
         keys::CHECKS,
+        personal_tokens::CHECKS,
     ]
     .concat()
 }
@@ -315,6 +327,7 @@ macro_rules! conformance_tests {
         $crate::__conformance_side_effects!($run);
         $crate::__conformance_outbox!($run);
         $crate::__conformance_keys!($run);
+        $crate::__conformance_personal_tokens!($run);
     };
 }
 

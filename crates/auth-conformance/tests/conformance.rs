@@ -9,7 +9,7 @@ use auth_conformance::{Backend, ContractCheck, StoresUnderTest, block_on};
 use auth_core::AttemptStore;
 use auth_core::memory::MemoryStore;
 use auth_core::throttle::MemoryAttempts;
-use auth_core::{Blacklist, Clock, KeyStore, OneTimeTokenStore, Outbox, SessionStore};
+use auth_core::{Blacklist, Clock, KeyStore, OneTimeTokenStore, Outbox, PersonalTokenStore, SessionStore};
 
 /// The store is the database: opening it again is looking at it again.
 struct InMemory {
@@ -34,6 +34,10 @@ impl Backend for InMemory {
     }
 
     async fn sessions(&self) -> Option<Arc<dyn SessionStore>> {
+        Some(self.store.clone())
+    }
+
+    async fn personal_tokens(&self) -> Option<Arc<dyn PersonalTokenStore>> {
         Some(self.store.clone())
     }
 

@@ -6,6 +6,7 @@ mod email;
 mod error;
 mod export;
 mod password;
+mod personal_tokens;
 mod profile;
 mod registration;
 mod roles;
@@ -27,6 +28,7 @@ pub use self::error::{
     AccountError, ChangeEmailError, ChangePasswordError, DeleteAccountError, GiveRoleError, RegisterError, RenameError,
 };
 pub use self::export::{Export, ExportedToken, MAX_EXPORTED_SESSIONS};
+pub use self::personal_tokens::CreatePersonalTokenError;
 pub use self::registration::RegisterOutcome;
 
 impl AuthService {

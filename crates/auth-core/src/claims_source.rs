@@ -43,7 +43,7 @@ pub trait ClaimsSource: fmt::Debug + Send + Sync {
 }
 
 /// What every token of a user gets beside the roles of the user.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct GrantOptions {
     pub(crate) user_scopes: Scopes,
     pub(crate) claims_source: Option<Arc<dyn ClaimsSource>>,

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::ids::{ClientId, LetterId, SessionId, UserId};
+use crate::ids::{ClientId, LetterId, PersonalTokenId, SessionId, UserId};
 use crate::one_time::OneTimeTokenPurpose;
 
 /// Reports the outcome of a login, after the attempt was admitted.
@@ -110,6 +110,12 @@ pub(crate) fn login_unrecorded(user: UserId, error: &StoreError) {
 pub(crate) fn refresh_reuse(user: UserId, session: SessionId) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: "auth_core", %user, %session, "a refresh token was used again; its session was ended");
+}
+
+/// Reports a use of a personal token whose time could not be recorded.
+pub(crate) fn personal_use_unrecorded(token: PersonalTokenId, error: &StoreError) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "auth_core", %token, %error, "the use of a personal token was not recorded");
 }
 
 /// Reports what became of a password hash that was to be replaced after a login.

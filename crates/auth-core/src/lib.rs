@@ -22,6 +22,7 @@ pub mod memory;
 mod one_time;
 mod one_time_store;
 pub mod password;
+pub mod personal;
 mod principal;
 pub mod purge;
 mod random;
@@ -37,9 +38,9 @@ mod username;
 mod verifier;
 
 pub use account::{
-    AccountError, ChangeEmailError, ChangePasswordError, ClientError, CreatedClient, DeleteAccountError, Export,
-    ExportedToken, GiveRoleError, MAX_CLIENT_LIFE, MAX_EXPORTED_SESSIONS, MAX_SECRET_OVERLAP, NewClient, RegisterError,
-    RegisterOutcome, RenameError,
+    AccountError, ChangeEmailError, ChangePasswordError, ClientError, CreatePersonalTokenError, CreatedClient,
+    DeleteAccountError, Export, ExportedToken, GiveRoleError, MAX_CLIENT_LIFE, MAX_EXPORTED_SESSIONS,
+    MAX_SECRET_OVERLAP, NewClient, RegisterError, RegisterOutcome, RenameError,
 };
 pub use blacklist::{Blacklist, Revocation, RevocationLog, RevocationSource};
 pub use claims_source::ClaimsSource;
@@ -52,7 +53,7 @@ pub use grants::{
     ADMIN, ExtraClaims, ExtraClaimsError, Grants, MAX_EXTRA_CLAIMS_BYTES, MAX_NAMES, NameError, Role, Roles, Scope,
     Scopes, TokenKind,
 };
-pub use ids::{ClientId, Generation, MalformedClientId, SessionId, TokenId, UserId};
+pub use ids::{ClientId, Generation, MalformedClientId, PersonalTokenId, SessionId, TokenId, UserId};
 pub use key_id::KeyId;
 pub use keys::{KeyAlgorithm, KeySchedule, KeySet, KeyStore, ManagedKey};
 pub use letters::{Language, Letter, LetterOptions, Mailer, Outbox};
@@ -64,6 +65,7 @@ pub use password::{
     AsyncPasswordHasher, Batch, BatchKey, BatchResults, HashError, HashingError, Password, PasswordError, PasswordHash,
     PasswordHasher, PasswordPolicy, Pause, Verdict,
 };
+pub use personal::{PersonalToken, PersonalTokenStore, PersonalTokens};
 pub use principal::Principal;
 pub use random::{NoRandomness, random_bytes};
 pub use recovery::{OneTimeCode, OneTimeProof, OneTimeToken, OneTimeTokenStore, RecoveryError, SideEffects};

@@ -3,6 +3,7 @@
 mod clients;
 mod keys;
 mod outbox;
+mod personal;
 mod recovery;
 mod sessions;
 mod users;
@@ -21,9 +22,11 @@ use crate::blacklist::{
 };
 use crate::clients::Client;
 use crate::error::StoreError;
-use crate::ids::{ClientId, SessionId, UserId};
+use crate::grants::TokenKind;
+use crate::ids::{ClientId, PersonalTokenId, SessionId, UserId};
 use crate::keys::KeySet;
 use crate::letters::LetterId;
+use crate::personal::StoredPersonalToken;
 use crate::random::{NoRandomness, random_bytes};
 use crate::session::{SessionEnd, StoredSession};
 use crate::token::Claims;
@@ -31,7 +34,7 @@ use crate::user::StoredCredentials;
 use outbox::LetterRow;
 use recovery::TokenRow;
 
-/// Store of users, sessions, clients, one-time tokens, letters and keys, and log of revocations, in memory.
+/// Store of users, sessions, personal access tokens, clients, one-time tokens, letters and keys, and log of revocations, in memory.
 ///
 /// One value is all of them, because a change of a user writes to several in one step.
 pub struct MemoryStore {
@@ -50,6 +53,7 @@ struct Tables {
     purged: Purged,
     lost: Option<OffsetDateTime>,
     sessions: HashMap<SessionId, StoredSession>,
+    personal_tokens: HashMap<PersonalTokenId, StoredPersonalToken>,
     clients: BTreeMap<ClientId, Client>,
     tokens: Vec<TokenRow>,
     letters: BTreeMap<LetterId, LetterRow>,
@@ -116,8 +120,10 @@ impl RevocationSource for MemoryStore {
         };
         let of_token = tables.targets.contains_key(&target);
         let user = tables.users.get(&claims.user_id);
+        let personal = claims.session_id.filter(|_| claims.kind() == TokenKind::Personal).map(PersonalTokenId::from);
         let client = claims.client_id().and_then(|id| tables.clients.get(&id));
         Ok(of_token
+            || personal.is_some_and(|id| !tables.personal_tokens.contains_key(&id))
             || claims.expires_at <= tables.purged.tokens
             || user.is_some_and(|stored| claims.generation < stored.user.generation)
             || client.is_some_and(|client| claims.generation < client.generation)
@@ -140,10 +146,12 @@ impl RevocationLog for MemoryStore {
             {
                 client.generation = client.generation.max(below);
             }
-            if let RevocationTarget::Session(id) = revocation.target
-                && let Some(stored) = tables.sessions.get_mut(&id)
-            {
-                stored.session.ended.get_or_insert(SessionEnd { at: revocation.revoked_at, reason: revocation.reason });
+            if let RevocationTarget::Session(id) = revocation.target {
+                if let Some(stored) = tables.sessions.get_mut(&id) {
+                    let end = SessionEnd { at: revocation.revoked_at, reason: revocation.reason };
+                    stored.session.ended.get_or_insert(end);
+                }
+                tables.personal_tokens.remove(&PersonalTokenId::from(id));
             }
         }
         Ok(batch.iter().map(|revocation| u64::from(tables.append(*revocation))).sum())

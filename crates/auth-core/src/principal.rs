@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use crate::blacklist::RevocationTarget;
 use crate::grants::{ExtraClaimsError, Roles, Scopes, TokenKind};
-use crate::ids::{ClientId, SessionId, TokenId, UserId};
+use crate::ids::{ClientId, Generation, SessionId, TokenId, UserId};
 use crate::token::Claims;
 
 /// Holder of a token that was found good: signed by us, not expired, not revoked.
@@ -40,6 +40,11 @@ impl Principal {
     #[must_use]
     pub fn session_id(&self) -> Option<SessionId> {
         self.claims.session_id
+    }
+
+    /// Returns the generation of the user for which the token was issued.
+    pub(crate) fn generation(&self) -> Generation {
+        self.claims.generation
     }
 
     /// Returns the target of the entry that revokes the token.

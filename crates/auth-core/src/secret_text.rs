@@ -10,6 +10,9 @@ use zeroize::Zeroizing;
 
 const CHECKSUM_BYTES: usize = 3;
 
+/// Maximum length of a body and its checksum.
+const MAX_BYTES: usize = 80;
+
 /// Form of the texts of one kind of secret, whose body has `N` bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SecretText<const N: usize> {
@@ -30,9 +33,8 @@ impl<const N: usize> SecretText<N> {
         if encoded.len() != Self::encoded_length() {
             return None;
         }
-        // Room for all of it, so that no part of the secret is left behind by a reallocation.
-        let mut bytes = Zeroizing::new(vec![0; N + CHECKSUM_BYTES]);
-        let length = URL_SAFE_NO_PAD.decode_slice(encoded, bytes.as_mut_slice()).ok()?;
+        let mut bytes = Zeroizing::new([0; MAX_BYTES]);
+        let length = URL_SAFE_NO_PAD.decode_slice(encoded, bytes.get_mut(..N + CHECKSUM_BYTES)?).ok()?;
         let (body, checksum) = bytes.get(..length)?.split_at_checked(N)?;
         let body = Zeroizing::new(<[u8; N]>::try_from(body).ok()?);
         (checksum == self.checksum_of(&body)).then_some(body)
@@ -43,7 +45,7 @@ impl<const N: usize> SecretText<N> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(N + CHECKSUM_BYTES));
         bytes.extend_from_slice(body);
         bytes.extend_from_slice(&self.checksum_of(body));
-        // Room for all of it, as above. The encoder may ask for that of a padded text.
+        // Room for all of it, so that no part of the secret is left behind by a reallocation. The encoder may ask for that of a padded text.
         let room = self.prefix.len() + bytes.len().div_ceil(3) * 4;
         let mut text = Zeroizing::new(String::with_capacity(room));
         text.push_str(self.prefix);

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::letters::{LetterOptions, Outbox};
 use crate::one_time_store::OneTimeTokenStore;
 use crate::password::{AsyncPasswordHasher, PasswordHash, PasswordPolicy};
+use crate::personal::{PersonalTokenStats, PersonalTokens};
 use crate::principal::Principal;
 use crate::rehash::HashUpgrades;
 use crate::session::{SessionCounts, SessionOptions, SessionStats, SessionStore};
@@ -49,6 +50,7 @@ pub(crate) struct Parts {
     pub(crate) throttle: Admission,
     pub(crate) sessions: Option<Sessions>,
     pub(crate) letters: Option<Letters>,
+    pub(crate) personal_tokens: Option<Arc<PersonalTokens>>,
     pub(crate) clients: Option<Arc<dyn ClientStore>>,
     pub(crate) client_token_life: Duration,
     pub(crate) grants: GrantOptions,
@@ -103,6 +105,18 @@ impl AuthService {
     #[must_use]
     pub fn keeps_sessions(&self) -> bool {
         self.parts.sessions.is_some()
+    }
+
+    /// Returns whether the builder was given a store of personal access tokens.
+    #[must_use]
+    pub fn keeps_personal_tokens(&self) -> bool {
+        self.parts.personal_tokens.is_some()
+    }
+
+    /// Returns the counts of the look-ups of personal access tokens. All are zero where none are kept.
+    #[must_use]
+    pub fn personal_token_stats(&self) -> PersonalTokenStats {
+        self.parts.personal_tokens.as_ref().map_or_else(PersonalTokenStats::default, |tokens| tokens.stats())
     }
 
     /// Returns whether the builder was given what letters need.

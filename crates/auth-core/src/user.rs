@@ -334,7 +334,7 @@ pub trait UserStore: fmt::Debug + Send + Sync {
     /// Deletes a user for good and appends a user-wide revocation to the log, in one transaction. The revocation has the
     /// generation after that of the user, so it covers every token that the user has.
     ///
-    /// The sessions, one-time tokens and waiting letters of the user are deleted too, by every store that shares the database.
+    /// The sessions, personal tokens, one-time tokens and waiting letters of the user are deleted too, by every store that shares the database.
     /// The id is all that is left, in the log. Returns the revocation, or `None` if there is no such user.
     ///
     /// # Errors

@@ -94,7 +94,7 @@ async fn a_waiting_follower_is_answered_with_the_next_entry() {
     node.sync().await;
     let (cursor, _) = node.snapshot().await;
     let waits = async {
-        let page = node.page(&cursor, "30").await.unwrap();
+        let page = node.page(&cursor, "25").await.unwrap();
         assert_eq!(page.entries.len(), 1);
     };
     let revokes = async {

@@ -9,7 +9,9 @@ pub enum FollowError {
     Url,
     /// The address begins with `http` and is not of this machine. Whoever sits on the way could read the token of the follower, and
     /// answer with keys of their own.
-    #[error("the URL of the auth server must begin with https; allow plain HTTP explicitly where the network is trusted")]
+    #[error(
+        "the URL of the auth server must begin with https; allow plain HTTP explicitly where the network is trusted"
+    )]
     PlainHttp,
     /// The wait is not whole seconds from 1 to 20.
     #[error("the wait for news must be 1 to 20 whole seconds")]

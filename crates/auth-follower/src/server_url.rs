@@ -73,7 +73,16 @@ mod tests {
 
     #[test]
     fn other_texts_and_plain_http_to_other_machines_are_refused() {
-        for text in ["", "auth.example", "/auth", "ftp://auth.example", "https://", "https://me@auth.example", "https://a/?b", "https://a/#b"] {
+        for text in [
+            "",
+            "auth.example",
+            "/auth",
+            "ftp://auth.example",
+            "https://",
+            "https://me@auth.example",
+            "https://a/?b",
+            "https://a/#b",
+        ] {
             assert!(matches!(ServerUrl::parse(text, true), Err(FollowError::Url)), "{text}");
         }
         for text in ["http://auth.example", "http://127.0.0.1.example", "http://10.0.0.1"] {

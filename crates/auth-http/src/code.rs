@@ -49,6 +49,10 @@ pub enum Code {
     UserNotFound,
     /// The user has no session with this id.
     SessionNotFound,
+    /// The user has no personal access token with this id.
+    PersonalTokenNotFound,
+    /// The user has as many personal access tokens as a user may have.
+    PersonalTokenLimit,
     /// No route has this path.
     NotFound,
     /// The cursor of a follower cannot be continued. It takes the snapshot.
@@ -94,6 +98,8 @@ impl Code {
         Self::UsernameTaken,
         Self::UserNotFound,
         Self::SessionNotFound,
+        Self::PersonalTokenNotFound,
+        Self::PersonalTokenLimit,
         Self::NotFound,
         Self::FeedGone,
         Self::MethodNotAllowed,
@@ -137,6 +143,8 @@ impl Code {
             Self::UsernameTaken => "username_taken",
             Self::UserNotFound => "user_not_found",
             Self::SessionNotFound => "session_not_found",
+            Self::PersonalTokenNotFound => "personal_token_not_found",
+            Self::PersonalTokenLimit => "personal_token_limit",
             Self::NotFound => "not_found",
             Self::FeedGone => "feed_gone",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -168,8 +176,8 @@ impl Code {
             | Self::InsufficientScope
             | Self::RoleRequired
             | Self::Csrf => 403,
-            Self::UserExists | Self::UsernameTaken => 409,
-            Self::UserNotFound | Self::SessionNotFound | Self::NotFound => 404,
+            Self::UserExists | Self::UsernameTaken | Self::PersonalTokenLimit => 409,
+            Self::UserNotFound | Self::SessionNotFound | Self::PersonalTokenNotFound | Self::NotFound => 404,
             Self::FeedGone => 410,
             Self::MethodNotAllowed => 405,
             Self::UnsupportedMediaType => 415,
@@ -203,6 +211,8 @@ impl Code {
             Self::UsernameTaken => "Username is already taken.",
             Self::UserNotFound => "User not found.",
             Self::SessionNotFound => "Session not found.",
+            Self::PersonalTokenNotFound => "Personal access token not found.",
+            Self::PersonalTokenLimit => "There are too many personal access tokens. Please delete one first.",
             Self::NotFound => "There is nothing at this path.",
             Self::FeedGone => "The cursor cannot be continued. Take the snapshot.",
             Self::MethodNotAllowed => "This path does not answer that method.",

@@ -22,6 +22,8 @@ mod language;
 mod media_type;
 mod origin;
 #[cfg(feature = "routes")]
+mod personal_token_bodies;
+#[cfg(feature = "routes")]
 mod query;
 mod refusal;
 mod request;

@@ -14,6 +14,8 @@ mod instant;
 mod key_store;
 mod one_time_token_store;
 mod outbox;
+mod personal_token_end;
+mod personal_token_store;
 mod purge;
 #[cfg(test)]
 mod query_plan;
@@ -34,6 +36,7 @@ pub use error::{store_error, violated_key};
 pub use key_store::SeaKeyStore;
 pub use one_time_token_store::SeaOneTimeTokenStore;
 pub use outbox::SeaOutbox;
+pub use personal_token_store::SeaPersonalTokenStore;
 pub use revocation_log::SeaRevocationLog;
 pub use session_store::SeaSessionStore;
 pub use tables::Tables;

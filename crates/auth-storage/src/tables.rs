@@ -10,8 +10,8 @@ use sea_orm::{
 };
 
 use crate::entity::{
-    attempts, blacklist, blacklist_head, clients, letters, one_time_tokens, sessions, signing_keys, signing_keys_head,
-    users,
+    attempts, blacklist, blacklist_head, clients, letters, one_time_tokens, personal_tokens, sessions, signing_keys,
+    signing_keys_head, users,
 };
 
 /// Prefix of the table names unless a [`Database`](crate::Database) is told otherwise, as `auth-migrations` gives it to the tables of a
@@ -33,6 +33,7 @@ struct Names {
     attempts: TableName,
     sessions: TableName,
     clients: TableName,
+    personal_tokens: TableName,
     one_time_tokens: TableName,
     letters: TableName,
     signing_keys: TableName,
@@ -56,6 +57,7 @@ impl Tables {
             attempts: name("attempts"),
             sessions: name("sessions"),
             clients: name("clients"),
+            personal_tokens: name("personal_tokens"),
             one_time_tokens: name("one_time_tokens"),
             letters: name("letters"),
             signing_keys: name("signing_keys"),
@@ -123,6 +125,7 @@ impl fmt::Debug for Tables {
             attempts,
             sessions,
             clients,
+            personal_tokens,
             one_time_tokens,
             letters,
             signing_keys,
@@ -135,6 +138,7 @@ impl fmt::Debug for Tables {
             attempts,
             sessions,
             clients,
+            personal_tokens,
             one_time_tokens,
             letters,
             signing_keys,
@@ -196,6 +200,12 @@ impl Stored for sessions::Entity {
 impl Stored for clients::Entity {
     fn name_in(tables: &Tables) -> &TableName {
         &tables.0.clients
+    }
+}
+
+impl Stored for personal_tokens::Entity {
+    fn name_in(tables: &Tables) -> &TableName {
+        &tables.0.personal_tokens
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod builder;
 mod error;
+mod grants;
 mod hashing;
 mod keys;
 mod running;
@@ -20,15 +21,18 @@ pub use running::RevocableAuth;
 pub use auth_blacklist::{SyncStats, SyncedBlacklist};
 pub use auth_core::KeyAlgorithm;
 pub use auth_core::letters::LetterOptions;
+pub use auth_core::personal::{IssuedPersonalToken, NewPersonalToken, TokenName};
 pub use auth_core::purge::PURGE_INTERVAL;
 pub use auth_core::service::DEFAULT_TOKEN_LIFE;
 pub use auth_core::{
     AccountError, AttemptStore, AuthService, AuthenticateError, Blacklist, BoxError, ChangePasswordError, Claims,
-    Clock, Context, Credentials, Email, EmailError, IssuedToken, Language, Letter, LoginError, LoginOutcome, Mailer,
-    NewAccount, Password, PasswordError, PasswordHash, PasswordHasher, PasswordPolicy, Principal, RefreshError,
-    RefreshToken, RegisterError, RevocationLog, Session, SessionId, SessionKind, SessionOptions, SessionStore,
-    SignedIn, StoreError, StoreErrorKind, SystemClock, Throttle, ThrottleLimits, TokenCodec, TokenVerifier, User,
-    UserId, UserStore, Username, UsernameError,
+    ClaimsSource, ClientStore, Clock, Context, CreatePersonalTokenError, Credentials, Email, EmailError, ExtraClaims,
+    ExtraClaimsError, GiveRoleError, Grants, IssuedToken, Language, Letter, LoginError, LoginOutcome, Mailer,
+    NewAccount, Password, PasswordError, PasswordHash, PasswordHasher, PasswordPolicy, PersonalToken, PersonalTokenId,
+    PersonalTokenStore, Principal, RefreshError, RefreshToken, RegisterError, RevocationLog, Role, Roles, Scope,
+    Scopes, Session, SessionId, SessionKind, SessionOptions, SessionStore, SignedIn, StoreError, StoreErrorKind,
+    SystemClock, Throttle, ThrottleLimits, TokenCodec, TokenKind, TokenVerifier, User, UserId, UserStore, Username,
+    UsernameError,
 };
 pub use auth_jwt::{
     Jwks, JwtCodec, KeyError, ManagedKeys, ManagedKeysError, MasterKey, MasterKeys, SigningKey, VerifyingKey,

@@ -5,13 +5,17 @@ use std::time::Duration;
 
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::letters::{Delivery, LetterOptions};
+use auth_core::personal::PersonalTokenOptions;
 use auth_core::purge::Purge;
 use auth_core::service::BuildError;
-use auth_core::{AttemptStore, AuthService, Clock, Mailer, RevocationLog, SessionStore, Throttle, UserStore};
+use auth_core::{
+    AttemptStore, AuthService, ClientStore, Clock, Mailer, PersonalTokenStore, RevocationLog, SessionStore, Throttle,
+    UserStore,
+};
 use auth_migrations::Migrations;
 use auth_storage::{
-    Database, SeaAttemptStore, SeaOneTimeTokenStore, SeaOutbox, SeaRevocationLog, SeaSessionStore, SeaUserStore,
-    Tables, connect,
+    Database, SeaAttemptStore, SeaClientStore, SeaOneTimeTokenStore, SeaOutbox, SeaPersonalTokenStore,
+    SeaRevocationLog, SeaSessionStore, SeaUserStore, Tables, connect,
 };
 use tokio::runtime::Handle;
 
@@ -62,7 +66,15 @@ impl RevocableAuthBuilder {
             Some((mailer, options)) => Some(Letters::new(mailer, options, database.as_ref(), &self.clock)?),
             None => None,
         };
-        let stores = Stores::new(self.users, self.revocations, self.attempts, self.sessions, database.as_ref())?;
+        let stores = Stores::new(
+            self.users,
+            self.revocations,
+            self.attempts,
+            self.sessions,
+            self.personal_tokens,
+            self.clients,
+            database.as_ref(),
+        )?;
 
         let throttle = match throttle_limits {
             Some(limits) => {
@@ -83,6 +95,7 @@ impl RevocableAuthBuilder {
             .passwords(passwords)
             .policy(self.policy)
             .token_life(self.token_life)
+            .user_scopes(self.user_scopes)
             .background(move |task| background.spawn(task))
             .clock(Arc::clone(&self.clock));
         let builder = match &throttle {
@@ -91,6 +104,18 @@ impl RevocableAuthBuilder {
         };
         let builder = match &stores.sessions {
             Some(sessions) => builder.sessions(Arc::clone(sessions), self.session_options),
+            None => builder,
+        };
+        let builder = match &stores.personal_tokens {
+            Some(tokens) => builder.personal_tokens(Arc::clone(tokens), PersonalTokenOptions::default().memory),
+            None => builder,
+        };
+        let builder = match &stores.clients {
+            Some(clients) => builder.clients(Arc::clone(clients)),
+            None => builder,
+        };
+        let builder = match self.claims_source {
+            Some(source) => builder.claims_source(source),
             None => builder,
         };
         let builder = match &letters {
@@ -110,6 +135,10 @@ impl RevocableAuthBuilder {
         let purge = Purge::new(self.clock).revocations(stores.revocations).attempts(stores.attempts);
         let purge = match stores.sessions {
             Some(sessions) => purge.sessions(sessions),
+            None => purge,
+        };
+        let purge = match stores.personal_tokens {
+            Some(tokens) => purge.personal_tokens(tokens),
             None => purge,
         };
         let purge = match letters {
@@ -166,6 +195,8 @@ struct Stores {
     revocations: Arc<dyn RevocationLog>,
     attempts: Arc<dyn AttemptStore>,
     sessions: Option<Arc<dyn SessionStore>>,
+    personal_tokens: Option<Arc<dyn PersonalTokenStore>>,
+    clients: Option<Arc<dyn ClientStore>>,
 }
 
 impl Stores {
@@ -175,20 +206,34 @@ impl Stores {
         revocations: Option<Arc<dyn RevocationLog>>,
         attempts: Option<Arc<dyn AttemptStore>>,
         sessions: Option<Arc<dyn SessionStore>>,
+        personal_tokens: Option<Arc<dyn PersonalTokenStore>>,
+        clients: Option<Arc<dyn ClientStore>>,
         database: Option<&Database>,
     ) -> Result<Self, StartError> {
         let database = || {
             let help = "give a database_url or a database, or a store of each kind";
             database.cloned().ok_or(StartError::Missing { field: "database_url", help })
         };
-        // The table of sessions belongs to the log in the database.
+        // The tables of sessions, personal tokens and clients belong to the log in the database.
         let sessions = match (sessions, &revocations) {
             (Some(sessions), _) => Some(sessions),
             (None, None) => Some(Arc::new(SeaSessionStore::new(database()?)) as Arc<dyn SessionStore>),
             (None, Some(_)) => None,
         };
+        let personal_tokens = match (personal_tokens, &revocations) {
+            (Some(tokens), _) => Some(tokens),
+            (None, None) => Some(Arc::new(SeaPersonalTokenStore::new(database()?)) as Arc<dyn PersonalTokenStore>),
+            (None, Some(_)) => None,
+        };
+        let clients = match (clients, &revocations) {
+            (Some(clients), _) => Some(clients),
+            (None, None) => Some(Arc::new(SeaClientStore::new(database()?)) as Arc<dyn ClientStore>),
+            (None, Some(_)) => None,
+        };
         Ok(Self {
             sessions,
+            personal_tokens,
+            clients,
             users: match users {
                 Some(users) => users,
                 None => Arc::new(SeaUserStore::new(database()?)),

@@ -169,10 +169,14 @@ fn log_purge(event: &PurgeEvent) {
         PurgeEvent::OneTimeTokens(Ok(removed @ 1..)) => {
             tracing::debug!(removed, "one-time tokens that expired were removed");
         }
+        PurgeEvent::PersonalTokens(Ok(removed @ 1..)) => {
+            tracing::debug!(removed, "personal access tokens that expired were removed");
+        }
         PurgeEvent::Revocations(Err(error))
         | PurgeEvent::Attempts(Err(error))
         | PurgeEvent::Sessions(Err(error))
-        | PurgeEvent::OneTimeTokens(Err(error)) => {
+        | PurgeEvent::OneTimeTokens(Err(error))
+        | PurgeEvent::PersonalTokens(Err(error)) => {
             tracing::warn!(error = error as &dyn Error, "expired rows were not removed; trying again later");
         }
         _ => {}

@@ -148,6 +148,7 @@ async fn what_down_deletes_is_told_beforehand(database: TestDatabase) {
     assert_eq!(
         told,
         [
+            ("auth_personal_tokens", &table(0)),
             ("auth_clients", &table(0)),
             ("auth_signing_keys", &table(0)),
             ("auth_signing_keys_head", &table(1)),
@@ -165,6 +166,6 @@ async fn what_down_deletes_is_told_beforehand(database: TestDatabase) {
             ("auth_users", &table(0)),
         ]
     );
-    assert_eq!(Migrations::new().removals(&db, 2).await.unwrap()[..], removals[..3]);
+    assert_eq!(Migrations::new().removals(&db, 3).await.unwrap()[..], removals[..4]);
     assert!(is_current(&db).await.unwrap(), "telling deletes nothing");
 }

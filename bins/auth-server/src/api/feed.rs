@@ -17,9 +17,7 @@ use self::payload::{PageBody, SnapshotBody};
 use super::Tag;
 use crate::http::bearer::FollowerBearer;
 use crate::http::error::ApiError;
-use crate::http::operation::{
-    DocumentedError, INTERNAL, NO_FOLLOWER, NO_GOOD_TOKEN, Operation, OperationError,
-};
+use crate::http::operation::{DocumentedError, INTERNAL, NO_FOLLOWER, NO_GOOD_TOKEN, Operation, OperationError};
 use crate::http::query_parameter::query_parameter;
 use crate::http::state::State;
 

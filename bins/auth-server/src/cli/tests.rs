@@ -28,6 +28,8 @@ fn every_command_is_accepted() {
         "user list",
         "user promote a@b.example",
         "user demote a@b.example",
+        "user role add a@b.example editor",
+        "user role remove 01935a1e-8c00-7def-8123-456789abcdef read-only",
         "user disable a@b.example",
         "user enable a@b.example",
         "user logout-everywhere 01935a1e-8c00-7def-8123-456789abcdef",
@@ -77,6 +79,9 @@ fn a_command_line_that_is_not_valid_is_a_usage_error() {
         "fly",
         "migrate",
         "user promote",
+        "user role a@b.example editor",
+        "user role add a@b.example",
+        "user role add a@b.example Editor",
         "user create --email a@b.example",
         "--password x",
     ] {

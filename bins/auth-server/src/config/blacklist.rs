@@ -101,6 +101,9 @@ mod tests {
             config.notices.iter().filter(|notice| notice.contains("AUTH_FEED")).count()
         };
         let managed = ("AUTH_MASTER_KEY", "q83vEjRWeJq83vEjRWeJq83vEjRWeJq83vEjRWeJq80=");
-        assert_eq!((notices(&[("AUTH_FEED", "on")]), notices(&[]), notices(&[("AUTH_FEED", "on"), managed])), (1, 0, 0));
+        assert_eq!(
+            (notices(&[("AUTH_FEED", "on")]), notices(&[]), notices(&[("AUTH_FEED", "on"), managed])),
+            (1, 0, 0)
+        );
     }
 }

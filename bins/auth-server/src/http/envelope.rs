@@ -165,7 +165,8 @@ impl Line<'_> {
     /// Returns whether the line is logged at the level `debug`: a machine asks for these routes many times a second, and the
     /// answer was a success.
     fn is_routine(&self) -> bool {
-        self.result == "ok" && matches!(self.route, "/auth/verify" | "/auth/revocations" | "/livez" | "/readyz" | "/metrics")
+        self.result == "ok"
+            && matches!(self.route, "/auth/verify" | "/auth/revocations" | "/livez" | "/readyz" | "/metrics")
     }
 }
 

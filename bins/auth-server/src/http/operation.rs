@@ -119,6 +119,8 @@ impl ErrorSource for auth_core::RefreshError {}
 impl ErrorSource for auth_core::ChangePasswordError {}
 impl ErrorSource for auth_core::AccountError {}
 impl ErrorSource for auth_core::ChangeEmailError {}
+impl ErrorSource for auth_core::CreatePersonalTokenError {}
+impl ErrorSource for auth_core::GiveRoleError {}
 impl ErrorSource for auth_core::DeleteAccountError {}
 impl ErrorSource for auth_core::RecoveryError {}
 impl ErrorSource for auth_core::RenameError {}

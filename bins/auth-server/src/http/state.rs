@@ -73,6 +73,7 @@ impl State {
     pub(crate) fn metrics_text(&self) -> Result<String, prometheus::Error> {
         self.metrics.observe_upgrades(self.service.upgrade_stats());
         self.metrics.observe_sessions(self.service.session_stats());
+        self.metrics.observe_personal_tokens(self.service.personal_token_stats());
         self.metrics.observe_tokens(self.codec.cache_stats());
         self.metrics.observe_blacklist(self.blacklist.stats());
         if let Some(feed) = &self.feed {

@@ -65,7 +65,10 @@ impl SidecarMetrics {
             steps: counter("auth_follow_reads_total", "Requests for pages and snapshots")?,
             failures: counter("auth_follow_read_failures_total", "Requests for pages and snapshots that failed")?,
             snapshots: counter("auth_follow_snapshots_total", "Snapshots that were loaded")?,
-            unanswered: counter("auth_follow_unanswered_checks_total", "Checks without an answer: the copy was too old")?,
+            unanswered: counter(
+                "auth_follow_unanswered_checks_total",
+                "Checks without an answer: the copy was too old",
+            )?,
             key_fetches: counter("auth_follow_key_fetches_total", "Requests for the public keys")?,
             key_failures: counter("auth_follow_key_fetch_failures_total", "Requests for the public keys that failed")?,
             registry,

@@ -7,9 +7,9 @@ mod accounts;
 mod broken_log;
 #[cfg(target_os = "linux")]
 mod descriptors;
+mod follow;
 #[cfg(target_os = "linux")]
 mod full_disk;
-mod follow;
 mod keys;
 mod operator;
 mod process;

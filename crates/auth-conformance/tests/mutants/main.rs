@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use auth_conformance::{Backend, CheckError, Disturbance, Row, StoresUnderTest, Task, block_on, check, checks};
 use auth_core::AttemptStore;
 use auth_core::blacklist::UnsyncedBlacklist;
-use auth_core::{Blacklist, Clock, KeyStore, OneTimeTokenStore, Outbox, SessionStore};
+use auth_core::{Blacklist, Clock, KeyStore, OneTimeTokenStore, Outbox, PersonalTokenStore, SessionStore};
 
 mod attempts;
 mod blacklist;
@@ -18,6 +18,7 @@ mod database;
 mod keys;
 mod log;
 mod outbox;
+mod personal;
 mod revocations;
 mod sessions;
 mod store;
@@ -28,6 +29,7 @@ use blacklist::BrokenBlacklist;
 use database::Database;
 use keys::Keys;
 use outbox::Letters;
+use personal::PersonalTokens;
 use sessions::Sessions;
 use store::Store;
 use tokens::Tokens;
@@ -205,6 +207,24 @@ mutants! {
     RemembersKeys: "answers with the keys that this node has read before", [keys_are_seen_by_other_nodes];
     OutageIsNoKey: "finds no keys while the database is away", [keys_in_an_outage_are_unknown];
     SkipsDamagedKeys: "leaves out a row that makes no key", [damaged_keys_are_an_error];
+    CutsThePersonalToken: "keeps an instant of a personal token in whole seconds", [personal_tokens_are_kept_exactly];
+    CountsThenInserts: "counts the personal tokens of a user, then inserts another one", [personal_tokens_are_limited];
+    CountsDeadPersonalTokens: "counts personal tokens that nothing can use", [dead_personal_tokens_make_room];
+    KeepsDeadPersonalTokens: "keeps personal tokens of a lower generation", [dead_personal_tokens_make_room];
+    DeletesTheTokenWithoutEntry: "deletes a personal token and appends nothing", [personal_token_ends_with_an_entry];
+    DeletesThoseOfAnybody: "deletes a personal token for whoever knows its id", [personal_token_ends_with_an_entry];
+    AppendsWithoutTheDeletion: "appends the end of a personal token and leaves the token", [appended_end_deletes_the_personal_token];
+    CoversByEntriesAlone: "takes a missing personal token without an entry for a good one", [missing_personal_token_is_covered];
+    TakesEveryTokenForPersonal: "takes every token of a session for a personal one", [missing_personal_token_is_covered];
+    ListsDeadPersonalTokens: "lists personal tokens that nothing can use", [lists_usable_personal_tokens];
+    ListsOldPersonalTokensFirst: "lists the personal token first that was made first", [lists_usable_personal_tokens];
+    MovesTheLastUseBack: "keeps the use of a personal token that was recorded last", [use_of_a_personal_token_moves_forward];
+    PurgesPersonalTokensAtTheBound: "purges personal tokens that expire at the given moment too", [purge_spares_usable_personal_tokens];
+    RemembersPersonalTokens: "answers with the personal token that this node has read before", [personal_tokens_are_seen_by_other_nodes];
+    DeletesTheTokenThenAppends: "deletes a personal token and appends its end in two transactions", [abandoned_personal_deletion_is_whole_or_nothing];
+    LeavesPersonalTokens: "deletes a user and leaves their personal tokens", [deletion_takes_personal_tokens];
+    OutageIsNoPersonalToken: "finds no personal token while the database is away", [personal_tokens_in_an_outage_are_unknown];
+    SkipsDamagedPersonalTokens: "takes a row that makes no personal token for none", [damaged_personal_token_is_an_error];
 }
 
 impl Fault {
@@ -276,6 +296,10 @@ impl Backend for Broken {
 
     async fn sessions(&self) -> Option<Arc<dyn SessionStore>> {
         Some(Arc::new(Sessions::new(self.database.lock().unwrap().clone())))
+    }
+
+    async fn personal_tokens(&self) -> Option<Arc<dyn PersonalTokenStore>> {
+        Some(Arc::new(PersonalTokens::new(self.database.lock().unwrap().clone())))
     }
 
     async fn keys(&self) -> Option<Arc<dyn KeyStore>> {

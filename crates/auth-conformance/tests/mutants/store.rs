@@ -280,6 +280,9 @@ impl UserStore for Store {
         let at = revocation.revoked_at + Duration::from_secs(10);
         let tokens = self.database.open_of(id, at).await?;
         let deleted = self.database.users.delete(id, revocation).await?;
+        if !self.has(Fault::LeavesPersonalTokens) {
+            self.database.personal_tokens.lock().unwrap().retain(|_, stored| stored.token.user_id != id);
+        }
         if self.has(Fault::DeletesTheUserAlone) {
             self.database.bring_back(tokens).await?;
         }

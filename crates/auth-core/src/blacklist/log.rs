@@ -134,7 +134,8 @@ pub trait RevocationSource: fmt::Debug + Send + Sync {
     /// and was purged.
     ///
     /// A token that expires no later than [`Purged::tokens`] is refused. So is a token whose generation is below that
-    /// of its user, even if the entry that says so was purged.
+    /// of its user, even if the entry that says so was purged, and one of a [personal token](crate::PersonalTokenStore) that is not
+    /// in the store.
     ///
     /// # Errors
     ///
@@ -163,7 +164,8 @@ pub trait RevocationLog: RevocationSource {
     /// if the store has that user with a lower one. Without this, a user whose "log out everywhere" was lost and appended again
     /// could not log in: new tokens would carry the old generation.
     ///
-    /// An entry for a session ends that session in the same transaction, if the store has it and it has not ended.
+    /// An entry for a session ends that session in the same transaction, if the store has it and it has not ended. It deletes the
+    /// [personal token](crate::PersonalTokenStore) whose session it is, if the store has that.
     ///
     /// # Errors
     ///

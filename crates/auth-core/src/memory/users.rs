@@ -224,6 +224,7 @@ impl UserStore for MemoryStore {
         tables.by_email.retain(|_, owner| *owner != id);
         tables.by_username.retain(|_, owner| *owner != id);
         tables.sessions.retain(|_, session| session.session.user_id != id);
+        tables.personal_tokens.retain(|_, stored| stored.token.user_id != id);
         tables.tokens.retain(|row| row.token.user_id != id);
         tables.letters.retain(|_, row| row.letter.user_id != id);
         let revocation = revocation.entry(id, stored.user.generation.next());

@@ -14,6 +14,7 @@ use crate::grants::Scopes;
 use crate::letters::{LetterOptions, Outbox};
 use crate::one_time_store::OneTimeTokenStore;
 use crate::password::{AsyncPasswordHasher, PasswordPolicy};
+use crate::personal::{PersonalTokenOptions, PersonalTokenStore, PersonalTokens};
 use crate::rehash::{HashUpgrades, Spawner};
 use crate::session::{SessionCounts, SessionOptions, SessionStore};
 use crate::throttle::{Admission, Throttle};
@@ -36,6 +37,7 @@ pub struct AuthServiceBuilder {
     throttle: Option<Arc<Throttle>>,
     sessions: Option<Sessions>,
     letters: Option<Letters>,
+    personal_tokens: Option<(Arc<dyn PersonalTokenStore>, usize)>,
     clients: Option<Arc<dyn ClientStore>>,
     client_token_life: Option<Duration>,
     grants: GrantOptions,
@@ -91,7 +93,8 @@ impl AuthServiceBuilder {
     }
 
     /// Sets the function that starts a task in the background, for example `|task| drop(tokio::spawn(task))`. Such a task
-    /// replaces a password hash of an older scheme or cost after a login. Default: none, and such hashes stay.
+    /// replaces a password hash of an older scheme or cost after a login, or records the use of a personal token. Default: none.
+    /// Such hashes then stay, and a check waits for the record once in 15 minutes.
     pub fn background(
         mut self,
         spawn: impl Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync + 'static,
@@ -121,6 +124,13 @@ impl AuthServiceBuilder {
         options: LetterOptions,
     ) -> Self {
         self.letters = Some(Letters { tokens, outbox, options });
+        self
+    }
+
+    /// Sets the store of personal access tokens, over the database of the log, and the maximum number of them that a node keeps in
+    /// memory ([`PersonalTokenOptions::memory`]). Default: none, and no text is a personal access token.
+    pub fn personal_tokens(mut self, store: Arc<dyn PersonalTokenStore>, memory: usize) -> Self {
+        self.personal_tokens = Some((store, memory));
         self
     }
 
@@ -177,7 +187,16 @@ impl AuthServiceBuilder {
         let blacklist = self.blacklist.ok_or(BuildError::Missing("blacklist"))?;
         let codec = self.codec.ok_or(BuildError::Missing("codec"))?;
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        let verifier = TokenVerifier::new(Arc::clone(&codec), Arc::clone(&blacklist), Arc::clone(&clock));
+        let mut verifier = TokenVerifier::new(Arc::clone(&codec), Arc::clone(&blacklist), Arc::clone(&clock));
+        let personal_tokens = self.personal_tokens.map(|(store, memory)| {
+            let GrantOptions { user_scopes, claims_source } = self.grants.clone();
+            let options = PersonalTokenOptions { memory, user_scopes, claims_source };
+            let tokens = PersonalTokens::new(store, Arc::clone(&users), Arc::clone(&clock), options);
+            Arc::new(tokens.with_background(self.background.clone()))
+        });
+        if let Some(tokens) = &personal_tokens {
+            verifier = verifier.with_personal_tokens(Arc::clone(tokens));
+        }
         let policy = self.policy.at_most_bytes(max_bytes);
         let upgrades = HashUpgrades::new(Arc::clone(&users), Arc::clone(&passwords), self.background);
         let parts = Parts {
@@ -192,6 +211,7 @@ impl AuthServiceBuilder {
             throttle: Admission::new(self.throttle),
             sessions: self.sessions,
             letters: self.letters,
+            personal_tokens,
             clients: self.clients,
             client_token_life,
             grants: self.grants,

@@ -69,8 +69,14 @@ impl<'b> SnapshotReader<'b> {
     ///
     /// # Errors
     ///
-    /// When the entries break a rule of the format. Batches that were handed over before are real entries.
-    pub fn read(&self, mut take: impl FnMut(&[Revocation])) -> Result<(), SnapshotError> {
+    /// When the entries break a rule of the format. Then nothing is handed over.
+    pub fn read(&self, take: impl FnMut(&[Revocation])) -> Result<(), SnapshotError> {
+        self.walk(|_| {})?;
+        self.walk(take)
+    }
+
+    /// Reads all entries in batches, up to the first that breaks a rule.
+    fn walk(&self, mut take: impl FnMut(&[Revocation])) -> Result<(), SnapshotError> {
         let mut input = Input(self.body);
         let mut counts = SnapshotCounts::default();
         let mut batch = Batch { held: Vec::with_capacity(BATCH), take: &mut take };

@@ -30,7 +30,9 @@ async fn get(client: &HttpClient) -> Result<Reply, BoxError> {
 
 #[tokio::test]
 async fn a_connection_that_was_closed_meanwhile_is_replaced() {
-    let client = client(&["HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\none", "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\ntwo"]).await;
+    let client =
+        client(&["HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\none", "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\ntwo"])
+            .await;
     assert_eq!(get(&client).await.unwrap().body, "one");
     assert_eq!(get(&client).await.unwrap().body, "two");
 }

@@ -4,8 +4,9 @@ use std::error::Error as _;
 
 use auth_core::ClientAuthError;
 use auth_core::{
-    AccountError, AuthenticateError, ChangeEmailError, ChangePasswordError, DeleteAccountError, LoginError,
-    RecoveryError, RefreshError, RegisterError, RenameError, StoreError, StoreErrorKind,
+    AccountError, AuthenticateError, ChangeEmailError, ChangePasswordError, CreatePersonalTokenError,
+    DeleteAccountError, GiveRoleError, LoginError, RecoveryError, RefreshError, RegisterError, RenameError, StoreError,
+    StoreErrorKind,
 };
 
 use super::{Detail, ErrorAnswer};
@@ -127,6 +128,30 @@ impl From<RenameError> for ErrorAnswer {
             RenameError::UsernameTaken => Self::new(Code::UsernameTaken),
             RenameError::UserNotFound => Self::new(Code::UserNotFound),
             RenameError::Store(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<CreatePersonalTokenError> for ErrorAnswer {
+    fn from(error: CreatePersonalTokenError) -> Self {
+        match error {
+            CreatePersonalTokenError::NotALogin => Self::new(Code::InsufficientScope),
+            CreatePersonalTokenError::Revoked => Self::new(Code::TokenRevoked),
+            CreatePersonalTokenError::NotGranted(_) => Self::field("scopes", error),
+            CreatePersonalTokenError::Life => Self::field("expires_in", error),
+            CreatePersonalTokenError::TooMany => Self::new(Code::PersonalTokenLimit),
+            CreatePersonalTokenError::Store(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<GiveRoleError> for ErrorAnswer {
+    fn from(error: GiveRoleError) -> Self {
+        match error {
+            GiveRoleError::TooManyRoles => Self::field("role", format_args!("cannot be given: {error}")),
+            GiveRoleError::Account(error) => error.into(),
             other => Self::internal(other),
         }
     }

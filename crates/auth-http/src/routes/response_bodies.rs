@@ -122,6 +122,7 @@ pub(super) struct UserView<'u> {
     #[serde(serialize_with = "rfc_3339")]
     registered_on: OffsetDateTime,
     admin: bool,
+    roles: Vec<&'u str>,
     email_verified: bool,
     #[serde(serialize_with = "rfc_3339_or_null")]
     last_login_at: Option<OffsetDateTime>,
@@ -135,6 +136,7 @@ impl<'u> From<&'u User> for UserView<'u> {
             public_id: user.id.to_string(),
             registered_on: user.registered_on,
             admin: user.admin,
+            roles: user.roles.iter().map(Role::as_str).collect(),
             email_verified: user.email_verified,
             last_login_at: user.last_login_at,
         }

@@ -16,6 +16,7 @@ use super::error::ConnectError;
 use super::pool_health::PoolHealth;
 use super::primary::{self, NotPrimary, PrimaryCheck};
 use super::relay::HELD_FOR;
+use super::transaction::GALERA_RESET;
 
 mod hosts;
 
@@ -160,7 +161,12 @@ where
 
     /// Returns true when the connection may serve another caller. It ends in time also when the server is silent.
     async fn is_usable(&self, connection: &mut C) -> bool {
-        let look = async { Ok(self.is_clean(connection).await? && connection.is_in_sync().await?) };
+        let look = async {
+            if self.primary_check.is_galera() {
+                connection.execute(AssertSqlSafe(GALERA_RESET)).await?;
+            }
+            Ok(self.is_clean(connection).await? && connection.is_in_sync().await?)
+        };
         bounded(CHECK_TIMEOUT, catching_panics(look)).await.is_ok_and(|usable| usable)
     }
 }

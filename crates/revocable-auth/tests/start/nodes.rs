@@ -5,7 +5,7 @@ use std::time::Duration;
 use auth_testing::databases::TestDatabase;
 use revocable_auth::{
     AuthService, AuthenticateError, Blacklist as _, ConnectOptions, DEFAULT_MAX_STALENESS, KeyOptions, ManagedKeys,
-    MasterKey, MasterKeys, Migrations, Prefix, RefreshError, SessionKind, StartError, StoreErrorKind,
+    MasterKey, MasterKeys, Migrations, NewPersonalToken, Prefix, RefreshError, SessionKind, StartError, StoreErrorKind,
 };
 
 use crate::{builder, login, login_for, register};
@@ -13,6 +13,7 @@ use crate::{builder, login, login_for, register};
 auth_testing::on_every_database!(
     a_logout_is_refused_on_another_instance_within_the_bound,
     a_session_is_refreshed_and_ended_on_another_instance,
+    a_personal_token_is_good_on_another_instance_and_refused_within_the_bound_after_its_deletion,
     managed_keys_are_shared_and_the_end_of_one_ends_its_tokens,
     tables_are_made_only_when_that_is_asked_for,
     a_database_that_was_opened_elsewhere_stays_open
@@ -48,6 +49,27 @@ async fn a_session_is_refreshed_and_ended_on_another_instance(database: TestData
     tokio::time::timeout(DEFAULT_MAX_STALENESS, refuses(here.service(), token)).await.unwrap();
     let next = refreshed.refresh.unwrap().token;
     assert!(matches!(here.service().refresh(&next).await, Err(RefreshError::Ended)));
+    here.stop().await.unwrap();
+    there.stop().await.unwrap();
+}
+
+async fn a_personal_token_is_good_on_another_instance_and_refused_within_the_bound_after_its_deletion(
+    database: TestDatabase,
+) {
+    let scopes = || "orders:read orders:write".parse().unwrap();
+    let here = builder().database_url(database.url()).user_scopes(scopes()).start().await.unwrap();
+    let there = builder().database_url(database.url()).user_scopes(scopes()).start().await.unwrap();
+    register(here.service()).await;
+    let login = here.service().authenticate(login(here.service()).await.expose_token()).await.unwrap();
+    let new =
+        NewPersonalToken { name: "backup".parse().unwrap(), scopes: Some("orders:read".parse().unwrap()), life: None };
+    let issued = here.service().create_personal_token(&login, new).await.unwrap();
+    let token = issued.secret.expose_text(str::to_owned);
+    let principal = there.service().authenticate(&token).await.unwrap();
+    assert!(principal.has_scope("orders:read") && !principal.has_scope("orders:write"));
+    assert!(here.service().delete_personal_token(login.user_id(), issued.token.id).await.unwrap());
+    assert!(here.service().authenticate(&token).await.is_err());
+    tokio::time::timeout(DEFAULT_MAX_STALENESS, refuses(there.service(), &token)).await.unwrap();
     here.stop().await.unwrap();
     there.stop().await.unwrap();
 }

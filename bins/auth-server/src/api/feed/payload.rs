@@ -20,7 +20,9 @@ impl Payload for PageBody {
     fn schema_ref() -> MetaSchemaRef {
         let members = ["epoch", "instance", "uptime_ms", "age_ms", "head", "purged", "entries", "skipped", "next"];
         MetaSchemaRef::Inline(Box::new(MetaSchema {
-            description: Some("The members of a page and of its entries, and what a follower makes of them, are in docs/FOLLOWERS.md."),
+            description: Some(
+                "The members of a page and of its entries, and what a follower makes of them, are in docs/FOLLOWERS.md.",
+            ),
             required: members.to_vec(),
             example: Some(json!({
                 "epoch": "67e55044-10b1-426f-9247-bb680e5fe0c8",

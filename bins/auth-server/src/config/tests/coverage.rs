@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::*;
 
 /// A valid value of every setting that is not its default. The settings of what signs exclude each other, so all but one are apart.
-const SAMPLES: [(&str, &str); 68] = [
+const SAMPLES: [(&str, &str); 70] = [
     ("AUTH_ENV", "test"),
     ("AUTH_LISTEN", "127.0.0.2:1"),
     ("AUTH_HEALTH_LISTEN", "127.0.0.1:2"),
@@ -27,6 +27,8 @@ const SAMPLES: [(&str, &str); 68] = [
     ("AUTH_TOKEN_ISSUER", "issuer"),
     ("AUTH_TOKEN_AUDIENCE", "audience"),
     ("AUTH_TOKEN_CACHE", "7"),
+    ("AUTH_USER_SCOPES", "orders:read orders:write"),
+    ("AUTH_PERSONAL_TOKEN_CACHE", "8"),
     ("AUTH_KEY_ALGORITHM", "ES256"),
     ("AUTH_KEY_ROTATION", "7d"),
     ("AUTH_JWKS_MAX_AGE", "10m"),
@@ -126,7 +128,11 @@ fn assert_in_force(sources: Sources, samples: &[(&str, String)], origin: Origin)
     assert_eq!(in_force, samples.iter().map(|(variable, _)| *variable).collect(), "each is read once");
     for setting in config.effective() {
         let (_, sample) = samples.iter().find(|(variable, _)| *variable == setting.variable).unwrap();
-        let expected = if ["AUTH_TOKEN_SECRET", "AUTH_FOLLOW_CLIENT_SECRET"].contains(&setting.variable) { "<redacted>" } else { sample };
+        let expected = if ["AUTH_TOKEN_SECRET", "AUTH_FOLLOW_CLIENT_SECRET"].contains(&setting.variable) {
+            "<redacted>"
+        } else {
+            sample
+        };
         assert_eq!((setting.value.as_str(), setting.origin), (expected, origin), "{}", setting.variable);
     }
 }
