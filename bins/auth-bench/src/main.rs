@@ -133,6 +133,7 @@ fn run(bench: Bench, options: &Options) -> Result<(), Failure> {
                 Bench::Blacklist,
                 Bench::Purge,
                 Bench::Propagation,
+                Bench::Followers,
                 Bench::Rotation,
                 Bench::Scale,
             ] {

@@ -48,13 +48,15 @@ impl Server {
         Self::start_in(TempDir::new()?, options, settings).await
     }
 
-    /// Starts a server that hashes cheaply, counts no attempts, and signs with this private key instead of the secret.
-    pub(crate) async fn start_with_key(options: &Options, pem: &str) -> Result<Self, Failure> {
+    /// Starts a server for followers: it signs with this private key instead of the secret, and serves the feed. It hashes cheaply
+    /// and counts no attempts.
+    pub(crate) async fn start_with_feed(options: &Options, pem: &str) -> Result<Self, Failure> {
         let folder = TempDir::new()?;
         let file = folder.path().join("key.pem");
         fs::write(&file, pem)?;
         let file = file.display().to_string();
-        let settings = [(PRIVATE_KEY, file.as_str()), ("AUTH_BCRYPT_COST", "4"), ("AUTH_THROTTLE", "off")];
+        let settings =
+            [(PRIVATE_KEY, file.as_str()), ("AUTH_FEED", "on"), ("AUTH_BCRYPT_COST", "4"), ("AUTH_THROTTLE", "off")];
         Self::start_in(folder, options, &settings).await
     }
 

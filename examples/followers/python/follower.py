@@ -428,9 +428,10 @@ class Follower:
             threading.Thread(target=work, daemon=True).start()
 
     def check(self, token):
-        asked = now = monotonic()
+        asked = monotonic()
         with self.changed:
             while True:
+                now = monotonic()  # Whoever waited for the lock must not see a copy that was fresh before.
                 answer, claims = self.checker.check(token, time.time(), now, asked)
                 if answer != "keys":
                     return answer, claims
@@ -439,7 +440,6 @@ class Follower:
                 self.asked = asked if self.asked is None else self.asked
                 self.changed.notify_all()
                 self.changed.wait(1)
-                now = monotonic()
 
     def stop(self):
         self.stopped.set()
@@ -447,7 +447,6 @@ class Follower:
             self.changed.notify_all()
 
     def follow_keys(self):
-        connection = Connection(self.url)
         keys = self.checker.keys
         while not self.stopped.is_set():
             with self.changed:
@@ -456,7 +455,8 @@ class Follower:
                     continue
             sent = monotonic()
             headers = {"Cache-Control": "no-cache"} | ({"If-None-Match": keys.etag} if keys.etag else {})
-            answer = connection.ask("GET", "/.well-known/jwks.json", headers)
+            # The server would have closed a connection that was idle for so long.
+            answer = Connection(self.url).ask("GET", "/.well-known/jwks.json", headers | {"Connection": "close"})
             with self.changed:
                 self.attempt(keys.take, sent, monotonic(), *answer)
                 if self.asked is not None and self.asked <= sent:
@@ -485,9 +485,7 @@ class Follower:
             with self.changed:
                 used = self.attempt(feed.take_snapshot, status, body)
             if used and self.file:
-                with open(f"{self.file}.new", "wb") as kept:
-                    kept.write(body)
-                os.replace(f"{self.file}.new", self.file)
+                self.attempt(self.keep, body)
         else:
             path = f"/auth/revocations?after={feed.cursor}&wait={self.wait if feed.caught_up else 0}"
             sent = monotonic()
@@ -498,11 +496,16 @@ class Follower:
             self.token_until = float("-inf")
         return used and status == 200
 
-    def attempt(self, take, *answer):
+    def keep(self, snapshot):
+        with open(f"{self.file}.new", "wb") as kept:
+            kept.write(snapshot)
+        os.replace(f"{self.file}.new", self.file)
+
+    def attempt(self, work, *answer):
         try:
-            take(*answer)
-        except Broken as error:
-            print(f"not used: {take.__name__}: {error}", file=sys.stderr, flush=True)
+            work(*answer)
+        except (Broken, OSError) as error:
+            print(f"{work.__name__}: {error}", file=sys.stderr, flush=True)
             return False
         return True
 

@@ -38,7 +38,7 @@ struct Side {
 }
 
 pub(super) async fn measure(options: &Options, report: &mut Report) -> Result<(), Failure> {
-    let server = Server::start_with_key(options, ED25519).await?;
+    let server = Server::start_with_feed(options, ED25519).await?;
     let verify = server.verify(&server.register("ada").await?)?;
     let feed = FeedRequests::of(&server).await?;
     let many = options.pick(1_000, 10);

@@ -34,7 +34,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const MAX_STALENESS: Duration = Duration::from_secs(5);
 
 pub(super) async fn measure(options: &Options, report: &mut Report) -> Result<(), Failure> {
-    let server = Server::start_with_key(options, ED25519).await?;
+    let server = Server::start_with_feed(options, ED25519).await?;
     server.register("ada").await?;
     let login = server.login("ada")?;
     let clock = Arc::new(SystemClock);

@@ -569,10 +569,7 @@ export class Follower {
     if (feed.cursor === undefined) {
       const reply = await this.ask("/auth/revocations/snapshot", { headers: { authorization, accept: SNAPSHOT_TYPE } });
       [status, used] = [reply.status, attempt(() => feed.takeSnapshot(reply))];
-      if (used && this.options.file !== undefined) {
-        writeFileSync(`${this.options.file}.new`, reply.body);
-        renameSync(`${this.options.file}.new`, this.options.file);
-      }
+      if (used && this.options.file !== undefined) keep(reply.body, this.options.file);
     } else {
       const wait = feed.caughtUp ? (this.options.wait ?? 1) : 0;
       const reply = await this.ask(`/auth/revocations?after=${feed.cursor}&wait=${wait}`, { headers: { authorization } });
@@ -620,6 +617,15 @@ function attempt(take: () => void): boolean {
     return false;
   }
   return true;
+}
+
+function keep(snapshot: Buffer, file: string): void {
+  try {
+    writeFileSync(`${file}.new`, snapshot);
+    renameSync(`${file}.new`, file);
+  } catch (error) {
+    console.error(`the snapshot is not kept: ${String(error)}`);
+  }
 }
 
 const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
