@@ -160,8 +160,12 @@ fn every_kind_of_entry() -> Scenario {
     ];
     for (entry, revoked, good) in steps {
         scenario.entries(&[entry]);
-        revoked.iter().for_each(|token| scenario.check(token, "revoked"));
-        good.iter().for_each(|token| scenario.check(token, "good"));
+        for token in revoked {
+            scenario.check(token, "revoked");
+        }
+        for token in good {
+            scenario.check(token, "good");
+        }
     }
     scenario
 }

@@ -20,7 +20,7 @@ async fn delete(app: &App, admin: &str, user: &str, role: &str) -> Response {
     app.request("DELETE", &format!("/user/{user}/roles/{role}")).bearer(admin).send().await
 }
 
-async fn assert_done(answer: Response) {
+fn assert_done(answer: &Response) {
     assert_eq!((answer.status, answer.body.as_str()), (204, ""));
 }
 
@@ -38,7 +38,7 @@ async fn a_role_counts_from_the_next_token_and_ends_the_tokens_that_carry_it(dat
     let (first, id) = (ada.text("Authorization"), ada.text("public_id"));
     assert_eq!(roles(&near, "/user/me", &first).await, json!([]));
     for role in ["editor", "auditor", "editor"] {
-        assert_done(put(&near, &admin, &id, role).await).await;
+        assert_done(&put(&near, &admin, &id, role).await);
     }
     assert_eq!(roles(&far, "/user/me", &first).await, json!(["auditor", "editor"]), "the account has them");
     assert_eq!(roles(&far, &format!("/user/{id}"), &admin).await, json!(["auditor", "editor"]));
@@ -48,13 +48,13 @@ async fn a_role_counts_from_the_next_token_and_ends_the_tokens_that_carry_it(dat
     assert_eq!(answer.json()["roles"], json!(["auditor", "editor"]));
     assert_eq!(answer.header("X-Auth-Roles"), Some("auditor editor"));
 
-    assert_done(delete(&near, &admin, &id, "reviewer").await).await;
+    assert_done(&delete(&near, &admin, &id, "reviewer").await);
     assert_eq!(
         roles(&far, "/auth/verify", &second).await,
         json!(["auditor", "editor"]),
         "a role that she did not have"
     );
-    assert_done(delete(&near, &admin, &id, "editor").await).await;
+    assert_done(&delete(&near, &admin, &id, "editor").await);
     for (node, token) in [(&near, &first), (&near, &second), (&far, &first), (&far, &second)] {
         assert_refused(&node.get("/auth/verify").bearer(token).send().await, 401, "token_revoked", "carries the role");
     }
@@ -67,12 +67,12 @@ async fn the_role_admin_is_the_flag(database: TestDatabase) {
     let app = App::start(&database).await;
     let admin = app.admin("root").await;
     let id = app.register("ada").await.text("public_id");
-    assert_done(put(&app, &admin, &id, "admin").await).await;
+    assert_done(&put(&app, &admin, &id, "admin").await);
     let token = app.login("ada").await;
     let me = app.get("/user/me").bearer(&token).send().await.json();
     assert_eq!((&me["admin"], &me["roles"]), (&json!(true), &json!([])));
     assert_eq!(app.get("/user/").bearer(&token).send().await.status, 200);
-    assert_done(delete(&app, &admin, &id, "admin").await).await;
+    assert_done(&delete(&app, &admin, &id, "admin").await);
     assert_refused(&app.get("/user/").bearer(&token).send().await, 401, "token_revoked", "carries the role");
     let token = app.login("ada").await;
     assert_refused(&app.get("/user/").bearer(&token).send().await, 403, "admin_required", "no admin any more");
@@ -83,14 +83,14 @@ async fn a_user_has_at_most_thirty_two_roles(database: TestDatabase) {
     let admin = app.admin("root").await;
     let id = app.register("ada").await.text("public_id");
     for number in 0..32 {
-        assert_done(put(&app, &admin, &id, &format!("role-{number}")).await).await;
+        assert_done(&put(&app, &admin, &id, &format!("role-{number}")).await);
     }
-    assert_done(put(&app, &admin, &id, "role-0").await).await;
+    assert_done(&put(&app, &admin, &id, "role-0").await);
     let answer = put(&app, &admin, &id, "one-more").await;
     assert_refused(&answer, 400, "validation_failed", "the thirty-third");
     assert_eq!(answer.json()["errors"]["role"], "'role' cannot be given: a user has at most 32 roles");
-    assert_done(delete(&app, &admin, &id, "role-0").await).await;
-    assert_done(put(&app, &admin, &id, "one-more").await).await;
+    assert_done(&delete(&app, &admin, &id, "role-0").await);
+    assert_done(&put(&app, &admin, &id, "one-more").await);
     let token = app.login("ada").await;
     assert_eq!(
         roles(&app, "/auth/verify", &token).await.as_array().map(Vec::len),

@@ -224,6 +224,7 @@ impl App {
     /// # Panics
     ///
     /// When the options cannot work.
+    #[must_use]
     pub fn follower_with(&self, options: FollowerOptions) -> Follower {
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         Follower::connect_with(options.issuer(ISSUER), clock).expect("options that can work")

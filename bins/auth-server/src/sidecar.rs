@@ -10,7 +10,7 @@ use auth_follower::Follower;
 use auth_http::{Code, ErrorAnswer, RefusalKind, unverified_token};
 use hyper::body::Body;
 use poem::http::{HeaderMap, HeaderValue, Method, header};
-use poem::{Endpoint, IntoResponse as _, Request, Response, Result};
+use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
 use crate::api::VERIFY;
 use crate::http::envelope::refuse_head;
@@ -92,7 +92,7 @@ impl Endpoint for Sidecar {
         let id = request_id(request.headers());
         let response = match request.data::<BadHead>() {
             Some(fault) => refuse_head(*fault, request.version()),
-            None => self.answer(&request).await.unwrap_or_else(|error| error.into_response()),
+            None => self.answer(&request).await.unwrap_or_else(IntoResponse::into_response),
         };
         Ok(finish(id, response))
     }
@@ -109,7 +109,7 @@ impl Application for Sidecar {
             Ok(Err(error)) => Err(ApiError::from(error)),
             Err(kind) => Err(kind.into()),
         };
-        let response = self.respond(checked).unwrap_or_else(|error| error.into_response());
+        let response = self.respond(checked).unwrap_or_else(IntoResponse::into_response);
         Some(finish(request_id(request.headers()), response))
     }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use auth_core::blacklist::{Position, RevocationTarget};
 use auth_core::personal::{PersonalToken, PersonalTokenDigest, StoredPersonalToken};
-use auth_core::{Claims, Generation, Grants, PersonalTokenId, PersonalTokenStore, StoreErrorKind, TokenKind, UserId};
+use auth_core::{
+    Claims, Generation, Grants, PersonalTokenId, PersonalTokenStore, Scopes, StoreErrorKind, TokenKind, UserId,
+};
 use time::OffsetDateTime;
 
 use super::cancellation::patience;
@@ -116,7 +118,7 @@ async fn found(tokens: &dyn PersonalTokenStore, of: &StoredPersonalToken) -> Res
 async fn personal_tokens_are_kept_exactly(backend: &dyn Backend) -> Result<(), CheckError> {
     let (_, tokens) = open(backend).await?;
     let used = changed(some_id()?, |token| token.last_used_at = Some(at(7) + Duration::from_micros(11)))?;
-    let bare = changed(some_id()?, |token| token.scopes = Default::default())?;
+    let bare = changed(some_id()?, |token| token.scopes = Scopes::default())?;
     for stored in [&used, &bare] {
         inserted(&*tokens, stored).await?;
     }

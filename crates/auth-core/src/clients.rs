@@ -63,7 +63,7 @@ impl Client {
     pub fn has_secret(&self, unverified_secret: &ClientSecret, now: OffsetDateTime) -> bool {
         let digest = unverified_secret.digest();
         let is_current = self.secret.is(&digest);
-        let is_previous = self.previous.is_some_and(|previous| previous.digest.is(&digest) & (now < previous.until));
+        let is_previous = self.previous.is_some_and(|previous| (now < previous.until) & previous.digest.is(&digest));
         is_current | is_previous
     }
 }

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 
 use crate::blacklist::RevocationTarget;
-use crate::grants::{ExtraClaimsError, Roles, Scopes, TokenKind};
+use crate::grants::{ExtraClaims, ExtraClaimsError, Roles, Scopes, TokenKind};
 use crate::ids::{ClientId, Generation, SessionId, TokenId, UserId};
 use crate::token::Claims;
 
@@ -88,11 +88,13 @@ impl Principal {
     }
 
     /// Returns the roles of the token, without `admin`.
+    #[must_use]
     pub fn roles(&self) -> Option<&Roles> {
         self.claims.grants.as_ref().map(|grants| &grants.roles)
     }
 
     /// Returns the scopes of the token.
+    #[must_use]
     pub fn scopes(&self) -> Option<&Scopes> {
         self.claims.grants.as_ref().map(|grants| &grants.scopes)
     }
@@ -104,7 +106,7 @@ impl Principal {
     /// When they do not have the shape of `T`.
     pub fn extra<T: DeserializeOwned>(&self) -> Result<Option<T>, ExtraClaimsError> {
         let extra = self.claims.grants.as_ref().and_then(|grants| grants.extra.as_ref());
-        extra.map(|extra| extra.read()).transpose()
+        extra.map(ExtraClaims::read).transpose()
     }
 
     /// Returns the time at which the token was issued.

@@ -9,8 +9,8 @@ use auth_core::personal::PersonalTokenOptions;
 use auth_core::purge::Purge;
 use auth_core::service::BuildError;
 use auth_core::{
-    AttemptStore, AuthService, ClientStore, Clock, Mailer, PersonalTokenStore, RevocationLog, SessionStore, Throttle,
-    UserStore,
+    AttemptStore, AuthService, AuthServiceBuilder, ClientStore, Clock, Mailer, PersonalTokenStore, RevocationLog,
+    SessionOptions, SessionStore, Throttle, UserStore,
 };
 use auth_migrations::Migrations;
 use auth_storage::{
@@ -89,7 +89,7 @@ impl RevocableAuthBuilder {
         let upgrades = Upgrades::new(runtime);
         let background = upgrades.clone();
         let builder = AuthService::builder()
-            .users(stores.users)
+            .users(Arc::clone(&stores.users))
             .blacklist(blacklist.clone())
             .codec(codec.codec)
             .passwords(passwords)
@@ -102,18 +102,7 @@ impl RevocableAuthBuilder {
             Some(throttle) => builder.throttle(Arc::clone(throttle)),
             None => builder,
         };
-        let builder = match &stores.sessions {
-            Some(sessions) => builder.sessions(Arc::clone(sessions), self.session_options),
-            None => builder,
-        };
-        let builder = match &stores.personal_tokens {
-            Some(tokens) => builder.personal_tokens(Arc::clone(tokens), PersonalTokenOptions::default().memory),
-            None => builder,
-        };
-        let builder = match &stores.clients {
-            Some(clients) => builder.clients(Arc::clone(clients)),
-            None => builder,
-        };
+        let builder = stores.given_to(builder, self.session_options);
         let builder = match self.claims_source {
             Some(source) => builder.claims_source(source),
             None => builder,
@@ -200,6 +189,22 @@ struct Stores {
 }
 
 impl Stores {
+    /// Gives the builder the stores that an application may do without.
+    fn given_to(&self, builder: AuthServiceBuilder, sessions: SessionOptions) -> AuthServiceBuilder {
+        let builder = match &self.sessions {
+            Some(store) => builder.sessions(Arc::clone(store), sessions),
+            None => builder,
+        };
+        let builder = match &self.personal_tokens {
+            Some(store) => builder.personal_tokens(Arc::clone(store), PersonalTokenOptions::default().memory),
+            None => builder,
+        };
+        match &self.clients {
+            Some(store) => builder.clients(Arc::clone(store)),
+            None => builder,
+        }
+    }
+
     /// Takes the stores that were given, and the tables of the database for the others.
     fn new(
         users: Option<Arc<dyn UserStore>>,

@@ -60,7 +60,7 @@ pub(super) async fn measure(options: &Options, report: &mut Report) -> Result<()
             if !side.processor.is_empty() {
                 figures.push(("processor", Figure::of(&side.processor, "% of a core")));
             }
-            if std::ptr::eq(side, &followed) {
+            if std::ptr::eq(side, &raw const followed) {
                 figures.push(("pages", Figure::of(&pages, "/s")));
                 figures.push(("ratio", ratio.clone()));
             }

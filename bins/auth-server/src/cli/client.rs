@@ -4,8 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use auth_core::clients::{Client, ClientName};
-use auth_core::{AuthService, BoxError, ClientId, Scopes};
-use auth_core::{CreatedClient, NewClient};
+use auth_core::{AuthService, BoxError, ClientId, CreatedClient, NewClient, Scope, Scopes};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -124,7 +123,7 @@ impl Entry for Client {
         json!({
             "client_id": self.id.to_string(),
             "name": self.name.as_str(),
-            "scopes": self.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>(),
+            "scopes": self.scopes.iter().map(Scope::as_str).collect::<Vec<_>>(),
             "created_at": rfc_3339(self.created_at),
             "expires_at": self.expires_at.map(rfc_3339),
             "disabled_at": self.disabled_at.map(rfc_3339),

@@ -107,6 +107,7 @@ fn bound(text: &str) -> Result<Duration, Rule> {
     bound.ok_or("must be a duration from 3s to 1h, such as 5s".into())
 }
 
+#[expect(clippy::ref_option, reason = "a declaration shows its value by reference")]
 fn shown(path: &Option<PathBuf>) -> String {
     path.as_deref().map(Path::display).map(|path| path.to_string()).unwrap_or_default()
 }

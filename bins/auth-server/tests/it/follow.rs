@@ -32,6 +32,7 @@ fn status(of: &Server, path: &str, token: Option<&str>) -> u16 {
 }
 
 /// Asks until the answer has this status.
+#[expect(clippy::disallowed_methods, reason = "a limit for a process that is stuck")]
 fn until(of: &Server, path: &str, token: Option<&str>, expected: u16) {
     let begun = Instant::now();
     while status(of, path, token) != expected {

@@ -111,7 +111,7 @@ async fn a_list_and_an_export_have_the_tokens_and_no_secret() {
     let principal = fixture.login().await;
     let token = fixture.near.create_personal_token(&principal, new(Some("orders:read"), None)).await.unwrap();
     let listed = fixture.near.list_personal_tokens(fixture.ada).await.unwrap();
-    assert_eq!(listed, [token.token.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&token.token));
     let export = fixture.near.export(&principal).await.unwrap();
     assert_eq!(export.personal_tokens, listed);
     assert!(!format!("{token:?}{export:?}").contains(&text(&token)[4..]));

@@ -53,7 +53,9 @@ fn known(revocation: &Revocation) -> (Uuid, u8, u64, u64) {
 
 fn written(revocations: &[Revocation]) -> Vec<u8> {
     let mut writer = SnapshotWriter::default();
-    revocations.iter().for_each(|revocation| writer.add(revocation));
+    for revocation in revocations {
+        writer.add(revocation);
+    }
     writer.finish(&header())
 }
 

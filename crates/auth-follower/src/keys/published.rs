@@ -187,7 +187,7 @@ impl Published {
 
 /// Returns the `max-age` of a `Cache-Control` header (RFC 9111 §5.2.2.1).
 fn max_age(cache_control: &str) -> Option<Duration> {
-    let directives = cache_control.split(',').map(str::trim);
-    let seconds = directives.filter_map(|directive| directive.strip_prefix("max-age=")).next()?;
+    let mut directives = cache_control.split(',').map(str::trim);
+    let seconds = directives.find_map(|directive| directive.strip_prefix("max-age="))?;
     Some(Duration::from_secs(seconds.parse::<u32>().ok()?.into()))
 }

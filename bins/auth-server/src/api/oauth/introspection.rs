@@ -1,7 +1,6 @@
 //! `POST /oauth/introspect`: whether a token is good, and what it says (RFC 7662).
 
-use auth_core::AuthenticatedClient;
-use auth_core::{AuthenticateError, Principal};
+use auth_core::{AuthenticateError, AuthenticatedClient, Principal, Role};
 use poem::Response;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
@@ -54,8 +53,7 @@ fn active(state: &State, principal: &Principal) -> Value {
     body["aud"] = state.audience.as_str().into();
     body["iss"] = state.issuer.as_str().into();
     body["jti"] = principal.token_id().to_string().into();
-    let roles: Vec<_> =
-        principal.roles().into_iter().flat_map(|roles| roles.iter().map(|role| role.as_str())).collect();
+    let roles: Vec<_> = principal.roles().into_iter().flat_map(|roles| roles.iter().map(Role::as_str)).collect();
     if !roles.is_empty() {
         body["roles"] = roles.into();
     }

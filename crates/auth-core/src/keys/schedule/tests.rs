@@ -44,19 +44,19 @@ fn the_first_key_signs_at_once_and_its_successor_after_the_wait() {
     let set = SCHEDULE.with_new_key(&KeySet::default(), new_key(1), now);
     assert_eq!((states(&set, now), SCHEDULE.due(&set, now)), (vec![Signing], None));
 
-    now += SCHEDULE.rotation - Duration::from_secs(1);
+    now += SCHEDULE.rotation.saturating_sub(Duration::from_secs(1));
     assert_eq!(SCHEDULE.due(&set, now), None, "not a second too early");
     now += Duration::from_secs(1);
     assert_eq!(SCHEDULE.due(&set, now), Some(KeyDue::Key));
     let set = SCHEDULE.with_new_key(&set, new_key(2), now);
     assert_eq!((states(&set, now), SCHEDULE.due(&set, now)), (vec![Signing, Published], None));
 
-    now += SCHEDULE.wait() - Duration::from_secs(1);
+    now += SCHEDULE.wait().saturating_sub(Duration::from_secs(1));
     assert_eq!(set.signing(now).unwrap().kid, "key00001");
     now += Duration::from_secs(1);
     assert_eq!((set.signing(now).unwrap().kid.as_str(), states(&set, now)), ("key00002", vec![Verifying, Signing]));
 
-    now += SCHEDULE.keep() - Duration::from_secs(1);
+    now += SCHEDULE.keep().saturating_sub(Duration::from_secs(1));
     assert_eq!((states(&set, now), SCHEDULE.due(&set, now)), (vec![Verifying, Signing], None));
     now += Duration::from_secs(1);
     assert_eq!((states(&set, now), SCHEDULE.due(&set, now)), (vec![Gone, Signing], Some(KeyDue::Upkeep)));
