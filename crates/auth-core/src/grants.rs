@@ -24,7 +24,7 @@ pub enum TokenKind {
 pub struct Grants {
     /// How the holder came by the token.
     pub kind: TokenKind,
-    /// Roles of the user, without [`ADMIN`], which is [`Claims::admin`].
+    /// Roles of the user, without [`ADMIN`], which is [`Claims::admin`](crate::Claims::admin).
     pub roles: Roles,
     /// Scopes of the token (RFC 6749 §3.3).
     pub scopes: Scopes,

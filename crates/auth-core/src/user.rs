@@ -192,7 +192,7 @@ pub enum ChangeUserError {
     /// The key of the new username is taken.
     #[error("the username is taken")]
     UsernameTaken,
-    /// The user has [`MAX_NAMES`](crate::MAX_NAMES) roles already.
+    /// The user has [`MAX_NAMES`] roles already.
     #[error("a user has at most {MAX_NAMES} roles")]
     TooManyRoles,
     /// The store failed.

@@ -15,7 +15,7 @@ use crate::user::InsertUserError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GiveRoleError {
-    /// The user has [`MAX_NAMES`](crate::MAX_NAMES) roles already.
+    /// The user has [`MAX_NAMES`] roles already.
     #[error("a user has at most {MAX_NAMES} roles")]
     TooManyRoles,
     /// There is no such user, or the store failed.
