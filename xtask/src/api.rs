@@ -26,7 +26,9 @@ const STANDARD: &[&str] = &["alloc", "core", "std"];
 const NAMED: &[(&str, &[&str])] = &[
     ("auth-actix", &["actix_http", "actix_service", "actix_web", "http"]),
     ("auth-blacklist", &["time"]),
-    ("auth-core", &["time", "uuid", "zeroize"]),
+    ("auth-core", &["serde_core", "time", "uuid", "zeroize"]),
+    ("auth-feed", &["serde_core", "time", "uuid"]),
+    ("auth-jwt", &["time"]),
     ("auth-mail", &["time"]),
     ("auth-migrations", &["sea_orm"]),
     ("auth-storage", &["sea_orm", "sqlx_core", "time"]),

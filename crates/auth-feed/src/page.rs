@@ -77,7 +77,7 @@ impl FeedPage {
     ///
     /// When it is not a page that continues `after` without a gap. Then nothing of it may be used, and it does not count as fresh.
     pub fn from_json(json: &[u8], after: &Cursor) -> Result<Self, PageError> {
-        let wire: WirePage = serde_json::from_slice(json)?;
+        let wire: WirePage = serde_json::from_slice(json).map_err(|error| PageError::Form(error.into()))?;
         let next: Cursor = wire.next.parse().map_err(|_| broken("next", "it is EPOCH:POSITION:MARK"))?;
         let page = Self {
             stamp: read_stamp(wire.instance, wire.uptime_ms, wire.age_ms)?,

@@ -1,12 +1,14 @@
 //! Errors of pages and snapshots.
 
+use auth_core::BoxError;
+
 /// Error of a page that must be discarded as a whole.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PageError {
     /// The page is not JSON of the right form.
     #[error("the page cannot be read")]
-    Form(#[from] serde_json::Error),
+    Form(#[source] BoxError),
     /// An entry breaks a rule.
     #[error("the entry at position {position} is broken: {rule}")]
     Entry {

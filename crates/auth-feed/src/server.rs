@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use auth_core::blacklist::{LogIdentity, LogObserver, LogProgress, Purged};
-use auth_core::{Clock, NoRandomness, random_bytes};
+use auth_core::{BoxError, Clock, NoRandomness, random_bytes};
 use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
@@ -123,7 +123,7 @@ pub enum FeedError {
     NotFresh,
     /// The snapshot could not be built.
     #[error("the snapshot could not be built")]
-    Snapshot(#[from] tokio::task::JoinError),
+    Snapshot(#[source] BoxError),
 }
 
 /// Counts of a [`FeedServer`].
@@ -276,7 +276,8 @@ impl FeedServer {
             (header, state.live.clone())
         };
         let etag = format!("W/\"{}-{}\"", header.next.epoch.0, header.next.position.0);
-        let body: Arc<[u8]> = tokio::task::spawn_blocking(move || live.write().finish(&header)).await?.into();
+        let written = tokio::task::spawn_blocking(move || live.write().finish(&header)).await;
+        let body: Arc<[u8]> = written.map_err(|error| FeedError::Snapshot(error.into()))?.into();
         self.snapshots.fetch_add(1, Ordering::Relaxed);
         self.snapshot_bytes.store(body.len() as u64, Ordering::Relaxed);
         let answer = SnapshotAnswer { body, etag };

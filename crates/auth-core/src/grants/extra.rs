@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::error::BoxError;
+
 /// Maximum length of the claims that an application adds to a token, as JSON, in bytes.
 pub const MAX_EXTRA_CLAIMS_BYTES: usize = 1024;
 
@@ -22,7 +24,7 @@ pub enum ExtraClaimsError {
     TooLong,
     /// The value cannot be written as JSON, or not be read as the type that was asked for.
     #[error("extra claims cannot be converted")]
-    Conversion(#[from] serde_json::Error),
+    Conversion(#[source] BoxError),
 }
 
 impl ExtraClaims {
@@ -32,7 +34,7 @@ impl ExtraClaims {
     ///
     /// When the value is not written as a JSON object, or is longer than [`MAX_EXTRA_CLAIMS_BYTES`].
     pub fn new(claims: &impl Serialize) -> Result<Self, ExtraClaimsError> {
-        Self::from_json(serde_json::to_string(claims)?)
+        Self::from_json(serde_json::to_string(claims).map_err(of_json)?)
     }
 
     /// Returns the claims whose JSON is `json`, which a token carried.
@@ -45,7 +47,7 @@ impl ExtraClaims {
         if json.len() > MAX_EXTRA_CLAIMS_BYTES {
             return Err(ExtraClaimsError::TooLong);
         }
-        if !serde_json::from_str::<serde_json::Value>(&json)?.is_object() {
+        if !serde_json::from_str::<serde_json::Value>(&json).map_err(of_json)?.is_object() {
             return Err(ExtraClaimsError::NotAnObject);
         }
         Ok(Self(json))
@@ -57,7 +59,7 @@ impl ExtraClaims {
     ///
     /// When the claims do not have the shape of `T`.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, ExtraClaimsError> {
-        Ok(serde_json::from_str(&self.0)?)
+        serde_json::from_str(&self.0).map_err(of_json)
     }
 
     /// Returns the claims as JSON.
@@ -65,6 +67,10 @@ impl ExtraClaims {
     pub fn as_json(&self) -> &str {
         &self.0
     }
+}
+
+fn of_json(error: serde_json::Error) -> ExtraClaimsError {
+    ExtraClaimsError::Conversion(error.into())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Reading of snapshots.
 
 use auth_core::blacklist::{RevocationReason, RevocationTarget};
-use auth_core::{Generation, Revocation};
+use auth_core::{BoxError, Generation, Revocation};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -24,7 +24,7 @@ pub enum SnapshotError {
     Digest,
     /// Its header is not JSON of the right form.
     #[error("the header of the snapshot cannot be read")]
-    Form(#[from] serde_json::Error),
+    Form(#[source] BoxError),
     /// A field of its header breaks a rule.
     #[error("the header of the snapshot is broken")]
     Header(#[from] PageError),
@@ -55,7 +55,8 @@ impl<'b> SnapshotReader<'b> {
         }
         let mut input = Input(&rest[..rest.len() - DIGEST_BYTES]);
         let length = input.count()?;
-        let header: WireHeader = serde_json::from_slice(input.take(length)?)?;
+        let header: WireHeader =
+            serde_json::from_slice(input.take(length)?).map_err(|error| SnapshotError::Form(error.into()))?;
         Ok(Self { header: header.read()?, body: input.0 })
     }
 
