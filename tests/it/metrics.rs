@@ -12,6 +12,7 @@ const UNITS: &[&str] = &[
     "entries",
     "tokens",
     "users",
+    "followers",
     "letters",
     "partitions",
     "connections",
@@ -20,7 +21,7 @@ const UNITS: &[&str] = &[
     "rounds",
     "keys",
 ];
-const STATES: &[&str] = &["in_flight", "queued", "running", "limit"];
+const STATES: &[&str] = &["in_flight", "queued", "running", "limit", "remembered"];
 
 /// With it there are the metrics of managed keys, too.
 const MASTER_KEY: &str = "q83vEjRWeJq83vEjRWeJq83vEjRWeJq83vEjRWeJq80=";

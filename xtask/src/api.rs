@@ -175,7 +175,7 @@ mod tests {
             "pub fn auth_core::f<T: Trait>(T::Item, <T as core::iter::Iterator>::Item, &'static str) -> Self::Output",
         ]);
         assert_eq!(strangers("auth-core", &fine, &ours), Vec::<String>::new());
-        assert_eq!(strangers("auth-jwt", &fine, &ours).len(), 1, "time is for auth-core");
+        assert_eq!(strangers("auth-password", &fine, &ours).len(), 1, "time is for others");
     }
 
     #[test]

@@ -111,8 +111,8 @@ fn json(claims: &TokenClaims) -> Vec<u8> {
         let _ = instant.format_into(&mut text, &Rfc3339);
     }
     text.push(b'"');
-    if !claims.roles.is_empty() {
-        let _ = write!(text, r#","roles":["{}"]"#, claims.roles.join(r#"",""#));
+    if let Some(roles) = &claims.roles {
+        let _ = write!(text, r#","roles":["{}"]"#, roles.join(r#"",""#));
     }
     // A scope has printable ASCII characters without `"` and `\`.
     if let Some(scope) = &claims.scope {

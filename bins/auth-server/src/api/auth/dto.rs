@@ -2,9 +2,7 @@
 //!
 //! A request type describes its body in the OpenAPI document and is never deserialized: `auth-http` reads the body.
 
-use auth_core::{
-    Credentials, CsrfToken, NewAccount, PasswordPolicy, Principal, RefreshToken, Role, Roles, Scopes, SignedIn,
-};
+use auth_core::{Credentials, CsrfToken, NewAccount, PasswordPolicy, Principal, RefreshToken, Role, Scopes, SignedIn};
 use auth_http::{Code, ErrorAnswer, Fields, FromFields};
 use poem_openapi::Object;
 use poem_openapi::types::{Any, Email, Example, Password};
@@ -218,8 +216,8 @@ pub(crate) struct TokenClaims {
     /// When it expires.
     pub(crate) expires_at: OffsetDateTime,
     /// The roles of the token, without `admin`, if it has any.
-    #[oai(skip_serializing_if_is_empty)]
-    pub(crate) roles: Vec<String>,
+    #[oai(skip_serializing_if_is_none)]
+    pub(crate) roles: Option<Vec<String>>,
     /// The scopes of the token, separated by blanks, if it has any (RFC 6749 §3.3).
     #[oai(skip_serializing_if_is_none)]
     pub(crate) scope: Option<String>,
@@ -235,7 +233,10 @@ impl From<&Principal> for TokenClaims {
             admin: principal.is_admin(),
             issued_at: principal.issued_at(),
             expires_at: principal.expires_at(),
-            roles: principal.roles().into_iter().flat_map(Roles::iter).map(Role::to_string).collect(),
+            roles: principal
+                .roles()
+                .filter(|roles| !roles.is_empty())
+                .map(|roles| roles.iter().map(Role::to_string).collect()),
             scope: principal.scopes().filter(|scopes| !scopes.is_empty()).map(Scopes::to_string),
         }
     }
@@ -250,7 +251,7 @@ impl Example for TokenClaims {
             admin: false,
             issued_at: example::TIME,
             expires_at: example::TIME + time::Duration::DAY,
-            roles: Vec::new(),
+            roles: None,
             scope: None,
         }
     }
