@@ -14,20 +14,29 @@ TIMEOUT = 60
 def start_server(started, binary, folder, settings=None):
     """Starts the server and waits until it is ready. The exit stack `started` stops it. Returns the process, the URL and the
     environment, for commands that work on the same database."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
+    address = free_address()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AUTH_")}
     environment |= {"AUTH_LISTEN": address, "AUTH_DATA_DIR": str(folder), "AUTH_LOG": "warn"} | (settings or {})
+    return serve(started, binary, environment), f"http://{address}", environment
+
+
+def serve(started, binary, environment):
+    """Starts the server of this environment, for the first time or again, and waits until it is ready."""
     process = subprocess.Popen([os.path.abspath(binary), "serve"], env=environment)
     started.callback(stop, process)
     deadline = time.monotonic() + TIMEOUT
     while True:
         with contextlib.suppress(OSError):
-            urllib.request.urlopen(f"http://{address}/readyz", timeout=TIMEOUT).close()
-            return process, f"http://{address}", environment
+            urllib.request.urlopen(f"http://{environment['AUTH_LISTEN']}/readyz", timeout=TIMEOUT).close()
+            return process
         assert time.monotonic() < deadline, "the server does not come up"
         time.sleep(0.1)
+
+
+def free_address():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{listener.getsockname()[1]}"
 
 
 def stop(process):

@@ -220,6 +220,8 @@ impl UserStore for Members {
             let applies = match &change {
                 UserChange::PasswordFrom { current, .. } => current.expose_hash() == row.secret,
                 UserChange::ResetPassword { email, .. } => row.mail_key.as_deref() == Some(email.key()),
+                // Members have no roles.
+                UserChange::TakeRole(_) => false,
                 _ => true,
             };
             if !applies {

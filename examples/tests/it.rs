@@ -19,9 +19,12 @@ mod poem_memory;
 #[path = "../tonic_grpc.rs"]
 #[expect(dead_code, reason = "its main is what we do here")]
 mod tonic_grpc;
-#[path = "../verify_only.rs"]
+#[path = "../verify_with_database.rs"]
 #[expect(dead_code, reason = "its main is what we do here")]
-mod verify_only;
+mod verify_with_database;
+#[path = "../verify_with_feed.rs"]
+#[expect(dead_code, reason = "its main is what we do here")]
+mod verify_with_feed;
 
 #[path = "it/client.rs"]
 mod client;

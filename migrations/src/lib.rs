@@ -20,6 +20,10 @@ mod m20261126_000005_blacklist_loss;
 mod m20261126_000006_sessions;
 mod m20261127_000007_accounts;
 mod m20261127_000008_letters;
+mod m20261127_000009_roles;
+mod m20261127_000010_keys;
+mod m20261127_000011_clients;
+mod m20261127_000012_personal_tokens;
 mod removal;
 mod shape;
 mod tables;
@@ -38,16 +42,18 @@ pub use removal::{Removal, Removed};
 pub enum Part {
     /// The table of users. The store of users also needs [`Blacklist`](Self::Blacklist) and [`Letters`](Self::Letters).
     Users,
-    /// The log of revocations, its head, and the sessions, which end by entries of the log.
+    /// The log of revocations, its head, and the sessions, clients and personal tokens, which end by entries of the log.
     Blacklist,
     /// The counters of attempts.
     Attempts,
     /// The one-time tokens, and the letters that carry them.
     Letters,
+    /// The keys that sign tokens. Their store also needs [`Blacklist`](Self::Blacklist).
+    Keys,
 }
 
 impl Part {
-    const ALL: [Self; 4] = [Self::Users, Self::Blacklist, Self::Attempts, Self::Letters];
+    const ALL: [Self; 5] = [Self::Users, Self::Blacklist, Self::Attempts, Self::Letters, Self::Keys];
 }
 
 /// The migrations of one installation: which tables, with which names.
@@ -334,6 +340,10 @@ fn all(layout: &Layout) -> Vec<(Part, Box<dyn MigrationTrait>)> {
         (Part::Blacklist, Box::new(m20261126_000006_sessions::Migration { layout: layout.clone() })),
         (Part::Users, Box::new(m20261127_000007_accounts::Migration { layout: layout.clone() })),
         (Part::Letters, Box::new(m20261127_000008_letters::Migration { layout: layout.clone() })),
+        (Part::Users, Box::new(m20261127_000009_roles::Migration { layout: layout.clone() })),
+        (Part::Keys, Box::new(m20261127_000010_keys::Migration { layout: layout.clone() })),
+        (Part::Blacklist, Box::new(m20261127_000011_clients::Migration { layout: layout.clone() })),
+        (Part::Blacklist, Box::new(m20261127_000012_personal_tokens::Migration { layout: layout.clone() })),
     ]
 }
 
@@ -348,6 +358,10 @@ fn is_known(version: &str) -> bool {
         tables::SESSIONS_SINCE,
         tables::ACCOUNTS_SINCE,
         tables::LETTERS_SINCE,
+        tables::ROLES_SINCE,
+        tables::KEYS_SINCE,
+        tables::CLIENTS_SINCE,
+        tables::PERSONAL_TOKENS_SINCE,
     ]
     .contains(&version)
 }

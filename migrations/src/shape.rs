@@ -141,7 +141,7 @@ impl Table {
     }
 
     /// Adds the columns that the migration `since` brings and that are not there yet. In rows of before a number is zero, a flag
-    /// is false, and a column that can be null is null. One statement each: SQLite adds one column at a time, and MySQL commits
+    /// is false, a text is empty, and a column that can be null is null. One statement each: SQLite adds one column at a time, and MySQL commits
     /// every one by itself.
     pub(crate) async fn add_columns(
         &self,
@@ -154,6 +154,9 @@ impl Table {
             let mut column = ColumnDef::new(added.name);
             match (added.kind, added.nullable) {
                 (ColumnKind::Bool, _) => column.boolean().not_null().default(false),
+                (ColumnKind::Text(length), _) => {
+                    column.string_len(u32::try_from(length).unwrap_or(u32::MAX)).not_null().default("")
+                }
                 (_, true) => column.big_integer().null(),
                 (_, false) => column.big_integer().not_null().default(0),
             };

@@ -11,9 +11,24 @@ pub(crate) const LOSS_SINCE: &str = "m20261126_000005_blacklist_loss";
 pub(crate) const SESSIONS_SINCE: &str = "m20261126_000006_sessions";
 pub(crate) const ACCOUNTS_SINCE: &str = "m20261127_000007_accounts";
 pub(crate) const LETTERS_SINCE: &str = "m20261127_000008_letters";
+pub(crate) const ROLES_SINCE: &str = "m20261127_000009_roles";
+pub(crate) const KEYS_SINCE: &str = "m20261127_000010_keys";
+pub(crate) const CLIENTS_SINCE: &str = "m20261127_000011_clients";
+pub(crate) const PERSONAL_TOKENS_SINCE: &str = "m20261127_000012_personal_tokens";
 
-pub(crate) static TABLES: [&Table; 7] =
-    [&USERS, &BLACKLIST, &BLACKLIST_HEAD, &ATTEMPTS, &SESSIONS, &ONE_TIME_TOKENS, &LETTERS];
+pub(crate) static TABLES: [&Table; 11] = [
+    &USERS,
+    &BLACKLIST,
+    &BLACKLIST_HEAD,
+    &ATTEMPTS,
+    &SESSIONS,
+    &ONE_TIME_TOKENS,
+    &LETTERS,
+    &SIGNING_KEYS,
+    &SIGNING_KEYS_HEAD,
+    &CLIENTS,
+    &PERSONAL_TOKENS,
+];
 
 pub(crate) static USERS: Table = Table {
     name: "users",
@@ -32,6 +47,8 @@ pub(crate) static USERS: Table = Table {
         column("registered_on", ColumnKind::Big, USERS_SINCE),
         column("email_verified", ColumnKind::Bool, ACCOUNTS_SINCE),
         nullable("last_login_at", ColumnKind::Big, ACCOUNTS_SINCE),
+        // As many names as a user may have, each as long as it may be, with blanks between them.
+        column("roles", ColumnKind::Text(2_079), ROLES_SINCE),
     ],
     primary: "id",
     unique: &[UniqueKey { columns: &["email_key"], or: None }, UniqueKey { columns: &["username_key"], or: None }],
@@ -158,6 +175,74 @@ pub(crate) static LETTERS: Table = Table {
         nullable("lease", ColumnKind::Uuid, LETTERS_SINCE),
         column("attempts", ColumnKind::Big, LETTERS_SINCE),
     ],
+    primary: "id",
+    unique: &[],
+};
+
+pub(crate) static CLIENTS: Table = Table {
+    name: "clients",
+    part: Part::Blacklist,
+    since: CLIENTS_SINCE,
+    columns: &[
+        column("id", ColumnKind::Uuid, CLIENTS_SINCE),
+        column("name", ColumnKind::Text(64), CLIENTS_SINCE),
+        column("scopes", ColumnKind::Text(2100), CLIENTS_SINCE),
+        column("generation", ColumnKind::Big, CLIENTS_SINCE),
+        column("created_at", ColumnKind::Big, CLIENTS_SINCE),
+        nullable("expires_at", ColumnKind::Big, CLIENTS_SINCE),
+        nullable("disabled_at", ColumnKind::Big, CLIENTS_SINCE),
+        nullable("last_used_at", ColumnKind::Big, CLIENTS_SINCE),
+        column("secret", ColumnKind::Text(64), CLIENTS_SINCE),
+        nullable("previous_secret", ColumnKind::Text(64), CLIENTS_SINCE),
+        nullable("previous_until", ColumnKind::Big, CLIENTS_SINCE),
+    ],
+    primary: "id",
+    unique: &[],
+};
+
+pub(crate) static PERSONAL_TOKENS: Table = Table {
+    name: "personal_tokens",
+    part: Part::Blacklist,
+    since: PERSONAL_TOKENS_SINCE,
+    columns: &[
+        column("id", ColumnKind::Uuid, PERSONAL_TOKENS_SINCE),
+        column("digest", ColumnKind::Text(64), PERSONAL_TOKENS_SINCE),
+        column("user_id", ColumnKind::Uuid, PERSONAL_TOKENS_SINCE),
+        column("name", ColumnKind::Text(64), PERSONAL_TOKENS_SINCE),
+        column("scopes", ColumnKind::Text(2100), PERSONAL_TOKENS_SINCE),
+        column("generation", ColumnKind::Big, PERSONAL_TOKENS_SINCE),
+        column("created_at", ColumnKind::Big, PERSONAL_TOKENS_SINCE),
+        column("expires_at", ColumnKind::Big, PERSONAL_TOKENS_SINCE),
+        nullable("last_used_at", ColumnKind::Big, PERSONAL_TOKENS_SINCE),
+    ],
+    primary: "id",
+    unique: &[UniqueKey { columns: &["digest"], or: None }],
+};
+
+pub(crate) static SIGNING_KEYS: Table = Table {
+    name: "signing_keys",
+    part: Part::Keys,
+    since: KEYS_SINCE,
+    columns: &[
+        column("kid", ColumnKind::Text(64), KEYS_SINCE),
+        column("algorithm", ColumnKind::Text(16), KEYS_SINCE),
+        column("sealed", ColumnKind::Text(4096), KEYS_SINCE),
+        column("public_jwk", ColumnKind::Text(4096), KEYS_SINCE),
+        column("published_at", ColumnKind::Big, KEYS_SINCE),
+        column("signs_from", ColumnKind::Big, KEYS_SINCE),
+        nullable("signs_until", ColumnKind::Big, KEYS_SINCE),
+        nullable("verifies_until", ColumnKind::Big, KEYS_SINCE),
+        nullable("revoked_at", ColumnKind::Big, KEYS_SINCE),
+    ],
+    primary: "kid",
+    unique: &[],
+};
+
+pub(crate) static SIGNING_KEYS_HEAD: Table = Table {
+    name: "signing_keys_head",
+    part: Part::Keys,
+    since: KEYS_SINCE,
+    columns: &[column("id", ColumnKind::Small, KEYS_SINCE), column("version", ColumnKind::Big, KEYS_SINCE)],
     primary: "id",
     unique: &[],
 };

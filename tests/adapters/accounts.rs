@@ -106,6 +106,9 @@ async fn hold(serve: impl AsyncFnOnce(&App) -> SocketAddr) {
     let attempts = Arc::new(MemoryAttempts::default());
     let stores = ServerStores {
         users: store.clone(),
+        personal_tokens: store.clone(),
+        clients: store.clone(),
+        keys: store.clone(),
         log: store.clone(),
         sessions: store.clone(),
         attempts,

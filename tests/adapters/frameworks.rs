@@ -154,7 +154,7 @@ async fn poem_through_tower(auth: AuthService, visits: Arc<AtomicUsize>) -> Sock
     poem_server(routes).await
 }
 
-async fn poem_server(routes: poem::Route) -> SocketAddr {
+pub(crate) async fn poem_server(routes: poem::Route) -> SocketAddr {
     use poem::listener::{Acceptor as _, Listener as _, TcpListener};
 
     let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
@@ -196,7 +196,7 @@ fn actix_app(auth: AuthService, visits: Arc<AtomicUsize>) -> SocketAddr {
     address
 }
 
-async fn listen() -> (TcpListener, SocketAddr) {
+pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod cookies;
+mod demands;
 mod expectations;
 mod extractors;
 mod frameworks;

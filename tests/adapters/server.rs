@@ -14,6 +14,9 @@ async fn auth_server_keeps_the_expectations() {
     let world = World::new();
     let stores = ServerStores {
         users: world.store.clone(),
+        personal_tokens: world.store.clone(),
+        clients: world.store.clone(),
+        keys: world.store.clone(),
         log: world.log.clone(),
         sessions: world.store.clone(),
         one_time_tokens: world.store.clone(),

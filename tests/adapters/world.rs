@@ -11,8 +11,9 @@ use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::blacklist::{LogPage, Position, RevocationReason, RevocationTarget};
 use auth_core::memory::MemoryStore;
 use auth_core::{
-    AuthService, Claims, Clock as _, Context, Email, Generation, ManualClock, NewAccount, Password, PasswordPolicy,
-    Principal, Revocation, RevocationLog, RevocationSource, StoreError, TokenCodec as _, TokenId, UserId, Username,
+    AuthService, Claims, Clock as _, Context, Email, Generation, Grants, ManualClock, NewAccount, Password,
+    PasswordPolicy, Principal, Revocation, RevocationLog, RevocationSource, StoreError, TokenCodec as _, TokenId,
+    UserId, Username,
 };
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
@@ -51,6 +52,7 @@ impl World {
             .codec(Arc::new(codec(SECRET, &config.token_issuer, &config.token_audience)))
             .passwords(PasswordPool::new(Arc::new(hasher), PoolOptions::default()).unwrap())
             .policy(PasswordPolicy::new(6))
+            .personal_tokens(store.clone(), 16)
             .clock(clock.clone())
             .build()
             .unwrap();
@@ -65,6 +67,11 @@ impl World {
 
     /// A good token of a user who does not exist.
     pub(crate) fn token_of_nobody(&self) -> String {
+        self.token_with(Grants::default())
+    }
+
+    /// A good token with these grants, of a user or a client that does not exist.
+    pub(crate) fn token_with(&self, grants: Grants) -> String {
         let now = self.clock.now();
         let claims = Claims {
             user_id: UserId::generate(now).unwrap(),
@@ -74,6 +81,8 @@ impl World {
             expires_at: now + Duration::from_secs(3600),
             generation: Generation::default(),
             admin: false,
+            key_id: None,
+            grants: (!grants.is_empty()).then(|| Arc::new(grants)),
         };
         let codec = codec(SECRET, &self.config.token_issuer, &self.config.token_audience);
         codec.encode(&claims).unwrap().expose_token().to_owned()
@@ -188,6 +197,8 @@ impl Tokens {
                 expires_at: now + time::Duration::seconds(life),
                 generation: Generation::default(),
                 admin,
+                key_id: None,
+                grants: None,
             };
             codec.encode(&claims).unwrap().expose_token().to_owned()
         };

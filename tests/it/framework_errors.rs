@@ -229,6 +229,9 @@ fn with_log(log: FailingLog) -> ServerStores {
     let log = Arc::new(log);
     ServerStores {
         users: users.clone(),
+        personal_tokens: users.clone(),
+        clients: users.clone(),
+        keys: users.clone(),
         log: log.clone(),
         sessions: log,
         attempts: Arc::new(MemoryAttempts::default()),

@@ -43,6 +43,9 @@ async fn no_password_and_no_token_gets_into_the_log_even_at_its_finest() {
     let store = Arc::new(MemoryStore::new().unwrap());
     let stores = ServerStores {
         users: store.clone(),
+        personal_tokens: store.clone(),
+        clients: store.clone(),
+        keys: store.clone(),
         log: store.clone(),
         sessions: store.clone(),
         attempts: Arc::new(MemoryAttempts::default()),
@@ -75,6 +78,9 @@ async fn the_cause_of_an_error_is_on_one_line_with_the_id_of_its_request() {
     let users = Arc::new(MemoryStore::new().unwrap());
     let stores = ServerStores {
         users: users.clone(),
+        personal_tokens: users.clone(),
+        clients: users.clone(),
+        keys: users.clone(),
         log: log.clone(),
         sessions: log,
         attempts: Arc::new(MemoryAttempts::default()),

@@ -12,21 +12,26 @@ const UNITS: &[&str] = &[
     "entries",
     "tokens",
     "users",
+    "followers",
     "letters",
     "partitions",
     "connections",
     "requests",
     "jobs",
     "rounds",
+    "keys",
 ];
-const STATES: &[&str] = &["in_flight", "queued", "running", "limit"];
+const STATES: &[&str] = &["in_flight", "queued", "running", "limit", "remembered"];
+
+/// With it there are the metrics of managed keys, too.
+const MASTER_KEY: &str = "q83vEjRWeJq83vEjRWeJq83vEjRWeJq83vEjRWeJq80=";
 
 /// Gauges that are 0 or 1.
 const FLAGS: &[&str] = &["fresh", "unacknowledged"];
 
 #[tokio::test]
 async fn every_metric_has_one_unit_in_its_name_and_one_type() {
-    let app = App::in_memory().await;
+    let app = App::in_memory_with(&[("AUTH_MASTER_KEY", MASTER_KEY)]).await;
     let token = app.register("ada").await.text("Authorization");
     assert_eq!(app.get("/user/me").bearer(&token).send().await.status, 200);
     assert_eq!(app.try_login("ada@example.com", "wrong").await.status, 401);

@@ -40,6 +40,9 @@ impl Post {
         let store = Arc::new(MemoryStore::new().unwrap());
         let stores = ServerStores {
             users: store.clone(),
+            personal_tokens: store.clone(),
+            clients: store.clone(),
+            keys: store.clone(),
             log: store.clone(),
             sessions: store.clone(),
             attempts: Arc::new(MemoryAttempts::default()),

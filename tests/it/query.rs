@@ -5,8 +5,9 @@ use serde_json::json;
 
 #[tokio::test]
 async fn an_unknown_parameter_is_named_on_every_documented_route() {
-    let app = App::in_memory().await;
+    let app = App::in_memory_with(&[("AUTH_FEED", "on")]).await;
     let admin = app.admin("root").await;
+    let follower = app.client_token("revocations").await;
     let me = app.get("/user/me").bearer(&admin).send().await.text("public_id");
     let of_browser = json!({ "email": "root@example.com", "password": App::PASSWORD, "session": "cookie" });
     let answer = app.post("/auth/login").json(&of_browser).send().await;
@@ -21,8 +22,12 @@ async fn an_unknown_parameter_is_named_on_every_documented_route() {
     }
     for (method, path) in routes {
         let request = app.request(&method, &format!("{path}?colour=red"));
-        // One operation is for browsers alone.
-        let request = if path == "/auth/csrf" { request.header("Cookie", cookie) } else { request.bearer(&admin) };
+        // One operation is for browsers alone, and the feed for clients.
+        let request = match path.as_str() {
+            "/auth/csrf" => request.header("Cookie", cookie),
+            path if path.starts_with("/auth/revocations") => request.bearer(&follower),
+            _ => request.bearer(&admin),
+        };
         let answer = request.send().await;
         let expected = json!({
             "status": "fail", "message": "Input payload validation failed", "code": "validation_failed",

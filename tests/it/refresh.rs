@@ -147,6 +147,9 @@ async fn a_refresh_that_nobody_can_decide_is_503_and_ends_nothing() {
     let log = Arc::new(FailingLog(|| StoreError::unavailable("dial db.internal:5432")));
     let stores = ServerStores {
         users: users.clone(),
+        personal_tokens: users.clone(),
+        clients: users.clone(),
+        keys: users.clone(),
         log: log.clone(),
         sessions: log,
         attempts: Arc::new(MemoryAttempts::default()),

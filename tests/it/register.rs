@@ -33,7 +33,7 @@ async fn a_visitor_registers_and_holds_a_token(database: TestDatabase) {
     assert_eq!((&user["email_verified"], &user["last_login_at"]), (&json!(false), &Value::Null));
     assert_eq!(
         members(&user),
-        ["admin", "email", "email_verified", "last_login_at", "public_id", "registered_on", "username"]
+        ["admin", "email", "email_verified", "last_login_at", "public_id", "registered_on", "roles", "username"]
     );
 }
 

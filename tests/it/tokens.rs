@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_missing_token_is_a_403_at_logout_and_a_401_at_every_other_protected_route() {
-    let app = App::in_memory().await;
+    let app = App::in_memory_with(&[("AUTH_FEED", "on")]).await;
     let document = app.get("/openapi.json").send().await.json();
     let mut protected = 0;
     for (path, methods) in document["paths"].as_object().unwrap() {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::letters::LeaseId;
-use auth_core::{Clock, Email, Letter, ManualClock, User};
+use auth_core::{AuthService, Clock, Email, Letter, ManualClock, NewClient, User};
+use auth_follower::{Follower, FollowerOptions};
 use auth_server::app::{App as ServerApp, ServerStores};
 use auth_server::config::{Config, Sources};
 use auth_server::server::Server;
@@ -17,6 +18,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::http::{Client, Request, Response};
+
+/// Issuer and audience of the tokens, which no setting changes here.
+const ISSUER: &str = "auth-server";
+const AUDIENCE: &str = "auth-api";
 
 const SECRET: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0";
 
@@ -78,6 +83,10 @@ impl App {
     }
 
     async fn serve(server: ServerApp, clock: Arc<ManualClock>) -> Self {
+        if let Some(keys) = server.keys() {
+            // As at the start of the process: a store that cannot be read stops nothing.
+            drop(keys.sync().await);
+        }
         let free_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let listening = Server::bind(free_port, server.endpoint()).await.expect("a free port");
         let client = Client::new(listening.address());
@@ -178,6 +187,54 @@ impl App {
         self.server.service().enable(user.id).await.expect("enabled");
     }
 
+    /// Creates a client with these scopes, as an operator does, and returns its id and its secret.
+    pub async fn create_client(&self, scopes: &str) -> (String, String) {
+        let (name, scopes) = ("a service".parse().expect("a name"), scopes.parse().expect("scopes"));
+        let created = self.server.service().create_client(NewClient { name, scopes, life: None }).await;
+        let created = created.expect("a client");
+        (created.client.id.to_string(), created.secret.expose_text(str::to_owned))
+    }
+
+    /// Creates a client with these scopes and returns a token of it.
+    pub async fn client_token(&self, scopes: &str) -> String {
+        let (id, secret) = self.create_client(scopes).await;
+        let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+        let answer = self.post("/oauth/token").body("application/x-www-form-urlencoded", form.as_bytes()).send().await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.text("access_token")
+    }
+
+    /// Reads the log of revocations, as a poll does.
+    pub async fn read_log(&self) {
+        self.server.read_log().await.expect("the log is read");
+    }
+
+    /// A follower of this server that reaches it at `url` and has its clock. The server needs a feed and a key pair.
+    ///
+    /// # Panics
+    ///
+    /// When the options cannot work.
+    pub async fn follower(&self, url: &str) -> Follower {
+        let (id, secret) = self.create_client("revocations").await;
+        self.follower_with(FollowerOptions::new(url, AUDIENCE, id, secret))
+    }
+
+    /// A follower with these options and the clock of this server.
+    ///
+    /// # Panics
+    ///
+    /// When the options cannot work.
+    #[must_use]
+    pub fn follower_with(&self, options: FollowerOptions) -> Follower {
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        Follower::connect_with(options.issuer(ISSUER), clock).expect("options that can work")
+    }
+
+    /// Answers the followers that wait for news, as a server that stops does.
+    pub fn end_waits(&self) {
+        self.server.end_waits();
+    }
+
     /// Takes the letters that wait in the outbox, decoys included, oldest first.
     pub async fn all_letters(&self) -> Vec<Letter> {
         let outbox = self.server.outbox();
@@ -207,6 +264,23 @@ impl App {
         letters.remove(0)
     }
 
+    /// Reads the managed keys, and makes one that is due, as a server does at every poll.
+    pub async fn sync_keys(&self) {
+        self.server.keys().expect("managed keys").sync().await.expect("the keys are read");
+    }
+
+    /// Revokes a managed key, as an operator does.
+    pub async fn revoke_key(&self, kid: &str) {
+        let revoked = self.server.keys().expect("managed keys").revoke(kid).await.expect("revoked");
+        assert!(revoked.is_some(), "there is no key {kid}");
+    }
+
+    /// The service, for what an operator does.
+    #[must_use]
+    pub fn service(&self) -> &AuthService {
+        self.server.service()
+    }
+
     async fn find(&self, name: &str) -> User {
         let email = Email::parse(&email(name)).expect("an e-mail address");
         self.server.service().find_by_email(&email).await.expect("a registered user")
@@ -229,9 +303,11 @@ fn standing_clock() -> Arc<ManualClock> {
 }
 
 fn config(settings: &[(&str, &str)]) -> Config {
-    let env: BTreeMap<String, String> = [("AUTH_ENV", "test"), ("AUTH_TOKEN_SECRET", SECRET)]
-        .iter()
-        .chain(settings)
+    let manages_keys = settings.iter().any(|(name, _)| *name == "AUTH_MASTER_KEY");
+    let secret = (!manages_keys).then_some(("AUTH_TOKEN_SECRET", SECRET));
+    let env: BTreeMap<String, String> = std::iter::once(("AUTH_ENV", "test"))
+        .chain(secret)
+        .chain(settings.iter().copied())
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
     Config::load(Sources { env, ..Sources::default() }).expect("a good configuration")

@@ -42,6 +42,7 @@ async fn three_nodes_on_a_cluster_keep_their_promises_whatever_happens_to_it() {
     let nodes: [Node; 3] =
         tokio::join!(Node::start(first.url()), Node::start(second.url()), Node::start(third.url())).into();
     let doors = nodes.each_ref().map(Node::door);
+    a_transaction_that_vanished_commits_nothing(first).await;
     let mut ledgers = vec![appends_at_once(&databases).await];
     for round in 0..rounds(1) {
         for fault in Fault::ALL {
@@ -54,11 +55,45 @@ async fn three_nodes_on_a_cluster_keep_their_promises_whatever_happens_to_it() {
     }
 }
 
+/// A node may roll a transaction back without an error that anybody sees. What follows in it is not committed either.
+async fn a_transaction_that_vanished_commits_nothing(database: &TestDatabase) {
+    let opened = connect(database.url(), ConnectOptions::default()).await.unwrap();
+    let log = SeaRevocationLog::new(opened.clone());
+    let transaction = opened.begin_write().await.unwrap();
+    transaction.execute_unprepared("ROLLBACK").await.unwrap();
+    assert_eq!(
+        log.append_within(&transaction, &[logout(TokenId::generate().unwrap())]).await.unwrap(),
+        1,
+        "the statements run"
+    );
+    transaction.commit().await.unwrap_err();
+    // The connection is used again, for single statements and for transactions.
+    for _ in 0..20 {
+        assert_eq!(log.read_after(Position(0), u32::MAX).await.unwrap().entries, []);
+    }
+    log.mark_loss(None).await.unwrap();
+    let transaction = opened.begin_write().await.unwrap();
+    assert_eq!(log.append_within(&transaction, &[logout(TokenId::generate().unwrap())]).await.unwrap(), 1);
+    transaction.rollback().await.unwrap();
+    opened.close().await.unwrap();
+}
+
+/// The logout of a token that nobody has.
+fn logout(id: TokenId) -> Revocation {
+    const NOW: OffsetDateTime = datetime!(2026-11-26 12:00 UTC);
+    let target = RevocationTarget::Token(id);
+    Revocation {
+        target,
+        expires_at: NOW + time::Duration::days(3650),
+        revoked_at: NOW,
+        reason: RevocationReason::Logout,
+    }
+}
+
 /// Writers of all nodes append at once. Nearly every transaction has rivals, and none of the appends fails.
 async fn appends_at_once(databases: &[TestDatabase; 3]) -> Ledger {
     const WRITERS: usize = 6;
     const APPENDS: usize = 20;
-    const NOW: OffsetDateTime = datetime!(2026-11-26 12:00 UTC);
     let mut writers = JoinSet::new();
     let together = Arc::new(Barrier::new(WRITERS));
     for writer in 0..WRITERS {
@@ -70,13 +105,14 @@ async fn appends_at_once(databases: &[TestDatabase; 3]) -> Ledger {
             let mut appended = Vec::new();
             for _ in 0..APPENDS {
                 let id = TokenId::generate().unwrap();
-                let expires_at = NOW + time::Duration::days(3650);
-                let (target, reason) = (RevocationTarget::Token(id), RevocationReason::Logout);
-                let entry = Revocation { target, expires_at, revoked_at: NOW, reason };
+                let entry = logout(id);
                 log.append(&[entry]).await.unwrap_or_else(|error| panic!("{error:?}"));
                 // Read-your-writes through this node, and no gap before what was read.
                 let page = log.read_after(Position(0), u32::MAX).await.unwrap();
-                assert!(page.entries.iter().any(|read| read.revocation.target == target), "an append is read back");
+                assert!(
+                    page.entries.iter().any(|read| read.revocation.target == entry.target),
+                    "an append is read back"
+                );
                 assert_eq!(page.entries.len() as u64, page.head.0, "an entry at every position");
                 appended.push(id);
             }

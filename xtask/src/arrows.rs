@@ -53,6 +53,8 @@ const PARTS: &[&str] = &[
     "auth-blacklist",
     "auth-conformance",
     "auth-core",
+    "auth-feed",
+    "auth-follower",
     "auth-http",
     "auth-jwt",
     "auth-mail",
@@ -76,6 +78,13 @@ const RULES: &[Rule] = &[
         .never_either(&["jsonwebtoken"])
         .optional(&["argon2"]),
     Rule::new("auth-blacklist", &["auth-core", "group-commit"]).never(WEB_AND_SQL).never_either(PROVIDERS),
+    Rule::new("auth-feed", &["auth-core"])
+        .never(&["poem", "poem-openapi", "axum", "tower", "actix-web", "sea-orm", "sqlx", "sqlx-core"])
+        .never_either(&["argon2", "bcrypt", "bcrypt-interleaved", "jsonwebtoken", "native-tls", "openssl", "rsa"])
+        .optional(&["tokio"]),
+    Rule::new("auth-follower", &["auth-blacklist", "auth-core", "auth-feed", "auth-jwt", "group-commit"])
+        .never(&["poem", "poem-openapi", "axum", "tower", "actix-web", "sea-orm", "sqlx", "sqlx-core"])
+        .never_either(&["argon2", "bcrypt", "bcrypt-interleaved", "native-tls", "openssl"]),
     Rule::new("auth-mail", &["auth-core"]).never(WEB_AND_SQL_WITHOUT_TOKIO).never_either(NOT_FOR_LETTERS),
     Rule::new("auth-http", &["auth-core"]).never(WEB_AND_SQL).never_either(PROVIDERS),
     Rule::new("auth-conformance", &["auth-core"]).never(WEB_AND_SQL).never_either(PROVIDERS),
@@ -100,6 +109,8 @@ const RULES: &[Rule] = &[
         &[
             "auth-blacklist",
             "auth-core",
+            "auth-feed",
+            "auth-follower",
             "auth-http",
             "auth-jwt",
             "auth-mail",
@@ -117,6 +128,8 @@ const RULES: &[Rule] = &[
             "auth-actix",
             "auth-blacklist",
             "auth-core",
+            "auth-feed",
+            "auth-follower",
             "auth-http",
             "auth-jwt",
             "auth-mail",
@@ -129,7 +142,7 @@ const RULES: &[Rule] = &[
         ],
     )
     .never(&["poem-openapi"])
-    .optional(&["auth-actix", "auth-http", "auth-mail", "auth-tower"]),
+    .optional(&["auth-actix", "auth-feed", "auth-follower", "auth-http", "auth-mail", "auth-tower"]),
     Rule::new("auth-bench", PARTS),
     Rule::new("auth-guide", &[]),
     Rule::new("auth-examples", PARTS).never(&["auth-server"]),
@@ -219,6 +232,7 @@ mod tests {
             ("auth-core", "auth-jwt", "auth-core depends on auth-jwt"),
             ("auth-jwt", "auth-password", "auth-jwt depends on auth-password"),
             ("auth-blacklist", "auth-storage", "auth-blacklist depends on auth-storage"),
+            ("auth-feed", "auth-jwt", "auth-feed depends on auth-jwt"),
             ("auth-mail", "auth-storage", "auth-mail depends on auth-storage"),
             ("auth-storage", "jsonwebtoken", "auth-storage depends on jsonwebtoken"),
             ("auth-tower", "auth-storage", "auth-tower depends on auth-storage"),

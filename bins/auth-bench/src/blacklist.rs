@@ -115,7 +115,7 @@ fn look_ups(
     let reader = |start: usize| {
         let round = |round: usize| {
             let (before, after) = claims.split_at((start + round * LOOK_UPS) % claims.len());
-            let mut wanted = after.iter().chain(before).cycle().take(LOOK_UPS).copied();
+            let mut wanted = after.iter().chain(before).cycle().take(LOOK_UPS).cloned();
             let (mut right, mut took) = (0, Duration::ZERO);
             let mut batch = Vec::with_capacity(BATCH);
             while right < LOOK_UPS {
@@ -184,6 +184,8 @@ fn claims(revocation: &Revocation) -> Claims {
         expires_at: revocation.expires_at,
         generation: Generation::default(),
         admin: false,
+        key_id: None,
+        grants: None,
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use auth_core::{RevocationLog, SessionId, UserStore};
-use auth_storage::{ConnectOptions, Database, SeaOneTimeTokenStore, SeaRevocationLog, SeaSessionStore, SeaUserStore};
+use auth_core::{KeyStore, RevocationLog, SessionId, UserStore};
+use auth_storage::{
+    ConnectOptions, Database, SeaKeyStore, SeaOneTimeTokenStore, SeaRevocationLog, SeaSessionStore, SeaUserStore,
+};
 use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use sea_orm::{ConnectionTrait as _, Statement};
 
@@ -50,6 +52,11 @@ impl BenchDatabase {
         transaction.execute_raw(Statement::from_sql_and_values(backend, TOUCH, [session.as_uuid().into()])).await?;
         transaction.commit().await?;
         Ok(())
+    }
+
+    /// The keys that sign tokens.
+    pub(crate) fn keys(&self) -> Arc<dyn KeyStore> {
+        Arc::new(SeaKeyStore::new(self.database.clone()))
     }
 
     /// The name of the kind of database.

@@ -29,15 +29,20 @@ pub(crate) struct Request {
 impl Request {
     /// A request without a body.
     pub(crate) fn get(url: &Url, headers: &[String]) -> Result<Self, Failure> {
-        Self::new("GET", url, headers, None)
+        Self::with("GET", url, headers, None)
     }
 
     /// A request with a JSON body.
     pub(crate) fn post(url: &Url, headers: &[String], body: &str) -> Result<Self, Failure> {
-        Self::new("POST", url, headers, Some(body))
+        Self::with("POST", url, headers, Some(("application/json", body)))
     }
 
-    fn new(method: &str, url: &Url, headers: &[String], body: Option<&str>) -> Result<Self, Failure> {
+    /// A request with a form for its body.
+    pub(crate) fn form(url: &Url, headers: &[String], body: &str) -> Result<Self, Failure> {
+        Self::with("POST", url, headers, Some(("application/x-www-form-urlencoded", body)))
+    }
+
+    fn with(method: &str, url: &Url, headers: &[String], body: Option<(&str, &str)>) -> Result<Self, Failure> {
         if url.scheme() != "http" {
             return Err("only http:// is measured: TLS would be what is measured then".into());
         }
@@ -49,11 +54,11 @@ impl Request {
             text.push_str(header);
             text.push_str("\r\n");
         }
-        if let Some(body) = body {
-            let _ = write!(text, "Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        if let Some((media_type, body)) = body {
+            let _ = write!(text, "Content-Type: {media_type}\r\nContent-Length: {}\r\n", body.len());
         }
         text.push_str("\r\n");
-        text.push_str(body.unwrap_or_default());
+        text.push_str(body.map_or("", |(_, body)| body));
         Ok(Self { authority: authority.into(), bytes: text.into_bytes().into() })
     }
 }
@@ -67,6 +72,7 @@ pub(crate) struct Answer {
 }
 
 /// A connection that is kept alive.
+#[derive(Debug)]
 pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -91,6 +97,12 @@ impl Connection {
                 return answer;
             }
         }
+    }
+
+    /// Returns the status and the body.
+    pub(crate) async fn ask_for_bytes(&mut self, request: &Request) -> io::Result<(u16, Vec<u8>)> {
+        let (status, body) = self.exchange(request).await?;
+        Ok((status, self.buffer[body..].to_vec()))
     }
 
     /// As text.

@@ -10,6 +10,7 @@ mod databases;
 mod enumeration;
 mod figure;
 mod flood;
+mod followers;
 mod http;
 mod letters;
 mod load;
@@ -21,6 +22,7 @@ mod probe;
 mod propagation;
 mod purge;
 mod report;
+mod rotation;
 mod scale;
 mod server;
 mod sessions;
@@ -71,6 +73,10 @@ enum Bench {
     Purge,
     /// From a logout on one node to the refusal on another
     Propagation,
+    /// Checks, snapshots and delays of followers, and what a thousand of them cost their server
+    Followers,
+    /// Good tokens that are refused while keys rotate under load
+    Rotation,
     /// The database part with more and more users; a start with many revoked tokens
     Scale,
     /// Whether the time of a refused login or of a request for a letter tells who exists
@@ -110,6 +116,8 @@ fn run(bench: Bench, options: &Options) -> Result<(), Failure> {
         Bench::Blacklist => one(blacklist::run(options)),
         Bench::Purge => one(purge::run(options)),
         Bench::Propagation => one(propagation::run(options)),
+        Bench::Followers => one(followers::run(options)),
+        Bench::Rotation => one(rotation::run(options)),
         Bench::Scale => one(scale::run(options)),
         Bench::Enumeration => one(enumeration::run(options)),
         Bench::All => {
@@ -125,6 +133,8 @@ fn run(bench: Bench, options: &Options) -> Result<(), Failure> {
                 Bench::Blacklist,
                 Bench::Purge,
                 Bench::Propagation,
+                Bench::Followers,
+                Bench::Rotation,
                 Bench::Scale,
             ] {
                 run(bench, options)?;

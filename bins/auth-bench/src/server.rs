@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -19,6 +21,11 @@ const START: Duration = Duration::from_secs(300);
 
 /// A secret for the servers of one bench: they are nodes of one system.
 const SECRET: &str = "4d7a1f0b96c35e82d4870a6b1c9f3e5528b7d0e64a91c3f87e5d20b6a3c8f149";
+
+const SECRET_SETTING: &str = "AUTH_TOKEN_SECRET";
+
+/// Setting that takes the place of the secret.
+const PRIVATE_KEY: &str = "AUTH_TOKEN_PRIVATE_KEY_FILE";
 
 /// The password of every user here.
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -38,19 +45,36 @@ impl Server {
     /// Starts the server of `options` with these settings besides those that a bench needs, and waits until it is ready.
     /// Its database is a SQLite file of its own unless a setting names another one. It logs into a file.
     pub(crate) async fn start(options: &Options, settings: &[(&str, &str)]) -> Result<Self, Failure> {
-        let program = options.server()?;
+        Self::start_in(TempDir::new()?, options, settings).await
+    }
+
+    /// Starts a server for followers: it signs with this private key instead of the secret, and serves the feed. It hashes cheaply
+    /// and counts no attempts.
+    pub(crate) async fn start_with_feed(options: &Options, pem: &str) -> Result<Self, Failure> {
         let folder = TempDir::new()?;
+        let file = folder.path().join("key.pem");
+        fs::write(&file, pem)?;
+        let file = file.display().to_string();
+        let settings =
+            [(PRIVATE_KEY, file.as_str()), ("AUTH_FEED", "on"), ("AUTH_BCRYPT_COST", "4"), ("AUTH_THROTTLE", "off")];
+        Self::start_in(folder, options, &settings).await
+    }
+
+    async fn start_in(folder: TempDir, options: &Options, settings: &[(&str, &str)]) -> Result<Self, Failure> {
+        let program = options.server()?;
         let database = format!("sqlite://{}", folder.path().join("bench.db").display());
         let defaults = [
             ("AUTH_ENV", "test"),
             ("AUTH_LISTEN", "127.0.0.1:0"),
             ("AUTH_DOCS", "off"),
-            ("AUTH_TOKEN_SECRET", SECRET),
+            (SECRET_SETTING, SECRET),
             ("AUTH_DATABASE_URL", &database),
         ];
         let settings: Vec<(String, String)> = defaults
             .iter()
-            .filter(|(name, _)| !settings.iter().any(|(set, _)| set == name))
+            .filter(|(name, _)| {
+                !settings.iter().any(|(set, _)| set == name || (*set, *name) == (PRIVATE_KEY, SECRET_SETTING))
+            })
             .chain(settings)
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
@@ -114,6 +138,18 @@ impl Server {
         body["Authorization"].as_str().map(str::to_owned).ok_or_else(|| format!("no token in {answer:?}").into())
     }
 
+    /// Creates a client and returns a token of it with these scopes.
+    pub(crate) async fn client_token(&self, scopes: &str) -> Result<String, Failure> {
+        let created = self.output(&["client", "create", "bench", "--scope", scopes, "--json"])?;
+        let client: Value = serde_json::from_str(&created)?;
+        let pair = [&client["client_id"], &client["client_secret"]].map(|part| part.as_str().unwrap_or_default());
+        let basic = format!("Authorization: Basic {}", BASE64_STANDARD.encode(pair.join(":")));
+        let form = format!("grant_type=client_credentials&scope={}", scopes.replace(' ', "+"));
+        let answer = ask(&Request::form(&self.url("/oauth/token")?, &[basic], &form)?).await?;
+        let body: Value = serde_json::from_str(&answer.body)?;
+        body["access_token"].as_str().map(str::to_owned).ok_or_else(|| format!("no token in {answer:?}").into())
+    }
+
     /// The request that checks a token.
     pub(crate) fn verify(&self, token: &str) -> Result<Request, Failure> {
         Request::get(&self.url("/auth/verify")?, &[bearer(token)])
@@ -126,9 +162,18 @@ impl Server {
 
     /// Runs a command of the server's command line with the settings of this server.
     pub(crate) fn command(&self, arguments: &[&str]) -> Result<(), Failure> {
+        self.output(arguments).map(|_| ())
+    }
+
+    /// Runs such a command and returns what it prints.
+    fn output(&self, arguments: &[&str]) -> Result<String, Failure> {
         let envs = self.settings.iter().map(|(name, value)| (name, value));
         let done = Command::new(&self.program).args(arguments).envs(envs).output()?;
-        if done.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&done.stderr).into_owned().into()) }
+        if done.status.success() {
+            Ok(String::from_utf8(done.stdout)?)
+        } else {
+            Err(String::from_utf8_lossy(&done.stderr).into_owned().into())
+        }
     }
 
     /// The processor time that it has used, where the platform tells (in steps of ten milliseconds).

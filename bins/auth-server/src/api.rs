@@ -6,10 +6,15 @@ mod account;
 mod auth;
 mod docs;
 mod example;
+mod feed;
 mod health;
+mod oauth;
+mod personal_tokens;
 mod recovery;
+mod roles;
 mod sessions;
 mod users;
+mod wellknown;
 
 use std::sync::Arc;
 
@@ -20,6 +25,7 @@ use poem::http::Method;
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 
 pub(crate) use self::auth::{TokenClaims, VERIFY};
+pub(crate) use self::wellknown::WellKnown;
 use crate::http::cors::Cors;
 use crate::http::envelope::Envelope;
 use crate::http::route::{AsGet, RouteEndpoint, RouteTable};
@@ -41,6 +47,12 @@ enum Tag {
     /// Listing and ending sessions.
     #[oai(rename = "session")]
     Session,
+    /// Tokens that users make for their programs.
+    #[oai(rename = "personal token")]
+    PersonalToken,
+    /// For services that check tokens without the database.
+    #[oai(rename = "feed")]
+    Feed,
     /// For those who run the server.
     #[oai(rename = "operations")]
     Operations,
@@ -51,7 +63,10 @@ type Topics = (
     recovery::RecoveryApi,
     users::UsersApi,
     account::AccountApi,
+    roles::RolesApi,
     sessions::SessionsApi,
+    personal_tokens::PersonalTokensApi,
+    feed::FeedApi,
     health::HealthApi,
 );
 
@@ -61,7 +76,10 @@ fn topics() -> Topics {
         recovery::RecoveryApi,
         users::UsersApi,
         account::AccountApi,
+        roles::RolesApi,
         sessions::SessionsApi,
+        personal_tokens::PersonalTokensApi,
+        feed::FeedApi,
         health::HealthApi,
     )
 }
@@ -91,6 +109,8 @@ pub(crate) struct Routes {
     pub(crate) docs: bool,
     /// True if the pages that links in letters open are served.
     pub(crate) pages: bool,
+    /// What is published about the server.
+    pub(crate) well_known: Arc<WellKnown>,
 }
 
 impl Routes {
@@ -98,13 +118,18 @@ impl Routes {
     pub(crate) fn endpoint(self) -> Envelope<Route> {
         let mut table = RouteTable::new();
         topics().add_routes(&mut table);
+        if self.state.feed.is_none() {
+            table.retain(|path, _| ![feed::PAGES, feed::SNAPSHOT].contains(&path.as_str()));
+        }
         if self.docs {
             docs::add_routes(&mut table, &document());
         }
-        let pages = if self.pages { pages::routes() } else { RouteTable::new() };
+        let mut undocumented = if self.pages { pages::routes() } else { RouteTable::new() };
+        undocumented.extend(oauth::routes());
+        undocumented.extend(wellknown::routes(&self.well_known));
         let methods = table.values().flat_map(|methods| methods.keys());
         let cors = Cors::new(self.state.cookies.allowed(), methods.chain([&Method::HEAD]), VERIFY);
-        self.envelope(table, pages, cors)
+        self.envelope(table, undocumented, cors)
     }
 
     /// Returns the endpoint with the routes of the topic [`health`] alone, none of which needs a token.
@@ -114,7 +139,8 @@ impl Routes {
         self.envelope(table, RouteTable::new(), None)
     }
 
-    fn envelope(self, table: RouteTable, pages: RouteTable, cors: Option<Cors>) -> Envelope<Route> {
+    /// `undocumented` has the routes that are not in the OpenAPI document: the pages, and those that a standard documents.
+    fn envelope(self, table: RouteTable, undocumented: RouteTable, cors: Option<Cors>) -> Envelope<Route> {
         let document = serde_json::from_str(&openapi_json()).unwrap_or_default();
         let routes = table.into_iter().fold(Route::new(), |route, (pattern, methods)| {
             let endpoint = Arc::new(RouteEndpoint::new(&self.state.metrics, &document, &pattern, methods));
@@ -127,8 +153,8 @@ impl Routes {
                 _ => route.at(pattern, endpoint),
             }
         });
-        let routes = pages.into_iter().fold(routes, |route, (pattern, methods)| {
-            let endpoint = RouteEndpoint::of_page(&self.state.metrics, &pattern, methods);
+        let routes = undocumented.into_iter().fold(routes, |route, (pattern, methods)| {
+            let endpoint = RouteEndpoint::undocumented(&self.state.metrics, &pattern, methods);
             route.at(pattern, endpoint)
         });
         Envelope::new(routes, self.state, self.clock, self.trusted_proxies, cors)

@@ -9,31 +9,35 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
+use auth_core::blacklist::LogObserver;
+use auth_core::keys::KeyStore;
 use auth_core::purge::Purge;
 use auth_core::{
-    AttemptStore, AuthService, Clock, Mailer, OneTimeTokenStore, Outbox, RevocationLog, SessionStore, UserStore,
+    AttemptStore, AuthService, ClientStore, Clock, Mailer, OneTimeTokenStore, Outbox, PersonalTokenStore,
+    RevocationLog, SessionStore, StoreError, UserStore,
 };
 use auth_http::{CookieAuth, SessionCookie};
+use auth_jwt::ManagedKeys;
 use auth_migrations::{MigrateError, Migrations};
 use auth_storage::{
-    ConnectOptions, Database, SeaAttemptStore, SeaOneTimeTokenStore, SeaOutbox, SeaRevocationLog, SeaSessionStore,
-    SeaUserStore, Tables,
+    ConnectOptions, Database, SeaAttemptStore, SeaClientStore, SeaKeyStore, SeaOneTimeTokenStore, SeaOutbox,
+    SeaPersonalTokenStore, SeaRevocationLog, SeaSessionStore, SeaUserStore, Tables,
 };
 
 pub use self::error::AppError;
 pub(crate) use self::mailer::mailer;
-use self::parts::{codec, password_policy, password_pool, password_schemes, throttle, with_letters};
-use crate::api::Routes;
+use self::parts::{codec, feed, password_policy, password_pool, password_schemes, throttle, with_letters};
+use crate::api::{Routes, WellKnown};
 use crate::config::{Config, Profile};
 use crate::http::state::State;
 use crate::metrics::Metrics;
 use crate::readiness::{
-    BlacklistIsFresh, DatabaseAnswers, DatabaseTakesWrites, LogIsWhole, Readiness, ReadinessCheck, SchemaIsCurrent,
-    is_migrated,
+    BlacklistIsFresh, DatabaseAnswers, DatabaseTakesWrites, KeysAreUsable, LogIsWhole, Readiness, ReadinessCheck,
+    SchemaIsCurrent, is_migrated,
 };
 use crate::secret_file;
 use crate::server::{Application, Connections};
-use crate::tasks::{ClockWatch, DeliveryTask, LogFollower, PurgeTask};
+use crate::tasks::{ClockWatch, DeliveryTask, KeyFollower, LogFollower, PurgeTask};
 use crate::verify_fast_path::VerifyFastPath;
 
 /// The stores of a server.
@@ -45,6 +49,12 @@ pub struct ServerStores {
     pub log: Arc<dyn RevocationLog>,
     /// The sessions. The end of one is written to `log`.
     pub sessions: Arc<dyn SessionStore>,
+    /// The personal access tokens. The end of one is written to `log`.
+    pub personal_tokens: Arc<dyn PersonalTokenStore>,
+    /// The clients. The end of their tokens is written to `log`.
+    pub clients: Arc<dyn ClientStore>,
+    /// The keys that the server makes, if it does. The revocation of one is written to `log`.
+    pub keys: Arc<dyn KeyStore>,
     /// Counters of attempts for the rate limits.
     pub attempts: Arc<dyn AttemptStore>,
     /// The one-time tokens.
@@ -58,6 +68,7 @@ pub struct App {
     state: Arc<State>,
     log: Arc<dyn RevocationLog>,
     sessions: Arc<dyn SessionStore>,
+    personal_tokens: Arc<dyn PersonalTokenStore>,
     attempts: Arc<dyn AttemptStore>,
     one_time_tokens: Arc<dyn OneTimeTokenStore>,
     outbox: Arc<dyn Outbox>,
@@ -69,6 +80,7 @@ pub struct App {
     opened: Option<(Database, Migrations)>,
     trusted_proxies: Vec<ipnet::IpNet>,
     docs: bool,
+    well_known: Arc<WellKnown>,
 }
 
 impl App {
@@ -83,6 +95,9 @@ impl App {
             users: Arc::new(SeaUserStore::new(database.clone())),
             log: Arc::new(SeaRevocationLog::new(database.clone())),
             sessions: Arc::new(SeaSessionStore::new(database.clone())),
+            personal_tokens: Arc::new(SeaPersonalTokenStore::new(database.clone())),
+            clients: Arc::new(SeaClientStore::new(database.clone())),
+            keys: Arc::new(SeaKeyStore::new(database.clone())),
             attempts: Arc::new(SeaAttemptStore::new(database.clone())),
             one_time_tokens: Arc::new(SeaOneTimeTokenStore::new(database.clone())),
             outbox: Arc::new(SeaOutbox::new(database.clone())),
@@ -105,30 +120,41 @@ impl App {
         stores: ServerStores,
         opened: Option<(Database, Migrations)>,
     ) -> Result<Self, AppError> {
-        let ServerStores { users, log, sessions, attempts, one_time_tokens, outbox } = stores;
+        let ServerStores { users, log, sessions, personal_tokens, clients, keys, attempts, one_time_tokens, outbox } =
+            stores;
         let options = SyncOptions { max_staleness: config.blacklist_max_staleness, ..SyncOptions::default() };
-        let blacklist = Arc::new(SyncedBlacklist::new(Arc::clone(&log), Arc::clone(&clock), options));
+        let blacklist = SyncedBlacklist::new(Arc::clone(&log), Arc::clone(&clock), options);
+        let feed = feed(config, &clock)?;
+        let blacklist = Arc::new(match &feed {
+            Some(feed) => blacklist.observed_by(Arc::clone(feed) as Arc<dyn LogObserver>),
+            None => blacklist,
+        });
         let mut checks = opened.as_ref().map_or_else(Vec::new, |opened| checks(opened, &blacklist));
         checks.push(Box::new(LogIsWhole {
             blacklist: Arc::clone(&blacklist),
             clock: Arc::clone(&clock),
-            token_life: config.token_ttl.max(config.sessions.access_life),
+            token_life: config.longest_token_life(),
         }));
+        let codec = codec(config, keys, &clock)?;
+        checks.extend(codec.managed().cloned().map(|keys| Box::new(KeysAreUsable(keys)) as Box<dyn ReadinessCheck>));
         let readiness = Readiness::new(checks);
-        let codec = Arc::new(codec(config)?);
         let schemes = Arc::new(password_schemes(&config.passwords)?);
         let passwords = password_pool(config, &schemes, &clock)?;
         let throttle = throttle(config, &attempts, &clock)?;
         let service = AuthService::builder()
             .users(users)
             .blacklist(blacklist.clone())
-            .codec(codec.clone())
+            .codec(codec.token_codec())
             .passwords(passwords.clone())
             .policy(password_policy(config))
             .background(|task| drop(tokio::spawn(task)))
             .clock(Arc::clone(&clock))
             .token_life(config.token_ttl)
-            .sessions(Arc::clone(&sessions), config.sessions);
+            .sessions(Arc::clone(&sessions), config.sessions)
+            .personal_tokens(Arc::clone(&personal_tokens), config.personal_token_cache)
+            .user_scopes(config.user_scopes.clone())
+            .clients(clients)
+            .client_token_life(config.client_token_ttl);
         let service = throttle.iter().fold(service, |service, throttle| service.throttle(Arc::clone(throttle)));
         let mailer: Option<Arc<dyn Mailer>> = match &config.mail {
             Some(settings) => Some(mailer(settings)?),
@@ -141,15 +167,22 @@ impl App {
         let service = service.build()?;
         let metrics = Metrics::new().map_err(|error| AppError::Internal(error.into()))?;
         metrics.watch_passwords(passwords, schemes).map_err(|error| AppError::Internal(error.into()))?;
+        if let Some(keys) = codec.managed() {
+            metrics.watch_keys(Arc::clone(keys)).map_err(|error| AppError::Internal(error.into()))?;
+        }
         let checks_in_memory = !config.blacklist_max_staleness.is_zero();
+        let well_known = Arc::new(WellKnown::new(config, codec.has_public_keys()));
         let state = State {
             service,
             metrics,
             cookies: CookieAuth::new(session_cookie(config.profile), config.cors_origins.clone()),
             languages: config.languages.clone(),
             throttle,
+            issuer: config.token_issuer.clone(),
+            audience: config.token_audience.clone(),
             codec,
             blacklist,
+            feed,
             checks_in_memory,
             database: opened.as_ref().map(|(database, _)| database.clone()),
             readiness,
@@ -159,6 +192,7 @@ impl App {
             state: Arc::new(state),
             log,
             sessions,
+            personal_tokens,
             attempts,
             one_time_tokens,
             outbox,
@@ -168,6 +202,7 @@ impl App {
             opened,
             trusted_proxies: config.trusted_proxies.clone(),
             docs: config.docs,
+            well_known,
         })
     }
 
@@ -190,6 +225,7 @@ impl App {
             trusted_proxies: self.trusted_proxies.clone(),
             docs: self.docs,
             pages: self.mailer.is_some(),
+            well_known: Arc::clone(&self.well_known),
         }
     }
 
@@ -211,6 +247,16 @@ impl App {
         &self.outbox
     }
 
+    /// Reads the log of revocations to its end, for use without the task that follows it.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub async fn read_log(&self) -> Result<(), StoreError> {
+        while !self.state.blacklist.sync_step().await?.complete {}
+        Ok(())
+    }
+
     /// Returns whether the database has every table that this server needs.
     ///
     /// # Errors
@@ -228,10 +274,12 @@ impl App {
         }
     }
 
-    /// Returns the task that removes expired entries of the blacklist, old counters of attempts, old sessions and old one-time tokens.
+    /// Returns the task that removes expired entries of the blacklist, old counters of attempts, old sessions, old one-time tokens and
+    /// old personal access tokens.
     pub(crate) fn purge(&self) -> PurgeTask {
         let purge = Purge::new(Arc::clone(&self.clock)).sessions(Arc::clone(&self.sessions));
         let purge = purge.one_time_tokens(Arc::clone(&self.one_time_tokens));
+        let purge = purge.personal_tokens(Arc::clone(&self.personal_tokens));
         PurgeTask {
             purge: purge.revocations(Arc::clone(&self.log)).attempts(Arc::clone(&self.attempts)),
             metrics: self.state.metrics.clone(),
@@ -262,6 +310,24 @@ impl App {
     /// Returns the task that reads the log of revocations into memory.
     pub(crate) fn log_follower(&self) -> LogFollower {
         LogFollower::new(Arc::clone(&self.state.blacklist), self.blacklist_poll)
+    }
+
+    /// Answers the followers that wait for news, because the server stops.
+    pub fn end_waits(&self) {
+        if let Some(feed) = &self.state.feed {
+            feed.end_waits();
+        }
+    }
+
+    /// Returns the task that follows the managed keys, if the keys are managed.
+    pub(crate) fn key_follower(&self) -> Option<KeyFollower> {
+        self.keys().cloned().map(KeyFollower::new)
+    }
+
+    /// Returns the managed keys, for use without HTTP, if the keys are managed.
+    #[must_use]
+    pub fn keys(&self) -> Option<&Arc<ManagedKeys>> {
+        self.state.codec.managed()
     }
 
     /// Closes the database after the statements that are under way.

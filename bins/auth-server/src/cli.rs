@@ -10,9 +10,11 @@
 //!
 //! Failure to write to standard error changes no exit code.
 
+mod client;
 mod completions;
 mod config;
 mod confirm;
+mod follow;
 mod healthcheck;
 mod key;
 mod listing;
@@ -36,6 +38,7 @@ use auth_core::{AuthService, BoxError, SystemClock};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use self::client::ClientCommand;
 use self::config::ConfigCommand;
 use self::key::KeyCommand;
 use self::mail::MailCommand;
@@ -45,7 +48,9 @@ use self::session::SessionCommand;
 use self::token::TokenCommand;
 use self::user::UserCommand;
 use crate::app::App;
-use crate::config::{Config, DATA_DIR, DOCS, ENV, LISTEN, LOG, LOG_FORMAT, MIGRATE, Problems, Sources};
+use crate::config::{
+    Config, DATA_DIR, DOCS, ENV, FOLLOW_ISSUER, FollowConfig, LISTEN, LOG, LOG_FORMAT, MIGRATE, Problems, Sources,
+};
 use crate::signals::{Signals, StopSignal};
 use crate::{api, telemetry};
 
@@ -102,6 +107,8 @@ struct SettingFlags {
 enum Command {
     /// Start the server (the default)
     Serve,
+    /// Check tokens for a gateway without a database, from the feed of an auth server
+    Follow(Follow),
     /// Make, take back or look at the tables
     #[command(subcommand)]
     Migrate(MigrateCommand),
@@ -111,10 +118,13 @@ enum Command {
     /// Manage the sessions of users
     #[command(subcommand)]
     Session(SessionCommand),
-    /// Manage the blacklist of tokens
+    /// Manage clients: machines that get tokens with a secret of their own
+    #[command(subcommand)]
+    Client(ClientCommand),
+    /// Manage the blacklist of tokens, and the personal access tokens of users
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Manage the key that signs tokens
+    /// Manage the keys that sign tokens
     #[command(subcommand)]
     Key(KeyCommand),
     /// Try the mailer, or look at the letters that wait
@@ -134,8 +144,15 @@ enum Command {
     },
 }
 
+#[derive(Debug, Args)]
+struct Follow {
+    /// The URL of the auth server (`AUTH_FOLLOW_ISSUER`)
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+}
+
 impl SettingFlags {
-    fn sources(&self) -> Sources {
+    fn sources(&self, follow: Option<&Follow>) -> Sources {
         let given = [
             (ENV.variable(), &self.env),
             (LISTEN.variable(), &self.listen),
@@ -144,6 +161,7 @@ impl SettingFlags {
             (MIGRATE.variable(), &self.migrate),
             (LOG.variable(), &self.log),
             (LOG_FORMAT.variable(), &self.log_format),
+            (FOLLOW_ISSUER.variable(), follow.map_or(&None, |follow| &follow.issuer)),
         ];
         let flags: BTreeMap<&'static str, String> =
             given.into_iter().filter_map(|(variable, value)| Some((variable, value.clone()?))).collect();
@@ -206,7 +224,13 @@ impl Cli {
             }
             _ => {}
         }
-        let config = Config::load(self.settings.sources())?;
+        if let Command::Follow(follow) = &command {
+            let config = FollowConfig::load(self.settings.sources(Some(follow)))?;
+            telemetry::start(&config.log, config.log_format)?;
+            config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            return run_to_end(follow::run(config, signals));
+        }
+        let config = Config::load(self.settings.sources(None))?;
         match command {
             Command::Config(command) => {
                 command.run(&config, out)?;
@@ -218,22 +242,23 @@ impl Cli {
             }
             _ => {}
         }
-        telemetry::start(&config)?;
+        telemetry::start(&config.log, config.log_format)?;
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
         for notice in &config.notices {
             tracing::info!("{notice}");
         }
-        if let Command::Key(command) = command {
-            command.run(&config, out)?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let outcome = runtime.block_on(command.run(&config, signals, out));
-        runtime.shutdown_timeout(BLOCKING_TIMEOUT);
-        outcome
+        run_to_end(command.run(&config, signals, out))
     }
+}
+
+/// Runs a command that waits for something.
+fn run_to_end(command: impl Future<Output = Result<ExitCode, BoxError>>) -> Result<ExitCode, BoxError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(command);
+    runtime.shutdown_timeout(BLOCKING_TIMEOUT);
+    outcome
 }
 
 impl Command {
@@ -247,7 +272,9 @@ impl Command {
             match self {
                 Self::Migrate(command) => command.run(config, out).await,
                 Self::User(command) => with_service(config, async |service| command.run(service, out).await).await,
+                Self::Client(command) => with_service(config, async |service| command.run(service, out).await).await,
                 Self::Session(command) => with_service(config, async |service| command.run(service, out).await).await,
+                Self::Key(command) => command.run(config, out).await.map(|()| ExitCode::SUCCESS),
                 Self::Mail(command) => command.run(config, out).await.map(|()| ExitCode::SUCCESS),
                 Self::Token(command) => command.run(config, out).await.map(|()| ExitCode::SUCCESS),
                 _ => serve::run(config, signals).await,

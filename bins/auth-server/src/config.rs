@@ -11,15 +11,19 @@ mod blacklist;
 mod database;
 mod docs;
 mod duration;
+mod follow_config;
+mod following;
 mod general;
 mod hashing;
 mod http;
+mod keys;
 mod logging;
 mod mail;
 mod passwords;
 mod problems;
 mod profile;
 mod reader;
+mod scopes;
 mod secret;
 mod sessions;
 mod setting;
@@ -32,19 +36,25 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use auth_core::{Language, SessionOptions, ThrottleLimits};
+use auth_core::{Language, Scopes, SessionOptions, ThrottleLimits};
 use auth_http::AllowedOrigins;
 use auth_jwt::VerifyingKey;
+use auth_mail::LinkBase;
 use auth_migrations::Migrations;
 use auth_storage::DatabaseUrl;
 use ipnet::IpNet;
 
 pub(crate) use self::database::{DATA_DIR, MIGRATE};
 pub use self::docs::settings_page;
+pub(crate) use self::duration::of_flag as parse_duration;
+pub use self::follow_config::FollowConfig;
+pub(crate) use self::following::ISSUER as FOLLOW_ISSUER;
 pub(crate) use self::general::ENV;
 pub(crate) use self::hashing::HASH_PRIORITY;
 pub use self::hashing::HashingSettings;
 pub(crate) use self::http::{DOCS, HEALTH_LISTEN, LISTEN};
+pub use self::keys::KeySettings;
+pub(crate) use self::keys::MASTER_KEY;
 pub use self::logging::LogFormat;
 pub(crate) use self::logging::{LOG, LOG_FORMAT};
 use self::mail::LetterSettings;
@@ -82,14 +92,22 @@ pub struct Config {
     pub signing: SigningSource,
     /// Further keys whose tokens are accepted.
     pub verifying: Vec<VerifyingKey>,
+    /// Settings of managed keys, and of the publication of keys.
+    pub keys: KeySettings,
     /// Lifetime of a token.
     pub token_ttl: Duration,
+    /// Lifetime of a token of a client.
+    pub client_token_ttl: Duration,
     /// The issuer of the tokens.
     pub token_issuer: String,
     /// The audience of the tokens.
     pub token_audience: String,
     /// Number of tokens whose valid signature is remembered; zero verifies the signature at every check.
     pub token_cache: usize,
+    /// Scopes that every token of a login carries.
+    pub user_scopes: Scopes,
+    /// Number of personal access tokens whose last look-up is remembered.
+    pub personal_token_cache: usize,
     /// Lifetimes of sessions and of what they issue.
     pub sessions: SessionOptions,
     /// The settings of passwords.
@@ -112,6 +130,8 @@ pub struct Config {
     pub throttle: Option<ThrottleLimits>,
     /// Settings of the mailer. `None` if no letters are sent.
     pub mail: Option<MailSettings>,
+    /// The URL under which users reach this server, if it is known.
+    pub public_url: Option<LinkBase>,
     /// The languages of letters. The first is the default.
     pub languages: Vec<Language>,
     /// True if a login needs a verified e-mail address.
@@ -120,6 +140,8 @@ pub struct Config {
     pub blacklist_poll: Duration,
     /// Maximum age of the last successful log read; zero reads the database at every check.
     pub blacklist_max_staleness: Duration,
+    /// True if clients may follow what is revoked.
+    pub feed: bool,
     /// Values that are valid but probably not intended.
     pub warnings: Vec<String>,
     /// Features that are off because a setting is absent.
@@ -145,10 +167,14 @@ impl Config {
         let tables = reader.tables(profile, &database_url);
         let signing = reader.signing(profile, &data_dir);
         let verifying = reader.verifying(profile);
+        let keys = reader.keys(profile);
         let token_ttl = reader.read(&tokens::TOKEN_TTL, profile);
+        let client_token_ttl = reader.read(&tokens::CLIENT_TOKEN_TTL, profile);
         let token_issuer = reader.read(&tokens::TOKEN_ISSUER, profile);
         let token_audience = reader.read(&tokens::TOKEN_AUDIENCE, profile);
         let token_cache = reader.read(&tokens::TOKEN_CACHE, profile);
+        let user_scopes = reader.read(&scopes::USER_SCOPES, profile);
+        let personal_token_cache = reader.read(&scopes::PERSONAL_TOKEN_CACHE, profile);
         let sessions = reader.sessions(profile);
         let passwords = reader.passwords(profile);
         let hashing = reader.hashing(profile);
@@ -160,8 +186,11 @@ impl Config {
         let cors_origins = reader.read(&http::CORS_ORIGINS, profile);
         let throttle = reader.throttle(profile);
         let letters = reader.letters(profile, listen, &data_dir);
-        let LetterSettings { mail, languages, require_verified_email } = letters;
+        let LetterSettings { mail, public_url, languages, require_verified_email } = letters;
         let (blacklist_poll, blacklist_max_staleness) = reader.blacklist(profile);
+        let feed = reader.feed(profile, &signing);
+        // `serve` does not use them. They are read so that `config show` names them and errors are found early.
+        let _ = reader.following(profile);
 
         let Reader { problems, effective, .. } = reader;
         problems.into_result(|warnings, notices| Self {
@@ -173,10 +202,14 @@ impl Config {
             tables,
             signing,
             verifying,
+            keys,
             token_ttl,
+            client_token_ttl,
             token_issuer,
             token_audience,
             token_cache,
+            user_scopes,
+            personal_token_cache,
             sessions,
             passwords,
             hashing,
@@ -188,15 +221,23 @@ impl Config {
             cors_origins,
             throttle,
             mail,
+            public_url,
             languages,
             require_verified_email,
             blacklist_poll,
             blacklist_max_staleness,
+            feed,
             warnings,
             notices,
             effective,
             database_in_data_dir,
         })
+    }
+
+    /// Returns the longest life of an access token that this server signs.
+    #[must_use]
+    pub fn longest_token_life(&self) -> Duration {
+        self.token_ttl.max(self.client_token_ttl).max(self.sessions.access_life)
     }
 
     /// Returns whether the database is in the data directory, which then has to exist.

@@ -6,10 +6,12 @@
 pub(crate) mod bearer;
 pub(crate) mod body;
 pub(crate) mod client;
+pub(crate) mod conditional;
 pub(crate) mod cookie;
 pub(crate) mod cors;
 pub(crate) mod envelope;
 pub(crate) mod error;
+pub(crate) mod form;
 pub(crate) mod json;
 pub(crate) mod operation;
 pub(crate) mod paging;

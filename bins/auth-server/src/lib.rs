@@ -7,6 +7,7 @@
 pub mod api;
 pub mod app;
 pub mod cli;
+mod codec;
 pub mod config;
 mod descriptors;
 mod http;
@@ -15,6 +16,7 @@ mod pages;
 mod readiness;
 pub mod secret_file;
 pub mod server;
+mod sidecar;
 pub mod signals;
 mod tasks;
 pub mod telemetry;

@@ -4,19 +4,25 @@
 
 mod blacklist;
 mod connections;
+mod feed;
+mod keys;
 mod letters;
 mod passwords;
+mod personal_tokens;
 mod sessions;
+mod sidecar;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use auth_blacklist::SyncStats;
 use auth_core::letters::{DeliveryStats, OutboxStats};
+use auth_core::personal::PersonalTokenStats;
 use auth_core::service::UpgradeStats;
 use auth_core::session::SessionStats;
 use auth_core::throttle::ThrottleStats;
-use auth_jwt::CacheStats;
+use auth_feed::server::FeedServerStats;
+use auth_jwt::{CacheStats, ManagedKeys};
 use auth_password::{PasswordPool, PasswordSchemes};
 use poem::http::{Method, StatusCode};
 use prometheus::{
@@ -27,9 +33,13 @@ use time::OffsetDateTime;
 
 use self::blacklist::BlacklistMeters;
 use self::connections::ConnectionMeters;
+use self::feed::FeedMeters;
+use self::keys::KeyMeters;
 use self::letters::LetterMeters;
 use self::passwords::PasswordMeters;
+use self::personal_tokens::PersonalTokenMeters;
 use self::sessions::SessionMeters;
+pub(crate) use self::sidecar::SidecarMetrics;
 use crate::server::Connections;
 
 /// The label of a request that no route matches.
@@ -56,7 +66,9 @@ pub(crate) struct Metrics {
     purged: IntCounter,
     connections: IntGaugeVec,
     blacklist: BlacklistMeters,
+    feed: FeedMeters,
     sessions: SessionMeters,
+    personal_tokens: PersonalTokenMeters,
     letters: LetterMeters,
     clock_offset: prometheus::Gauge,
     throttled: IntCounterVec,
@@ -105,7 +117,9 @@ impl Metrics {
         let token_checks = counter("auth_token_checks_total", "Token checks by result", &["result"])?;
         Ok(Self {
             blacklist: BlacklistMeters::new(&registry)?,
+            feed: FeedMeters::new(&registry)?,
             sessions: SessionMeters::new(&registry)?,
+            personal_tokens: PersonalTokenMeters::new(&registry)?,
             letters: LetterMeters::new(&registry)?,
             clock_offset,
             throttled: counter(
@@ -213,6 +227,11 @@ impl Metrics {
         self.registry.register(Box::new(ConnectionMeters::new(connections)?))
     }
 
+    /// Adds the metrics of managed keys.
+    pub(crate) fn watch_keys(&self, keys: Arc<ManagedKeys>) -> prometheus::Result<()> {
+        self.registry.register(Box::new(KeyMeters::new(keys)?))
+    }
+
     /// Updates the metrics of upgraded password hashes.
     pub(crate) fn observe_upgrades(&self, stats: UpgradeStats) {
         raise(
@@ -238,9 +257,24 @@ impl Metrics {
         self.blacklist.observe(stats);
     }
 
+    /// Updates the metrics of the feed, which answers while its copy of the log is no older than `max_age`.
+    pub(crate) fn observe_feed(&self, max_age: Duration, stats: FeedServerStats) {
+        self.feed.observe(max_age, stats);
+    }
+
     /// Updates the metrics of sessions.
     pub(crate) fn observe_sessions(&self, stats: SessionStats) {
         self.sessions.observe(stats);
+    }
+
+    /// Updates the metrics of personal access tokens.
+    pub(crate) fn observe_personal_tokens(&self, stats: PersonalTokenStats) {
+        self.personal_tokens.observe(stats);
+    }
+
+    /// Counts personal access tokens that were removed.
+    pub(crate) fn personal_tokens_purged(&self, tokens: u64) {
+        self.personal_tokens.purged.inc_by(tokens);
     }
 
     /// Updates the counts of the letters that this server sent.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use auth_blacklist::SyncedBlacklist;
 use auth_core::{BoxError, Clock, LEEWAY, MAX_CLOCK_SKEW};
+use auth_jwt::ManagedKeys;
 use auth_migrations::Migrations;
 use auth_storage::Database;
 use tokio::sync::watch;
@@ -185,6 +186,20 @@ impl ReadinessCheck for BlacklistIsFresh {
 
     async fn run(&self) -> Result<(), BoxError> {
         self.0.is_ready().then_some(()).ok_or_else(|| "the blacklist is not loaded, or stale".into())
+    }
+}
+
+/// Every managed key that is needed was read and decrypted, and one of them signs.
+pub(crate) struct KeysAreUsable(pub(crate) Arc<ManagedKeys>);
+
+#[async_trait]
+impl ReadinessCheck for KeysAreUsable {
+    fn name(&self) -> &'static str {
+        "keys"
+    }
+
+    async fn run(&self) -> Result<(), BoxError> {
+        self.0.is_ready().then_some(()).ok_or_else(|| "the keys are not read, or cannot be decrypted".into())
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod clock_watch;
 mod delivery;
+mod key_follower;
 mod log_follower;
 mod purge;
 
@@ -11,6 +12,7 @@ use tokio::sync::watch;
 
 pub(crate) use self::clock_watch::{ClockOffset, ClockWatch};
 pub(crate) use self::delivery::DeliveryTask;
+pub(crate) use self::key_follower::KeyFollower;
 pub(crate) use self::log_follower::LogFollower;
 pub(crate) use self::purge::PurgeTask;
 

@@ -16,7 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::line_queue::{LineQueue, PanicReport};
 pub(crate) use self::log_rate_limit::LogRateLimit;
-use crate::config::{Config, LogFormat};
+use crate::config::LogFormat;
 
 /// Prefix of the targets of this repository, which log no secrets at any level.
 const OURS: &str = "auth_";
@@ -30,18 +30,18 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// The lines of this process that wait to be written.
 static LINES: LineQueue = LineQueue::new();
 
-/// Starts logging as `config` says. Only the first call of the process has an effect.
+/// Starts logging what these directives of `tracing` say, in this format. Only the first call of the process has an effect.
 ///
 /// # Errors
 ///
 /// The thread that writes cannot be started.
-pub fn start(config: &Config) -> io::Result<()> {
+pub fn start(directives: &str, format: LogFormat) -> io::Result<()> {
     LINES.start()?;
-    let filter = EnvFilter::new(&config.log);
+    let filter = EnvFilter::new(directives);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Line).log_internal_errors(false);
     let no_secrets = filter_fn(may_be_written);
     // A second start, as in tests, keeps the subscriber of the first.
-    let _ = match config.log_format {
+    let _ = match format {
         LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).finish().with(no_secrets).try_init(),
         LogFormat::Json => {
             let builder = builder.json().flatten_event(true).with_current_span(false).with_span_list(false);

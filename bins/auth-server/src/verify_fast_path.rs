@@ -8,6 +8,7 @@
 //! The module is an optimization and nothing depends on it. To remove it, delete it and let `App::endpoint` return the
 //! endpoint that it wraps.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -83,29 +84,41 @@ impl<E> VerifyFastPath<E> {
 }
 
 /// Returns the response to a valid token.
-fn verified(principal: &Principal) -> Response {
-    Response::builder()
-        .content_type("application/json")
-        .header("X-Auth-User-Id", principal.user_id().to_string())
-        .header("X-Auth-Admin", if principal.is_admin() { "true" } else { "false" })
-        .body(json(&principal.into()))
+pub(crate) fn verified(principal: &Principal) -> Response {
+    let response = Response::builder().content_type("application/json");
+    let headers = auth_http::holder_headers(principal).into_iter().flatten();
+    let response = headers.fold(response, |response, (name, value)| response.header(name, value));
+    response.body(json(&principal.into()))
 }
 
 /// Writes the claims as JSON directly. The framework would first build a tree of values in which each name and each id is a
 /// string of its own.
 fn json(claims: &TokenClaims) -> Vec<u8> {
+    // No id, time and role needs escaping, and writing to memory cannot fail.
     let mut text = Vec::with_capacity(256);
-    // No value needs escaping, and writing to memory cannot fail.
-    for (before, id) in [(r#"{"user_id":""#, claims.user_id), (r#"","token_id":""#, claims.token_id)] {
-        text.extend_from_slice(before.as_bytes());
-        text.extend_from_slice(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
+    text.push(b'{');
+    if let Some(client) = &claims.client_id {
+        let _ = write!(text, r#""client_id":"{client}","#);
     }
-    text.extend_from_slice(if claims.admin { br#"","admin":true"# } else { br#"","admin":false"# });
+    for (name, id) in [("user_id", claims.user_id), ("token_id", Some(claims.token_id))] {
+        let Some(id) = id else { continue };
+        let id = id.hyphenated();
+        let _ = write!(text, r#""{name}":"{}","#, id.encode_lower(&mut Uuid::encode_buffer()));
+    }
+    let _ = write!(text, r#""admin":{}"#, claims.admin);
     for (before, instant) in [(r#","issued_at":""#, claims.issued_at), (r#"","expires_at":""#, claims.expires_at)] {
         text.extend_from_slice(before.as_bytes());
         let _ = instant.format_into(&mut text, &Rfc3339);
     }
-    text.extend_from_slice(br#""}"#);
+    text.push(b'"');
+    if let Some(roles) = &claims.roles {
+        let _ = write!(text, r#","roles":["{}"]"#, roles.join(r#"",""#));
+    }
+    // A scope has printable ASCII characters without `"` and `\`.
+    if let Some(scope) = &claims.scope {
+        let _ = write!(text, r#","scope":"{scope}""#);
+    }
+    text.push(b'}');
     text
 }
 

@@ -18,12 +18,12 @@ use crate::rejection::Rejection;
 /// everybody where no middleware stands before the route. As an `Option` it refuses nobody.
 ///
 /// (Rust lets no crate but `auth-core` and actix-web make an extractor of [`Principal`] itself.)
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authenticated(pub Principal);
 
 /// The holder of a good token that says they are an admin. Refuses like [`Authenticated`], and with 403 `admin_required` who
 /// is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin(pub Principal);
 
 /// The user whose good token it is, as the store has them now: one read.
@@ -72,7 +72,7 @@ impl FromRequest for CurrentUser {
 fn principal(request: &HttpRequest) -> Result<Principal, Rejection> {
     let extensions = request.extensions();
     match (extensions.get::<Principal>(), extensions.get::<Anonymous>()) {
-        (Some(principal), _) => Ok(*principal),
+        (Some(principal), _) => Ok(principal.clone()),
         (None, Some(Anonymous)) => Err(Refusal::from(RefusalKind::TokenMissing).into()),
         (None, None) => Err(Refusal::internal("no auth_actix::Auth stands before this route").into()),
     }

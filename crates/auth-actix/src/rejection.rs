@@ -35,8 +35,8 @@ impl Rejection {
     pub fn response(&self) -> HttpResponseBuilder {
         let mut response = HttpResponse::build(self.status_code());
         response.insert_header((CACHE_CONTROL, "no-store"));
-        if let Some(challenge) = self.kind().challenge() {
-            response.insert_header((WWW_AUTHENTICATE, challenge));
+        if let Some(challenge) = self.refusal.challenge() {
+            response.insert_header((WWW_AUTHENTICATE, challenge.as_ref()));
         }
         if let Some(after) = self.kind().retry_after() {
             response.insert_header((RETRY_AFTER, after.as_secs()));

@@ -32,6 +32,8 @@ fn claims(number: u64) -> Claims {
         expires_at: expiry(number),
         generation: Generation::default(),
         admin: false,
+        key_id: None,
+        grants: None,
     }
 }
 

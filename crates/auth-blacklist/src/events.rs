@@ -26,3 +26,9 @@ pub(crate) fn fallback() {
     #[cfg(feature = "tracing")]
     tracing::debug!(target: "auth_blacklist", "a check asked the log");
 }
+
+/// Reports that a follower takes a snapshot of the whole set again.
+pub(crate) fn snapshot_taken(entries: u64) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(target: "auth_blacklist", entries, "a snapshot of the revocations was loaded");
+}

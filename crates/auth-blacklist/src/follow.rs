@@ -5,7 +5,8 @@ use std::time::Duration;
 use auth_core::StoreError;
 use time::OffsetDateTime;
 
-use super::synced::{SyncStep, SyncedBlacklist};
+use super::stats::SyncStep;
+use super::synced::SyncedBlacklist;
 
 /// Longest wait between two failed rounds, unless the poll interval is longer.
 const MAX_BACK_OFF: Duration = Duration::from_secs(1);
@@ -117,12 +118,17 @@ impl Follower {
 
     /// The wait after a round that took `took`.
     fn wait(&self, poll: Duration, took: Duration) -> Duration {
-        match self.failures {
-            0 => poll.saturating_sub(took),
-            failures => {
-                let doubled = 2_u32.checked_pow(failures - 1).and_then(|factor| poll.checked_mul(factor));
-                doubled.unwrap_or(MAX_BACK_OFF).min(MAX_BACK_OFF).max(poll)
-            }
+        back_off(poll, took, self.failures)
+    }
+}
+
+/// Returns the wait after a round that took `took`: the rest of `poll`, or after failures in a row a doubled wait.
+pub(super) fn back_off(poll: Duration, took: Duration, failures: u32) -> Duration {
+    match failures {
+        0 => poll.saturating_sub(took),
+        failures => {
+            let doubled = 2_u32.checked_pow(failures - 1).and_then(|factor| poll.checked_mul(factor));
+            doubled.unwrap_or(MAX_BACK_OFF).min(MAX_BACK_OFF).max(poll)
         }
     }
 }

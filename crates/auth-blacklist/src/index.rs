@@ -11,16 +11,20 @@
 //! writer, even while a table grows.
 
 use std::fmt;
+use std::slice;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use time::{OffsetDateTime, UtcOffset};
 
+use self::keys::Keys;
 use self::tokens::Tokens;
 use self::users::Users;
-use auth_core::blacklist::{PURGE_MARGIN, Purged, RevocationTarget, Standing};
+use auth_core::blacklist::{PURGE_MARGIN, Purged, RevocationSink as _, RevocationTarget, Standing};
 use auth_core::{Claims, LEEWAY, Revocation};
 
+mod keys;
 mod sessions;
+mod sink;
 mod table;
 mod tokens;
 mod users;
@@ -43,6 +47,7 @@ pub struct IndexStats {
 pub struct Index {
     tokens: Tokens,
     users: Users,
+    keys: Keys,
     /// Hour of expiry below which entries were forgotten. The index cannot say that a token with such an expiry is
     /// good.
     forgotten_below: AtomicI64,
@@ -58,6 +63,7 @@ impl Default for Index {
         Self {
             tokens: Tokens::default(),
             users: Users::default(),
+            keys: Keys::default(),
             forgotten_below: AtomicI64::new(i64::MIN),
             purged_tokens: AtomicI64::new(i64::MIN),
             purged_users: AtomicI64::new(i64::MIN),
@@ -69,16 +75,7 @@ impl Default for Index {
 impl Index {
     /// Adds a revocation. Repeating it changes nothing.
     pub fn insert(&self, revocation: &Revocation) {
-        let hour = hour_of(revocation.expires_at);
-        match revocation.target {
-            RevocationTarget::Token(id) => self.tokens.insert(id.as_uuid(), hour),
-            RevocationTarget::Session(id) => {
-                for hour in sessions::partitions(id, revocation) {
-                    self.tokens.insert(id.as_uuid(), hour);
-                }
-            }
-            RevocationTarget::User { id, below } => self.users.insert(id, below, hour),
-        }
+        self.insert_all(slice::from_ref(revocation));
     }
 
     /// Returns whether the index holds this revocation, or one that covers at least as much. For the end of a session, the
@@ -93,6 +90,7 @@ impl Index {
                 })
             }
             RevocationTarget::User { id, below } => self.users.holds(id, below),
+            RevocationTarget::Key(id) => self.keys.holds(id),
         }
     }
 
@@ -116,14 +114,14 @@ impl Index {
     #[must_use]
     pub fn standing(&self, claims: &Claims) -> Standing {
         if !claims.expires_at.offset().is_utc() {
-            return self.standing(&Claims { expires_at: in_utc(claims.expires_at), ..*claims });
+            return self.standing(&Claims { expires_at: in_utc(claims.expires_at), ..claims.clone() });
         }
         let hour = hour_of_utc(claims.expires_at);
         let (id, partition) = match claims.renewable_session() {
             None => (claims.token_id.as_uuid(), hour),
             Some(session) => (session.as_uuid(), sessions::partition(session, hour)),
         };
-        if self.tokens.contains(id, partition) || self.users.covers(claims) {
+        if self.tokens.contains(id, partition) || self.users.covers(claims) || self.keys.covers(claims) {
             return Standing::Revoked;
         }
         // Loaded after the look-up, because `forget` raises the bound before it drops entries.
@@ -159,6 +157,7 @@ impl Index {
         self.uncertain_until.fetch_max(first_kept - 1, Ordering::AcqRel);
         self.tokens.forget(first_kept);
         self.users.forget(first_kept);
+        self.keys.forget(first_kept);
     }
 
     /// Returns the contents of the index. It visits every table, but not every entry.
@@ -216,6 +215,8 @@ mod tests {
             expires_at,
             generation: Generation::new(3),
             admin: false,
+            key_id: None,
+            grants: None,
         }
     }
 
@@ -249,7 +250,7 @@ mod tests {
         index.insert(&revocation(RevocationTarget::Token(revoked.token_id), revoked.expires_at));
         assert_eq!((index.standing(&revoked), index.standing(&other)), (Standing::Revoked, Standing::Good));
         let expires_at = revoked.expires_at.to_offset(UtcOffset::from_hms(-7, 0, 0).unwrap());
-        assert_eq!(index.standing(&Claims { expires_at, ..revoked }), Standing::Revoked, "by another clock");
+        assert_eq!(index.standing(&Claims { expires_at, ..revoked.clone() }), Standing::Revoked, "by another clock");
         index.forget(revoked.expires_at + LEEWAY);
         assert_eq!(index.standing(&revoked), Standing::Revoked, "needed until the leeway is over");
         index.forget(at(9));
@@ -282,7 +283,7 @@ mod tests {
         };
         let periods = |end: &Revocation| match end.target {
             RevocationTarget::Session(id) => sessions::partitions(id, end).collect::<Vec<_>>(),
-            RevocationTarget::Token(_) | RevocationTarget::User { .. } => unreachable!(),
+            _ => unreachable!(),
         };
         let (end, other) = (0..24)
             .map(|number| (end(number), end(number + 24 * 256)))

@@ -28,8 +28,8 @@ pub(super) struct Reader {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RoundUnderWay {
     pub(super) number: Round,
-    /// Time at which the first read of the round was sent.
-    pub(super) sent: Duration,
+    /// Time at which the first read of the round was sent, less the age of its answer.
+    pub(super) as_of: Duration,
     pub(super) goal: Position,
 }
 

@@ -12,15 +12,17 @@ use async_trait::async_trait;
 use group_commit::GroupCommit;
 use time::OffsetDateTime;
 
-use super::index::{Index, IndexStats};
+use super::index::Index;
+use super::observer::Observer;
 use super::reader::{Continuity, PendingRepair, Reader, RoundUnderWay};
+use super::stats::{SyncStats, SyncStep};
 use super::tail::Tail;
 use crate::events;
-use auth_core::blacklist::{LogEntry, LogPage, PURGE_MARGIN, Position, Standing};
+use auth_core::blacklist::{LogEntry, LogObserver, LogPage, PURGE_MARGIN, Position, Standing};
 use auth_core::{Blacklist, Claims, Clock, LEEWAY, Revocation, RevocationLog, StoreError};
 
 /// Value of `synced_at` before the first load, and after a read that showed another log.
-const NEVER: u64 = 0;
+pub(super) const NEVER: u64 = 0;
 
 /// Maximum number of logouts that share a transaction.
 const MAX_BATCH: usize = 500;
@@ -44,61 +46,6 @@ impl Default for SyncOptions {
     }
 }
 
-/// Result of reading one page of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SyncStep {
-    /// Whether memory now holds all entries that were committed when this round of reads began.
-    pub complete: bool,
-    /// Number of entries that this step read.
-    pub read: usize,
-    /// Position up to which the log has been read.
-    pub position: Position,
-    /// Head of the log.
-    pub head: Position,
-    /// Whether the log is another one than before, or went backwards (a failover that lost commits, a restored backup,
-    /// a re-created database). It is then read from its beginning again, and until that is done every check asks the
-    /// log.
-    pub reloading: bool,
-    /// Whether this step found that the log lost entries: it is [`reloading`](Self::reloading), or the log does not
-    /// have the entries that this node appended. [`SyncStats::lost`] reports it until it is acknowledged.
-    pub lost: bool,
-    /// Number of lost entries that this step appended again.
-    pub restored: u64,
-}
-
-/// State and counts of a [`SyncedBlacklist`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SyncStats {
-    /// Contents of memory.
-    pub index: IndexStats,
-    /// Position up to which the log has been read.
-    pub position: Position,
-    /// Head of the log at the last read.
-    pub head: Position,
-    /// Age of memory: the time since the first read of the last complete round was sent. `None` before the first load
-    /// is complete.
-    pub age: Option<Duration>,
-    /// Whether memory answers alone at this moment.
-    pub fresh: bool,
-    /// Number of reads of the log so far.
-    pub polls: u64,
-    /// Number of failed reads of the log so far.
-    pub failures: u64,
-    /// Number of times that the log had to be read from its beginning again.
-    pub reloads: u64,
-    /// Time at which some node last found that the log lost entries, so that acknowledged revocations may be gone.
-    /// `None` when that never happened, or an operator has acknowledged it ([`RevocationLog::mark_loss`]).
-    pub lost: Option<OffsetDateTime>,
-    /// Number of times that this node found that the log lost entries.
-    pub losses: u64,
-    /// Number of lost entries that this node appended again.
-    pub restored: u64,
-    /// Number of checks that asked the log because memory had no answer.
-    pub fallbacks: u64,
-}
-
 /// Blacklist in memory that follows a log, with a bound on its staleness.
 ///
 /// The application must call [`follow`](Self::follow) or [`sync_step`](Self::sync_step) regularly. Otherwise every
@@ -110,10 +57,12 @@ pub struct SyncedBlacklist {
     options: SyncOptions,
     index: Index,
     group: GroupCommit<Revocation, (), StoreError>,
-    /// Monotonic time, in nanoseconds and never zero, at which the first read of the last complete round was sent.
+    /// Monotonic time, in nanoseconds and never zero, as of which memory is complete: that at which the first read of the last
+    /// complete round was sent, less the age of its answer.
     synced_at: AtomicU64,
     reader: AsyncMutex<Reader>,
     tail: Tail,
+    observer: Observer,
     last_page: Mutex<LastPage>,
     polls: AtomicU64,
     failures: AtomicU64,
@@ -152,6 +101,7 @@ impl SyncedBlacklist {
             synced_at: AtomicU64::new(NEVER),
             reader: AsyncMutex::default(),
             tail: Tail::default(),
+            observer: Observer::default(),
             last_page: Mutex::default(),
             polls: AtomicU64::new(0),
             failures: AtomicU64::new(0),
@@ -160,6 +110,12 @@ impl SyncedBlacklist {
             restored: AtomicU64::new(0),
             fallbacks: AtomicU64::new(0),
         }
+    }
+
+    /// Tells `observer` everything that is read from the log.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn LogObserver>) -> Self {
+        Self { observer: Observer(Some(observer)), ..self }
     }
 
     /// Reads one page of the log into memory. Call it again at once until [`complete`](SyncStep::complete), then after
@@ -195,17 +151,22 @@ impl SyncedBlacklist {
                 // The log may be another one, so it is read again, but without an alarm. Memory keeps its age until
                 // that is done.
                 reader.begin_again();
+                self.observer.reset(page.identity);
                 return Ok(self.step(reader, &page, 0));
             }
             Continuity::OtherLog => {
                 self.synced_at.store(NEVER, Ordering::Release);
                 self.reloads.fetch_add(1, Ordering::Relaxed);
                 events::reloading();
+                self.observer.reset(page.identity);
                 *reader = Reader { identity: Some(page.identity), ..Reader::default() };
                 let step = self.step(reader, &page, 0);
                 self.found_loss(reader);
                 return Ok(SyncStep { reloading: true, lost: true, ..step });
             }
+        }
+        if reader.identity.is_none() {
+            self.observer.reset(page.identity);
         }
         self.index.note_purged(page.purged);
         let new = reader.new_entries(&page);
@@ -217,8 +178,11 @@ impl SyncedBlacklist {
         if reader.pending == PendingRepair::None && reader.reports_new_loss(&page) {
             reader.pending = PendingRepair::Restore;
         }
-        let round = *reader.round.get_or_insert(RoundUnderWay { number, sent, goal: page.head });
+        // A copy of the log is as old as it says.
+        let as_of = sent.saturating_sub(page.age);
+        let round = *reader.round.get_or_insert(RoundUnderWay { number, as_of, goal: page.head });
         reader.take(&page, self.options.page);
+        self.observer.read(reader, &page, new);
         let step = self.step(reader, &page, new.len());
         if reader.position < round.goal {
             return Ok(step);
@@ -233,7 +197,8 @@ impl SyncedBlacklist {
             self.found_loss(reader);
             return Ok(SyncStep { lost: true, restored, ..step });
         }
-        self.synced_at.store(nanoseconds(round.sent), Ordering::Release);
+        self.synced_at.store(nanoseconds(round.as_of), Ordering::Release);
+        self.observer.complete(round.as_of);
         self.index.forget(self.clock.now());
         Ok(SyncStep { complete: true, ..step })
     }
@@ -380,6 +345,6 @@ impl Blacklist for SyncedBlacklist {
     }
 }
 
-fn nanoseconds(instant: Duration) -> u64 {
+pub(super) fn nanoseconds(instant: Duration) -> u64 {
     u64::try_from(instant.as_nanos()).unwrap_or(u64::MAX).max(NEVER + 1)
 }

@@ -174,7 +174,7 @@ async fn writes_all_that_come_at_once(backend: &dyn Backend) -> Result<(), Check
     let (mut callers, mut tokens) = (Vec::new(), Vec::new());
     for number in 0..24 {
         let (blacklist, claims) = (blacklist.clone(), some_claims()?);
-        tokens.push(claims);
+        tokens.push(claims.clone());
         callers.push(async move {
             let revoking = blacklist.revoke(logout_of(&claims));
             // The first of each four has little patience, and is the one most likely to write for the others.

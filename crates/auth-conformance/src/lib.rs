@@ -8,29 +8,35 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use auth_core::blacklist::{Position, UnsyncedBlacklist};
+use auth_core::clients::ClientStore;
+use auth_core::keys::KeyStore;
 use auth_core::letters::LetterId;
 use auth_core::recovery::OneTimeTokenId;
 use auth_core::throttle::AttemptKey;
 use auth_core::{
-    AttemptStore, Blacklist, Clock, OneTimeTokenStore, Outbox, RevocationLog, SessionId, SessionStore, UserId,
-    UserStore,
+    AttemptStore, Blacklist, ClientId, Clock, OneTimeTokenStore, Outbox, PersonalTokenId, PersonalTokenStore,
+    RevocationLog, SessionId, SessionStore, UserId, UserStore,
 };
 
 mod attempts;
 mod blacklist;
 mod cancellation;
 mod changes;
+mod clients;
 mod conflicts;
 mod executor;
 mod faults;
+mod keys;
 mod letter_samples;
 mod log;
 mod nodes;
 mod one_time_tokens;
 mod outbox;
+mod personal_tokens;
 mod profiles;
 mod purge;
 mod recovery;
+mod roles;
 mod samples;
 mod sessions;
 mod side_effects;
@@ -104,6 +110,28 @@ pub trait Backend: Send + Sync {
         None
     }
 
+    /// Opens the store of personal access tokens, over the database of the other stores. Like [`open`](Self::open), a check calls it
+    /// more than once.
+    ///
+    /// Default: `None`, which says that there is none. Its rules are then not tried.
+    async fn personal_tokens(&self) -> Option<Arc<dyn PersonalTokenStore>> {
+        None
+    }
+
+    /// Opens the store of keys, over the database of the other stores. Like [`open`](Self::open), a check calls it more than once.
+    ///
+    /// Default: `None`, which says that there is none. Its rules are then not tried.
+    async fn keys(&self) -> Option<Arc<dyn KeyStore>> {
+        None
+    }
+
+    /// Opens the store of clients, over the database of the other stores. Like [`open`](Self::open), a check calls it more than once.
+    ///
+    /// Default: `None`, which says that there is none. Its rules are then not tried.
+    async fn clients(&self) -> Option<Arc<dyn ClientStore>> {
+        None
+    }
+
     /// Starts a task that runs beside the check, so that rivals run in parallel.
     ///
     /// Default: a thread of its own with [`block_on`], which suits stores that need no runtime. For a store over tokio:
@@ -170,6 +198,12 @@ pub enum Row {
     OneTimeToken(OneTimeTokenId),
     /// A letter: for example a kind that is none.
     Letter(LetterId),
+    /// A personal token: for example a name of no characters. By digest and user it is still found.
+    PersonalToken(PersonalTokenId),
+    /// The keys: for example an algorithm that is none.
+    Keys,
+    /// A client: for example a secret that is no digest.
+    Client(ClientId),
 }
 
 /// A rule of the contract, with the test of it.
@@ -249,9 +283,13 @@ pub fn checks() -> Vec<ContractCheck> {
         attempts::CHECKS,
         sessions::CHECKS,
         profiles::CHECKS,
+        roles::CHECKS,
         one_time_tokens::CHECKS,
         side_effects::CHECKS,
         outbox::CHECKS,
+        keys::CHECKS,
+        clients::CHECKS,
+        personal_tokens::CHECKS,
     ]
     .concat()
 }
@@ -296,9 +334,13 @@ macro_rules! conformance_tests {
         $crate::__conformance_attempts!($run);
         $crate::__conformance_sessions!($run);
         $crate::__conformance_profiles!($run);
+        $crate::__conformance_roles!($run);
         $crate::__conformance_one_time_tokens!($run);
         $crate::__conformance_side_effects!($run);
         $crate::__conformance_outbox!($run);
+        $crate::__conformance_keys!($run);
+        $crate::__conformance_clients!($run);
+        $crate::__conformance_personal_tokens!($run);
     };
 }
 

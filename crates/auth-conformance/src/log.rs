@@ -12,8 +12,8 @@ use super::samples::{
     whole,
 };
 use super::{Backend, CheckError, StoresUnderTest, ensure, rules};
-use auth_core::blacklist::{LogEntry, Position, RevocationReason};
-use auth_core::{Generation, Revocation, SideEffects, UserChange};
+use auth_core::blacklist::{LogEntry, Position, RevocationReason, RevocationTarget};
+use auth_core::{Claims, Generation, KeyId, Revocation, SideEffects, UserChange};
 
 rules! { ($) __conformance_log:
     reads_your_writes:
@@ -43,6 +43,9 @@ rules! { ($) __conformance_log:
     generations_have_entries_of_their_own:
         "each generation of a user is a target of its own, and covers what is below it only",
         "the second logout everywhere revokes nothing, or the next login is refused";
+    entry_of_a_key_covers_its_tokens:
+        "an entry for a key is kept once, covers every token of that key and no other, also after it was purged",
+        "a stolen key goes on to sign tokens that are accepted, or every session ends with it";
     entry_raises_the_generation:
         "an entry for a user that is appended raises the generation of the user, and never lowers it",
         "a logout everywhere that was lost and appended again locks the user out: every new token has the old generation";
@@ -209,7 +212,7 @@ async fn races_append_once(backend: &dyn Backend) -> Result<(), CheckError> {
     let log = backend.open().await.log;
     let claims = some_claims()?;
     let racers = (0..12).map(|_| {
-        let log = log.clone();
+        let (log, claims) = (log.clone(), claims.clone());
         async move { log.append(&[logout_of(&claims)]).await }
     });
     let mut new = 0;
@@ -267,6 +270,34 @@ async fn clock_is_shared(backend: &dyn Backend) -> Result<(), CheckError> {
         let now = logs[number % 2].now().await.map_err(unexpected)?;
         ensure!(number == 0 || last.is_some() == now.is_some() && last <= now, "after {last:?} the clock says {now:?}");
         last = now;
+    }
+    Ok(())
+}
+
+async fn entry_of_a_key_covers_its_tokens(backend: &dyn Backend) -> Result<(), CheckError> {
+    let log = backend.open().await.log;
+    let (stolen, other) = (KeyId::of_kid("stolen"), KeyId::of_kid("other"));
+    let signed_with = |key| some_claims().map(|claims| Claims { key_id: Some(key), ..claims });
+    let (of_stolen, of_other, of_none) = (signed_with(stolen)?, signed_with(other)?, some_claims()?);
+    let expires_at = of_stolen.expires_at + Duration::from_secs(1);
+    let target = RevocationTarget::Key(stolen);
+    let entry = Revocation { target, expires_at, revoked_at: instant(), reason: RevocationReason::KeyRevoked };
+    for expected in [1, 0] {
+        let appended = log.append(&[entry]).await.map_err(unexpected)?;
+        ensure!(appended == expected, "the entry was appended {appended} times instead of {expected}");
+    }
+    let (_, entries) = whole(&*log).await?;
+    ensure!(entries.len() == 1 && entries[0].1 == entry, "the entry is read back as {entries:?}");
+    for purged in [false, true] {
+        if purged {
+            let removed = log.purge(expires_at + Duration::from_secs(1), 10).await.map_err(unexpected)?;
+            ensure!(removed == 1, "the purge removed {removed} of one expired entry");
+        }
+        ensure!(covers(&*log, &of_stolen).await?, "a token of the key is good, purged: {purged}");
+        let later = |claims: &Claims| Claims { expires_at: expires_at + Duration::from_secs(1), ..claims.clone() };
+        for good in [later(&of_other), later(&of_none)] {
+            ensure!(!covers(&*log, &good).await?, "a token that the key did not sign is covered, purged: {purged}");
+        }
     }
     Ok(())
 }

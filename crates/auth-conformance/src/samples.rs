@@ -72,6 +72,8 @@ pub(super) fn claims_of(user: UserId, generation: Generation) -> Result<Claims, 
         expires_at: instant() + Duration::from_secs(3600),
         generation,
         admin: false,
+        key_id: None,
+        grants: None,
     })
 }
 

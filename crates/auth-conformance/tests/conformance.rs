@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_conformance::{Backend, ContractCheck, StoresUnderTest, block_on};
 use auth_core::AttemptStore;
+use auth_core::clients::ClientStore;
 use auth_core::memory::MemoryStore;
 use auth_core::throttle::MemoryAttempts;
-use auth_core::{Blacklist, Clock, OneTimeTokenStore, Outbox, SessionStore};
+use auth_core::{Blacklist, Clock, KeyStore, OneTimeTokenStore, Outbox, PersonalTokenStore, SessionStore};
 
 /// The store is the database: opening it again is looking at it again.
 struct InMemory {
@@ -34,6 +35,18 @@ impl Backend for InMemory {
     }
 
     async fn sessions(&self) -> Option<Arc<dyn SessionStore>> {
+        Some(self.store.clone())
+    }
+
+    async fn personal_tokens(&self) -> Option<Arc<dyn PersonalTokenStore>> {
+        Some(self.store.clone())
+    }
+
+    async fn keys(&self) -> Option<Arc<dyn KeyStore>> {
+        Some(self.store.clone())
+    }
+
+    async fn clients(&self) -> Option<Arc<dyn ClientStore>> {
         Some(self.store.clone())
     }
 

@@ -39,6 +39,8 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         expires_at: issued_at + Duration::from_secs(86_400),
         generation: Generation::default(),
         admin: false,
+        key_id: None,
+        grants: None,
     };
     let token = codec.encode(&claims)?;
     let token = token.expose_token();

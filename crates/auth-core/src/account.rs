@@ -1,12 +1,15 @@
 //! Accounts: registration, look-up and changes.
 
+mod clients;
 mod deletion;
 mod email;
 mod error;
 mod export;
 mod password;
+mod personal_tokens;
 mod profile;
 mod registration;
+mod roles;
 mod sessions;
 
 use crate::blacklist::RevocationReason;
@@ -20,10 +23,12 @@ use crate::service::AuthService;
 use crate::token::{MAX_CLOCK_SKEW, MAX_TOKEN_LIFE};
 use crate::user::{ChangeUserError, User, UserChange, UserRevocation};
 
+pub use self::clients::{ClientError, CreatedClient, MAX_CLIENT_LIFE, MAX_SECRET_OVERLAP, NewClient};
 pub use self::error::{
-    AccountError, ChangeEmailError, ChangePasswordError, DeleteAccountError, RegisterError, RenameError,
+    AccountError, ChangeEmailError, ChangePasswordError, DeleteAccountError, GiveRoleError, RegisterError, RenameError,
 };
 pub use self::export::{Export, ExportedToken, MAX_EXPORTED_SESSIONS};
+pub use self::personal_tokens::CreatePersonalTokenError;
 pub use self::registration::RegisterOutcome;
 
 impl AuthService {
@@ -136,8 +141,8 @@ impl AuthService {
         Ok(Some(user))
     }
 
-    /// Returns the data of the log entry that ends all tokens of a user now.
-    fn end_of_all_tokens(&self, reason: RevocationReason) -> UserRevocation {
+    /// Returns the data of the log entry that ends all tokens of a user or a client now.
+    pub(crate) fn end_of_all_tokens(&self, reason: RevocationReason) -> UserRevocation {
         let revoked_at = self.now();
         // The longest life that any token may have, not the configured one: that may have been longer when the tokens were
         // issued. The clock that issued them may be ahead of this one.

@@ -1,5 +1,6 @@
 //! The blacklist: the tokens that are refused although they have not expired.
 
+mod feed;
 mod log;
 mod purge;
 mod revocation;
@@ -12,6 +13,7 @@ use async_trait::async_trait;
 use crate::error::StoreError;
 use crate::token::Claims;
 
+pub use self::feed::{FeedStep, LogObserver, LogProgress, RevocationFeed, RevocationSink};
 pub use self::log::{LogEntry, LogIdentity, LogPage, Mark, Position, Purged, RevocationLog, RevocationSource};
 pub use self::purge::{PURGE_MARGIN, purge_expired};
 pub use self::revocation::{Revocation, RevocationReason, RevocationTarget};

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use crate::error::StoreError;
-use crate::ids::{LetterId, SessionId, UserId};
+use crate::ids::{ClientId, LetterId, PersonalTokenId, SessionId, UserId};
 use crate::one_time::OneTimeTokenPurpose;
 
 /// Reports the outcome of a login, after the attempt was admitted.
@@ -38,6 +38,24 @@ pub(crate) fn throttled(limit: &'static str, retry_after: Duration) {
 pub(crate) fn revoked(user: UserId, reason: &'static str) {
     #[cfg(feature = "tracing")]
     tracing::info!(target: "auth_core", %user, reason, "revoked");
+}
+
+/// Reports a change of a client, or a token that it got.
+pub(crate) fn client(client: ClientId, action: &'static str) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(target: "auth_core", %client, action, "client");
+}
+
+/// Reports a client that was not authenticated. The id is left out, because it may be a secret that was put in the wrong place.
+pub(crate) fn client_refused<E: Display>(error: &E, request_id: Option<&str>) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(target: "auth_core", %error, request_id, "client refused");
+}
+
+/// Reports a use of a client whose time could not be recorded.
+pub(crate) fn client_use_unrecorded(client: ClientId, error: &StoreError) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "auth_core", %client, %error, "the use of a client was not recorded");
 }
 
 /// Reports a change of an account, or an export.
@@ -92,6 +110,12 @@ pub(crate) fn login_unrecorded(user: UserId, error: &StoreError) {
 pub(crate) fn refresh_reuse(user: UserId, session: SessionId) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: "auth_core", %user, %session, "a refresh token was used again; its session was ended");
+}
+
+/// Reports a use of a personal token whose time could not be recorded.
+pub(crate) fn personal_use_unrecorded(token: PersonalTokenId, error: &StoreError) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "auth_core", %token, %error, "the use of a personal token was not recorded");
 }
 
 /// Reports what became of a password hash that was to be replaced after a login.

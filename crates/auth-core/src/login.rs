@@ -1,6 +1,9 @@
 //! Login and logout.
 
+mod client;
 mod error;
+mod grants;
+mod revocation;
 mod session;
 
 use std::time::Duration;
@@ -9,6 +12,7 @@ use crate::blacklist::{Revocation, RevocationReason};
 use crate::context::Context;
 use crate::error::StoreError;
 use crate::events;
+use crate::grants::TokenKind;
 use crate::password::{HashError, HashingError, Password, Verdict};
 use crate::principal::Principal;
 use crate::service::AuthService;
@@ -17,7 +21,9 @@ use crate::throttle::Attempt;
 use crate::token::AccessToken;
 use crate::user::{Credentials, StoredCredentials, User};
 
+pub use self::client::{AuthenticatedClient, ClientAuthError, ClientToken, ClientTokenError};
 pub use self::error::LoginError;
+pub use self::revocation::RevokeTokenError;
 pub(crate) use self::session::OpenError;
 pub use self::session::RefreshError;
 
@@ -134,13 +140,16 @@ impl AuthService {
         Ok(LoginOutcome::SignedIn(Box::new(signed_in)))
     }
 
-    /// Logs out: ends the session of the principal, or revokes its token where no sessions are kept. When this has returned, the
+    /// Logs out: ends the session of the principal, or revokes its token where no sessions are kept. A personal token is deleted. When this has returned, the
     /// end is durable and this node refuses every access token of the session.
     ///
     /// # Errors
     ///
     /// When the end could not be written. The token may still be accepted then.
     pub async fn logout(&self, principal: &Principal) -> Result<(), StoreError> {
+        if principal.kind() == TokenKind::Personal {
+            return self.end_own_personal_token(principal).await;
+        }
         let (revoked_at, reason) = (self.now(), RevocationReason::Logout);
         if let Some(id) = principal.session_id()
             && self.end_session(id, SessionEnd { at: revoked_at, reason }).await?
@@ -156,6 +165,14 @@ impl AuthService {
         };
         self.parts.blacklist.revoke(revocation).await?;
         events::revoked(principal.user_id(), reason.as_str());
+        Ok(())
+    }
+
+    /// Deletes the personal token of the principal.
+    async fn end_own_personal_token(&self, principal: &Principal) -> Result<(), StoreError> {
+        if let Some(session) = principal.session_id() {
+            self.delete_personal_token(principal.user_id(), session.into()).await?;
+        }
         Ok(())
     }
 

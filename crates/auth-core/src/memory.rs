@@ -1,6 +1,9 @@
 //! Stores in memory, for examples and tests. Nothing survives the process.
 
+mod clients;
+mod keys;
 mod outbox;
+mod personal;
 mod recovery;
 mod sessions;
 mod users;
@@ -17,9 +20,13 @@ use crate::blacklist::{
     LogEntry, LogIdentity, LogPage, Mark, Position, Purged, Revocation, RevocationLog, RevocationSource,
     RevocationTarget,
 };
+use crate::clients::Client;
 use crate::error::StoreError;
-use crate::ids::{SessionId, UserId};
+use crate::grants::TokenKind;
+use crate::ids::{ClientId, PersonalTokenId, SessionId, UserId};
+use crate::keys::KeySet;
 use crate::letters::LetterId;
+use crate::personal::StoredPersonalToken;
 use crate::random::{NoRandomness, random_bytes};
 use crate::session::{SessionEnd, StoredSession};
 use crate::token::Claims;
@@ -27,7 +34,7 @@ use crate::user::StoredCredentials;
 use outbox::LetterRow;
 use recovery::TokenRow;
 
-/// Store of users, sessions, one-time tokens and letters, and log of revocations, in memory.
+/// Store of users, sessions, personal access tokens, clients, one-time tokens, letters and keys, and log of revocations, in memory.
 ///
 /// One value is all of them, because a change of a user writes to several in one step.
 pub struct MemoryStore {
@@ -46,8 +53,11 @@ struct Tables {
     purged: Purged,
     lost: Option<OffsetDateTime>,
     sessions: HashMap<SessionId, StoredSession>,
+    personal_tokens: HashMap<PersonalTokenId, StoredPersonalToken>,
+    clients: BTreeMap<ClientId, Client>,
     tokens: Vec<TokenRow>,
     letters: BTreeMap<LetterId, LetterRow>,
+    keys: KeySet,
 }
 
 impl MemoryStore {
@@ -99,7 +109,7 @@ impl RevocationSource for MemoryStore {
         };
         let entries = tables.log.range(rest).take(limit).map(entry).collect();
         let Tables { head, purged, lost, .. } = *tables;
-        Ok(LogPage { identity: self.identity, head, purged, lost, entries })
+        Ok(LogPage { identity: self.identity, head, purged, lost, age: Duration::ZERO, entries })
     }
 
     async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
@@ -110,9 +120,13 @@ impl RevocationSource for MemoryStore {
         };
         let of_token = tables.targets.contains_key(&target);
         let user = tables.users.get(&claims.user_id);
+        let personal = claims.session_id.filter(|_| claims.kind() == TokenKind::Personal).map(PersonalTokenId::from);
+        let client = claims.client_id().and_then(|id| tables.clients.get(&id));
         Ok(of_token
+            || personal.is_some_and(|id| !tables.personal_tokens.contains_key(&id))
             || claims.expires_at <= tables.purged.tokens
             || user.is_some_and(|stored| claims.generation < stored.user.generation)
+            || client.is_some_and(|client| claims.generation < client.generation)
             || tables.log.values().any(|entry| entry.covers(claims)))
     }
 }
@@ -127,10 +141,17 @@ impl RevocationLog for MemoryStore {
             {
                 stored.user.generation = stored.user.generation.max(below);
             }
-            if let RevocationTarget::Session(id) = revocation.target
-                && let Some(stored) = tables.sessions.get_mut(&id)
+            if let RevocationTarget::User { id, below } = revocation.target
+                && let Some(client) = tables.clients.get_mut(&ClientId::from(id.as_uuid()))
             {
-                stored.session.ended.get_or_insert(SessionEnd { at: revocation.revoked_at, reason: revocation.reason });
+                client.generation = client.generation.max(below);
+            }
+            if let RevocationTarget::Session(id) = revocation.target {
+                if let Some(stored) = tables.sessions.get_mut(&id) {
+                    let end = SessionEnd { at: revocation.revoked_at, reason: revocation.reason };
+                    stored.session.ended.get_or_insert(end);
+                }
+                tables.personal_tokens.remove(&PersonalTokenId::from(id));
             }
         }
         Ok(batch.iter().map(|revocation| u64::from(tables.append(*revocation))).sum())

@@ -1,4 +1,4 @@
-//! Removing expired revocations, attempt counters, sessions and one-time tokens, over and over, for as long as a node runs.
+//! Removing expired revocations, attempt counters, sessions, one-time tokens and personal tokens, over and over, for as long as a node runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::events;
 use crate::one_time_store::{OneTimeTokenStore, purge_one_time_tokens};
+use crate::personal::{PersonalTokenStore, purge_personal_tokens};
 use crate::random::jittered;
 use crate::session::{SessionStore, purge_sessions};
 use crate::throttle::{AttemptStore, purge_counters};
@@ -21,7 +22,7 @@ pub const PURGE_BATCH: u32 = 1_000;
 /// Pause between two batches of a purge, in which logouts have the log to themselves.
 pub const PURGE_PAUSE: Duration = Duration::from_millis(50);
 
-/// Removes expired revocations, attempt counters, sessions and one-time tokens at an interval.
+/// Removes expired revocations, attempt counters, sessions, one-time tokens and personal tokens at an interval.
 ///
 /// Without it their tables grow for ever. Every node may run one; they do not disturb each other.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ pub struct Purge {
     attempts: Option<Arc<dyn AttemptStore>>,
     sessions: Option<Arc<dyn SessionStore>>,
     one_time_tokens: Option<Arc<dyn OneTimeTokenStore>>,
+    personal_tokens: Option<Arc<dyn PersonalTokenStore>>,
     interval: Duration,
 }
 
@@ -47,6 +49,8 @@ pub enum PurgeEvent {
     Sessions(Result<u64, StoreError>),
     /// The number of expired one-time tokens that were removed, or why the purge failed.
     OneTimeTokens(Result<u64, StoreError>),
+    /// The number of expired personal tokens that were removed, or why the purge failed.
+    PersonalTokens(Result<u64, StoreError>),
 }
 
 impl Purge {
@@ -58,6 +62,7 @@ impl Purge {
             attempts: None,
             sessions: None,
             one_time_tokens: None,
+            personal_tokens: None,
             interval: PURGE_INTERVAL,
         }
     }
@@ -80,6 +85,11 @@ impl Purge {
     /// Removes expired one-time tokens from this store.
     pub fn one_time_tokens(self, store: Arc<dyn OneTimeTokenStore>) -> Self {
         Self { one_time_tokens: Some(store), ..self }
+    }
+
+    /// Removes expired personal access tokens from this store.
+    pub fn personal_tokens(self, store: Arc<dyn PersonalTokenStore>) -> Self {
+        Self { personal_tokens: Some(store), ..self }
     }
 
     /// Sets the time between two purges. The default is [`PURGE_INTERVAL`]. Each wait is up to a fifth shorter or longer, so
@@ -132,6 +142,11 @@ impl Purge {
                 let outcome = purge_one_time_tokens(store.as_ref(), self.clock.now(), PURGE_BATCH, pause()).await;
                 events::purge("one_time_tokens", &outcome);
                 observe(PurgeEvent::OneTimeTokens(outcome));
+            }
+            if let Some(store) = &self.personal_tokens {
+                let outcome = purge_personal_tokens(store.as_ref(), self.clock.now(), PURGE_BATCH, pause()).await;
+                events::purge("personal_tokens", &outcome);
+                observe(PurgeEvent::PersonalTokens(outcome));
             }
         }
     }

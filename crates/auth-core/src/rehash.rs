@@ -20,6 +20,11 @@ impl Spawner {
     pub(crate) fn new(spawn: impl Fn(BackgroundTask) + Send + Sync + 'static) -> Self {
         Self(Arc::new(spawn))
     }
+
+    /// Starts a task.
+    pub(crate) fn spawn(&self, task: BackgroundTask) {
+        (self.0)(task);
+    }
 }
 
 impl fmt::Debug for Spawner {
@@ -76,9 +81,9 @@ impl HashUpgrades {
 
     /// Starts the upgrade of a hash in the background, unless there is other work.
     pub(crate) fn offer(self: &Arc<Self>, stored: &StoredCredentials, password: Password) {
-        let Some(Spawner(spawn)) = &self.spawner else { return };
+        let Some(spawner) = &self.spawner else { return };
         match Upgrade::begin(self) {
-            Some(upgrade) => spawn(Box::pin(upgrade.run(stored.clone(), password))),
+            Some(upgrade) => spawner.spawn(Box::pin(upgrade.run(stored.clone(), password))),
             None => drop(self.shed.fetch_add(1, Ordering::Relaxed)),
         }
     }

@@ -11,10 +11,13 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use crate::blacklist::Blacklist;
+use crate::claims_source::GrantOptions;
+use crate::clients::ClientStore;
 use crate::clock::Clock;
 use crate::letters::{LetterOptions, Outbox};
 use crate::one_time_store::OneTimeTokenStore;
 use crate::password::{AsyncPasswordHasher, PasswordHash, PasswordPolicy};
+use crate::personal::{PersonalTokenStats, PersonalTokens};
 use crate::principal::Principal;
 use crate::rehash::HashUpgrades;
 use crate::session::{SessionCounts, SessionOptions, SessionStats, SessionStore};
@@ -23,7 +26,7 @@ use crate::token::TokenCodec;
 use crate::user::UserStore;
 use crate::verifier::{AuthenticateError, TokenVerifier};
 
-pub use self::builder::{AuthServiceBuilder, BuildError, DEFAULT_TOKEN_LIFE};
+pub use self::builder::{AuthServiceBuilder, BuildError, DEFAULT_CLIENT_TOKEN_LIFE, DEFAULT_TOKEN_LIFE};
 pub use crate::rehash::UpgradeStats;
 
 /// Revocable authentication: registers users, logs them in, checks their tokens and revokes them. Cheap to clone;
@@ -47,6 +50,10 @@ pub(crate) struct Parts {
     pub(crate) throttle: Admission,
     pub(crate) sessions: Option<Sessions>,
     pub(crate) letters: Option<Letters>,
+    pub(crate) personal_tokens: Option<Arc<PersonalTokens>>,
+    pub(crate) clients: Option<Arc<dyn ClientStore>>,
+    pub(crate) client_token_life: Duration,
+    pub(crate) grants: GrantOptions,
     clock: Arc<dyn Clock>,
     verifier: TokenVerifier,
 }
@@ -98,6 +105,18 @@ impl AuthService {
     #[must_use]
     pub fn keeps_sessions(&self) -> bool {
         self.parts.sessions.is_some()
+    }
+
+    /// Returns whether the builder was given a store of personal access tokens.
+    #[must_use]
+    pub fn keeps_personal_tokens(&self) -> bool {
+        self.parts.personal_tokens.is_some()
+    }
+
+    /// Returns the counts of the look-ups of personal access tokens. All are zero where none are kept.
+    #[must_use]
+    pub fn personal_token_stats(&self) -> PersonalTokenStats {
+        self.parts.personal_tokens.as_ref().map_or_else(PersonalTokenStats::default, |tokens| tokens.stats())
     }
 
     /// Returns whether the builder was given what letters need.

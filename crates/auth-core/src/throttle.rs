@@ -28,6 +28,7 @@ use crate::clock::Clock;
 use crate::email::Email;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::events;
+use crate::ids::ClientId;
 
 mod counter;
 mod letters;
@@ -77,7 +78,7 @@ impl Tally {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ThrottleStats {
-    /// Guesses refused because of the account.
+    /// Guesses refused because of the account, and wrong secrets because of the client.
     pub account: u64,
     /// Guesses refused because of the network.
     pub network: u64,
@@ -238,6 +239,18 @@ impl Admission {
     pub(crate) async fn unlock(&self, email: &Email) -> Result<(), StoreError> {
         match &self.0 {
             Some(throttle) => throttle.unlock(email).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Counts a wrong secret of a client. An error says that too many were tried.
+    pub(crate) async fn admit_wrong_secret(
+        &self,
+        client: ClientId,
+        network: Option<ClientNetwork>,
+    ) -> Result<(), AdmissionError> {
+        match &self.0 {
+            Some(throttle) => throttle.admit(Plan::wrong_secret(throttle.rules, client, network)).await.map(drop),
             None => Ok(()),
         }
     }

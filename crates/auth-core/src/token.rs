@@ -1,13 +1,17 @@
 //! Access tokens, their claims, and the trait that signs and reads them.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use time::OffsetDateTime;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::error::BoxError;
-use crate::ids::{Generation, SessionId, TokenId, UserId};
+use crate::error::{BoxError, StoreError};
+use crate::grants::{ADMIN, Grants, TokenKind};
+use crate::ids::{ClientId, Generation, SessionId, TokenId, UserId};
+use crate::key_id::KeyId;
 
 /// Time after its `exp` for which a token is still accepted, because the clocks of two nodes never quite agree (RFC
 /// 7519 §4.1.4). The check of a token and the life of a blacklist entry both use this constant.
@@ -28,9 +32,9 @@ pub const MAX_TOKEN_BYTES: usize = 4096;
 
 /// Claims of a token whose signature was found good. The token may have expired or been revoked, which
 /// [`AuthService::authenticate`](crate::AuthService::authenticate) checks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
-    /// User of the token (`sub`).
+    /// User of the token (`sub`). For the token of a [client](Claims::client_id) it is the id of the client, which no user has.
     pub user_id: UserId,
     /// Id of the token (`jti`).
     pub token_id: TokenId,
@@ -45,9 +49,41 @@ pub struct Claims {
     pub generation: Generation,
     /// Whether the user was an admin at login (`admin`).
     pub admin: bool,
+    /// Key that signed the token (`kid`). The codec sets it when it reads a token, and ignores it when it signs one. `None` for a
+    /// token that no key signed.
+    pub key_id: Option<KeyId>,
+    /// What the token allows beyond that. `None` for a login without roles, scopes and extra claims, which then costs nothing.
+    pub grants: Option<Arc<Grants>>,
 }
 
 impl Claims {
+    /// Returns how the holder of the token came by it.
+    #[must_use]
+    pub fn kind(&self) -> TokenKind {
+        self.grants.as_ref().map_or(TokenKind::Login, |grants| grants.kind)
+    }
+
+    /// Returns the client that the token belongs to, if it belongs to one.
+    #[must_use]
+    pub fn client_id(&self) -> Option<ClientId> {
+        (self.kind() == TokenKind::Client).then(|| ClientId::from(self.user_id.as_uuid()))
+    }
+
+    /// Returns whether the token carries this role.
+    #[must_use]
+    pub fn has_role(&self, name: &str) -> bool {
+        if name == ADMIN {
+            return self.admin;
+        }
+        self.grants.as_ref().is_some_and(|grants| grants.roles.contains(name))
+    }
+
+    /// Returns whether the token carries this scope. A token without scopes has none.
+    #[must_use]
+    pub fn has_scope(&self, name: &str) -> bool {
+        self.grants.as_ref().is_some_and(|grants| grants.scopes.contains(name))
+    }
+
     /// Returns the session whose end revokes this token.
     ///
     /// `None` means that the token is revoked by its own id: it belongs to no session, or it is the only token that its
@@ -95,6 +131,11 @@ impl fmt::Debug for AccessToken {
 pub struct InvalidToken;
 
 /// Codec of tokens. It signs claims and reads signed claims.
+///
+/// A codec whose keys change while it is in use also implements [`awaits_key`](Self::awaits_key) and
+/// [`learn_keys`](Self::learn_keys). Otherwise a token of a key that this node has not read yet would be called invalid, and its
+/// holder would throw it away.
+#[async_trait]
 pub trait TokenCodec: fmt::Debug + Send + Sync {
     /// Signs `claims`.
     ///
@@ -113,4 +154,22 @@ pub trait TokenCodec: fmt::Debug + Send + Sync {
     ///
     /// When any of these is wrong.
     fn decode(&self, unverified_token: &str) -> Result<Claims, InvalidToken>;
+
+    /// Returns whether a text that [`decode`](Self::decode) has refused may be a token of a key that this codec has not read yet.
+    /// [`learn_keys`](Self::learn_keys) and another `decode` then decide about it. It answers from memory.
+    ///
+    /// The default is right for a codec whose keys never change: it returns false.
+    fn awaits_key(&self, _unverified_token: &str) -> bool {
+        false
+    }
+
+    /// Waits until the keys have been read by a read that began after this was called. Many callers share a read, and the time
+    /// between two reads depends on no token, so that a flood of made-up keys costs no more than one.
+    ///
+    /// # Errors
+    ///
+    /// When the keys cannot be read. Then nobody knows whether the token is good.
+    async fn learn_keys(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }

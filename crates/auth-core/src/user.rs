@@ -9,6 +9,7 @@ use crate::blacklist::{Revocation, RevocationReason, RevocationTarget};
 use crate::effects::SideEffects;
 use crate::email::Email;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::grants::{MAX_NAMES, Role, Roles};
 use crate::ids::{Generation, UserId};
 use crate::password::{Password, PasswordHash};
 use crate::username::Username;
@@ -26,6 +27,8 @@ pub struct User {
     pub email_verified: bool,
     /// Whether the user may see and change other users.
     pub admin: bool,
+    /// Roles that the application knows, without [`ADMIN`](crate::ADMIN), which is [`admin`](Self::admin). A new user has none.
+    pub roles: Roles,
     /// The generation that the user's next token will carry.
     pub generation: Generation,
     /// Time at which the account was disabled, if it is.
@@ -92,6 +95,8 @@ pub enum UserChange {
     LogoutEverywhere,
     /// The user is no admin any more.
     Demote,
+    /// The user does not have this role any more. It applies only while the user has it.
+    TakeRole(Role),
     /// The account is disabled from this moment.
     Disable(OffsetDateTime),
     /// The password is replaced unconditionally.
@@ -132,6 +137,8 @@ pub enum ProfileChange {
     VouchForEmail,
     /// The account has another address, which is verified.
     Email(Email),
+    /// The user has this role too. Repeating it changes nothing.
+    GiveRole(Role),
     /// Nothing about the user changes, and the side effects are made. It applies only while the user has this generation: no token
     /// of the user was ended since.
     Unchanged {
@@ -185,6 +192,9 @@ pub enum ChangeUserError {
     /// The key of the new username is taken.
     #[error("the username is taken")]
     UsernameTaken,
+    /// The user has [`MAX_NAMES`] roles already.
+    #[error("a user has at most {MAX_NAMES} roles")]
+    TooManyRoles,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -205,6 +215,9 @@ impl ChangeUserError {
 /// A method that takes [`SideEffects`] makes them in the transaction of its change. A store that keeps no one-time tokens and no
 /// letters refuses effects that are not [empty](SideEffects::is_empty) with an error of kind
 /// [`Internal`](crate::StoreErrorKind::Internal). A service without letters gives none.
+///
+/// A store that keeps no roles refuses [`ProfileChange::GiveRole`] with an error of kind
+/// [`Internal`](crate::StoreErrorKind::Internal). Its users have no roles, so [`UserChange::TakeRole`] never applies.
 ///
 /// # Contract
 ///
@@ -286,8 +299,8 @@ pub trait UserStore: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// When a unique key is taken, and then nothing was written. When the store failed: then either everything was written or
-    /// nothing.
+    /// When a unique key is taken or the user has too many roles, and then nothing was written. When the store failed: then either
+    /// everything was written or nothing.
     async fn change(
         &self,
         id: UserId,
@@ -302,7 +315,8 @@ pub trait UserStore: fmt::Debug + Send + Sync {
     /// The store appends [`revocation.entry(id, new_generation)`](UserRevocation::entry). It returns the user as this
     /// change left them, before any later change, and the revocation that was appended. It returns `None`, and nothing
     /// was written, when there is no such user, the stored hash is not the one that [`UserChange::PasswordFrom`] asks
-    /// for, the address is not the one that [`UserChange::ResetPassword`] asks for, or the one-time token cannot be used. Of many
+    /// for, the address is not the one that [`UserChange::ResetPassword`] asks for, the user does not have the role of
+    /// [`UserChange::TakeRole`], or the one-time token cannot be used. Of many
     /// who change one password from one hash at once, exactly one succeeds.
     ///
     /// # Errors
@@ -320,7 +334,7 @@ pub trait UserStore: fmt::Debug + Send + Sync {
     /// Deletes a user for good and appends a user-wide revocation to the log, in one transaction. The revocation has the
     /// generation after that of the user, so it covers every token that the user has.
     ///
-    /// The sessions, one-time tokens and waiting letters of the user are deleted too, by every store that shares the database.
+    /// The sessions, personal tokens, one-time tokens and waiting letters of the user are deleted too, by every store that shares the database.
     /// The id is all that is left, in the log. Returns the revocation, or `None` if there is no such user.
     ///
     /// # Errors

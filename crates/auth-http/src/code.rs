@@ -35,6 +35,10 @@ pub enum Code {
     EmailUnverified,
     /// The token does not belong to an admin.
     AdminRequired,
+    /// The token does not carry the scope that is needed, or is of a kind that the route does not admit.
+    InsufficientScope,
+    /// The token does not carry the role that is needed.
+    RoleRequired,
     /// A cookie came with the request, and the page that sent it may not act for the user.
     Csrf,
     /// The e-mail address is taken.
@@ -45,8 +49,14 @@ pub enum Code {
     UserNotFound,
     /// The user has no session with this id.
     SessionNotFound,
+    /// The user has no personal access token with this id.
+    PersonalTokenNotFound,
+    /// The user has as many personal access tokens as a user may have.
+    PersonalTokenLimit,
     /// No route has this path.
     NotFound,
+    /// The cursor of a follower cannot be continued. It takes the snapshot.
+    FeedGone,
     /// The route does not answer this method.
     MethodNotAllowed,
     /// The body is not declared as JSON, or is compressed.
@@ -81,12 +91,17 @@ impl Code {
         Self::CodeInvalid,
         Self::EmailUnverified,
         Self::AdminRequired,
+        Self::InsufficientScope,
+        Self::RoleRequired,
         Self::Csrf,
         Self::UserExists,
         Self::UsernameTaken,
         Self::UserNotFound,
         Self::SessionNotFound,
+        Self::PersonalTokenNotFound,
+        Self::PersonalTokenLimit,
         Self::NotFound,
+        Self::FeedGone,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
         Self::PayloadTooLarge,
@@ -121,12 +136,17 @@ impl Code {
             Self::CodeInvalid => "code_invalid",
             Self::EmailUnverified => "email_unverified",
             Self::AdminRequired => RefusalKind::AdminRequired.code(),
+            Self::InsufficientScope => RefusalKind::InsufficientScope.code(),
+            Self::RoleRequired => RefusalKind::RoleRequired.code(),
             Self::Csrf => RefusalKind::Csrf.code(),
             Self::UserExists => "user_exists",
             Self::UsernameTaken => "username_taken",
             Self::UserNotFound => "user_not_found",
             Self::SessionNotFound => "session_not_found",
+            Self::PersonalTokenNotFound => "personal_token_not_found",
+            Self::PersonalTokenLimit => "personal_token_limit",
             Self::NotFound => "not_found",
+            Self::FeedGone => "feed_gone",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::PayloadTooLarge => "payload_too_large",
@@ -150,9 +170,15 @@ impl Code {
             | Self::TokenExpired
             | Self::TokenRevoked
             | Self::SessionEnded => 401,
-            Self::TokenMissingAtLogout | Self::EmailUnverified | Self::AdminRequired | Self::Csrf => 403,
-            Self::UserExists | Self::UsernameTaken => 409,
-            Self::UserNotFound | Self::SessionNotFound | Self::NotFound => 404,
+            Self::TokenMissingAtLogout
+            | Self::EmailUnverified
+            | Self::AdminRequired
+            | Self::InsufficientScope
+            | Self::RoleRequired
+            | Self::Csrf => 403,
+            Self::UserExists | Self::UsernameTaken | Self::PersonalTokenLimit => 409,
+            Self::UserNotFound | Self::SessionNotFound | Self::PersonalTokenNotFound | Self::NotFound => 404,
+            Self::FeedGone => 410,
             Self::MethodNotAllowed => 405,
             Self::UnsupportedMediaType => 415,
             Self::PayloadTooLarge => 413,
@@ -178,12 +204,17 @@ impl Code {
             Self::CodeInvalid => "The link or the code is wrong, was used already or has expired.",
             Self::EmailUnverified => "Please confirm your e-mail address first.",
             Self::AdminRequired => RefusalKind::AdminRequired.message(),
+            Self::InsufficientScope => RefusalKind::InsufficientScope.message(),
+            Self::RoleRequired => RefusalKind::RoleRequired.message(),
             Self::Csrf => RefusalKind::Csrf.message(),
             Self::UserExists => "User already exists. Please Log in.",
             Self::UsernameTaken => "Username is already taken.",
             Self::UserNotFound => "User not found.",
             Self::SessionNotFound => "Session not found.",
+            Self::PersonalTokenNotFound => "Personal access token not found.",
+            Self::PersonalTokenLimit => "There are too many personal access tokens. Please delete one first.",
             Self::NotFound => "There is nothing at this path.",
+            Self::FeedGone => "The cursor cannot be continued. Take the snapshot.",
             Self::MethodNotAllowed => "This path does not answer that method.",
             Self::UnsupportedMediaType => "The body must be sent as application/json.",
             Self::PayloadTooLarge => "The body is too large.",
@@ -207,6 +238,8 @@ impl Code {
             Self::TokenExpired => RefusalKind::TokenExpired,
             Self::TokenRevoked => RefusalKind::TokenRevoked,
             Self::AdminRequired => RefusalKind::AdminRequired,
+            Self::InsufficientScope => RefusalKind::InsufficientScope,
+            Self::RoleRequired => RefusalKind::RoleRequired,
             Self::Csrf => RefusalKind::Csrf,
             _ => return None,
         };
@@ -222,6 +255,8 @@ impl From<RefusalKind> for Code {
             RefusalKind::TokenExpired => Self::TokenExpired,
             RefusalKind::TokenRevoked => Self::TokenRevoked,
             RefusalKind::AdminRequired => Self::AdminRequired,
+            RefusalKind::InsufficientScope => Self::InsufficientScope,
+            RefusalKind::RoleRequired => Self::RoleRequired,
             RefusalKind::Csrf => Self::Csrf,
             RefusalKind::Unavailable => Self::Unavailable,
             _ => Self::Internal,

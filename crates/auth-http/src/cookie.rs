@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use auth_core::personal::PersonalTokenSecret;
 use auth_core::{AccessToken, RefreshToken};
 
 use crate::refusal::{Refusal, RefusalKind};
@@ -78,6 +79,10 @@ impl SessionCookie {
             return None;
         }
         let (access, refresh) = str::from_utf8(value).ok()?.rsplit_once(SEPARATOR)?;
+        // A program sends a personal access token in a header. No server set a cookie with one.
+        if PersonalTokenSecret::has_prefix(access) {
+            return None;
+        }
         let unverified_refresh = RefreshToken::parse(refresh).ok()?;
         Some(CookieTokens { unverified_access: access, unverified_refresh })
     }
@@ -137,6 +142,15 @@ mod tests {
     fn read(cookie: SessionCookie, headers: &[&str]) -> Result<(String, RefreshToken), RefusalKind> {
         let tokens = cookie.read(headers.iter().map(|header| header.as_bytes()))?;
         Ok((tokens.unverified_access.to_owned(), tokens.unverified_refresh))
+    }
+
+    #[test]
+    fn a_cookie_carries_no_personal_token() {
+        let personal = PersonalTokenSecret::generate().unwrap().expose_text(str::to_owned);
+        for (access, expected) in [(ACCESS, true), (&personal, false), ("rap_", false)] {
+            let pair = refresh().expose_text(|text| format!("auth={access}~{text}"));
+            assert_eq!(read(SessionCookie::Plain, &[&pair]).is_ok(), expected, "{access}");
+        }
     }
 
     #[test]

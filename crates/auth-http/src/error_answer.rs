@@ -41,6 +41,7 @@ enum Detail {
     ContentCoding,
     RetryAfter(Duration),
     Allow(Cow<'static, str>),
+    Challenge(Cow<'static, str>),
 }
 
 /// The body of every error.
@@ -152,7 +153,11 @@ impl ErrorAnswer {
     /// Returns the headers that are due, each with its value: `WWW-Authenticate`, `Retry-After`, `Allow` and
     /// `Accept-Encoding`.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
-        let challenge = self.code.challenge().map(|challenge| ("WWW-Authenticate", challenge.into()));
+        let challenge = match &self.detail {
+            Detail::Challenge(challenge) => Some(challenge.clone()),
+            _ => self.code.challenge().map(Cow::from),
+        };
+        let challenge = challenge.map(|challenge| ("WWW-Authenticate", challenge));
         let retry_after = self.retry_after().map(|after| {
             // Whole seconds, rounded up: who comes back earlier is refused again.
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);

@@ -47,13 +47,45 @@ impl Fields {
     /// Parses the string of this name. Returns `None` and notes the error if it is absent, no string, repeated, or refused by
     /// `parse`, whose error continues the sentence that the name of the field begins.
     pub fn parsed<T, E: fmt::Display>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
+        self.read(name, "string", |value| value.as_str().map(parse))
+    }
+
+    /// As [`parsed`](Self::parsed), for a whole number that is not negative.
+    pub fn parsed_number<T, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(u64) -> Result<T, E>,
+    ) -> Option<T> {
+        self.read(name, "integer", |value| value.as_u64().map(parse))
+    }
+
+    /// As [`parsed`](Self::parsed), for an array of strings.
+    pub fn parsed_list<T, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&[&str]) -> Result<T, E>,
+    ) -> Option<T> {
+        let texts = |value: &Value| {
+            let items = value.as_array()?.iter().map(Value::as_str);
+            Some(parse(&items.collect::<Option<Vec<_>>>()?))
+        };
+        self.read(name, "array of strings", texts)
+    }
+
+    /// Parses the value of this name. `parse` returns `None` for one that is not of this type.
+    fn read<T, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        of_type: &str,
+        parse: impl FnOnce(&Value) -> Option<Result<T, E>>,
+    ) -> Option<T> {
         let error = match self.members.values.get(name) {
             Some(_) if self.members.repeated.contains(name) => format!("'{name}' is given more than once"),
-            Some(Value::String(text)) => match parse(text) {
-                Ok(value) => return Some(value),
-                Err(rule) => format!("'{name}' {rule}"),
+            Some(value) => match parse(value) {
+                Some(Ok(value)) => return Some(value),
+                Some(Err(rule)) => format!("'{name}' {rule}"),
+                None => format!("'{name}' is not of type '{of_type}'"),
             },
-            Some(_) => format!("'{name}' is not of type 'string'"),
             None => format!("'{name}' is a required property"),
         };
         self.errors.insert(name.to_owned(), error);

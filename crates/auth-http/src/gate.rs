@@ -1,6 +1,7 @@
 //! The decision whether a request may pass.
 
 use crate::browser::CookieAuth;
+use crate::demand::Demand;
 use crate::header::unverified_token;
 use crate::refusal::{Refusal, RefusalKind};
 use crate::request::RequestHead;
@@ -12,15 +13,9 @@ use auth_core::{Principal, TokenCheck, TokenVerifier, UnsettledCheck};
 pub struct Gate {
     verifier: TokenVerifier,
     demand: Demand,
+    /// Whether a request without a token may pass.
+    is_optional: bool,
     cookies: Option<CookieAuth>,
-}
-
-/// What a gate asks of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Demand {
-    Token,
-    NoBadToken,
-    AdminToken,
 }
 
 /// What a gate says, without waiting, of a request that it does not refuse.
@@ -36,20 +31,43 @@ pub enum Passage {
 }
 
 impl Gate {
-    /// A gate for holders of a good token.
+    /// Returns a gate for holders of a good token of a user. [`Demand::user`] says whose tokens are refused all the same.
     pub fn required(verifier: impl Into<TokenVerifier>) -> Self {
-        Self { verifier: verifier.into(), demand: Demand::Token, cookies: None }
+        Self::demanding(verifier, Demand::user())
     }
 
-    /// A gate for everybody. Who sends a token must send a good one all the same: a token that has expired, or that nobody
+    /// Returns a gate for everybody. Who sends a token must send a good one all the same: a token that has expired, or that nobody
     /// can judge right now, does not turn its holder into a guest.
     pub fn optional(verifier: impl Into<TokenVerifier>) -> Self {
-        Self { verifier: verifier.into(), demand: Demand::NoBadToken, cookies: None }
+        Self { is_optional: true, ..Self::required(verifier) }
     }
 
-    /// A gate for admins.
+    /// Returns a gate for admins.
     pub fn admin(verifier: impl Into<TokenVerifier>) -> Self {
-        Self { verifier: verifier.into(), demand: Demand::AdminToken, cookies: None }
+        Self::demanding(verifier, Demand::user().admin())
+    }
+
+    /// Returns a gate for holders of a good token that meets `demand`.
+    pub fn demanding(verifier: impl Into<TokenVerifier>, demand: Demand) -> Self {
+        Self { verifier: verifier.into(), demand, is_optional: false, cookies: None }
+    }
+
+    /// Lets only tokens pass that carry this role ([`Demand::role`]).
+    #[must_use]
+    pub fn role(self, name: impl Into<Box<str>>) -> Self {
+        Self { demand: self.demand.role(name), ..self }
+    }
+
+    /// Lets only tokens pass that carry this scope, those of clients too ([`Demand::scope`]).
+    #[must_use]
+    pub fn scope(self, name: impl Into<Box<str>>) -> Self {
+        Self { demand: self.demand.scope(name), ..self }
+    }
+
+    /// Lets only the tokens of logins pass ([`Demand::login`]).
+    #[must_use]
+    pub fn login_only(self) -> Self {
+        Self { demand: self.demand.login_only(), ..self }
     }
 
     /// Accepts the cookie of a session as well, from requests without an `Authorization` header.
@@ -85,12 +103,17 @@ impl Gate {
 
     fn judge(&self, unverified_token: Result<&str, RefusalKind>) -> Result<Passage, Refusal> {
         let unverified_token = match unverified_token {
-            Err(RefusalKind::TokenMissing) if self.demand == Demand::NoBadToken => return Ok(Passage::Anonymous),
+            Err(RefusalKind::TokenMissing) if self.is_optional => return Ok(Passage::Anonymous),
             token => token?,
         };
         match self.verifier.check(unverified_token)? {
-            TokenCheck::Good(principal) => self.demand.of(principal).map(Passage::Admitted),
-            TokenCheck::Unsettled(check) => Ok(Passage::Unsettled(UnsettledPassage { check, demand: self.demand })),
+            TokenCheck::Good(principal) => {
+                self.demand.check(&principal)?;
+                Ok(Passage::Admitted(principal))
+            }
+            TokenCheck::Unsettled(check) => {
+                Ok(Passage::Unsettled(UnsettledPassage { check, demand: self.demand.clone() }))
+            }
         }
     }
 
@@ -109,12 +132,6 @@ impl Gate {
             Passage::Anonymous => Ok(None),
             Passage::Unsettled(unsettled) => unsettled.settle().await.map(Some),
         }
-    }
-}
-
-impl Demand {
-    fn of(self, principal: Principal) -> Result<Principal, Refusal> {
-        if self == Self::AdminToken { admin(principal) } else { Ok(principal) }
     }
 }
 
@@ -142,6 +159,8 @@ impl UnsettledPassage {
     ///
     /// When the request must not pass.
     pub async fn settle(self) -> Result<Principal, Refusal> {
-        self.demand.of(self.check.settle().await?)
+        let principal = self.check.settle().await?;
+        self.demand.check(&principal)?;
+        Ok(principal)
     }
 }

@@ -8,17 +8,21 @@ mod client;
 #[cfg(feature = "routes")]
 mod code;
 mod cookie;
+mod demand;
 #[cfg(feature = "routes")]
 mod error_answer;
 #[cfg(feature = "routes")]
 mod fields;
 mod gate;
 mod header;
+mod holder_headers;
 #[cfg(feature = "routes")]
 mod language;
 #[cfg(feature = "routes")]
 mod media_type;
 mod origin;
+#[cfg(feature = "routes")]
+mod personal_token_bodies;
 #[cfg(feature = "routes")]
 mod query;
 mod refusal;
@@ -36,12 +40,14 @@ pub use client::{client_address, user_agent};
 #[cfg(feature = "routes")]
 pub use code::Code;
 pub use cookie::{CookieTokens, SessionCookie};
+pub use demand::Demand;
 #[cfg(feature = "routes")]
 pub use error_answer::{ErrorAnswer, FieldErrors};
 #[cfg(feature = "routes")]
 pub use fields::{Fields, FromFields, MAX_BODY_BYTES};
 pub use gate::{Gate, Passage, UnsettledPassage, admin};
 pub use header::unverified_token;
+pub use holder_headers::holder_headers;
 #[cfg(feature = "routes")]
 pub use language::preferred_language;
 #[cfg(feature = "routes")]

@@ -1,11 +1,12 @@
 //! What those are told who may not pass: every status and every word is chosen in this file.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::{AccountError, AuthenticateError, StoreErrorKind};
+use auth_core::{AccountError, AuthenticateError, Scopes, StoreErrorKind};
 
 /// When to try again what is [`RefusalKind::Unavailable`].
 pub const UNAVAILABLE_RETRY: Duration = Duration::from_secs(2);
@@ -24,6 +25,11 @@ pub enum RefusalKind {
     TokenRevoked,
     /// The token is good, and not an admin's.
     AdminRequired,
+    /// The token is good, and does not carry the scope that is needed (RFC 6750 §3.1). Or it is of a kind that the route does not
+    /// admit: the token of a client, or a personal access token.
+    InsufficientScope,
+    /// The token is good, and does not carry the role that is needed.
+    RoleRequired,
     /// A cookie came with the request, and the page that sent it may not act for the user.
     Csrf,
     /// Nobody can tell right now whether the token was revoked. It may be good: keep it and try again.
@@ -56,12 +62,14 @@ macro_rules! row {
 
 impl RefusalKind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::TokenMissing,
         Self::TokenInvalid,
         Self::TokenExpired,
         Self::TokenRevoked,
         Self::AdminRequired,
+        Self::InsufficientScope,
+        Self::RoleRequired,
         Self::Csrf,
         Self::Unavailable,
         Self::Internal,
@@ -92,6 +100,19 @@ impl RefusalKind {
             Self::AdminRequired => {
                 row!(403, "admin_required", "admin token required", ", error=\"insufficient_scope\"")
             }
+            Self::InsufficientScope => row!(
+                403,
+                "insufficient_scope",
+                "The token does not have the scope that is needed.",
+                ", error=\"insufficient_scope\""
+            ),
+            // RFC 6750 has no error code for roles. This is the nearest.
+            Self::RoleRequired => row!(
+                403,
+                "role_required",
+                "The token does not have the role that is needed.",
+                ", error=\"insufficient_scope\""
+            ),
             Self::Csrf => row!(403, "csrf", "The request does not come from a page that may act for the user."),
             Self::Unavailable => {
                 row!(503, "unavailable", "The service is unavailable. Please try again in a moment.")
@@ -118,7 +139,7 @@ impl RefusalKind {
         self.row().message
     }
 
-    /// The value of the `WWW-Authenticate` header (RFC 6750 §3), if one is due.
+    /// The value of the `WWW-Authenticate` header (RFC 6750 §3), if one is due. That of a [`Refusal`] also names the scope.
     #[must_use]
     pub fn challenge(self) -> Option<&'static str> {
         self.row().challenge
@@ -153,13 +174,21 @@ impl From<&AuthenticateError> for RefusalKind {
 #[derive(Debug, Clone)]
 pub struct Refusal {
     kind: RefusalKind,
+    /// Scopes that the token needs.
+    needed: Option<Scopes>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl Refusal {
     /// A mistake of the application, with what is to be said of it in the log.
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { kind: RefusalKind::Internal, cause: Some(cause.into().into()) }
+        Self { kind: RefusalKind::Internal, needed: None, cause: Some(cause.into().into()) }
+    }
+
+    /// Refuses a token that lacks one of the scopes `needed`. The challenge names them, if they are names of scopes.
+    pub(crate) fn insufficient_scope(needed: &[Box<str>]) -> Self {
+        let needed = needed.iter().map(|name| name.parse()).collect::<Result<Vec<_>, _>>().and_then(Scopes::of).ok();
+        Self { needed, ..RefusalKind::InsufficientScope.into() }
     }
 
     /// Why the request may not pass.
@@ -167,11 +196,22 @@ impl Refusal {
     pub fn kind(&self) -> RefusalKind {
         self.kind
     }
+
+    /// Returns the value of the `WWW-Authenticate` header (RFC 6750 §3), if one is due. Where the token lacks a scope, its attribute
+    /// `scope` names the scopes that are needed.
+    #[must_use]
+    pub fn challenge(&self) -> Option<Cow<'static, str>> {
+        let challenge = self.kind.challenge()?;
+        Some(match &self.needed {
+            Some(scopes) => format!("{challenge}, scope=\"{scopes}\"").into(),
+            None => challenge.into(),
+        })
+    }
 }
 
 impl From<RefusalKind> for Refusal {
     fn from(kind: RefusalKind) -> Self {
-        Self { kind, cause: None }
+        Self { kind, needed: None, cause: None }
     }
 }
 
@@ -182,7 +222,7 @@ impl From<AuthenticateError> for Refusal {
             AuthenticateError::Unknown(_) => Some(Arc::new(error)),
             AuthenticateError::Invalid | AuthenticateError::Expired | AuthenticateError::Revoked => None,
         };
-        Self { kind, cause }
+        Self { kind, needed: None, cause }
     }
 }
 
@@ -194,7 +234,7 @@ impl From<AccountError> for Refusal {
             AccountError::Store(error) if error.kind() == StoreErrorKind::Unavailable => RefusalKind::Unavailable,
             _ => RefusalKind::Internal,
         };
-        Self { kind, cause: Some(Arc::new(error)) }
+        Self { kind, needed: None, cause: Some(Arc::new(error)) }
     }
 }
 
@@ -227,11 +267,23 @@ mod tests {
     #[test]
     fn a_challenge_comes_with_every_bad_token_and_a_wait_with_every_503() {
         for kind in RefusalKind::ALL {
-            let about_a_token = kind.status() == 401 || kind == RefusalKind::AdminRequired;
+            let about_a_token = matches!(kind.status(), 401 | 403) && kind != RefusalKind::Csrf;
             assert_eq!(kind.challenge().is_some(), about_a_token, "{kind:?}");
             assert_eq!(kind.retry_after().is_some(), kind.status() == 503, "{kind:?}");
         }
         assert_eq!(RefusalKind::TokenMissing.challenge(), Some("Bearer realm=\"auth\""));
+    }
+
+    #[test]
+    fn a_challenge_names_the_scopes_that_are_needed() {
+        let challenge = |needed: &[&str]| {
+            let needed: Vec<Box<str>> = needed.iter().map(|name| (*name).into()).collect();
+            Refusal::insufficient_scope(&needed).challenge().unwrap().into_owned()
+        };
+        let bare = "Bearer realm=\"auth\", error=\"insufficient_scope\"";
+        assert_eq!(challenge(&["b", "a"]), format!("{bare}, scope=\"a b\""));
+        assert_eq!(challenge(&["a\", x=\""]), bare, "a name that no scope can have is not sent");
+        assert_eq!(Refusal::from(RefusalKind::InsufficientScope).challenge().unwrap(), bare);
     }
 
     #[test]

@@ -18,9 +18,11 @@ pub use self::request::{ClientAddress, RouteRequest};
 use self::response_bodies::{AccountCreated, Done, TokenClaims, TokenGranted, UserView};
 use crate::client::{client_address, user_agent};
 use crate::code::Code;
+use crate::demand::Demand;
 use crate::error_answer::ErrorAnswer;
 use crate::fields::{Fields, FromFields, MAX_BODY_BYTES};
 use crate::gate::{Gate, Passage};
+use crate::holder_headers::holder_headers;
 use crate::media_type::declared_as_json;
 use crate::query::{parameters, wrong_parameters};
 use crate::refusal::RefusalKind;
@@ -112,7 +114,7 @@ impl Routes {
     /// Creates the routes of a service, behind no proxy.
     #[must_use]
     pub fn new(service: AuthService) -> Self {
-        Self { gate: Gate::required(&service), service, is_trusted_proxy: Arc::new(|_| false) }
+        Self { gate: Gate::demanding(&service, Demand::anyone()), service, is_trusted_proxy: Arc::new(|_| false) }
     }
 
     /// Chooses the proxies whose `X-Forwarded-For` is believed, by their addresses. See [`client_address`].
@@ -141,7 +143,7 @@ impl Routes {
             Operation::Login => self.login(&request, body).await,
             Operation::Logout => self.logout(&request).await,
             Operation::LogoutEverywhere => self.logout_everywhere(&request).await,
-            Operation::Verify => self.admit(&request).await.map(|principal| verified(&principal)),
+            Operation::Verify => self.admit(&request, Demand::anyone()).await.map(|principal| verified(&principal)),
             Operation::CurrentUser => self.current_user(&request).await,
             Operation::ChangePassword => self.change_password(&request, body).await,
             Operation::Refresh => self.refresh(&request, body).await,
@@ -184,7 +186,7 @@ impl Routes {
     }
 
     async fn logout(&self, request: &RouteRequest<'_, impl RequestHead>) -> Result<Answer, ErrorAnswer> {
-        let principal = self.admit(request).await.map_err(|error| match error.code() {
+        let principal = self.admit(request, Demand::login()).await.map_err(|error| match error.code() {
             Code::TokenMissing => ErrorAnswer::new(Code::TokenMissingAtLogout),
             _ => error,
         })?;
@@ -193,13 +195,13 @@ impl Routes {
     }
 
     async fn logout_everywhere(&self, request: &RouteRequest<'_, impl RequestHead>) -> Result<Answer, ErrorAnswer> {
-        let principal = self.admit(request).await?;
+        let principal = self.admit(request, Demand::login()).await?;
         self.service.logout_everywhere(principal.user_id()).await?;
         Ok(Answer::json(200, &Done::new("Successfully logged out everywhere.")))
     }
 
     async fn current_user(&self, request: &RouteRequest<'_, impl RequestHead>) -> Result<Answer, ErrorAnswer> {
-        let principal = self.admit(request).await?;
+        let principal = self.admit(request, Demand::user()).await?;
         let user = self.service.current_user(&principal).await?;
         Ok(Answer::json(200, &UserView::from(&user)))
     }
@@ -210,7 +212,7 @@ impl Routes {
         body: impl Future<Output = Result<Vec<u8>, ErrorAnswer>>,
     ) -> Result<Answer, ErrorAnswer> {
         let context = self.context(request)?;
-        let principal = self.admit(request).await?;
+        let principal = self.admit(request, Demand::login()).await?;
         let (change, context): (PasswordChange, _) = self.read_login(request, body, context).await?;
         let PasswordChange { current, new } = change;
         let current = current.ok_or(LoginError::InvalidCredentials)?;
@@ -219,12 +221,17 @@ impl Routes {
     }
 
     /// Checks the token, then the query: a missing token is reported first.
-    async fn admit(&self, request: &RouteRequest<'_, impl RequestHead>) -> Result<Principal, ErrorAnswer> {
+    async fn admit(
+        &self,
+        request: &RouteRequest<'_, impl RequestHead>,
+        demand: Demand,
+    ) -> Result<Principal, ErrorAnswer> {
         let principal = match self.gate.check_request(request.head)? {
             Passage::Admitted(principal) => principal,
             Passage::Unsettled(unsettled) => unsettled.settle().await?,
             Passage::Anonymous => return Err(RefusalKind::TokenMissing.into()),
         };
+        demand.check(&principal)?;
         check_query(request)?;
         Ok(principal)
     }
@@ -272,9 +279,10 @@ fn check_query(request: &RouteRequest<'_, impl RequestHead>) -> Result<(), Error
 }
 
 fn verified(principal: &Principal) -> Answer {
-    Answer::json(200, &TokenClaims::from(principal))
-        .with_header("X-Auth-User-Id", principal.user_id().to_string())
-        .with_header("X-Auth-Admin", principal.is_admin().to_string())
+    holder_headers(principal)
+        .into_iter()
+        .flatten()
+        .fold(Answer::json(200, &TokenClaims::from(principal)), |answer, (name, value)| answer.with_header(name, value))
 }
 
 impl From<AuthService> for Routes {

@@ -30,6 +30,8 @@ fn claims() -> Claims {
         expires_at: issued_at + Duration::from_secs(3_600),
         generation: Generation::default(),
         admin: false,
+        key_id: None,
+        grants: None,
     }
 }
 

@@ -154,7 +154,7 @@ impl Ways {
         if !entry.used.load(Ordering::Relaxed) {
             entry.used.store(true, Ordering::Relaxed);
         }
-        Some(entry.claims)
+        Some(entry.claims.clone())
     }
 
     fn insert(&mut self, hash: u64, token: &[u8], claims: Claims) {
@@ -212,6 +212,8 @@ mod tests {
             expires_at: issued_at + Duration::from_secs(60),
             generation: Generation::default(),
             admin: false,
+            key_id: None,
+            grants: None,
         }
     }
 

@@ -102,6 +102,21 @@ impl JwtCodec {
         Jwks::of(self.ring.iter().filter_map(|known| known.key.public.as_deref()))
     }
 
+    /// Returns the `kid` of a text that has the form of a token signed with a key pair, if no key of the ring has it.
+    ///
+    /// It is for codecs that can read further keys: nothing about the text was verified.
+    #[must_use]
+    pub fn unknown_kid(&self, unverified_token: &str) -> Option<String> {
+        if unverified_token.len() > MAX_TOKEN_BYTES || unverified_token.split('.').count() != 3 {
+            return None;
+        }
+        let (unverified_header, _) = unverified_token.split_once('.')?;
+        let kid = wire::decode::<UnverifiedHeader<'_>, _>(unverified_header, |header| {
+            header.kid_of_key_pair().map(str::to_owned).ok_or(InvalidToken)
+        });
+        kid.ok().filter(|kid| self.ring.iter().all(|known| known.key.id() != kid))
+    }
+
     /// Verifies the signature of a token that is not in the cache, and reads it.
     fn verify(&self, unverified_token: &str) -> Result<Claims, InvalidToken> {
         let (message, signature) = unverified_token.rsplit_once('.').ok_or(InvalidToken)?;
@@ -109,7 +124,9 @@ impl JwtCodec {
         let key = self.key_for(unverified_header)?;
         // The key decides the algorithm, never the token.
         match jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key.key, key.algorithm) {
-            Ok(true) => wire::decode::<WireClaims<'_>, _>(payload, |wire| wire.read(&self.issuer, &self.audience)),
+            Ok(true) => {
+                wire::decode::<WireClaims<'_>, _>(payload, |wire| wire.read(&self.issuer, &self.audience, key.key_id))
+            }
             _ => Err(InvalidToken),
         }
     }
@@ -142,7 +159,7 @@ impl TokenCodec for JwtCodec {
             return Ok(claims);
         }
         let claims = self.verify(unverified_token)?;
-        self.verified.remember(unverified_token, claims);
+        self.verified.remember(unverified_token, claims.clone());
         Ok(claims)
     }
 }

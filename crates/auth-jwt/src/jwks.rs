@@ -2,8 +2,14 @@
 
 use std::fmt;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::keys::{KeyError, MAX_JWKS_BYTES, VerifyingKey};
 
 /// Media type of a JSON Web Key Set (RFC 7517 §8.5.2).
 pub const JWKS_MEDIA_TYPE: &str = "application/jwk-set+json";
@@ -22,6 +28,7 @@ pub const JWKS_MEDIA_TYPE: &str = "application/jwk-set+json";
 #[derive(Clone, PartialEq, Eq)]
 pub struct Jwks {
     json: String,
+    is_empty: bool,
     entity_tag: String,
 }
 
@@ -30,14 +37,54 @@ struct Document<'a> {
     keys: &'a [&'a Jwk],
 }
 
+#[derive(Deserialize)]
+struct UnverifiedDocument<'a> {
+    #[serde(borrow)]
+    keys: Vec<&'a RawValue>,
+}
+
 impl Jwks {
     pub(super) fn of<'a>(keys: impl Iterator<Item = &'a Jwk>) -> Self {
         let keys: Vec<_> = keys.collect();
-        let ids: Vec<_> = keys.iter().filter_map(|key| key.common.key_id.as_deref()).collect();
-        // A `kid` is a part of the thumbprint of its key, so two sets with equal lists of them are equal.
-        let entity_tag = format!("\"{}\"", ids.join("."));
         let json = serde_json::to_string(&Document { keys: &keys }).unwrap_or_default();
-        Self { json, entity_tag }
+        let entity_tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, json.as_bytes())));
+        Self { is_empty: keys.is_empty(), json, entity_tag }
+    }
+
+    /// Reads the keys of a set that another service published. A key that cannot be used is left out, as RFC 7517 §5 asks: one
+    /// of an unknown kind, for another purpose, too small, or with a private part. Of two keys with one `kid`, only the first is
+    /// returned.
+    ///
+    /// ```
+    /// use auth_jwt::Jwks;
+    ///
+    /// let keys = Jwks::parse(r#"{"keys":[{"kty":"OKP","crv":"X25519","x":"AAAA"}]}"#)?;
+    /// assert!(keys.is_empty());
+    /// assert!(Jwks::parse("<html>").is_err());
+    /// # Ok::<(), auth_jwt::KeyError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the text is longer than [`MAX_JWKS_BYTES`] or is no key set.
+    pub fn parse(text: &str) -> Result<Vec<VerifyingKey>, KeyError> {
+        if text.len() > MAX_JWKS_BYTES {
+            return Err(KeyError::NotJwks);
+        }
+        let document: UnverifiedDocument<'_> = serde_json::from_str(text).map_err(|_| KeyError::NotJwks)?;
+        let mut keys: Vec<VerifyingKey> = Vec::new();
+        for key in document.keys.into_iter().filter_map(|key| VerifyingKey::from_jwk_json(key.get()).ok()) {
+            if keys.iter().all(|known| known.id() != key.id()) {
+                keys.push(key);
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Returns whether there is no key in the set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
     }
 
     /// Returns the document.

@@ -1,13 +1,17 @@
 //! Keys: HMAC secrets, and halves of key pairs in PEM.
 
+mod jwk;
 mod pem;
+mod private;
 
 use std::fmt;
 use std::sync::Arc;
 
+use auth_core::KeyId;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 
+pub use self::private::PrivateKey;
 use crate::key_form::KeyForm;
 use crate::wire::TOKEN_TYPE;
 
@@ -17,8 +21,21 @@ pub const MIN_SECRET_BYTES: usize = 32;
 /// Minimum length of an RSA modulus, in bits (RFC 7518 §3.3).
 pub const MIN_RSA_BITS: usize = 2048;
 
-/// Length of a `kid`, in characters of the RFC 7638 thumbprint: 96 bits.
-const KEY_ID_CHARS: usize = 16;
+/// Maximum length of a JSON Web Key Set that is read, in bytes: about a hundred RSA keys, and far more of other kinds.
+pub const MAX_JWKS_BYTES: usize = 64 * 1024;
+
+/// Length of a short `kid`, in characters of the RFC 7638 thumbprint: 96 bits.
+const SHORT_KID_CHARS: usize = 16;
+
+/// Where the `kid` of a key comes from.
+pub(super) enum KidForm {
+    /// The first [`SHORT_KID_CHARS`] of the RFC 7638 thumbprint, for keys in files and for secrets.
+    Short,
+    /// The whole RFC 7638 thumbprint.
+    Thumbprint,
+    /// The issuer of the key gave it.
+    Given(String),
+}
 
 /// Reason that a key cannot be used. It never shows any of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +70,25 @@ pub enum KeyError {
     /// The RSA key is too small.
     #[error("the RSA key must have at least {MIN_RSA_BITS} bits")]
     RsaTooSmall,
+    /// The text is not a JSON Web Key of a supported kind.
+    #[error(
+        "the key is no JSON Web Key with an Ed25519, a P-256 or an RSA public key (RSA of at least {MIN_RSA_BITS} bits)"
+    )]
+    UnsupportedJwk,
+    /// The JSON Web Key holds a secret or a private key, which nobody publishes.
+    #[error("the JSON Web Key is a private key or a secret; only public keys are read")]
+    PrivateJwk,
+    /// The JSON Web Key is for another algorithm or not for signatures.
+    #[error(
+        "the JSON Web Key is for another purpose: its use, key_ops or alg do not fit a signature of its kind of key"
+    )]
+    PurposeOfJwk,
+    /// The text is not a JSON Web Key Set.
+    #[error("the text is no JSON Web Key Set of at most {MAX_JWKS_BYTES} bytes")]
+    NotJwks,
+    /// The library of cryptography made no key.
+    #[error("no key could be generated")]
+    NotGenerated,
 }
 
 /// Key that signs: an HMAC secret or a private key.
@@ -81,6 +117,10 @@ impl SigningKey {
     ///
     /// When it is not a private key of these kinds, there is more than one, or an RSA key is too small.
     pub fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
+        Self::from_pem_with_kid(pem, KidForm::Short)
+    }
+
+    fn from_pem_with_kid(pem: &[u8], kid: KidForm) -> Result<Self, KeyError> {
         const UNSUPPORTED: KeyError = KeyError::UnsupportedPem("private");
         let block = pem::private_key(pem)?;
         let (algorithm, key) = if block.tag() == "EC PRIVATE KEY" {
@@ -94,7 +134,7 @@ impl SigningKey {
         };
         let jwk = Jwk::from_encoding_key(&key, algorithm).map_err(|_| UNSUPPORTED)?;
         let decoding = DecodingKey::from_jwk(&jwk).map_err(|_| UNSUPPORTED)?;
-        let verifying = VerifyingKey::from_jwk(&jwk, algorithm, decoding, UNSUPPORTED)?;
+        let verifying = VerifyingKey::from_jwk(&jwk, algorithm, decoding, kid, UNSUPPORTED)?;
         let signing = Self::new(key, verifying);
         // A first signature finds a key that parses but cannot sign here, and not at the first login.
         jsonwebtoken::encode(&signing.header, &(), &signing.key).map_err(|_| UNSUPPORTED)?;
@@ -103,6 +143,12 @@ impl SigningKey {
 
     fn new(key: EncodingKey, verifying: VerifyingKey) -> Self {
         Self { key, header: verifying.header(), verifying }
+    }
+
+    /// Returns the key that verifies what this key signs.
+    #[must_use]
+    pub fn verifying_key(&self) -> &VerifyingKey {
+        &self.verifying
     }
 
     /// Returns the `kid` of tokens that are signed with this key.
@@ -128,6 +174,7 @@ impl fmt::Debug for SigningKey {
 #[derive(Clone)]
 pub struct VerifyingKey {
     pub(super) id: String,
+    pub(super) key_id: KeyId,
     pub(super) algorithm: Algorithm,
     pub(super) key: DecodingKey,
     /// The key as a JWK, if it is a public key. A secret has none, so that no code path can publish it.
@@ -149,7 +196,7 @@ impl VerifyingKey {
         }
         let key = DecodingKey::from_secret(secret);
         let jwk = Jwk::from_decoding_key(&key, Some(Algorithm::HS256)).map_err(|_| KeyError::SecretTooShort)?;
-        Self::from_jwk(&jwk, Algorithm::HS256, key, KeyError::SecretTooShort)
+        Self::from_jwk(&jwk, Algorithm::HS256, key, KidForm::Short, KeyError::SecretTooShort)
     }
 
     /// Reads the one public key in `pem`, which decides the algorithm: `EdDSA` (Ed25519), ES256 (P-256) or RS256. The
@@ -168,19 +215,42 @@ impl VerifyingKey {
             .or_else(|| DecodingKey::from_rsa_pem(&pem).ok().map(|key| (Algorithm::RS256, key)))
             .ok_or(UNSUPPORTED)?;
         let jwk = Jwk::from_decoding_key(&key, Some(algorithm)).map_err(|_| UNSUPPORTED)?;
-        Self::from_jwk(&jwk, algorithm, key, UNSUPPORTED)
+        Self::from_jwk(&jwk, algorithm, key, KidForm::Short, UNSUPPORTED)
     }
 
-    fn from_jwk(jwk: &Jwk, algorithm: Algorithm, key: DecodingKey, unsupported: KeyError) -> Result<Self, KeyError> {
+    /// Reads a public key in the form of a JSON Web Key (RFC 7517 §4), as a [key set](crate::Jwks) has it. Its kind decides the
+    /// algorithm: `EdDSA` (Ed25519), ES256 (P-256) or RS256.
+    ///
+    /// Its `kid` is the one in the text. Without one it is the thumbprint of RFC 7638.
+    ///
+    /// # Errors
+    ///
+    /// When it is not a public key of these kinds, it is a private key or a secret, `alg`, `use` or `key_ops` say that it is for
+    /// something else, or an RSA key is too small.
+    pub fn from_jwk_json(json: &str) -> Result<Self, KeyError> {
+        jwk::read(json)
+    }
+
+    pub(super) fn from_jwk(
+        jwk: &Jwk,
+        algorithm: Algorithm,
+        key: DecodingKey,
+        kid: KidForm,
+        unsupported: KeyError,
+    ) -> Result<Self, KeyError> {
         match &jwk.algorithm {
             AlgorithmParameters::RSA(rsa) if rsa.n.len() * 6 < MIN_RSA_BITS => return Err(KeyError::RsaTooSmall),
             AlgorithmParameters::EllipticCurve(ec) if ec.curve != EllipticCurve::P256 => return Err(unsupported),
             _ => {}
         }
         let mut id = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| unsupported)?;
-        id.truncate(KEY_ID_CHARS);
+        match kid {
+            KidForm::Short => id.truncate(SHORT_KID_CHARS),
+            KidForm::Thumbprint => {}
+            KidForm::Given(kid) => id = kid,
+        }
         let public = public_jwk(jwk, &id, algorithm).map(Arc::new);
-        Ok(Self { id, algorithm, key, public })
+        Ok(Self { key_id: KeyId::of_kid(&id), id, algorithm, key, public })
     }
 
     /// Returns the header of the tokens that this key verifies, as we write it.
@@ -189,6 +259,12 @@ impl VerifyingKey {
         header.typ = Some(TOKEN_TYPE.to_owned());
         header.kid = Some(self.id.clone());
         header
+    }
+
+    /// Returns the key as a JSON Web Key with its `kid`, `use` and `alg` (RFC 7517 §4), or `None` for a secret.
+    #[must_use]
+    pub fn to_jwk_json(&self) -> Option<String> {
+        self.public.as_deref().and_then(|jwk| serde_json::to_string(jwk).ok())
     }
 
     /// Returns the `kid` of the tokens that this key verifies.

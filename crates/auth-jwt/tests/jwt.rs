@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use auth_core::{Claims, Generation, InvalidToken, TokenCodec, TokenId, UserId};
+use auth_core::{Claims, Generation, InvalidToken, KeyId, TokenCodec, TokenId, UserId};
 use auth_jwt::{JwtCodec, SigningKey, VerifyingKey};
 use auth_jwt::{KeyError, KeyForm};
 use jsonwebtoken::jwk::JwkSet;
@@ -22,6 +22,11 @@ fn codec() -> JwtCodec {
     JwtCodec::new(SigningKey::from_secret(&SECRET).unwrap(), "issuer", "audience")
 }
 
+/// Id of the key of [`codec`], which it sets in the claims that it reads.
+fn key_id() -> KeyId {
+    KeyId::of_kid(SigningKey::from_secret(&SECRET).unwrap().id())
+}
+
 fn claims() -> Claims {
     let issued_at = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     Claims {
@@ -32,6 +37,8 @@ fn claims() -> Claims {
         expires_at: issued_at + Duration::from_secs(3600),
         generation: Generation::new(3),
         admin: true,
+        key_id: Some(key_id()),
+        grants: None,
     }
 }
 
@@ -54,11 +61,12 @@ fn every_algorithm_round_trips_and_signs_a_token_of_its_own() {
         let signing = SigningKey::from_pem(pem.private.as_bytes()).unwrap();
         let verifying = VerifyingKey::from_pem(pem.public.as_bytes()).unwrap();
         assert_eq!((signing.id(), signing.algorithm()), (verifying.id(), verifying.algorithm()));
-        let (claims, codec) = (claims(), JwtCodec::new(signing, "issuer", "audience"));
+        let claims = Claims { key_id: Some(KeyId::of_kid(signing.id())), ..claims() };
+        let codec = JwtCodec::new(signing, "issuer", "audience");
         let token = codec.encode(&claims).unwrap();
-        assert_eq!(codec.decode(token.expose_token()), Ok(claims));
+        assert_eq!(codec.decode(token.expose_token()), Ok(claims.clone()));
         let verifier = JwtCodec::verify_only("issuer", "audience").with_verifying_key(verifying);
-        assert_eq!(verifier.decode(token.expose_token()), Ok(claims));
+        assert_eq!(verifier.decode(token.expose_token()), Ok(claims.clone()));
         assert!(verifier.encode(&claims).is_err(), "a verifier cannot sign");
         assert_eq!(self::codec().decode(token.expose_token()), Err(InvalidToken), "the kid is unknown there");
     }
@@ -160,7 +168,7 @@ fn equivalent_headers_and_claims_are_accepted() {
     let id = SigningKey::from_secret(&SECRET).unwrap().id().to_owned();
     let payload = part(
         r#"{"aud":["other","audience"],"iss":"issuer","jti":"00000000000000000000000000000002","admin":false,
-            "sub":"00000000-0000-0000-0000-000000000001","iat":1800000000,"exp":1800003600,"gen":0,"scope":[1]}"#,
+            "sub":"00000000-0000-0000-0000-000000000001","iat":1800000000,"exp":1800003600,"gen":0,"other":[1]}"#,
     );
     let signed = |header: &str| {
         let message = format!("{}.{payload}", part(header));
@@ -190,7 +198,7 @@ fn a_cache_miss_verifies_a_token_and_later_uses_hit() {
     assert_eq!(codec.cache_stats().entries, 0, "signing adds nothing to the cache");
     assert!(codec.decode(&forged(|_, claims| claims["iss"] = json!("evil"))).is_err());
     for _ in 0..3 {
-        assert_eq!(codec.decode(token.expose_token()), Ok(claims));
+        assert_eq!(codec.decode(token.expose_token()), Ok(claims.clone()));
     }
     assert_eq!(codec.decode(codec.encode(&other).unwrap().expose_token()), Ok(other));
     let stats = codec.cache_stats();
@@ -239,9 +247,11 @@ proptest! {
             expires_at: OffsetDateTime::from_unix_timestamp(iat + life).unwrap(),
             generation: Generation::new(generation),
             admin,
+            key_id: Some(key_id()),
+            grants: None,
         };
         let token = codec().encode(&claims).unwrap();
-        prop_assert_eq!(codec().decode(token.expose_token()), Ok(claims));
+        prop_assert_eq!(codec().decode(token.expose_token()), Ok(claims.clone()));
     }
 
     #[test]

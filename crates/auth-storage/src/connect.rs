@@ -38,6 +38,7 @@ pub use primary::NotPrimary;
 pub(crate) use primary::{PrimaryCheck, check as check_primary};
 pub(crate) use retry::EarlierAttempts;
 pub use statements::Statements;
+use tokio::sync::Semaphore;
 pub use transaction::WriteTransaction;
 pub use url::DatabaseUrl;
 use url::Target;
@@ -73,7 +74,14 @@ pub async fn connect(url: &str, options: ConnectOptions) -> Result<Database, Con
 /// Panics outside a tokio runtime, which drives the sockets and the timeouts. So does every call on the database.
 pub async fn connect_to(url: &DatabaseUrl, options: ConnectOptions) -> Result<Database, ConnectError> {
     url.check_files()?;
-    let pool_health = Arc::<PoolHealth>::default();
+    let turns = match &url.0 {
+        // Its connections are opened without a server.
+        #[cfg(feature = "sqlite")]
+        Target::Sqlite(_) => Semaphore::MAX_PERMITS,
+        #[cfg(any(feature = "postgres", feature = "mysql"))]
+        _ => servers::connections(&options) as usize,
+    };
+    let pool_health = Arc::new(PoolHealth::new(options.acquire_timeout, turns));
     let opened = match &url.0 {
         #[cfg(feature = "sqlite")]
         Target::Sqlite(url) => sqlite::open(url, &options, &pool_health).await?,
@@ -91,7 +99,8 @@ pub struct ConnectOptions {
     /// Maximum number of connections. Default: 10, on SQLite 4. A SQLite database in memory always has exactly one.
     pub max_connections: Option<u32>,
     /// Maximum time to wait for a connection, idle or new. A call that gets none is an error of kind
-    /// [`Unavailable`](auth_core::StoreErrorKind::Unavailable). Default: 2 s.
+    /// [`Unavailable`](auth_core::StoreErrorKind::Unavailable). When all connections are in use, a call first waits as long for its
+    /// turn. Default: 2 s.
     pub acquire_timeout: Duration,
     /// Maximum duration of one call of a store. A longer one is an error of kind
     /// [`Unavailable`](auth_core::StoreErrorKind::Unavailable). Default: 5 s.

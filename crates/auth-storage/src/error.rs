@@ -235,7 +235,8 @@ fn mysql_meaning(number: u16) -> Meaning {
     match number {
         // Deadlock or failed certification; record changed since last read; lock wait timeout, which is also what a causal
         // read of Galera ends with; conflict within a replication group.
-        1213 | 1020 | 1205 | 3101 => Meaning::Conflict,
+        // And a savepoint that does not exist: Galera rolled the transaction back, and the error was lost.
+        1213 | 1020 | 1205 | 3101 | 1305 => Meaning::Conflict,
         // Error during COMMIT; Galera's node is not ready.
         1180 | 1047 => Meaning::Undecided,
         // Shutdown, connection killed.

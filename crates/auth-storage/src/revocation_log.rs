@@ -2,30 +2,34 @@
 
 use std::cmp;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_core::blacklist::{LogEntry, LogIdentity, LogPage, Mark, Position, Purged};
 use auth_core::{Claims, Revocation, RevocationLog, RevocationSource, StoreError};
-use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query, SelectStatement, TableRef};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Order, Query};
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait as _, DeleteMany, FromQueryResult, JoinType, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, QueryTrait, Select, UpdateMany,
+    ColumnTrait as _, ConnectionTrait as _, DeleteMany, FromQueryResult, JoinType, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, QueryTrait, Select, UpdateMany,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::connect::{Database, PrimaryCheck, WriteTransaction, check_primary};
-use crate::entity::{blacklist, blacklist_head, sessions};
+use crate::entity::{blacklist, blacklist_head};
 use crate::error::AttemptError;
 use crate::instant;
+use crate::personal_token_end::deletions;
 use crate::purge::Chunk;
 use crate::session_end::endings;
 use crate::tables::Tables;
 use crate::user_table::UserTable;
 
+mod covering;
 mod loss;
 mod writer;
 
+use covering::covers_query;
 use loss::{lost, marking_loss, raising_generations};
 pub(crate) use writer::LogWriter;
 
@@ -79,11 +83,14 @@ impl SeaRevocationLog {
         let users = self.users.clone().unwrap_or_else(|| UserTable::ours(tables));
         let outcome = async {
             let log = LogWriter::lock(&transaction, tables, batch.len()).await?;
-            for raise in raising_generations(batch, &users) {
+            for raise in raising_generations(batch, &[&users, &UserTable::of_clients(tables)]) {
                 transaction.execute(&raise).await?;
             }
             for ending in endings(tables, batch)? {
                 ending.exec(&transaction).await?;
+            }
+            for deletion in deletions(tables, batch) {
+                deletion.exec(&transaction).await?;
             }
             log.append(batch).await
         };
@@ -103,7 +110,7 @@ impl SeaRevocationLog {
         for (column, of_tokens) in
             [(blacklist_head::Column::PurgedTokens, true), (blacklist_head::Column::PurgedUsers, false)]
         {
-            let of_kind = expired.iter().filter(|row| row.token_id.is_some() == of_tokens);
+            let of_kind = expired.iter().filter(|row| row.is_of_user() != of_tokens);
             if let Some(latest) = of_kind.map(|row| row.expires_at).max() {
                 raising(tables, column, latest).exec(connection).await?;
             }
@@ -134,7 +141,7 @@ impl RevocationSource for SeaRevocationLog {
         let entries = rows.into_iter().filter_map(PageRow::into_entry).collect::<Result<Vec<_>, _>>()?;
         // The row that carries the head is there also when no entry was asked for.
         let entries = if limit == 0 { Vec::new() } else { entries };
-        Ok(LogPage { identity, head, purged, lost, entries })
+        Ok(LogPage { identity, head, purged, lost, age: Duration::ZERO, entries })
     }
 
     async fn covers(&self, claims: &Claims) -> Result<bool, StoreError> {
@@ -251,56 +258,17 @@ fn page_query(
     page
 }
 
-/// Two look-ups of entries and one of the user, each in a unique index, and the row of the head. The user's generation says
-/// what a purged user-wide entry said, the head what may have been purged besides. The second value says whether the server
-/// that answered may be read from.
-fn covers_query(
-    tables: &Tables,
-    claims: &Claims,
-    users: Option<&UserTable>,
-    primary_check: PrimaryCheck,
-) -> Result<SelectStatement, StoreError> {
-    let users = users.cloned().unwrap_or_else(|| UserTable::ours(tables));
-    let exists = |table: TableRef, condition: Condition| {
-        Expr::exists(Query::select().expr(Expr::val(1)).from(table).cond_where(condition).take())
-    };
-    let entries = |condition: Condition| exists(tables.of::<blacklist::Entity>(), condition);
-    let of_token = match claims.renewable_session() {
-        None => entries(
-            Condition::all()
-                .add(Expr::col(blacklist::Column::ExpiresAt).eq(instant::to_micros_rounded_up(claims.expires_at)?))
-                .add(Expr::col(blacklist::Column::TokenId).eq(claims.token_id.as_uuid())),
-        ),
-        // The row of the session says that it ended, and is found by its id alone.
-        Some(session) => exists(
-            tables.of::<sessions::Entity>(),
-            Condition::all()
-                .add(Expr::col(sessions::Column::Id).eq(session.as_uuid()))
-                .add(Expr::col(sessions::Column::EndedAt).is_not_null()),
-        ),
-    };
-    let of_user = Condition::all()
-        .add(Expr::col(blacklist::Column::UserId).eq(claims.user_id.as_uuid()))
-        .add(Expr::col(blacklist::Column::Generation).gt(i64::from(claims.generation.number())));
-    let user = Condition::all()
-        .add(Expr::col(users.id).eq(claims.user_id.as_uuid()))
-        .add(Expr::col(users.generation).gt(i64::from(claims.generation.number())));
-    let purged = Condition::all()
-        .add(Expr::col(blacklist_head::Column::Id).eq(blacklist_head::ID))
-        .add(Expr::col(blacklist_head::Column::PurgedTokens).gte(instant::to_micros(claims.expires_at)?));
-    let covered = of_token
-        .or(entries(of_user))
-        .or(exists(users.table, user))
-        .or(exists(tables.of::<blacklist_head::Entity>(), purged));
-    Ok(Query::select().expr(covered).expr(Expr::cust(primary_check.expression())).take())
-}
-
 /// At most `limit` expired entries, those that expired first first, by way of the index on their expiry.
 fn expired_query(tables: &Tables, before: i64, limit: u64) -> Select<blacklist::Entity> {
     tables
         .find::<blacklist::Entity>()
         .select_only()
-        .columns([blacklist::Column::Position, blacklist::Column::TokenId, blacklist::Column::ExpiresAt])
+        .columns([
+            blacklist::Column::Position,
+            blacklist::Column::UserId,
+            blacklist::Column::Generation,
+            blacklist::Column::ExpiresAt,
+        ])
         .filter(blacklist::Column::ExpiresAt.lt(before))
         .order_by_asc(blacklist::Column::ExpiresAt)
         .limit(limit)
@@ -330,8 +298,15 @@ fn position(stored: i64) -> Result<Position, StoreError> {
 #[derive(Debug, FromQueryResult)]
 struct ExpiredRow {
     position: i64,
-    token_id: Option<Uuid>,
+    user_id: Option<Uuid>,
+    generation: Option<i64>,
     expires_at: i64,
+}
+
+impl ExpiredRow {
+    fn is_of_user(&self) -> bool {
+        self.user_id.is_some() && self.generation != Some(blacklist::KEY)
+    }
 }
 
 #[derive(Debug, FromQueryResult)]

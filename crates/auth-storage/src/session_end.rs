@@ -32,7 +32,7 @@ pub(crate) fn endings(tables: &Tables, batch: &[Revocation]) -> Result<Vec<Updat
         RevocationTarget::Session(id) => {
             Some((id, SessionEnd { at: revocation.revoked_at, reason: revocation.reason }))
         }
-        RevocationTarget::Token(_) | RevocationTarget::User { .. } => None,
+        RevocationTarget::Token(_) | RevocationTarget::User { .. } | RevocationTarget::Key(_) => None,
     });
     sessions.map(|(id, end)| ending(tables, id, end)).collect()
 }

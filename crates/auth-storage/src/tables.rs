@@ -9,7 +9,10 @@ use sea_orm::{
     UpdateMany,
 };
 
-use crate::entity::{attempts, blacklist, blacklist_head, letters, one_time_tokens, sessions, users};
+use crate::entity::{
+    attempts, blacklist, blacklist_head, clients, letters, one_time_tokens, personal_tokens, sessions, signing_keys,
+    signing_keys_head, users,
+};
 
 /// Prefix of the table names unless a [`Database`](crate::Database) is told otherwise, as `auth-migrations` gives it to the tables of a
 /// new database.
@@ -29,8 +32,12 @@ struct Names {
     blacklist_head: TableName,
     attempts: TableName,
     sessions: TableName,
+    clients: TableName,
+    personal_tokens: TableName,
     one_time_tokens: TableName,
     letters: TableName,
+    signing_keys: TableName,
+    signing_keys_head: TableName,
 }
 
 impl Tables {
@@ -49,8 +56,12 @@ impl Tables {
             blacklist_head: name("blacklist_head"),
             attempts: name("attempts"),
             sessions: name("sessions"),
+            clients: name("clients"),
+            personal_tokens: name("personal_tokens"),
             one_time_tokens: name("one_time_tokens"),
             letters: name("letters"),
+            signing_keys: name("signing_keys"),
+            signing_keys_head: name("signing_keys_head"),
         }))
     }
 
@@ -107,8 +118,32 @@ impl Default for Tables {
 
 impl fmt::Debug for Tables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Names { users, blacklist, blacklist_head, attempts, sessions, one_time_tokens, letters } = &*self.0;
-        let names = [users, blacklist, blacklist_head, attempts, sessions, one_time_tokens, letters];
+        let Names {
+            users,
+            blacklist,
+            blacklist_head,
+            attempts,
+            sessions,
+            clients,
+            personal_tokens,
+            one_time_tokens,
+            letters,
+            signing_keys,
+            signing_keys_head,
+        } = &*self.0;
+        let names = [
+            users,
+            blacklist,
+            blacklist_head,
+            attempts,
+            sessions,
+            clients,
+            personal_tokens,
+            one_time_tokens,
+            letters,
+            signing_keys,
+            signing_keys_head,
+        ];
         let names = names.map(|TableName(schema, table)| match schema {
             Some(SchemaName(_, schema)) => format!("{schema}.{table}"),
             None => table.to_string(),
@@ -162,6 +197,18 @@ impl Stored for sessions::Entity {
     }
 }
 
+impl Stored for clients::Entity {
+    fn name_in(tables: &Tables) -> &TableName {
+        &tables.0.clients
+    }
+}
+
+impl Stored for personal_tokens::Entity {
+    fn name_in(tables: &Tables) -> &TableName {
+        &tables.0.personal_tokens
+    }
+}
+
 impl Stored for one_time_tokens::Entity {
     fn name_in(tables: &Tables) -> &TableName {
         &tables.0.one_time_tokens
@@ -171,5 +218,17 @@ impl Stored for one_time_tokens::Entity {
 impl Stored for letters::Entity {
     fn name_in(tables: &Tables) -> &TableName {
         &tables.0.letters
+    }
+}
+
+impl Stored for signing_keys::Entity {
+    fn name_in(tables: &Tables) -> &TableName {
+        &tables.0.signing_keys
+    }
+}
+
+impl Stored for signing_keys_head::Entity {
+    fn name_in(tables: &Tables) -> &TableName {
+        &tables.0.signing_keys_head
     }
 }

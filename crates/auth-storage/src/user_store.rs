@@ -257,6 +257,7 @@ impl UserStore for SeaUserStore {
             Changed::Made(user) => Ok(Some(user)),
             Changed::Refused => Ok(None),
             Changed::Taken(taken) => Err(taken.into()),
+            Changed::TooManyRoles => Err(ChangeUserError::TooManyRoles),
         }
     }
 
@@ -275,7 +276,7 @@ impl UserStore for SeaUserStore {
             if !revoking::applies(&change.0, &stored) {
                 return Ok(None);
             }
-            let generation = stored.user.generation;
+            let User { generation, roles, .. } = stored.user;
             let below = generation.next();
             if below == generation {
                 let error = StoreError::new(StoreErrorKind::Internal, "the generation cannot be raised any further");
@@ -283,8 +284,12 @@ impl UserStore for SeaUserStore {
             }
             let (revocation, change) = (revocation.entry(id, below), Arc::clone(&change));
             let outcome = self.write(move |store, earlier| {
-                let change = Arc::clone(&change);
-                async move { store.revoke_once(id, &change.0, &change.1, below, revocation, earlier).await }
+                let (change, roles) = (Arc::clone(&change), roles.clone());
+                async move {
+                    let (what, effects) = &*change;
+                    let change = revoking::Change { id, what, effects, roles: &roles, below, revocation };
+                    store.revoke_once(change, earlier).await
+                }
             });
             match outcome.await? {
                 Outcome::Made(user) => return Ok(Some((user, revocation))),

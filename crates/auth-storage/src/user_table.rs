@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use sea_orm::IdenStatic as _;
 use sea_orm::sea_query::{DynIden, IntoTableRef as _, TableRef};
 
+use crate::entity::clients;
 use crate::entity::users::{Column, Entity};
 use crate::tables::Tables;
 
@@ -53,6 +54,12 @@ impl UserTable {
     pub(crate) fn ours(tables: &Tables) -> Self {
         let (id, generation) = (Column::Id.as_str(), Column::TokenGeneration.as_str());
         Self { table: tables.of::<Entity>(), id: id.into(), generation: generation.into() }
+    }
+
+    /// The table of clients, whose generations count as those of users do.
+    pub(crate) fn of_clients(tables: &Tables) -> Self {
+        let (id, generation) = (clients::Column::Id.as_str(), clients::Column::Generation.as_str());
+        Self { table: tables.of::<clients::Entity>(), id: id.into(), generation: generation.into() }
     }
 }
 

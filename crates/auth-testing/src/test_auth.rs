@@ -153,6 +153,8 @@ impl TestAuth {
             expires_at: issued_at + DEFAULT_TOKEN_LIFE,
             generation: user.generation,
             admin: user.admin,
+            key_id: None,
+            grants: None,
         })
     }
 }

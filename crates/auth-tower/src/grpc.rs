@@ -4,7 +4,7 @@ use auth_http::{Refusal, RefusalKind};
 use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response};
 
-use crate::rejection::{Rejection, Respond};
+use crate::rejection::{Rejection, Respond, challenge};
 
 /// Answers with a gRPC status and no message ("Trailers-Only"), HTTP status 200, as "gRPC over HTTP2" in gRPC's own documents
 /// asks for. `grpc-retry-pushback-ms` is from its proposal A6, "gRPC Retry Design"; milliseconds.
@@ -12,7 +12,7 @@ use crate::rejection::{Rejection, Respond};
 /// | refusal | `grpc-status` |
 /// |---|---|
 /// | token missing, invalid, expired or revoked | 16 `UNAUTHENTICATED` |
-/// | not an admin | 7 `PERMISSION_DENIED` |
+/// | not an admin, without the role or the scope, or of a kind that is not admitted | 7 `PERMISSION_DENIED` |
 /// | nobody can tell right now | 14 `UNAVAILABLE`, with `grpc-retry-pushback-ms` |
 /// | a mistake of the application | 13 `INTERNAL` |
 ///
@@ -31,8 +31,8 @@ impl<B: Default> Respond<Response<B>> for GrpcRefusal {
         headers.insert("grpc-status", status(kind).into());
         headers.insert("grpc-message", HeaderValue::from_static(kind.message()));
         headers.insert("auth-code", HeaderValue::from_static(kind.code()));
-        if let Some(challenge) = kind.challenge() {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        if let Some(challenge) = challenge(rejection.refusal()) {
+            headers.insert(WWW_AUTHENTICATE, challenge);
         }
         if let Some(after) = kind.retry_after() {
             headers.insert("grpc-retry-pushback-ms", (after.as_secs() * 1000).into());
@@ -51,7 +51,9 @@ fn status(kind: RefusalKind) -> u16 {
         | RefusalKind::TokenInvalid
         | RefusalKind::TokenExpired
         | RefusalKind::TokenRevoked => UNAUTHENTICATED,
-        RefusalKind::AdminRequired | RefusalKind::Csrf => PERMISSION_DENIED,
+        RefusalKind::AdminRequired | RefusalKind::InsufficientScope | RefusalKind::RoleRequired | RefusalKind::Csrf => {
+            PERMISSION_DENIED
+        }
         RefusalKind::Unavailable => UNAVAILABLE,
         _ => INTERNAL,
     }

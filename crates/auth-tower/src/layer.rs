@@ -18,7 +18,7 @@ pub struct AuthLayer<R = JsonRefusal> {
 }
 
 impl AuthLayer {
-    /// A good token is needed.
+    /// A good token of a user is needed.
     pub fn required(verifier: impl Into<TokenVerifier>) -> Self {
         Self::new(Gate::required(verifier))
     }
@@ -46,6 +46,29 @@ impl AuthLayer {
 }
 
 impl<R> AuthLayer<R> {
+    /// Lets only tokens pass that carry this role. The role `admin` is that of [`admin`](Self::admin). A second role is needed in
+    /// addition. Refuses the others with 403 `role_required`.
+    #[must_use]
+    pub fn role(self, name: impl Into<Box<str>>) -> Self {
+        Self { gate: self.gate.role(name), ..self }
+    }
+
+    /// Lets only tokens pass that carry this scope, those of clients too. A second scope is needed in addition. Refuses the others with
+    /// 403 `insufficient_scope`.
+    ///
+    /// Without a scope the tokens of users pass, and those of clients do not.
+    #[must_use]
+    pub fn scope(self, name: impl Into<Box<str>>) -> Self {
+        Self { gate: self.gate.scope(name), ..self }
+    }
+
+    /// Lets only the tokens of logins pass, for routes that change the account of the user. Refuses the tokens of clients and personal
+    /// access tokens with 403 `insufficient_scope`, whatever their scopes.
+    #[must_use]
+    pub fn login_only(self) -> Self {
+        Self { gate: self.gate.login_only(), ..self }
+    }
+
     /// Accepts the cookie of a session as well, from requests without an `Authorization` header.
     ///
     /// A request whose method may change something is refused with 403 `csrf` unless a page of the same or an allowed origin sent it,

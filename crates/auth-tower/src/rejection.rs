@@ -43,14 +43,19 @@ impl Rejection {
         response.extensions_mut().insert(self.refusal.clone());
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(challenge) = self.kind().challenge() {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        if let Some(challenge) = challenge(&self.refusal) {
+            headers.insert(WWW_AUTHENTICATE, challenge);
         }
         if let Some(after) = self.kind().retry_after() {
             headers.insert(RETRY_AFTER, after.as_secs().into());
         }
         response
     }
+}
+
+/// Returns the `WWW-Authenticate` header of a refusal. Its characters are those of a header, whatever the names of scopes are.
+pub(crate) fn challenge(refusal: &Refusal) -> Option<HeaderValue> {
+    refusal.challenge().and_then(|challenge| HeaderValue::from_str(&challenge).ok())
 }
 
 impl From<Refusal> for Rejection {

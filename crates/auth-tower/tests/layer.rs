@@ -73,6 +73,8 @@ fn request(admin: bool) -> Request<()> {
         expires_at: now + Duration::from_secs(60),
         generation: Generation::default(),
         admin,
+        key_id: None,
+        grants: None,
     };
     let token = codec().encode(&claims).unwrap();
     Request::builder().header(AUTHORIZATION, format!("Bearer {}", token.expose_token())).body(()).unwrap()

@@ -8,10 +8,11 @@ use auth_core::letters::LetterOptions;
 use auth_core::purge::PURGE_INTERVAL;
 use auth_core::service::DEFAULT_TOKEN_LIFE;
 use auth_core::{
-    AsyncPasswordHasher, AttemptStore, Clock, Mailer, PasswordHasher, PasswordPolicy, RevocationLog, SessionOptions,
-    SessionStore, SystemClock, ThrottleLimits, TokenCodec, UserStore,
+    AsyncPasswordHasher, AttemptStore, ClaimsSource, ClientStore, Clock, KeyAlgorithm, Mailer, PasswordHasher,
+    PasswordPolicy, PersonalTokenStore, RevocationLog, Scopes, SessionOptions, SessionStore, SystemClock,
+    ThrottleLimits, TokenCodec, UserStore,
 };
-use auth_jwt::{KeyError, SigningKey, VerifyingKey};
+use auth_jwt::{KeyError, MasterKeys, SigningKey, VerifyingKey};
 use auth_migrations::Migrations;
 use auth_password::PoolOptions;
 use auth_storage::{ConnectOptions, Database};
@@ -40,6 +41,8 @@ pub const DEFAULT_POLL: Duration = Duration::from_millis(250);
 /// | [`issuer`](Self::issuer), [`audience`](Self::audience) | `revocable-auth` |
 /// | [`token_life`](Self::token_life) | one day |
 /// | [`sessions`](Self::sessions) | every login is a session in the database |
+/// | [`personal_tokens`](Self::personal_tokens) | users can make tokens for their programs, in the database |
+/// | [`user_scopes`](Self::user_scopes) | none |
 /// | [`letters`](Self::letters) | none: nothing is sent, and what needs a letter is refused |
 /// | [`session_options`](Self::session_options) | with a refresh token: access tokens of 15 minutes, 30 days idle, 365 days in all |
 /// | [`policy`](Self::policy) | at least 15 characters, none of the commonly used passwords |
@@ -60,6 +63,10 @@ pub struct RevocableAuthBuilder {
     pub(crate) revocations: Option<Arc<dyn RevocationLog>>,
     pub(crate) attempts: Option<Arc<dyn AttemptStore>>,
     pub(crate) sessions: Option<Arc<dyn SessionStore>>,
+    pub(crate) personal_tokens: Option<Arc<dyn PersonalTokenStore>>,
+    pub(crate) clients: Option<Arc<dyn ClientStore>>,
+    pub(crate) user_scopes: Scopes,
+    pub(crate) claims_source: Option<Arc<dyn ClaimsSource>>,
     pub(crate) session_options: SessionOptions,
     pub(crate) letters: Option<(Arc<dyn Mailer>, LetterOptions)>,
     pub(crate) key: Option<Key>,
@@ -76,6 +83,27 @@ pub struct RevocableAuthBuilder {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
+/// How [managed keys](RevocableAuthBuilder::managed_keys) are made and rotated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyOptions {
+    /// Algorithm of new keys. Default: `EdDSA` (Ed25519).
+    pub algorithm: KeyAlgorithm,
+    /// Time for which a key signs before its successor is published. Default: 30 days.
+    pub rotation: Duration,
+    /// Time for which others may keep a copy of the public keys, if you publish them. Default: 5 minutes.
+    pub jwks_max_age: Duration,
+}
+
+impl Default for KeyOptions {
+    fn default() -> Self {
+        Self {
+            algorithm: KeyAlgorithm::default(),
+            rotation: Duration::from_secs(30 * 24 * 60 * 60),
+            jwks_max_age: Duration::from_secs(300),
+        }
+    }
+}
+
 /// The database that was chosen.
 pub(crate) enum Source {
     Url(String),
@@ -87,6 +115,7 @@ pub(crate) enum Source {
 pub(crate) enum Key {
     Secret(Result<SigningKey, KeyError>),
     Signing(SigningKey),
+    Managed(MasterKeys, KeyOptions),
     Codec(Arc<dyn TokenCodec>),
 }
 
@@ -101,6 +130,10 @@ impl Default for RevocableAuthBuilder {
             revocations: None,
             attempts: None,
             sessions: None,
+            personal_tokens: None,
+            clients: None,
+            user_scopes: Scopes::default(),
+            claims_source: None,
             session_options: SessionOptions::default(),
             letters: None,
             key: None,
@@ -179,6 +212,13 @@ impl RevocableAuthBuilder {
         self.sessions = Some(sessions);
         self
     }
+
+    /// Keeps personal access tokens in this store, which must write the end of a token to the same log. Default: a table in the
+    /// database, where the log is in the database too; none where the application gave a log of its own.
+    pub fn personal_tokens(mut self, tokens: Arc<dyn PersonalTokenStore>) -> Self {
+        self.personal_tokens = Some(tokens);
+        self
+    }
 }
 
 /// Tokens.
@@ -193,6 +233,14 @@ impl RevocableAuthBuilder {
     /// Signs tokens with this key, for example a private key read with [`SigningKey::from_pem`].
     pub fn signing_key(mut self, key: SigningKey) -> Self {
         self.key = Some(Key::Signing(key));
+        self
+    }
+
+    /// Signs tokens with key pairs that are made, encrypted with `masters`, kept in the database and rotated by a background task. All
+    /// instances over a database have the same master key. [`RevocableAuth::keys`](crate::RevocableAuth::keys) has the public keys,
+    /// and what an operator does with the keys.
+    pub fn managed_keys(mut self, masters: MasterKeys, options: KeyOptions) -> Self {
+        self.key = Some(Key::Managed(masters, options));
         self
     }
 

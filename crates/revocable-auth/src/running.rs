@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use auth_blacklist::SyncedBlacklist;
 use auth_core::{AuthService, Throttle, TokenVerifier};
+use auth_jwt::ManagedKeys;
 use auth_storage::Database;
 
 use crate::builder::RevocableAuthBuilder;
@@ -21,6 +22,7 @@ pub struct RevocableAuth {
     pub(crate) service: AuthService,
     pub(crate) blacklist: Arc<SyncedBlacklist>,
     pub(crate) throttle: Option<Arc<Throttle>>,
+    pub(crate) keys: Option<Arc<ManagedKeys>>,
     pub(crate) database: Option<Database>,
     /// Whether the database was opened here, and is to be closed at the end.
     pub(crate) owns_database: bool,
@@ -52,6 +54,13 @@ impl RevocableAuth {
         self.throttle.as_ref()
     }
 
+    /// Returns the [managed keys](RevocableAuthBuilder::managed_keys), if the keys are managed. Publish their
+    /// [`jwks`](ManagedKeys::jwks), and let an operator [`rotate`](ManagedKeys::rotate) and [`revoke`](ManagedKeys::revoke) them.
+    #[must_use]
+    pub fn keys(&self) -> Option<&Arc<ManagedKeys>> {
+        self.keys.as_ref()
+    }
+
     /// Returns the database, unless every store is of the application's own.
     #[must_use]
     pub fn database(&self) -> Option<&Database> {
@@ -59,10 +68,11 @@ impl RevocableAuth {
     }
 
     /// Whether token checks are answered as intended: the log of revocations has been loaded and read recently, and no loss of
-    /// revocations is known. For a readiness check.
+    /// revocations is known, and every managed key can be used. For a readiness check.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.blacklist.is_ready() && self.blacklist.lost().is_none()
+        let keys_are_ready = self.keys.as_ref().is_none_or(|keys| keys.is_ready());
+        self.blacklist.is_ready() && self.blacklist.lost().is_none() && keys_are_ready
     }
 
     /// Stops everything in order: ends the loops, waits for a hash upgrade that is under way, and closes the database if it was

@@ -5,21 +5,23 @@ use std::time::Duration;
 
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::letters::{Delivery, LetterOptions};
+use auth_core::personal::PersonalTokenOptions;
 use auth_core::purge::Purge;
 use auth_core::service::BuildError;
 use auth_core::{
-    AttemptStore, AuthService, Clock, Mailer, RevocationLog, SessionStore, Throttle, TokenCodec, UserStore,
+    AttemptStore, AuthService, AuthServiceBuilder, ClientStore, Clock, Mailer, PersonalTokenStore, RevocationLog,
+    SessionOptions, SessionStore, Throttle, UserStore,
 };
-use auth_jwt::{JwtCodec, VerifyingKey};
 use auth_migrations::Migrations;
 use auth_storage::{
-    Database, SeaAttemptStore, SeaOneTimeTokenStore, SeaOutbox, SeaRevocationLog, SeaSessionStore, SeaUserStore,
-    Tables, connect,
+    Database, SeaAttemptStore, SeaClientStore, SeaOneTimeTokenStore, SeaOutbox, SeaPersonalTokenStore,
+    SeaRevocationLog, SeaSessionStore, SeaUserStore, Tables, connect,
 };
 use tokio::runtime::Handle;
 
-use crate::builder::{Key, RevocableAuthBuilder, Source};
+use crate::builder::{RevocableAuthBuilder, Source};
 use crate::error::StartError;
+use crate::keys::CodecSettings;
 use crate::running::RevocableAuth;
 use crate::tasks::{Tasks, Upgrades};
 
@@ -39,7 +41,10 @@ impl RevocableAuthBuilder {
     pub async fn start(self) -> Result<RevocableAuth, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         self.check_intervals()?;
-        let codec = codec(self.key, self.issuer, self.audience, self.verifying)?;
+        let token_life = self.token_life.max(self.session_options.access_life);
+        let (key, issuer, audience, verifying) = (self.key, self.issuer, self.audience, self.verifying);
+        let codec = CodecSettings { key, issuer, audience, verifying, poll: self.poll, token_life };
+        codec.check()?;
         if self.users.is_some() && self.revocations.is_none() {
             let help = "a store of users of your own needs the log that knows it";
             return Err(StartError::Missing { field: "revocations", help });
@@ -56,11 +61,20 @@ impl RevocableAuthBuilder {
             Some(database) => Some(with_tables(database, &self.migrations, self.migrate).await?),
             None => None,
         };
+        let codec = codec.codec(database.as_ref(), &self.clock).await?;
         let letters = match self.letters {
             Some((mailer, options)) => Some(Letters::new(mailer, options, database.as_ref(), &self.clock)?),
             None => None,
         };
-        let stores = Stores::new(self.users, self.revocations, self.attempts, self.sessions, database.as_ref())?;
+        let stores = Stores::new(
+            self.users,
+            self.revocations,
+            self.attempts,
+            self.sessions,
+            self.personal_tokens,
+            self.clients,
+            database.as_ref(),
+        )?;
 
         let throttle = match throttle_limits {
             Some(limits) => {
@@ -75,20 +89,22 @@ impl RevocableAuthBuilder {
         let upgrades = Upgrades::new(runtime);
         let background = upgrades.clone();
         let builder = AuthService::builder()
-            .users(stores.users)
+            .users(Arc::clone(&stores.users))
             .blacklist(blacklist.clone())
-            .codec(codec)
+            .codec(codec.codec)
             .passwords(passwords)
             .policy(self.policy)
             .token_life(self.token_life)
+            .user_scopes(self.user_scopes)
             .background(move |task| background.spawn(task))
             .clock(Arc::clone(&self.clock));
         let builder = match &throttle {
             Some(throttle) => builder.throttle(Arc::clone(throttle)),
             None => builder,
         };
-        let builder = match &stores.sessions {
-            Some(sessions) => builder.sessions(Arc::clone(sessions), self.session_options),
+        let builder = stores.given_to(builder, self.session_options);
+        let builder = match self.claims_source {
+            Some(source) => builder.claims_source(source),
             None => builder,
         };
         let builder = match &letters {
@@ -101,10 +117,17 @@ impl RevocableAuthBuilder {
             tracing::warn!(error = &error as &dyn std::error::Error, "the log of revocations cannot be read yet");
         }
         let mut tasks = Tasks::new(upgrades);
+        if let Some(keys) = &codec.keys {
+            tasks.follow_keys(Arc::clone(keys));
+        }
         tasks.follow(Arc::clone(&blacklist), self.poll);
         let purge = Purge::new(self.clock).revocations(stores.revocations).attempts(stores.attempts);
         let purge = match stores.sessions {
             Some(sessions) => purge.sessions(sessions),
+            None => purge,
+        };
+        let purge = match stores.personal_tokens {
+            Some(tokens) => purge.personal_tokens(tokens),
             None => purge,
         };
         let purge = match letters {
@@ -115,7 +138,7 @@ impl RevocableAuthBuilder {
             None => purge,
         };
         tasks.purge(purge.interval(self.purge_interval));
-        Ok(RevocableAuth { service, blacklist, throttle, database, owns_database, tasks })
+        Ok(RevocableAuth { service, blacklist, throttle, keys: codec.keys, database, owns_database, tasks })
     }
 
     fn check_intervals(&self) -> Result<(), StartError> {
@@ -161,29 +184,61 @@ struct Stores {
     revocations: Arc<dyn RevocationLog>,
     attempts: Arc<dyn AttemptStore>,
     sessions: Option<Arc<dyn SessionStore>>,
+    personal_tokens: Option<Arc<dyn PersonalTokenStore>>,
+    clients: Option<Arc<dyn ClientStore>>,
 }
 
 impl Stores {
+    /// Gives the builder the stores that an application may do without.
+    fn given_to(&self, builder: AuthServiceBuilder, sessions: SessionOptions) -> AuthServiceBuilder {
+        let builder = match &self.sessions {
+            Some(store) => builder.sessions(Arc::clone(store), sessions),
+            None => builder,
+        };
+        let builder = match &self.personal_tokens {
+            Some(store) => builder.personal_tokens(Arc::clone(store), PersonalTokenOptions::default().memory),
+            None => builder,
+        };
+        match &self.clients {
+            Some(store) => builder.clients(Arc::clone(store)),
+            None => builder,
+        }
+    }
+
     /// Takes the stores that were given, and the tables of the database for the others.
     fn new(
         users: Option<Arc<dyn UserStore>>,
         revocations: Option<Arc<dyn RevocationLog>>,
         attempts: Option<Arc<dyn AttemptStore>>,
         sessions: Option<Arc<dyn SessionStore>>,
+        personal_tokens: Option<Arc<dyn PersonalTokenStore>>,
+        clients: Option<Arc<dyn ClientStore>>,
         database: Option<&Database>,
     ) -> Result<Self, StartError> {
         let database = || {
             let help = "give a database_url or a database, or a store of each kind";
             database.cloned().ok_or(StartError::Missing { field: "database_url", help })
         };
-        // The table of sessions belongs to the log in the database.
+        // The tables of sessions, personal tokens and clients belong to the log in the database.
         let sessions = match (sessions, &revocations) {
             (Some(sessions), _) => Some(sessions),
             (None, None) => Some(Arc::new(SeaSessionStore::new(database()?)) as Arc<dyn SessionStore>),
             (None, Some(_)) => None,
         };
+        let personal_tokens = match (personal_tokens, &revocations) {
+            (Some(tokens), _) => Some(tokens),
+            (None, None) => Some(Arc::new(SeaPersonalTokenStore::new(database()?)) as Arc<dyn PersonalTokenStore>),
+            (None, Some(_)) => None,
+        };
+        let clients = match (clients, &revocations) {
+            (Some(clients), _) => Some(clients),
+            (None, None) => Some(Arc::new(SeaClientStore::new(database()?)) as Arc<dyn ClientStore>),
+            (None, Some(_)) => None,
+        };
         Ok(Self {
             sessions,
+            personal_tokens,
+            clients,
             users: match users {
                 Some(users) => users,
                 None => Arc::new(SeaUserStore::new(database()?)),
@@ -198,27 +253,6 @@ impl Stores {
             },
         })
     }
-}
-
-fn codec(
-    key: Option<Key>,
-    issuer: String,
-    audience: String,
-    verifying: Vec<VerifyingKey>,
-) -> Result<Arc<dyn TokenCodec>, StartError> {
-    let help = "give a secret of at least 32 random bytes, or a signing_key";
-    let signing = match key.ok_or(StartError::Missing { field: "secret", help })? {
-        Key::Codec(codec) => return Ok(codec),
-        Key::Signing(key) => key,
-        Key::Secret(key) => key.map_err(|error| StartError::invalid("secret", error))?,
-    };
-    for (field, name) in [("issuer", &issuer), ("audience", &audience)] {
-        if name.is_empty() {
-            return Err(StartError::invalid(field, "must not be empty"));
-        }
-    }
-    let codec = JwtCodec::new(signing, issuer, audience);
-    Ok(Arc::new(verifying.into_iter().fold(codec, JwtCodec::with_verifying_key)))
 }
 
 /// Finds the tables, and makes or checks them.

@@ -9,6 +9,7 @@ use auth_blacklist::{FollowEvent, SyncedBlacklist};
 use auth_core::StoreError;
 use auth_core::letters::{Delivery, DeliveryStep};
 use auth_core::purge::{Purge, PurgeEvent};
+use auth_jwt::{KeyChange, KeyEvent, ManagedKeys};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
@@ -31,6 +32,11 @@ impl Tasks {
     /// Keeps the blacklist in step with its log.
     pub(crate) fn follow(&mut self, blacklist: Arc<SyncedBlacklist>, poll: Duration) {
         self.loops.spawn(async move { blacklist.follow(poll, tokio::time::sleep, log_follow).await });
+    }
+
+    /// Follows the managed keys, and makes a new one when that is due.
+    pub(crate) fn follow_keys(&mut self, keys: Arc<ManagedKeys>) {
+        self.loops.spawn(async move { keys.follow(log_keys).await });
     }
 
     /// Removes expired rows at an interval.
@@ -117,6 +123,20 @@ fn log_follow(event: FollowEvent) {
     }
 }
 
+fn log_keys(event: KeyEvent) {
+    match event {
+        KeyEvent::Changed(KeyChange::Published { kid, signs_from }) => {
+            tracing::info!(kid, %signs_from, "a new key was published");
+        }
+        KeyEvent::Changed(KeyChange::Signing { kid }) => tracing::info!(kid, "tokens are signed with another key"),
+        KeyEvent::Failing(error) => {
+            tracing::error!(error = &error as &dyn Error, "the keys cannot be read or used; those that were read stay");
+        }
+        KeyEvent::Recovered => tracing::info!("the keys are read again"),
+        _ => {}
+    }
+}
+
 fn log_delivery(step: Result<DeliveryStep, StoreError>) {
     let step = match step {
         Ok(step) => step,
@@ -149,10 +169,14 @@ fn log_purge(event: &PurgeEvent) {
         PurgeEvent::OneTimeTokens(Ok(removed @ 1..)) => {
             tracing::debug!(removed, "one-time tokens that expired were removed");
         }
+        PurgeEvent::PersonalTokens(Ok(removed @ 1..)) => {
+            tracing::debug!(removed, "personal access tokens that expired were removed");
+        }
         PurgeEvent::Revocations(Err(error))
         | PurgeEvent::Attempts(Err(error))
         | PurgeEvent::Sessions(Err(error))
-        | PurgeEvent::OneTimeTokens(Err(error)) => {
+        | PurgeEvent::OneTimeTokens(Err(error))
+        | PurgeEvent::PersonalTokens(Err(error)) => {
             tracing::warn!(error = error as &dyn Error, "expired rows were not removed; trying again later");
         }
         _ => {}

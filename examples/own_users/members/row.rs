@@ -1,6 +1,6 @@
 //! A row of the old table, and what is added to it.
 
-use auth_core::{Email, Generation, StoreError, User, Username};
+use auth_core::{Email, Generation, Roles, StoreError, User, Username};
 use auth_storage::DatabaseKind;
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
@@ -74,6 +74,7 @@ impl Model {
             username: Username::from_stored(&self.nick).map_err(|_| corrupt("nick"))?,
             email_verified: self.verified,
             admin: self.staff,
+            roles: Roles::default(),
             generation: u32::try_from(self.generation).map(Generation::new).map_err(|_| corrupt("generation"))?,
             disabled_at: self.barred.map(|at| instant(at, "barred")).transpose()?,
             registered_on: instant(self.joined, "joined")?,

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 /// Each part of an example between `// readme: name` and `// readme: end`, and who must show it.
-const SHOWN: [(&str, &str, &str); 7] = [
+const SHOWN: [(&str, &str, &str); 8] = [
     ("examples/axum_sqlite.rs", "axum", "README.md"),
     ("examples/actix_postgres.rs", "actix", "examples/README.md"),
     ("examples/tonic_grpc.rs", "tonic", "examples/README.md"),
     ("examples/poem_memory.rs", "poem", "examples/README.md"),
-    ("examples/verify_only.rs", "verify only", "examples/README.md"),
+    ("examples/verify_with_database.rs", "verify with the database", "examples/README.md"),
+    ("examples/verify_with_feed.rs", "verify with the feed", "examples/README.md"),
     ("examples/custom_hasher.rs", "custom hasher", "examples/README.md"),
     ("examples/own_users/main.rs", "own users", "examples/README.md"),
 ];

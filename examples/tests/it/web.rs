@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::client::send;
-use crate::{PASSWORD, actix_postgres, axum_sqlite, poem_memory, register, verify_only};
+use crate::{PASSWORD, actix_postgres, axum_sqlite, poem_memory, register, verify_with_database, verify_with_feed};
 
 const SECRET: [u8; 32] = [7; 32];
 
@@ -133,15 +133,44 @@ async fn a_service_that_only_verifies(database: TestDatabase) {
     let session = register(&issuer, "ada").await;
     let token = session.token.expose_token();
 
-    let verifier = verify_only::verifier(database.url(), PUBLIC_KEY).await.unwrap();
-    let address = serve(verify_only::app(&verifier)).await;
+    let verifier = verify_with_database::verifier(database.url(), PUBLIC_KEY).await.unwrap();
+    let address = serve(verify_with_database::app(&verifier)).await;
     let (status, body) = send(address, "GET", "/reports", Some(token), None).await;
     assert_eq!((status.as_u16(), body), (200, format!("the reports of {}", session.user.id)));
     assert_eq!(send(address, "GET", "/reports", None, None).await.0, 401);
 
     issuer.logout(&issuer.authenticate(token).await.unwrap()).await.unwrap();
     // The bound is two seconds; a service that starts now knows at once.
-    let verifier = verify_only::verifier(database.url(), PUBLIC_KEY).await.unwrap();
-    let address = serve(verify_only::app(&verifier)).await;
+    let verifier = verify_with_database::verifier(database.url(), PUBLIC_KEY).await.unwrap();
+    let address = serve(verify_with_database::app(&verifier)).await;
     assert_eq!(send(address, "GET", "/reports", Some(token), None).await.0, 401);
+}
+
+#[tokio::test]
+async fn a_service_that_follows_a_feed_neither_accepts_nor_refuses_before_the_server_answers() {
+    use std::sync::Arc;
+
+    use auth_core::AuthService;
+    use auth_core::blacklist::UnsyncedBlacklist;
+    use auth_core::memory::MemoryStore;
+    use auth_jwt::{JwtCodec, SigningKey};
+    use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
+
+    const PRIVATE_KEY: &[u8] = include_bytes!("keys/ed.pem");
+
+    let store = Arc::new(MemoryStore::new().unwrap());
+    let issuer = AuthService::builder()
+        .users(store.clone())
+        .blacklist(Arc::new(UnsyncedBlacklist::new(store)))
+        .codec(Arc::new(JwtCodec::new(SigningKey::from_pem(PRIVATE_KEY).unwrap(), "auth-server", "auth-api")))
+        .passwords(PasswordPool::new(Arc::new(BcryptHasher::new(4).unwrap()), PoolOptions::default()).unwrap())
+        .build()
+        .unwrap();
+    let session = register(&issuer, "ada").await;
+    // Nobody listens at this port.
+    let follower = verify_with_feed::follower("http://127.0.0.1:9", "rac_x", "ras_x").unwrap();
+    let address = serve(verify_with_feed::app(follower.verifier())).await;
+    assert_eq!(send(address, "GET", "/reports", Some(session.token.expose_token()), None).await.0, 503);
+    assert_eq!(send(address, "GET", "/reports", Some("no token"), None).await.0, 401);
+    assert_eq!(send(address, "GET", "/reports", None, None).await.0, 401);
 }

@@ -85,7 +85,7 @@ async fn what_the_stores_need_is_checked_and_what_was_added_is_not(database: Tes
         "CREATE TABLE auth_users (id {id} NOT NULL PRIMARY KEY, email varchar(254) NOT NULL, email_key varchar(254) NOT NULL, \
          username varchar(200) NOT NULL, username_key varchar(200) NOT NULL, password_hash varchar(255) NOT NULL, \
          admin {flag} NOT NULL, token_generation bigint NOT NULL, disabled_at bigint, registered_on bigint NOT NULL, \
-         email_verified {flag} NOT NULL, last_login_at bigint, \
+         email_verified {flag} NOT NULL, last_login_at bigint, roles varchar(2079) NOT NULL, \
          UNIQUE (email_key), UNIQUE (username_key)){options}"
     );
     let mut cases = vec![
@@ -148,6 +148,11 @@ async fn what_down_deletes_is_told_beforehand(database: TestDatabase) {
     assert_eq!(
         told,
         [
+            ("auth_personal_tokens", &table(0)),
+            ("auth_clients", &table(0)),
+            ("auth_signing_keys", &table(0)),
+            ("auth_signing_keys_head", &table(1)),
+            ("auth_users", &columns(&["roles"])),
             ("auth_one_time_tokens", &table(0)),
             ("auth_letters", &table(0)),
             ("auth_users", &columns(&["email_verified", "last_login_at"])),
@@ -161,6 +166,6 @@ async fn what_down_deletes_is_told_beforehand(database: TestDatabase) {
             ("auth_users", &table(0)),
         ]
     );
-    assert_eq!(Migrations::new().removals(&db, 1).await.unwrap()[..], removals[..2]);
+    assert_eq!(Migrations::new().removals(&db, 3).await.unwrap()[..], removals[..4]);
     assert!(is_current(&db).await.unwrap(), "telling deletes nothing");
 }

@@ -14,13 +14,13 @@ use self::dto::{ExportView, PasswordChange};
 use super::Tag;
 use super::auth::{Granted, LoggedIn, SessionWay};
 use super::users::Found;
-use crate::http::bearer::{Bearer, Carrier};
+use crate::http::bearer::{Bearer, Carrier, LoginBearer};
 use crate::http::body::Done;
 use crate::http::client::Caller;
 use crate::http::json::Json;
 use crate::http::operation::{
-    BAD_BODY, BODY_TOO_LARGE, BUSY, BUSY_OR_NO_MAIL, DocumentedError, FOREIGN_PAGE, INTERNAL, NO_GOOD_TOKEN, NO_JSON,
-    Operation, OperationError, TOO_MANY, UNREAD, UNWRITTEN, USER_GONE,
+    BAD_BODY, BODY_TOO_LARGE, BUSY, BUSY_OR_NO_MAIL, DocumentedError, INTERNAL, NO_GOOD_TOKEN, NO_JSON, NO_LOGIN,
+    NO_LOGIN_OR_FOREIGN_PAGE, NO_USERS_TOKEN, Operation, OperationError, TOO_MANY, UNREAD, UNWRITTEN, USER_GONE,
 };
 use crate::http::request_body::JsonBody;
 use crate::http::state::State;
@@ -43,7 +43,7 @@ impl AccountApi {
     async fn rename(
         &self,
         caller: Caller,
-        bearer: Bearer,
+        bearer: LoginBearer,
         username: JsonBody<Username>,
     ) -> Result<Found, OperationError<RenameCurrentUser>> {
         Ok(Found::Ok(Json(caller.service.rename(&bearer.0, username.0, &caller.context).await?.into())))
@@ -57,7 +57,7 @@ impl AccountApi {
         &self,
         state: Data<&Arc<State>>,
         caller: Caller,
-        bearer: Bearer,
+        bearer: LoginBearer,
         current: JsonBody<CurrentPassword>,
     ) -> Result<Gone, OperationError<DeleteCurrentUser>> {
         let current = current.0.0.ok_or(LoginError::InvalidCredentials)?;
@@ -73,7 +73,7 @@ impl AccountApi {
     async fn export(
         &self,
         state: Data<&Arc<State>>,
-        bearer: Bearer,
+        bearer: LoginBearer,
     ) -> Result<Exported, OperationError<ExportCurrentUser>> {
         Ok(Exported::Ok(Json(state.service.export(&bearer.0).await?.into())))
     }
@@ -87,7 +87,7 @@ impl AccountApi {
     async fn change_email(
         &self,
         caller: Caller,
-        bearer: Bearer,
+        bearer: LoginBearer,
         change: JsonBody<EmailChange>,
     ) -> Result<LetterSent, OperationError<ChangeEmail>> {
         let EmailChange { email, current } = change.0;
@@ -105,7 +105,7 @@ impl AccountApi {
         &self,
         request: &Request,
         caller: Caller,
-        bearer: Bearer,
+        bearer: LoginBearer,
         change: JsonBody<PasswordChange>,
     ) -> Result<LoggedIn, OperationError<ChangePassword>> {
         let PasswordChange { body: passwords, way } = change.0;
@@ -155,7 +155,7 @@ const WRONG_PASSWORD: DocumentedError = (
 struct GetCurrentUser;
 
 impl Operation for GetCurrentUser {
-    const ERRORS: &'static [DocumentedError] = &[NO_GOOD_TOKEN, USER_GONE, UNREAD, INTERNAL];
+    const ERRORS: &'static [DocumentedError] = &[NO_GOOD_TOKEN, NO_USERS_TOKEN, USER_GONE, UNREAD, INTERNAL];
 }
 
 struct RenameCurrentUser;
@@ -164,7 +164,7 @@ impl Operation for RenameCurrentUser {
     const ERRORS: &'static [DocumentedError] = &[
         BAD_BODY,
         NO_GOOD_TOKEN,
-        FOREIGN_PAGE,
+        NO_LOGIN_OR_FOREIGN_PAGE,
         USER_GONE,
         (Code::UsernameTaken, "The username is taken"),
         BODY_TOO_LARGE,
@@ -177,14 +177,23 @@ impl Operation for RenameCurrentUser {
 struct DeleteCurrentUser;
 
 impl Operation for DeleteCurrentUser {
-    const ERRORS: &'static [DocumentedError] =
-        &[BAD_BODY, WRONG_PASSWORD, FOREIGN_PAGE, USER_GONE, BODY_TOO_LARGE, NO_JSON, TOO_MANY, BUSY, INTERNAL];
+    const ERRORS: &'static [DocumentedError] = &[
+        BAD_BODY,
+        WRONG_PASSWORD,
+        NO_LOGIN_OR_FOREIGN_PAGE,
+        USER_GONE,
+        BODY_TOO_LARGE,
+        NO_JSON,
+        TOO_MANY,
+        BUSY,
+        INTERNAL,
+    ];
 }
 
 struct ExportCurrentUser;
 
 impl Operation for ExportCurrentUser {
-    const ERRORS: &'static [DocumentedError] = &[NO_GOOD_TOKEN, USER_GONE, UNREAD, INTERNAL];
+    const ERRORS: &'static [DocumentedError] = &[NO_GOOD_TOKEN, NO_LOGIN, USER_GONE, UNREAD, INTERNAL];
 }
 
 struct ChangeEmail;
@@ -193,7 +202,7 @@ impl Operation for ChangeEmail {
     const ERRORS: &'static [DocumentedError] = &[
         BAD_BODY,
         WRONG_PASSWORD,
-        FOREIGN_PAGE,
+        NO_LOGIN_OR_FOREIGN_PAGE,
         USER_GONE,
         BODY_TOO_LARGE,
         NO_JSON,
@@ -206,6 +215,15 @@ impl Operation for ChangeEmail {
 struct ChangePassword;
 
 impl Operation for ChangePassword {
-    const ERRORS: &'static [DocumentedError] =
-        &[BAD_BODY, WRONG_PASSWORD, FOREIGN_PAGE, USER_GONE, BODY_TOO_LARGE, NO_JSON, TOO_MANY, BUSY, INTERNAL];
+    const ERRORS: &'static [DocumentedError] = &[
+        BAD_BODY,
+        WRONG_PASSWORD,
+        NO_LOGIN_OR_FOREIGN_PAGE,
+        USER_GONE,
+        BODY_TOO_LARGE,
+        NO_JSON,
+        TOO_MANY,
+        BUSY,
+        INTERNAL,
+    ];
 }

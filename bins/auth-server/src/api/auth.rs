@@ -6,7 +6,7 @@ mod way;
 
 use std::sync::Arc;
 
-use auth_core::{Principal, RegisterOutcome};
+use auth_core::{Principal, RegisterOutcome, Roles};
 use auth_http::Code;
 use poem::Request;
 use poem::web::Data;
@@ -18,7 +18,7 @@ pub(crate) use self::granted::Granted;
 use self::granted::{AccountCreated, RegisterAnswer};
 pub(crate) use self::way::{SessionWay, WithWay};
 use super::Tag;
-use crate::http::bearer::{Bearer, Carrier, LogoutBearer};
+use crate::http::bearer::{AnyBearer, Carrier, LoginBearer, LogoutBearer};
 use crate::http::body::Done;
 use crate::http::client::Caller;
 use crate::http::cookie::{CookieHolder, Head};
@@ -26,7 +26,7 @@ use crate::http::error::ApiError;
 use crate::http::json::Json;
 use crate::http::operation::{
     BAD_BODY, BODY_TOO_LARGE, BUSY, DocumentedError, FOREIGN_LOGIN, FOREIGN_PAGE, INTERNAL, NO_GOOD_TOKEN, NO_JSON,
-    Operation, OperationError, TOO_MANY,
+    NO_LOGIN_OR_FOREIGN_PAGE, Operation, OperationError, TOO_MANY,
 };
 use crate::http::request_body::{JsonBody, OptionalJsonBody};
 use crate::http::state::State;
@@ -123,7 +123,7 @@ impl AuthApi {
     async fn logout_everywhere(
         &self,
         state: Data<&Arc<State>>,
-        bearer: Bearer,
+        bearer: LoginBearer,
     ) -> Result<LoggedOut, OperationError<LogoutEverywhere>> {
         state.service.logout_everywhere(bearer.0.user_id()).await?;
         Ok(LoggedOut::new(&state, bearer.1, "Successfully logged out everywhere."))
@@ -132,9 +132,10 @@ impl AuthApi {
     /// Check a token
     ///
     /// Is this token good? Made to stand behind nginx `auth_request`, Traefik `forwardAuth` or Envoy `ext_authz`: the
-    /// answer carries who it is in headers too. No user is read.
+    /// answer carries who it is in headers too. No user is read. The token of a client is good as well, and has `client_id` in place of
+    /// `user_id`.
     #[oai(path = "/auth/verify", method = "get", operation_id = "verifyToken")]
-    async fn verify(&self, bearer: Bearer) -> Result<Verified, OperationError<VerifyToken>> {
+    async fn verify(&self, bearer: AnyBearer) -> Result<Verified, OperationError<VerifyToken>> {
         Ok(Verified::of(&bearer.0))
     }
 }
@@ -226,18 +227,32 @@ enum Verified {
     #[oai(status = 200)]
     Ok(
         Json<TokenClaims>,
-        /// Whose token it is
+        /// The user whose token it is, if it is not a client's
         #[oai(header = "X-Auth-User-Id")]
-        String,
+        Option<String>,
+        /// The client whose token it is, if it is a client's
+        #[oai(header = "X-Auth-Client-Id")]
+        Option<String>,
         /// Whether it is an admin's
         #[oai(header = "X-Auth-Admin")]
         bool,
+        /// The roles of the token, separated by blanks, if it has any
+        #[oai(header = "X-Auth-Roles")]
+        Option<String>,
+        /// The scopes of the token, separated by blanks, if it has any
+        #[oai(header = "X-Auth-Scope")]
+        Option<String>,
     ),
 }
 
 impl Verified {
     fn of(principal: &Principal) -> Self {
-        Self::Ok(Json(principal.into()), principal.user_id().to_string(), principal.is_admin())
+        let claims = TokenClaims::from(principal);
+        let user = claims.user_id.map(|id| id.to_string());
+        let client = claims.client_id.clone();
+        let roles = principal.roles().filter(|roles| !roles.is_empty()).map(Roles::to_string);
+        let scope = claims.scope.clone();
+        Self::Ok(Json(claims), user, client, principal.is_admin(), roles, scope)
     }
 }
 
@@ -315,8 +330,8 @@ impl Operation for Logout {
         ),
         (
             Code::TokenMissingAtLogout,
-            "No token was sent (`token_missing`); or the cookie came from a page of another origin, or without the right \
-             `X-CSRF-Token` (`csrf`)",
+            "No token was sent (`token_missing`); or it is not that of a login (`insufficient_scope`); or the cookie came from a page \
+             of another origin, or without the right `X-CSRF-Token` (`csrf`)",
         ),
         (Code::Unavailable, "The revocation could not be written; keep the token and try again"),
         INTERNAL,
@@ -328,7 +343,7 @@ struct LogoutEverywhere;
 impl Operation for LogoutEverywhere {
     const ERRORS: &'static [DocumentedError] = &[
         NO_GOOD_TOKEN,
-        FOREIGN_PAGE,
+        NO_LOGIN_OR_FOREIGN_PAGE,
         (Code::UserNotFound, "The user is gone"),
         (Code::Unavailable, "Nothing could be written; try again"),
         INTERNAL,

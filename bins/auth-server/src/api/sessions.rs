@@ -13,13 +13,13 @@ use poem_openapi::{ApiResponse, OpenApi};
 use self::dto::SessionList;
 pub(crate) use self::dto::SessionView;
 use super::Tag;
-use crate::http::bearer::{AdminBearer, Bearer};
+use crate::http::bearer::{AdminBearer, LoginBearer};
 use crate::http::body::Done;
 use crate::http::error::ApiError;
 use crate::http::json::Json;
 use crate::http::operation::{
-    DocumentedError, FOREIGN_PAGE, INTERNAL, NO_ADMIN, NO_ADMIN_OR_FOREIGN_PAGE, NO_GOOD_TOKEN, NO_USER, Operation,
-    OperationError, UNREAD, UNWRITTEN, USER_GONE,
+    DocumentedError, INTERNAL, NO_ADMIN, NO_ADMIN_OR_FOREIGN_PAGE, NO_GOOD_TOKEN, NO_LOGIN, NO_LOGIN_OR_FOREIGN_PAGE,
+    NO_USER, Operation, OperationError, UNREAD, UNWRITTEN, USER_GONE,
 };
 use crate::http::path_id::PathId;
 use crate::http::state::State;
@@ -39,7 +39,7 @@ impl SessionsApi {
     async fn list_own(
         &self,
         state: Data<&Arc<State>>,
-        bearer: Bearer,
+        bearer: LoginBearer,
     ) -> Result<Listed, OperationError<ListOwnSessions>> {
         let sessions = state.service.list_sessions(bearer.0.user_id(), MAX_LISTED).await?;
         Ok(Listed::Ok(Json(SessionList::new(sessions, bearer.0.session_id()))))
@@ -52,7 +52,7 @@ impl SessionsApi {
     async fn end_own(
         &self,
         state: Data<&Arc<State>>,
-        bearer: Bearer,
+        bearer: LoginBearer,
         /// The id of the session
         id: Path<PathId<SessionId>>,
     ) -> Result<Ended, OperationError<EndOwnSession>> {
@@ -66,7 +66,7 @@ impl SessionsApi {
     async fn logout_others(
         &self,
         state: Data<&Arc<State>>,
-        bearer: Bearer,
+        bearer: LoginBearer,
     ) -> Result<LoggedOut, OperationError<LogoutOthers>> {
         state.service.end_other_sessions(&bearer.0).await?;
         Ok(LoggedOut::Ok(Json(Done::new("Successfully logged out all other sessions."))))
@@ -162,9 +162,9 @@ macro_rules! operations {
 }
 
 operations! {
-    ListOwnSessions: USER_GONE, UNREAD;
-    EndOwnSession: FOREIGN_PAGE, NO_SESSION, UNWRITTEN;
-    LogoutOthers: FOREIGN_PAGE, USER_GONE, UNWRITTEN;
+    ListOwnSessions: NO_LOGIN, USER_GONE, UNREAD;
+    EndOwnSession: NO_LOGIN_OR_FOREIGN_PAGE, NO_SESSION, UNWRITTEN;
+    LogoutOthers: NO_LOGIN_OR_FOREIGN_PAGE, USER_GONE, UNWRITTEN;
     ListSessions: NO_ADMIN, NO_USER, UNREAD;
     EndSessions: NO_ADMIN_OR_FOREIGN_PAGE, NO_USER, UNWRITTEN;
     EndSession: NO_ADMIN_OR_FOREIGN_PAGE, NO_SESSION, UNWRITTEN;

@@ -180,7 +180,11 @@ struct GetUser;
 impl Operation for GetUser {
     const ERRORS: &'static [DocumentedError] = &[
         NO_GOOD_TOKEN,
-        (Code::AdminRequired, "It is another user and the token is not an admin's"),
+        (
+            Code::AdminRequired,
+            "It is another user and the token is not an admin's (`admin_required`), or the token is a client's \
+             (`insufficient_scope`)",
+        ),
         NO_USER,
         UNREAD,
         INTERNAL,

@@ -4,6 +4,7 @@ use std::io;
 
 use auth_core::BoxError;
 use auth_core::service::BuildError;
+use auth_jwt::ManagedKeysError;
 use auth_migrations::MigrateError;
 use auth_storage::ConnectError;
 
@@ -32,6 +33,9 @@ pub enum AppError {
     /// The schema of the database cannot be read.
     #[error("the schema of the database cannot be read")]
     Schema(#[source] BoxError),
+    /// The managed keys cannot be read or used.
+    #[error("the managed keys cannot be used (AUTH_MASTER_KEY)")]
+    Keys(#[from] ManagedKeysError),
     /// The mailer cannot be built.
     #[error("the mailer cannot be made ({0})")]
     Mailer(&'static str, #[source] BoxError),

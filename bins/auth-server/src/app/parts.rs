@@ -2,16 +2,22 @@
 
 use std::sync::Arc;
 
+use auth_core::keys::KeyStore;
 use auth_core::letters::LetterOptions;
 use auth_core::{AttemptStore, AuthServiceBuilder, Clock, OneTimeTokenStore, Outbox, PasswordPolicy, Throttle};
+use auth_feed::server::{FeedServer, FeedServerOptions};
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{Argon2Hasher, BcryptHasher, PasswordPool, PasswordSchemes, PoolOptions, PriorityOutcome};
 
 use super::error::AppError;
+use crate::codec::{Codec, managed_keys};
 use crate::config::{
     Config, HASH_PRIORITY, PASSWORD_LEGACY, PasswordScheme, PasswordSettings, SigningSource, work_label,
 };
 use crate::secret_file;
+
+/// Number of polls after which the feed of a node whose own checks read the database is too old to be served.
+const POLLS_OF_FEED: u32 = 8;
 
 pub(super) fn password_pool(
     config: &Config,
@@ -56,6 +62,19 @@ pub(super) fn password_schemes(settings: &PasswordSettings) -> Result<PasswordSc
     }))
 }
 
+/// Builds the feed of revocations, if followers may read it. It answers while this node's copy of the log is as fresh as this node's
+/// own checks demand, or has missed a few polls where they read the database.
+pub(super) fn feed(config: &Config, clock: &Arc<dyn Clock>) -> Result<Option<Arc<FeedServer>>, AppError> {
+    if !config.feed {
+        return Ok(None);
+    }
+    let bound = config.blacklist_max_staleness;
+    let max_age = if bound.is_zero() { POLLS_OF_FEED * config.blacklist_poll } else { bound };
+    let options = FeedServerOptions { max_age, ..FeedServerOptions::default() };
+    let feed = FeedServer::new(Arc::clone(clock), options).map_err(|error| AppError::Internal(error.into()))?;
+    Ok(Some(Arc::new(feed)))
+}
+
 pub(super) fn password_policy(config: &Config) -> PasswordPolicy {
     let policy = PasswordPolicy::new(config.passwords.min_length);
     if config.passwords.common_list { policy.refuse_common() } else { policy }
@@ -82,8 +101,12 @@ pub(super) fn with_letters(
     service.letters(Arc::clone(one_time_tokens), Arc::clone(outbox), options)
 }
 
-pub(super) fn codec(config: &Config) -> Result<JwtCodec, AppError> {
+/// Builds the codec. No keys are read from `store` yet.
+pub(super) fn codec(config: &Config, store: Arc<dyn KeyStore>, clock: &Arc<dyn Clock>) -> Result<Codec, AppError> {
     let signing = match &config.signing {
+        SigningSource::Managed(masters) => {
+            return Ok(Codec::Managed(Arc::new(managed_keys(config, masters, store, clock))));
+        }
         SigningSource::Key { key, .. } => SigningKey::clone(key),
         SigningSource::CreatedAt(path) => {
             let secret = secret_file::read_or_create(path)
@@ -94,7 +117,7 @@ pub(super) fn codec(config: &Config) -> Result<JwtCodec, AppError> {
     };
     let codec = JwtCodec::new(signing, &config.token_issuer, &config.token_audience);
     let codec = codec.with_cached_tokens(config.token_cache);
-    Ok(config.verifying.iter().cloned().fold(codec, JwtCodec::with_verifying_key))
+    Ok(Codec::Fixed(Arc::new(config.verifying.iter().cloned().fold(codec, JwtCodec::with_verifying_key))))
 }
 
 fn signing_key(secret: &[u8]) -> Result<SigningKey, AppError> {

@@ -9,7 +9,7 @@ use auth_storage::Database;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::confirm::confirm;
+use super::confirm::{Action, confirm};
 use super::listing::{Entry, Format, print};
 use crate::app::{AppError, open_database};
 use crate::config::Config;
@@ -51,7 +51,7 @@ impl MigrateCommand {
                 let removals = migrations.removals(statements, steps).await.map_err(AppError::from)?;
                 show(&removals, out)?;
                 if !yes && !removals.is_empty() {
-                    confirm().await?;
+                    confirm(Action::Delete).await?;
                 }
                 migrations.down(connection, steps).await.map_err(AppError::from)?;
             }

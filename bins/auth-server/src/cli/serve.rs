@@ -8,7 +8,7 @@ use std::time::Duration;
 use auth_core::{BoxError, SystemClock};
 use tokio::sync::watch;
 
-use crate::app::App;
+use crate::app::{App, AppError};
 use crate::config::{Config, HEALTH_LISTEN, LISTEN};
 use crate::descriptors;
 use crate::server::{Application, Server};
@@ -16,7 +16,7 @@ use crate::signals::Signals;
 use crate::tasks;
 
 /// Time that requests have to finish after the signal to stop.
-const GRACE: Duration = Duration::from_secs(20);
+pub(super) const GRACE: Duration = Duration::from_secs(20);
 
 /// Largest number of connections of the listener for health checks. They do not count as connections of clients.
 const MAX_HEALTH_CONNECTIONS: usize = 16;
@@ -28,7 +28,7 @@ const DELIVERY_GRACE: Duration = Duration::from_secs(4);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Time that stopping may take altogether. After it the process exits.
-const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, BoxError> {
     signals.handle_shutdown(STOP_TIMEOUT, Some(1));
@@ -40,6 +40,10 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
         }
         let follower = app.log_follower();
         follower.begin().await;
+        let keys = app.key_follower();
+        if let Some(keys) = &keys {
+            keys.begin().await.map_err(AppError::from)?;
+        }
         let server = listen(config.listen, LISTEN.variable(), app.endpoint()).await?;
         let server = server.with_max_connections(max_connections);
         app.watch_connections(server.connections())?;
@@ -48,10 +52,10 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
             None => None,
         };
         let health = health.map(|health| health.with_max_connections(MAX_HEALTH_CONNECTIONS));
-        Ok::<_, BoxError>((app, follower, server, health))
+        Ok::<_, BoxError>((app, follower, keys, server, health))
     };
     // Starting may take long: a database may not answer, or another process may be migrating it.
-    let (app, follower, server, health) = tokio::select! {
+    let (app, follower, keys, server, health) = tokio::select! {
         biased;
         stop = signals.stopped() => {
             tracing::info!(signal = %stop, "stopped before serving");
@@ -72,6 +76,7 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
     let (stopping, stopped) = watch::channel(false);
     let purge = tokio::spawn(tasks::run_until(stopped.clone(), app.purge().run()));
     let clock_watch = tokio::spawn(tasks::run_until(stopped.clone(), app.clock_watch().run()));
+    let keys = keys.map(|keys| tokio::spawn(tasks::run_until(stopped.clone(), keys.run())));
     let follower = tokio::spawn(tasks::run_until(stopped, follower.run()));
     let delivery = app.delivery().map(|delivery| {
         let (signals, (stopping, stopped)) = (signals.clone(), watch::channel(false));
@@ -92,11 +97,14 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
             GRACE,
         ))
     });
-    let finished = server.run(stop(signals), GRACE).await;
+    let finished = server.run(stop(signals, &app), GRACE).await;
 
     stopping.send_replace(true);
     // The tasks end at once. If one panicked, the panic is in the log.
     let _ = tokio::join!(purge, clock_watch, follower);
+    if let Some(keys) = keys {
+        let _ = keys.await;
+    }
     if let Some(health) = health {
         let _ = health.await;
     }
@@ -119,7 +127,7 @@ pub(super) async fn run(config: &Config, signals: &Signals) -> Result<ExitCode, 
     }
 }
 
-async fn listen<A: Application + 'static>(
+pub(super) async fn listen<A: Application + 'static>(
     address: SocketAddr,
     setting: &str,
     application: A,
@@ -128,10 +136,11 @@ async fn listen<A: Application + 'static>(
     bound.map_err(|error| format!("cannot listen on {address} ({setting}): {error}").into())
 }
 
-/// Waits for a signal to stop, and logs it.
-async fn stop(signals: &Signals) {
+/// Waits for a signal to stop, logs it, and answers the followers that wait for news.
+async fn stop(signals: &Signals, app: &App) {
     let signal = signals.stopped().await;
     tracing::info!(%signal, "stopping; requests under way may finish");
+    app.end_waits();
 }
 
 #[cfg(test)]

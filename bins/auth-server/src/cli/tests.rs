@@ -28,6 +28,8 @@ fn every_command_is_accepted() {
         "user list",
         "user promote a@b.example",
         "user demote a@b.example",
+        "user role add a@b.example editor",
+        "user role remove 01935a1e-8c00-7def-8123-456789abcdef read-only",
         "user disable a@b.example",
         "user enable a@b.example",
         "user logout-everywhere 01935a1e-8c00-7def-8123-456789abcdef",
@@ -51,6 +53,12 @@ fn every_command_is_accepted() {
         "completions zsh",
         "migrate status --json",
         "key retire",
+        "key list",
+        "key list --json",
+        "key rotate",
+        "key revoke NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs --yes",
+        "key revoke --yes -rbJkWhdIZ1lxhXmuFYuB5PlBWg2EUgIIdEM8x6ANuU",
+        "key reseal",
         "openapi",
         "config check --env prod",
         "config show",
@@ -71,6 +79,9 @@ fn a_command_line_that_is_not_valid_is_a_usage_error() {
         "fly",
         "migrate",
         "user promote",
+        "user role a@b.example editor",
+        "user role add a@b.example",
+        "user role add a@b.example Editor",
         "user create --email a@b.example",
         "--password x",
     ] {
@@ -81,7 +92,7 @@ fn a_command_line_that_is_not_valid_is_a_usage_error() {
 #[test]
 fn flags_become_settings() {
     let cli = parse("--listen 127.0.0.1:0 config show --docs off").unwrap();
-    let flags = cli.settings.sources().flags;
+    let flags = cli.settings.sources(None).flags;
     assert_eq!(flags["AUTH_LISTEN"], "127.0.0.1:0");
     assert_eq!(flags["AUTH_DOCS"], "off");
     assert_eq!(flags.len(), 2);

@@ -1,11 +1,13 @@
 //! `auth-server user …`: management of users.
 
 mod find;
+mod role;
 
 use std::io::Write;
 
 use auth_core::{
-    AuthService, BoxError, ChangePasswordError, Email, NewAccount, Password, RegisterError, User, UserId, Username,
+    AuthService, BoxError, ChangePasswordError, Email, NewAccount, Password, RegisterError, Role, User, UserId,
+    Username,
 };
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -13,7 +15,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use self::find::Find;
-use super::confirm::confirm;
+use self::role::RoleCommand;
+use super::confirm::{Action, confirm};
 use super::listing::{Entry, Format, Listing};
 use super::password;
 
@@ -32,6 +35,9 @@ pub(super) enum UserCommand {
     Promote(Who),
     /// Make an admin an ordinary user and end their tokens
     Demote(Who),
+    /// Give and take roles
+    #[command(subcommand)]
+    Role(RoleCommand),
     /// Disable an account and end its tokens
     Disable(Who),
     /// Let a disabled user log in again
@@ -95,6 +101,7 @@ impl UserCommand {
             Self::Delete(delete) => return delete.run(service, out).await,
             Self::Promote(who) => service.promote(who.id(service).await?).await?,
             Self::Demote(who) => service.demote(who.id(service).await?).await?,
+            Self::Role(role) => role.run(service).await?,
             Self::Disable(who) => service.disable(who.id(service).await?).await?,
             Self::Enable(who) => service.enable(who.id(service).await?).await?,
             Self::LogoutEverywhere(who) => service.logout_everywhere(who.id(service).await?).await?,
@@ -140,7 +147,7 @@ impl Delete {
         write_user(out, &user)?;
         out.flush()?;
         if !self.yes {
-            confirm().await?;
+            confirm(Action::Delete).await?;
         }
         service.delete_user(user.id).await?;
         writeln!(out, "deleted user {}", user.id)?;
@@ -188,6 +195,7 @@ impl Entry for User {
             self.username.to_string(),
             if self.email_verified { "verified" } else { "unverified" }.to_owned(),
             self.last_login_at.map_or_else(|| "-".to_owned(), rfc_3339),
+            if self.roles.is_empty() { "-".to_owned() } else { self.roles.to_string() },
         ]
     }
 
@@ -198,6 +206,7 @@ impl Entry for User {
             "username": self.username.as_str(),
             "email_verified": self.email_verified,
             "admin": self.admin,
+            "roles": self.roles.iter().map(Role::as_str).collect::<Vec<_>>(),
             "disabled_at": self.disabled_at.map(rfc_3339),
             "registered_on": rfc_3339(self.registered_on),
             "last_login_at": self.last_login_at.map(rfc_3339),

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use super::duration;
+use super::keys::MASTER_KEY;
 use super::profile::Profile;
 use super::reader::Reader;
 use super::setting::{Declaration, Rule, Section, Setting};
+use super::tokens::SigningSource;
 
-pub(super) static SECTION: Section = Section { title: "Blacklist", settings: &[&POLL, &MAX_STALENESS] };
+pub(super) static SECTION: Section = Section { title: "Blacklist", settings: &[&POLL, &MAX_STALENESS, &FEED] };
 
 /// Lower bound of the poll interval; shorter ones only burden the database.
 const MIN_POLL: Duration = Duration::from_millis(10);
@@ -41,6 +43,15 @@ static MAX_STALENESS: Setting<Duration> = Setting {
     show: |interval| duration::format(*interval),
 };
 
+static FEED: Setting<bool> = Setting::on_or_off(
+    Declaration {
+        meaning: "whether clients with the scope `revocations` may follow what is revoked, to check tokens without the database",
+        details: "The feed takes another 16 bytes of memory, or a few more, for each revoked token. See `docs/FOLLOWERS.md`.",
+        ..Declaration::new("AUTH_FEED")
+    },
+    |_| false,
+);
+
 fn interval(text: &str, least: Duration) -> Result<Duration, Rule> {
     let interval = duration::parse(text).ok_or("must be a duration such as 250ms or 2s")?;
     let usable = (least..=MAX_INTERVAL).contains(&interval);
@@ -57,5 +68,42 @@ impl Reader {
             self.problem(MAX_STALENESS.variable(), format!("must be 0s or at least twice {}", POLL.variable()));
         }
         (poll, bound)
+    }
+
+    /// Reads whether clients may follow what is revoked, which is of use where they can check tokens.
+    pub(super) fn feed(&mut self, profile: Profile, signing: &SigningSource) -> bool {
+        let is_on = self.read(&FEED, profile);
+        let signs_with_secret = match signing {
+            SigningSource::Key { key, .. } => key.algorithm() == "HS256",
+            SigningSource::Managed(_) => false,
+            SigningSource::CreatedAt(_) | SigningSource::Random => true,
+        };
+        if is_on && signs_with_secret {
+            self.problems.note(format!(
+                "{} is on, and tokens are signed with a secret, so that no follower can check them; set {}",
+                FEED.variable(),
+                MASTER_KEY.variable
+            ));
+        }
+        is_on
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, Sources};
+
+    #[test]
+    fn a_feed_beside_a_secret_is_noticed() {
+        let notices = |settings: &[(&str, &str)]| {
+            let env = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let config = Config::load(Sources { env, ..Sources::default() }).unwrap();
+            config.notices.iter().filter(|notice| notice.contains("AUTH_FEED")).count()
+        };
+        let managed = ("AUTH_MASTER_KEY", "q83vEjRWeJq83vEjRWeJq83vEjRWeJq83vEjRWeJq80=");
+        assert_eq!(
+            (notices(&[("AUTH_FEED", "on")]), notices(&[]), notices(&[("AUTH_FEED", "on"), managed])),
+            (1, 0, 0)
+        );
     }
 }

@@ -29,6 +29,15 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
     Some(total)
 }
 
+/// Parses the duration that a flag of the command line gives.
+///
+/// # Errors
+///
+/// A phrase that says what a duration looks like.
+pub(crate) fn of_flag(text: &str) -> Result<Duration, &'static str> {
+    parse(text).ok_or("must be a duration such as 24h or 90d")
+}
+
 /// Writes a duration of whole milliseconds in the largest units, so that [`parse`] reads it back.
 pub(super) fn format(duration: Duration) -> String {
     let mut rest = duration.as_millis();

@@ -75,7 +75,7 @@ static MAIL_TEMPLATES: Declaration = Declaration {
 
 pub(crate) static PUBLIC_URL: Setting<Option<LinkBase>, Place> = Setting {
     declaration: Declaration {
-        meaning: "the URL under which users reach this server, for the links in letters",
+        meaning: "the URL under which users reach this server, for the links in letters and the metadata of OAuth",
         values: "`https://host`; `http://` for this machine alone",
         details: "A link is never made from the header `Host`, which a stranger can choose.",
         default_text: Some("`dev` and `test`: `http://localhost` with the port of `AUTH_LISTEN`; `prod`: none"),
@@ -147,6 +147,8 @@ pub struct MailSettings {
 pub(super) struct LetterSettings {
     /// Settings of the mailer. `None` if no letters are sent.
     pub(super) mail: Option<MailSettings>,
+    /// The URL under which users reach this server, if it is known.
+    pub(super) public_url: Option<LinkBase>,
     /// The languages of letters. The first is the default.
     pub(super) languages: Vec<Language>,
     /// True if a login needs a verified address.
@@ -172,7 +174,7 @@ impl Reader {
             );
         }
         let languages = templates.as_ref().map_or_else(Vec::new, languages_of);
-        let links = own_pages.or_else(|| Some(public_url?.join(PAGES)));
+        let links = own_pages.or_else(|| Some(public_url.as_ref()?.join(PAGES)));
         let mail = url.and_then(|url| {
             if sender.is_none() {
                 self.problem(MAIL_FROM.variable(), "must be set in the prod profile where AUTH_MAIL is set");
@@ -191,7 +193,7 @@ impl Reader {
             }
             Some(MailSettings { url, folder: data_dir.join("mail"), composer })
         });
-        LetterSettings { mail, languages, require_verified_email }
+        LetterSettings { mail, public_url, languages, require_verified_email }
     }
 
     /// Reads where letters go, if they are sent.

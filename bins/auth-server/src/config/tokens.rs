@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use auth_core::MAX_TOKEN_LIFE;
-use auth_jwt::{DEFAULT_CACHED_TOKENS, KeyError, MAX_CACHED_TOKENS, SigningKey, VerifyingKey};
+use auth_core::service::DEFAULT_CLIENT_TOKEN_LIFE;
+use auth_jwt::{DEFAULT_CACHED_TOKENS, KeyError, MAX_CACHED_TOKENS, MasterKeys, SigningKey, VerifyingKey};
 
 use super::duration;
+use super::keys::MASTER_KEY;
 use super::profile::Profile;
 use super::reader::{Reader, items};
 use super::secret::{self, Secret};
@@ -21,6 +23,7 @@ pub(super) static SECTION: Section = Section {
         &TOKEN_VERIFY_KEY_FILES,
         &TOKEN_VERIFY_SECRET_FILES,
         &TOKEN_TTL,
+        &CLIENT_TOKEN_TTL,
         &TOKEN_ISSUER,
         &TOKEN_AUDIENCE,
         &TOKEN_CACHE,
@@ -69,11 +72,19 @@ pub(super) static TOKEN_TTL: Setting<Duration> = Setting {
         ..Declaration::new("AUTH_TOKEN_TTL")
     },
     default: |_| Duration::from_secs(86_400),
-    parse: |text, _| {
-        let life = duration::parse(text).ok_or("must be a duration such as 15m, 2h or 1d")?;
-        let usable = life.subsec_nanos() == 0 && !life.is_zero() && life <= MAX_TOKEN_LIFE;
-        if usable { Ok(life) } else { Err("must be whole seconds, from 1s to 90d".into()) }
+    parse: |text, _| life(text),
+    show: |life| duration::format(*life),
+};
+
+pub(super) static CLIENT_TOKEN_TTL: Setting<Duration> = Setting {
+    declaration: Declaration {
+        meaning: "lifetime of a token that a client gets with its secret",
+        values: "whole seconds from `1s` to `90d`, as `15m`, `2h`, `1h30m`",
+        details: "A client asks for another token when its token has expired. See [Clients](OPERATIONS.md#clients).",
+        ..Declaration::new("AUTH_CLIENT_TOKEN_TTL")
     },
+    default: |_| DEFAULT_CLIENT_TOKEN_LIFE,
+    parse: |text, _| life(text),
     show: |life| duration::format(*life),
 };
 
@@ -120,6 +131,13 @@ pub(super) static TOKEN_CACHE: Setting<usize> = Setting {
 /// a key held down has fewer.
 const MIN_DISTINCT_SECRET_BYTES: usize = 10;
 
+/// Parses the lifetime of a token.
+fn life(text: &str) -> Result<Duration, Rule> {
+    let life = duration::parse(text).ok_or("must be a duration such as 15m, 2h or 1d")?;
+    let usable = life.subsec_nanos() == 0 && !life.is_zero() && life <= MAX_TOKEN_LIFE;
+    if usable { Ok(life) } else { Err("must be whole seconds, from 1s to 90d".into()) }
+}
+
 /// The key that signs tokens.
 #[derive(Debug, Clone)]
 pub enum SigningSource {
@@ -130,6 +148,8 @@ pub enum SigningSource {
         /// The variable, or the key of the configuration file, that holds it or names its file.
         set_in: String,
     },
+    /// Keys that the server makes and keeps in its database, encrypted with these.
+    Managed(MasterKeys),
     /// A random secret in this file, which is created if it is absent.
     CreatedAt(PathBuf),
     /// A random secret that ends with the process.
@@ -146,7 +166,16 @@ impl Reader {
             Profile::Dev => SigningSource::CreatedAt(data_dir.join("token-secret")),
             Profile::Test | Profile::Prod => SigningSource::Random,
         };
+        let masters = self.master_keys();
         match (secret, key_file) {
+            (None, None) if masters.is_some() => masters.and_then(Result::ok).map_or(unset, SigningSource::Managed),
+            (secret, key_file) if masters.is_some() => {
+                let given = [secret.map(|_| secret_variable), key_file.map(|_| key_variable)];
+                for other in given.into_iter().flatten() {
+                    self.problem(MASTER_KEY.variable, format!("must not be set together with {other}"));
+                }
+                unset
+            }
             (Some(_), Some(_)) => {
                 self.problem(secret_variable, format!("set either {secret_variable} or {key_variable}, not both"));
                 unset
@@ -168,8 +197,8 @@ impl Reader {
             }
             (None, None) => {
                 if profile == Profile::Prod {
-                    let rule =
-                        "must be set in the prod profile, or AUTH_TOKEN_SECRET_FILE, or AUTH_TOKEN_PRIVATE_KEY_FILE";
+                    let rule = "must be set in the prod profile, or AUTH_TOKEN_SECRET_FILE, or \
+                                AUTH_TOKEN_PRIVATE_KEY_FILE, or AUTH_MASTER_KEY";
                     self.problem(secret_variable, rule);
                 }
                 let shown = match &unset {

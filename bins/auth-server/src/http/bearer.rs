@@ -3,8 +3,8 @@
 //! They read the `Authorization` field themselves. The framework's own security schemes would answer a missing field in plain
 //! text and with another status.
 
-use auth_core::{Principal, TokenCheck};
-use auth_http::{Code, RefusalKind};
+use auth_core::{Principal, TokenCheck, TokenKind};
+use auth_http::{Code, Demand, RefusalKind};
 use poem::http::{HeaderValue, header};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
@@ -15,16 +15,29 @@ use super::error::ApiError;
 use super::query::refuse_wrong_parameters;
 use super::state::State;
 
+/// Scope of the clients that may read the feed of revocations.
+const FEED_SCOPE: &str = "revocations";
+
 /// Name of the security scheme in the OpenAPI document.
 const SCHEME: &str = "bearer";
 
-/// The holder of a valid token.
-pub(crate) struct Bearer(pub(crate) Principal, pub(crate) Carrier);
+/// The holder of a valid token of a user: of a login, or a personal access token. The token of a client is a 403.
+pub(crate) struct Bearer(pub(crate) Principal);
+
+/// The holder of the valid token of a login: for operations that change the account. A personal access token is a 403, and so is
+/// the token of a client.
+pub(crate) struct LoginBearer(pub(crate) Principal, pub(crate) Carrier);
+
+/// The holder of a valid token of any kind.
+pub(crate) struct AnyBearer(pub(crate) Principal);
+
+/// The holder of a valid token of a client with the scope `revocations`.
+pub(crate) struct FollowerBearer;
 
 /// The holder of a valid token who is an admin.
 pub(crate) struct AdminBearer(pub(crate) Principal);
 
-/// The holder of a valid token who logs out. Fails like [`Bearer`], except that a missing token is a 403.
+/// The holder of the valid token of a login who logs out. Fails like [`LoginBearer`], except that a missing token is a 403.
 pub(crate) struct LogoutBearer(pub(crate) Principal, pub(crate) Carrier);
 
 /// The part of a request that has its token.
@@ -38,15 +51,56 @@ pub(crate) enum Carrier {
 
 impl Bearer {
     async fn of(request: &Request) -> Result<Self, ApiError> {
-        let (state, head) = (State::of(request)?, Head::of(request));
-        let checked = match check(state, &head) {
-            Ok(TokenCheck::Good(principal)) => Ok(principal),
-            Ok(TokenCheck::Unsettled(unsettled)) => unsettled.settle().await.map_err(ApiError::from),
-            Err(error) => Err(error),
-        };
-        count(state, &checked);
-        Ok(Self(checked?, if head.has_authorization() { Carrier::Header } else { Carrier::Cookie }))
+        Ok(Self(holder(request, &Demand::user()).await?.0))
     }
+}
+
+impl LoginBearer {
+    async fn of(request: &Request) -> Result<Self, ApiError> {
+        let (principal, carrier) = holder(request, &Demand::login()).await?;
+        Ok(Self(principal, carrier))
+    }
+}
+
+impl AnyBearer {
+    async fn of(request: &Request) -> Result<Self, ApiError> {
+        Ok(Self(holder(request, &Demand::anyone()).await?.0))
+    }
+}
+
+impl FollowerBearer {
+    async fn of(request: &Request) -> Result<Self, ApiError> {
+        let (principal, _) = holder(request, &Demand::anyone().scope(FEED_SCOPE)).await?;
+        // A user could give the scope to a personal access token.
+        if principal.kind() != TokenKind::Client {
+            return Err(RefusalKind::InsufficientScope.into());
+        }
+        Ok(Self)
+    }
+}
+
+impl AdminBearer {
+    async fn of(request: &Request) -> Result<Self, ApiError> {
+        Ok(Self(holder(request, &Demand::user().admin()).await?.0))
+    }
+}
+
+/// Returns the holder of the valid token that a request carries, which meets `demand`, and where the token was.
+///
+/// # Errors
+///
+/// The token is missing or not valid, does not meet `demand`, or is in a cookie and the page may not act for the user.
+pub(crate) async fn holder(request: &Request, demand: &Demand) -> Result<(Principal, Carrier), ApiError> {
+    let (state, head) = (State::of(request)?, Head::of(request));
+    let checked = match check(state, &head) {
+        Ok(TokenCheck::Good(principal)) => Ok(principal),
+        Ok(TokenCheck::Unsettled(unsettled)) => unsettled.settle().await.map_err(ApiError::from),
+        Err(error) => Err(error),
+    };
+    count(state, &checked);
+    let principal = checked?;
+    demand.check(&principal)?;
+    Ok((principal, if head.has_authorization() { Carrier::Header } else { Carrier::Cookie }))
 }
 
 /// Checks the token of a request as far as that is possible in memory. The cookie is looked at only if there is no `Authorization`
@@ -72,16 +126,10 @@ pub(crate) fn count(state: &State, checked: &Result<Principal, ApiError>) {
     state.metrics.token_checked(checked.as_ref().map_or_else(|error| error.code().as_str(), |_| "ok"));
 }
 
-impl AdminBearer {
-    async fn of(request: &Request) -> Result<Self, ApiError> {
-        Ok(Self(auth_http::admin(Bearer::of(request).await?.0)?))
-    }
-}
-
 impl LogoutBearer {
     async fn of(request: &Request) -> Result<Self, ApiError> {
-        match Bearer::of(request).await {
-            Ok(Bearer(principal, carrier)) => Ok(Self(principal, carrier)),
+        match LoginBearer::of(request).await {
+            Ok(LoginBearer(principal, carrier)) => Ok(Self(principal, carrier)),
             Err(error) if error.code() == Code::TokenMissing => Err(Code::TokenMissingAtLogout.into()),
             // A page cannot remove the cookie itself. Who was away for a while logs out all the same.
             // So does the holder of a token whose key was retired meanwhile.
@@ -136,7 +184,10 @@ macro_rules! security_extractor {
 }
 
 security_extractor!(Bearer);
+security_extractor!(LoginBearer);
+security_extractor!(AnyBearer);
 security_extractor!(AdminBearer);
+security_extractor!(FollowerBearer);
 security_extractor!(LogoutBearer);
 
 fn bearer_scheme() -> MetaSecurityScheme {

@@ -165,7 +165,8 @@ impl Line<'_> {
     /// Returns whether the line is logged at the level `debug`: a machine asks for these routes many times a second, and the
     /// answer was a success.
     fn is_routine(&self) -> bool {
-        self.result == "ok" && matches!(self.route, "/auth/verify" | "/livez" | "/readyz" | "/metrics")
+        self.result == "ok"
+            && matches!(self.route, "/auth/verify" | "/auth/revocations" | "/livez" | "/readyz" | "/metrics")
     }
 }
 
@@ -208,7 +209,7 @@ fn log(line: &Line<'_>) {
 
 /// Answers a request whose head is invalid. The connection is closed, because the client or a proxy may disagree with this server
 /// about where the next request begins.
-fn refuse_head(fault: BadHead, version: Version) -> Response {
+pub(crate) fn refuse_head(fault: BadHead, version: Version) -> Response {
     let mut response = ApiError::from(ErrorAnswer::malformed(fault.message())).into_response();
     // HTTP/2 has no such field (RFC 9113 §8.2.2), and its requests cannot be confused with each other.
     if version < Version::HTTP_2 {

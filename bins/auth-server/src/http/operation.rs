@@ -52,6 +52,18 @@ pub(crate) const FOREIGN_PAGE: DocumentedError = (
     Code::Csrf,
     "The cookie came from a page of another origin, or without the right `X-CSRF-Token`; with the cookie alone and no token",
 );
+/// The token is that of a client: for operations that users' programs may ask for and that change nothing.
+pub(crate) const NO_USERS_TOKEN: DocumentedError =
+    (Code::InsufficientScope, "The token is a client's, and does not have a scope for the operation");
+/// The token is not that of a login: for operations on the account that change nothing.
+pub(crate) const NO_LOGIN: DocumentedError =
+    (Code::InsufficientScope, "The token is not that of a login, but a personal access token or a client's");
+/// The token is not that of a login: for operations that may change the account.
+pub(crate) const NO_LOGIN_OR_FOREIGN_PAGE: DocumentedError = (
+    Code::InsufficientScope,
+    "The token is not that of a login, but a personal access token or a client's (`insufficient_scope`); or the cookie came from a \
+     page of another origin, or without the right `X-CSRF-Token` (`csrf`)",
+);
 /// A page of another origin asked for the cookie: for operations that may set it.
 pub(crate) const FOREIGN_LOGIN: DocumentedError =
     (Code::Csrf, "A page of another origin asked for a session in the cookie");
@@ -66,13 +78,17 @@ pub(crate) const USER_GONE: DocumentedError = (Code::UserNotFound, "The user is 
 /// The user in the path does not exist.
 pub(crate) const NO_USER: DocumentedError = (Code::UserNotFound, "There is no such user");
 /// The token is not that of an admin: for operations of admins that change nothing.
-pub(crate) const NO_ADMIN: DocumentedError = (Code::AdminRequired, "The token is not an admin's");
+pub(crate) const NO_ADMIN: DocumentedError =
+    (Code::AdminRequired, "The token is not an admin's (`admin_required`), or a client's (`insufficient_scope`)");
 /// The token is not that of an admin: for operations of admins that may change something.
 pub(crate) const NO_ADMIN_OR_FOREIGN_PAGE: DocumentedError = (
     Code::AdminRequired,
-    "The token is not an admin's (`admin_required`); or the cookie came from a page of another origin, or without the right \
-     `X-CSRF-Token` (`csrf`)",
+    "The token is not an admin's (`admin_required`), or a client's (`insufficient_scope`); or the cookie came from a page of another \
+     origin, or without the right `X-CSRF-Token` (`csrf`)",
 );
+/// The token is not that of a client that may follow revocations.
+pub(crate) const NO_FOLLOWER: DocumentedError =
+    (Code::InsufficientScope, "The token is not that of a client with the scope `revocations`");
 /// The database cannot be read.
 pub(crate) const UNREAD: DocumentedError = (Code::Unavailable, "The database is unavailable");
 /// The database cannot be written.
@@ -103,6 +119,8 @@ impl ErrorSource for auth_core::RefreshError {}
 impl ErrorSource for auth_core::ChangePasswordError {}
 impl ErrorSource for auth_core::AccountError {}
 impl ErrorSource for auth_core::ChangeEmailError {}
+impl ErrorSource for auth_core::CreatePersonalTokenError {}
+impl ErrorSource for auth_core::GiveRoleError {}
 impl ErrorSource for auth_core::DeleteAccountError {}
 impl ErrorSource for auth_core::RecoveryError {}
 impl ErrorSource for auth_core::RenameError {}

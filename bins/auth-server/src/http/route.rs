@@ -54,9 +54,13 @@ impl RouteEndpoint {
         Self::with_parameters(metrics, &path, methods, |method| AcceptedParameters::find(document, &path, method))
     }
 
-    /// Returns the route of a page, which is not in the OpenAPI document. It accepts every parameter, because programs that forward
-    /// mail add their own to a link.
-    pub(crate) fn of_page(metrics: &Metrics, pattern: &str, methods: HashMap<Method, BoxEndpoint<'static>>) -> Self {
+    /// Returns a route that is not in the OpenAPI document. It accepts every query parameter: programs that forward mail add their own
+    /// to the link of a page, and OAuth ignores parameters that it does not know (RFC 6749 §3.2).
+    pub(crate) fn undocumented(
+        metrics: &Metrics,
+        pattern: &str,
+        methods: HashMap<Method, BoxEndpoint<'static>>,
+    ) -> Self {
         Self::with_parameters(metrics, pattern, methods, |_| AcceptedParameters::any())
     }
 

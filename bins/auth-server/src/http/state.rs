@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use auth_blacklist::SyncedBlacklist;
 use auth_core::{AuthService, Language, RefreshError, RefreshToken, SignedIn, Throttle};
+use auth_feed::server::FeedServer;
 use auth_http::CookieAuth;
-use auth_jwt::JwtCodec;
 use auth_storage::Database;
 use poem::Request;
 
 use super::error::ApiError;
+use crate::codec::Codec;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::tasks::ClockOffset;
@@ -26,9 +27,15 @@ pub(crate) struct State {
     pub(crate) languages: Vec<Language>,
     /// The rate limits of guesses, registrations and letters, if they are on.
     pub(crate) throttle: Option<Arc<Throttle>>,
+    /// The issuer (`iss`) of the tokens.
+    pub(crate) issuer: String,
+    /// The audience (`aud`) of the tokens.
+    pub(crate) audience: String,
     /// Signs and reads tokens.
-    pub(crate) codec: Arc<JwtCodec>,
+    pub(crate) codec: Codec,
     pub(crate) blacklist: Arc<SyncedBlacklist>,
+    /// The feed of revocations, if followers may read it.
+    pub(crate) feed: Option<Arc<FeedServer>>,
     /// True if a token may be accepted without reading the log, false if every check reads it.
     pub(crate) checks_in_memory: bool,
     /// The database, unless the stores are elsewhere.
@@ -66,8 +73,12 @@ impl State {
     pub(crate) fn metrics_text(&self) -> Result<String, prometheus::Error> {
         self.metrics.observe_upgrades(self.service.upgrade_stats());
         self.metrics.observe_sessions(self.service.session_stats());
+        self.metrics.observe_personal_tokens(self.service.personal_token_stats());
         self.metrics.observe_tokens(self.codec.cache_stats());
         self.metrics.observe_blacklist(self.blacklist.stats());
+        if let Some(feed) = &self.feed {
+            self.metrics.observe_feed(feed.max_age(), feed.stats());
+        }
         if let Some(throttle) = &self.throttle {
             self.metrics.observe_throttle(throttle.stats());
         }

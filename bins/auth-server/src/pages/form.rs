@@ -1,15 +1,12 @@
 //! The forms that the pages post.
 
 use auth_http::{Code, ErrorAnswer};
-use poem::http::{HeaderMap, header};
+use poem::http::HeaderMap;
 use poem::{Body, Request};
 use zeroize::Zeroizing;
 
 use crate::http::error::ApiError;
-use crate::http::request_body::bytes_of;
-
-/// Media type of a form (URL standard §5).
-const FORM: &str = "application/x-www-form-urlencoded";
+use crate::http::form::form_bytes;
 
 /// The fields of a form. Fields that no page has are ignored.
 #[derive(Default)]
@@ -33,17 +30,7 @@ impl Form {
     /// [`Code::MalformedRequest`] if a field is repeated, and the errors of reading a body.
     pub(super) async fn read(request: &Request, body: Body) -> Result<Self, ApiError> {
         check_sender(request.headers())?;
-        let is_form = request.content_type().is_some_and(|declared| {
-            let (essence, _) = declared.split_once(';').unwrap_or((declared, ""));
-            essence.trim().eq_ignore_ascii_case(FORM)
-        });
-        if !is_form || request.headers().contains_key(header::CONTENT_ENCODING) {
-            return Err(Code::UnsupportedMediaType.into());
-        }
-        let bytes = bytes_of(body).await.map_err(ApiError::of_framework)?;
-        // Takes the buffer over if nothing else refers to it, so that it is zeroized; copies it otherwise.
-        let bytes = Zeroizing::new(Vec::from(bytes));
-        Self::parse(&bytes).map_err(ApiError::from)
+        Self::parse(&form_bytes(request, body).await?).map_err(ApiError::from)
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, ErrorAnswer> {

@@ -4,7 +4,8 @@ use auth_core::purge::{Purge, PurgeEvent};
 
 use crate::metrics::Metrics;
 
-/// The task that purges expired entries of the blacklist, old counters of attempts, old sessions and expired one-time tokens.
+/// The task that purges expired entries of the blacklist, old counters of attempts, old sessions, expired one-time tokens and
+/// expired personal access tokens.
 pub(crate) struct PurgeTask {
     pub(crate) purge: Purge,
     pub(crate) metrics: Metrics,
@@ -48,6 +49,14 @@ fn log(event: &PurgeEvent, metrics: &Metrics) {
         PurgeEvent::OneTimeTokens(Err(error)) => {
             let error = error as &dyn std::error::Error;
             tracing::warn!(error, "expired one-time tokens were not removed; trying again later");
+        }
+        PurgeEvent::PersonalTokens(Ok(removed @ 1..)) => {
+            metrics.personal_tokens_purged(*removed);
+            tracing::info!(removed, "expired personal access tokens were removed");
+        }
+        PurgeEvent::PersonalTokens(Err(error)) => {
+            let error = error as &dyn std::error::Error;
+            tracing::warn!(error, "expired personal access tokens were not removed; trying again later");
         }
         _ => {}
     }
@@ -96,8 +105,11 @@ mod tests {
         }
         let stores = ServerStores {
             users: store.clone(),
+            clients: store.clone(),
+            keys: store.clone(),
             log: store.clone(),
             sessions: store.clone(),
+            personal_tokens: store.clone(),
             attempts: Arc::new(MemoryAttempts::default()),
             one_time_tokens: store.clone(),
             outbox: store.clone(),

@@ -25,6 +25,9 @@ async fn app(max_staleness: &str) -> (App, Arc<ManualClock>) {
     let store = Arc::new(MemoryStore::new().unwrap());
     let stores = ServerStores {
         users: store.clone(),
+        personal_tokens: store.clone(),
+        clients: store.clone(),
+        keys: store.clone(),
         log: store.clone(),
         sessions: store.clone(),
         one_time_tokens: store.clone(),

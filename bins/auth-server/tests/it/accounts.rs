@@ -27,7 +27,7 @@ fn a_user_is_found_by_address_name_and_id_and_shown_with_the_last_login() {
     for who in ["ada@example.com", "ADA@Example.com", "ada", "Ada", &id] {
         let found = succeed(&folder, &[], &["user", "find", who]);
         let columns: Vec<&str> = found.trim_end().split('\t').collect();
-        assert_eq!(columns, [&id, "user", "enabled", "ada@example.com", "ada", "unverified", "-"], "{who}");
+        assert_eq!(columns, [&id, "user", "enabled", "ada@example.com", "ada", "unverified", "-", "-"], "{who}");
     }
     server.call("POST", "/auth/login", None, LOGIN);
     let found = array(&succeed(&folder, &[], &["user", "find", "ada", "--json"]));
@@ -49,6 +49,29 @@ fn one_text_may_find_the_address_of_one_user_and_the_name_of_another() {
     assert_eq!(found.lines().count(), 2, "{found}");
     let promoted = succeed(&folder, &[], &["user", "promote", "ada@example.com"]);
     assert!(promoted.contains("\tada@example.com\tada\t"), "a change goes by the address alone: {promoted}");
+}
+
+#[test]
+fn an_operator_gives_a_role_and_takes_it_with_the_tokens() {
+    let folder = TempDir::new().unwrap();
+    let mut server = Server::start(&folder, &[]);
+    server.call("POST", "/auth/register", None, ADA);
+    let said = succeed(&folder, &[], &["user", "role", "add", "ada@example.com", "editor"]);
+    assert!(said.ends_with("\teditor\n"), "{said}");
+    let found = array(&succeed(&folder, &[], &["user", "find", "ada", "--json"]));
+    assert_eq!(found[0]["roles"], serde_json::json!(["editor"]));
+    let token = member(&server.call("POST", "/auth/login", None, LOGIN).1, "Authorization");
+    let (status, claims) = server.call("GET", "/auth/verify", Some(&token), "");
+    assert!(status == 200 && claims.contains(r#""roles":["editor"]"#), "{claims}");
+
+    let said = succeed(&folder, &[], &["user", "role", "remove", "ada@example.com", "editor"]);
+    assert!(said.ends_with("\t-\n"), "{said}");
+    let (code, _, errors) = operate(&folder, &[], &["user", "role", "add", "nobody@example.com", "editor"]);
+    assert!(code == 1 && errors.contains("there is no such user"), "{errors}");
+    // A node that has read the log refuses the token from its first request on.
+    assert_eq!(server.terminate().0.code(), Some(0));
+    let server = Server::start(&folder, &[]);
+    assert_eq!(server.call("GET", "/auth/verify", Some(&token), "").0, 401);
 }
 
 #[test]

@@ -7,8 +7,10 @@ mod accounts;
 mod broken_log;
 #[cfg(target_os = "linux")]
 mod descriptors;
+mod follow;
 #[cfg(target_os = "linux")]
 mod full_disk;
+mod keys;
 mod operator;
 mod process;
 mod program;

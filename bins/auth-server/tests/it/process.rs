@@ -56,11 +56,16 @@ impl Server {
     }
 
     /// Starts `command` with `settings` and waits until it listens.
-    pub(crate) fn spawn(mut command: Command, settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn spawn(command: Command, settings: &[(&str, &str)]) -> Self {
+        Self::spawn_as(command, settings, &["serve"])
+    }
+
+    /// Starts `command` with `settings` and these arguments and waits until it listens.
+    pub(crate) fn spawn_as(mut command: Command, settings: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut process = command
             .env("AUTH_BCRYPT_COST", "4")
             .envs(settings.iter().copied())
-            .arg("serve")
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -24,6 +24,9 @@ async fn start() -> (SocketAddr, oneshot::Sender<()>, JoinHandle<bool>) {
         Arc::new(SystemClock),
         ServerStores {
             users: store.clone(),
+            personal_tokens: store.clone(),
+            clients: store.clone(),
+            keys: store.clone(),
             log: store.clone(),
             sessions: store.clone(),
             one_time_tokens: store.clone(),

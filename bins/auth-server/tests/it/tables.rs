@@ -13,7 +13,7 @@ fn migrate_down_says_what_it_deletes_and_needs_a_yes() {
     let account = r#"{"email":"ada@example.com","username":"ada","password":"123456"}"#;
     assert_eq!(Server::start(&folder, &[]).call("POST", "/user/", None, account).0, 201);
 
-    let down = ["migrate", "down", "--steps", "9"];
+    let down = ["migrate", "down", "--steps", "99"];
     let (code, shown, error) = operate(&folder, &[], &down);
     assert!(code == 1 && error.contains("--yes"), "{code} {error}");
     assert!(shown.contains("users with 1 rows") && shown.contains("blacklist_head with 1 rows"), "{shown}");
@@ -49,7 +49,7 @@ async fn a_server_neither_starts_on_tables_of_another_application_nor_stays_read
         assert!(error.contains("there are no columns `email`, `email_key`"), "{arguments:?}: {error}");
         assert!(error.contains("AUTH_DATABASE_TABLE_PREFIX"), "{arguments:?}: {error}");
     }
-    let (code, shown, _) = operate(&folder, &[], &["migrate", "down", "--steps", "9", "--yes"]);
+    let (code, shown, _) = operate(&folder, &[], &["migrate", "down", "--steps", "99", "--yes"]);
     assert!(code == 0 && shown.contains("is not ours"), "{shown}");
     let row =
         database.connection().execute_unprepared(&format!("UPDATE {users} SET name = 'still there'")).await.unwrap();

@@ -82,11 +82,9 @@ impl Tokens {
         found
     }
 
-    pub(super) fn insert(&self, id: Uuid, hour: i64) {
-        let _writer = self.writer();
-        let partition = self.partition(hour);
-        partition.hour.fetch_max(hour, Ordering::AcqRel);
-        partition.table.insert(number_of(id));
+    /// Returns the right to add ids. Look-ups never wait for its holder, other writers do.
+    pub(super) fn writing(&self) -> Writing<'_> {
+        Writing { _writer: self.writer(), tokens: self, last: None }
     }
 
     /// Drops the partitions of hours before this one.
@@ -146,6 +144,28 @@ impl Tokens {
     }
 }
 
+/// Right to add ids.
+pub(super) struct Writing<'t> {
+    _writer: MutexGuard<'t, ()>,
+    tokens: &'t Tokens,
+    /// The partition that was written to last, and its hour. Ids that come together often expire together.
+    last: Option<(i64, Arc<Partition>)>,
+}
+
+impl Writing<'_> {
+    pub(super) fn insert(&mut self, id: Uuid, hour: i64) {
+        match &self.last {
+            Some((last, partition)) if *last == hour => partition.table.insert(number_of(id)),
+            _ => {
+                let partition = self.tokens.partition(hour);
+                partition.hour.fetch_max(hour, Ordering::AcqRel);
+                partition.table.insert(number_of(id));
+                self.last = Some((hour, partition));
+            }
+        }
+    }
+}
+
 impl RingSnapshot {
     fn new(ring: Ring) -> Self {
         static VERSIONS: AtomicU64 = AtomicU64::new(1);
@@ -188,8 +208,8 @@ mod tests {
     #[test]
     fn a_thread_that_reads_two_sets_sees_each() {
         let (one, other) = (Tokens::default(), Tokens::default());
-        one.insert(id(1), 7);
-        other.insert(id(2), 7);
+        one.writing().insert(id(1), 7);
+        other.writing().insert(id(2), 7);
         for _ in 0..3 {
             assert!(one.contains(id(1), 7) && !one.contains(id(2), 7));
             assert!(other.contains(id(2), 7) && !other.contains(id(1), 7));
@@ -204,7 +224,7 @@ mod tests {
     #[test]
     fn a_thread_sees_later_entries_and_releases_forgotten_partitions() {
         let tokens = Tokens::default();
-        tokens.insert(id(1), 7);
+        tokens.writing().insert(id(1), 7);
         let old: Weak<Partition> = Arc::downgrade(&tokens.partition(7));
         let (ask, asked) = mpsc::channel::<(u128, i64)>();
         let (answer, answered) = mpsc::channel();
@@ -219,7 +239,7 @@ mod tests {
                 answered.recv().unwrap()
             };
             assert!(seen(1, 7) && !seen(2, 8));
-            tokens.insert(id(2), 8);
+            tokens.writing().insert(id(2), 8);
             assert!(seen(2, 8));
             tokens.forget(8);
             assert!(!seen(1, 7) && seen(2, 8));
@@ -238,7 +258,7 @@ mod tests {
         }
         thread_local!(static LAST: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) });
         let tokens = Arc::new(Tokens::default());
-        tokens.insert(id(1), 7);
+        tokens.writing().insert(id(1), 7);
         let (answer, answered) = mpsc::channel();
         let last = AtTheEnd(Arc::clone(&tokens), answer);
         let ended = thread::spawn(move || {
@@ -254,7 +274,7 @@ mod tests {
     fn ids_that_are_not_random_are_distinguished_too() {
         let tokens = Tokens::default();
         let ids = |from: u128| (from..from + 20_000).flat_map(|number| [number, number << 64, number << 100]);
-        ids(1).for_each(|number| tokens.insert(id(number), 7));
+        ids(1).for_each(|number| tokens.writing().insert(id(number), 7));
         assert!(ids(1).all(|number| tokens.contains(id(number), 7)));
         assert!(ids(1_000_000).all(|number| !tokens.contains(id(number), 7)));
     }

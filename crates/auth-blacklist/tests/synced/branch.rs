@@ -22,7 +22,7 @@ impl Branch {
     /// Returns an empty log. All logs that were made by this function have the same identity.
     pub(crate) fn new() -> Arc<Self> {
         let (identity, head, purged) = (LogIdentity(uuid::Uuid::nil()), Position(0), Purged::default());
-        Self::of(LogPage { identity, head, purged, lost: None, entries: Vec::new() })
+        Self::of(LogPage { identity, head, purged, lost: None, age: Duration::ZERO, entries: Vec::new() })
     }
 
     pub(crate) fn of(page: LogPage) -> Arc<Self> {

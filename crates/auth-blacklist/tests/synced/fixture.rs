@@ -30,6 +30,8 @@ pub(crate) struct FaultyLog {
     /// Duration of a read, and the clock that it passes on.
     pub(crate) slow: Mutex<Option<(Duration, Arc<ManualClock>)>>,
     pub(crate) corrupt_after: AtomicU64,
+    /// Age that a read says.
+    pub(crate) age: Mutex<Duration>,
     pub(crate) store_clock: Mutex<Option<OffsetDateTime>>,
 }
 
@@ -44,6 +46,7 @@ impl FaultyLog {
             hold: Mutex::new(None),
             slow: Mutex::new(None),
             corrupt_after: AtomicU64::new(u64::MAX),
+            age: Mutex::default(),
             store_clock: Mutex::new(None),
         })
     }
@@ -76,6 +79,7 @@ impl FaultyLog {
 impl RevocationSource for FaultyLog {
     async fn read_after(&self, after: Position, limit: u32) -> Result<LogPage, StoreError> {
         let page = self.inner()?.read_after(after, limit).await?;
+        let page = LogPage { age: *self.age.lock().unwrap(), ..page };
         if let Some((takes, clock)) = &*self.slow.lock().unwrap() {
             clock.advance(*takes);
         }
@@ -138,6 +142,8 @@ pub(crate) fn token(clock: &ManualClock) -> Claims {
         expires_at: clock.now() + Duration::from_secs(3600),
         generation: Generation::default(),
         admin: false,
+        key_id: None,
+        grants: None,
     }
 }
 

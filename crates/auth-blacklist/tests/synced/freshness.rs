@@ -143,3 +143,16 @@ async fn a_corrupt_entry_stops_the_sync_loudly_and_checks_go_to_the_log() {
     assert_eq!(verdict(&node, &claims).await, "revoked");
     assert!(!node.is_fresh());
 }
+
+#[tokio::test]
+async fn a_copy_of_the_log_that_says_its_age_makes_memory_stale_sooner() {
+    let (log, clock) = (FaultyLog::new(), clock());
+    let node = node(&log, &clock);
+    *log.age.lock().unwrap() = BOUND.saturating_sub(Duration::from_millis(100));
+    sync(&node).await;
+    assert_eq!(node.stats().age, Some(BOUND.saturating_sub(Duration::from_millis(100))));
+    clock.advance(Duration::from_millis(100));
+    assert!(node.is_fresh());
+    clock.advance(Duration::from_millis(1));
+    assert!(!node.is_fresh() && node.peek(&token(&clock)) == Standing::Unknown);
+}

@@ -61,7 +61,7 @@ impl Cluster {
 async fn an_entry_that_was_read_and_then_lost_is_written_again() {
     let cluster = Cluster::up().await;
     let tokens = [cluster.token(), cluster.token(), cluster.token()];
-    cluster.primary.append(&tokens.map(|claims| logout(&claims))).await.unwrap();
+    cluster.primary.append(&tokens.each_ref().map(logout)).await.unwrap();
     cluster.sync().await;
     cluster.fail_over(2);
     assert!(!cluster.refused_by_a_new_node(&tokens[..1]).await, "the standby does not know them");
@@ -85,7 +85,7 @@ async fn an_entry_that_this_node_acknowledged_and_no_node_had_read_is_written_ag
     let stats = cluster.one.stats();
     assert_eq!((stats.losses, stats.restored, stats.reloads), (1, 1, 0));
     assert!(stats.lost.is_some());
-    assert!(cluster.refused_by_a_new_node(&[claims]).await);
+    assert!(cluster.refused_by_a_new_node(std::slice::from_ref(&claims)).await);
     sync(&cluster.other).await;
     assert_eq!(verdict(&cluster.other, &claims).await, "revoked");
 }
@@ -189,7 +189,7 @@ async fn a_loss_that_cannot_be_repaired_at_once_is_reported_and_repaired_later()
     assert_eq!(cluster.one.peek(&claims), Standing::Revoked);
     cluster.log.read_only.store(false, Ordering::SeqCst);
     sync(&cluster.one).await;
-    assert!(cluster.refused_by_a_new_node(&[claims]).await);
+    assert!(cluster.refused_by_a_new_node(std::slice::from_ref(&claims)).await);
     sync(&cluster.other).await;
     assert!(cluster.other.stats().lost.is_some());
 }
@@ -231,7 +231,7 @@ async fn a_log_whose_last_known_entry_was_purged_is_read_again_without_an_alarm(
 async fn a_user_whose_logout_everywhere_is_written_again_is_logged_out_and_can_log_in() {
     let cluster = Cluster::up().await;
     let claims = cluster.token();
-    let fresh = Claims { generation: Generation::new(1), ..claims };
+    let fresh = Claims { generation: Generation::new(1), ..claims.clone() };
     // The change is durable already. The service only reports it to the blacklist.
     let everywhere = everywhere(claims.user_id, fresh.generation, claims.expires_at);
     cluster.primary.append(&[everywhere]).await.unwrap();

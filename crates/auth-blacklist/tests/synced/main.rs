@@ -7,4 +7,6 @@ mod fixture;
 mod freshness;
 mod logouts;
 mod loss;
+mod observer;
 mod purges;
+mod read_only;

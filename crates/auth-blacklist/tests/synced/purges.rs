@@ -55,7 +55,7 @@ async fn a_purge_by_a_node_whose_clock_is_hours_ahead_revives_no_token_anywhere(
     for node in [&knows, &starting, &asking, &behind] {
         assert_eq!(verdict(node, &claims).await, "revoked");
         assert_eq!(verdict(node, &later).await, "good");
-        assert_eq!(verdict(node, &Claims { user_id: user, ..later }).await, "good");
+        assert_eq!(verdict(node, &Claims { user_id: user, ..later.clone() }).await, "good");
     }
     assert_eq!((starting.stats().fallbacks, knows.stats().reloads), (0, 0));
 }

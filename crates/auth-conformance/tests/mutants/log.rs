@@ -169,7 +169,7 @@ impl Log {
         let purged = if self.fault == Fault::PurgesWithoutTrace { Purged::default() } else { rows.purged };
         let entry = |(position, revocation)| LogEntry { position, mark: Mark::default(), revocation };
         let entries = entries.into_iter().map(entry).collect();
-        Ok(LogPage { identity, head: Position(head), purged, lost: rows.lost, entries })
+        Ok(LogPage { identity, head: Position(head), purged, lost: rows.lost, age: Duration::ZERO, entries })
     }
 
     pub(crate) fn covers(&self, claims: &Claims) -> bool {
@@ -184,6 +184,8 @@ impl Log {
                 RevocationTarget::User { id, below } if self.fault == Fault::CoversTheNewGeneration => {
                     claims.user_id == id && claims.generation <= below
                 }
+                RevocationTarget::Key(_) if self.fault == Fault::CoversEveryKey => claims.key_id.is_some(),
+                RevocationTarget::Key(_) if self.fault == Fault::IgnoresKeys => false,
                 _ => entry.covers(claims),
             })
     }

@@ -9,14 +9,18 @@ use async_trait::async_trait;
 use auth_conformance::{Backend, CheckError, Disturbance, Row, StoresUnderTest, Task, block_on, check, checks};
 use auth_core::AttemptStore;
 use auth_core::blacklist::UnsyncedBlacklist;
-use auth_core::{Blacklist, Clock, OneTimeTokenStore, Outbox, SessionStore};
+use auth_core::clients::ClientStore;
+use auth_core::{Blacklist, Clock, KeyStore, OneTimeTokenStore, Outbox, PersonalTokenStore, SessionStore};
 
 mod attempts;
 mod blacklist;
+mod clients;
 mod conflicts;
 mod database;
+mod keys;
 mod log;
 mod outbox;
+mod personal;
 mod revocations;
 mod sessions;
 mod store;
@@ -24,8 +28,11 @@ mod tokens;
 
 use attempts::Attempts;
 use blacklist::BrokenBlacklist;
+use clients::Clients;
 use database::Database;
+use keys::Keys;
 use outbox::Letters;
+use personal::PersonalTokens;
 use sessions::Sessions;
 use store::Store;
 use tokens::Tokens;
@@ -56,6 +63,11 @@ mutants! {
     PromotesBySwitch: "promotes by turning the flag over", [promotion_is_kept];
     ChangesWithoutEntry: "changes a user and appends nothing", [change_is_made_and_appended];
     ChangesEverybody: "forgets the `WHERE` of a change", [change_spares_the_rest];
+    ReplacesRoles: "replaces the roles of a user by the one that is given", [roles_are_given_and_kept];
+    GivesAnyNumberOfRoles: "takes a role too many for one that the user has", [roles_are_limited];
+    KeepsATakenRole: "ends the tokens and leaves the role", [roles_are_taken_with_the_tokens];
+    TakesAbsentRoles: "ends the tokens of a user who does not have the role", [roles_that_are_absent_end_nothing];
+    LosesRoles: "reads the roles, adds one and writes them back", [no_role_is_lost];
     DisablesSinceTheLast: "overwrites since when an account is disabled", [disabled_since_the_first_time];
     LosesGenerations: "reads the generation, adds one and writes it back", [no_generation_is_lost];
     ReadsAgainAfterTheCommit: "answers with what it reads once the change is committed", [no_generation_is_lost];
@@ -80,6 +92,8 @@ mutants! {
     PurgesWithoutLimit: "purges everything at once", [purge_is_bounded_and_exact];
     PurgesByPosition: "purges everything up to the last entry that has expired", [purge_never_resurrects];
     HeadIsTheLastRow: "takes the last row that is left for the head", [purge_keeps_the_head];
+    CoversEveryKey: "covers the tokens of every key", [entry_of_a_key_covers_its_tokens];
+    IgnoresKeys: "covers no token of a revoked key", [entry_of_a_key_covers_its_tokens];
     PurgesWithoutTrace: "leaves no trace of what it has purged", [purge_leaves_a_trace];
     CoversWhatIsThere: "covers only what has not been purged", [purged_is_not_forgotten];
     NeverReadsItsOwn: "writes revocations down and never reads them", [refuses_what_it_revoked];
@@ -186,6 +200,47 @@ mutants! {
     RemembersTheQueue: "answers with the queue that this node has read before", [letters_are_seen_by_other_nodes];
     OutageIsNoLetter: "finds no letter while the database is away", [letters_in_an_outage_are_unknown];
     FailsOnDamagedLetters: "fails a lease with a row that makes no letter", [damaged_letter_delays_no_other];
+    CutsTheKey: "cuts the fraction of a second off the time at which a key signs", [keys_are_kept_exactly];
+    ReplacesAnyVersion: "replaces a set of keys whatever its version", [replacement_needs_the_version];
+    ReadsThenReplaces: "reads the version of the keys, then replaces them", [one_replacement_wins];
+    RevokesWithoutEntry: "revokes a key without an entry in the log", [key_revocation_has_an_entry];
+    RevokesAgain: "moves the time of a revoked key when it is revoked again", [key_revocation_has_an_entry];
+    AlwaysAddsTheReplacement: "adds the replacement of a key that is unknown or was revoked before", [replacement_comes_with_the_revocation];
+    RevokesThenAppends: "marks a key as revoked, then appends its entry in another transaction", [abandoned_key_revocation_is_whole_or_nothing];
+    RemembersKeys: "answers with the keys that this node has read before", [keys_are_seen_by_other_nodes];
+    OutageIsNoKey: "finds no keys while the database is away", [keys_in_an_outage_are_unknown];
+    SkipsDamagedKeys: "leaves out a row that makes no key", [damaged_keys_are_an_error];
+    CutsTheCreation: "cuts the fraction of a second off the time at which a client was created", [clients_are_kept_exactly];
+    ListsUsableClients: "leaves disabled clients out of the list", [clients_are_listed_by_id];
+    RotatesAnySecret: "replaces the secret of a client without comparing it", [rotation_needs_the_current_secret];
+    ReadsThenRotatesSecrets: "reads the secret of a client, then replaces it", [one_rotation_of_a_secret_wins];
+    DisablesWithoutEntry: "disables a client and appends nothing", [disabling_ends_the_tokens_of_a_client];
+    LosesClientGenerations: "reads the generation of a client, adds one and writes it back", [no_generation_of_a_client_is_lost];
+    EnablesFromTheStart: "lets a client begin again with the first generation when it is enabled", [enabling_keeps_tokens_revoked];
+    AppendsWithoutTheClient: "appends an entry for a client and leaves the client as it is", [entry_raises_the_generation_of_a_client];
+    TurnsTheLastUseBack: "overwrites the time of the last use by an earlier one", [last_use_goes_forward];
+    RemembersClients: "answers with the client that this node has read before", [clients_are_seen_by_other_nodes];
+    DisablesThenAppends: "disables a client, then appends its entry in another transaction", [abandoned_disabling_is_whole_or_nothing];
+    OutageIsNoClient: "finds no client while the database is away", [clients_in_an_outage_are_unknown];
+    SkipsDamagedClients: "takes a row that makes no client for none", [damaged_client_is_an_error];
+    CutsThePersonalToken: "keeps an instant of a personal token in whole seconds", [personal_tokens_are_kept_exactly];
+    CountsThenInserts: "counts the personal tokens of a user, then inserts another one", [personal_tokens_are_limited];
+    CountsDeadPersonalTokens: "counts personal tokens that nothing can use", [dead_personal_tokens_make_room];
+    KeepsDeadPersonalTokens: "keeps personal tokens of a lower generation", [dead_personal_tokens_make_room];
+    DeletesTheTokenWithoutEntry: "deletes a personal token and appends nothing", [personal_token_ends_with_an_entry];
+    DeletesThoseOfAnybody: "deletes a personal token for whoever knows its id", [personal_token_ends_with_an_entry];
+    AppendsWithoutTheDeletion: "appends the end of a personal token and leaves the token", [appended_end_deletes_the_personal_token];
+    CoversByEntriesAlone: "takes a missing personal token without an entry for a good one", [missing_personal_token_is_covered];
+    TakesEveryTokenForPersonal: "takes every token of a session for a personal one", [missing_personal_token_is_covered];
+    ListsDeadPersonalTokens: "lists personal tokens that nothing can use", [lists_usable_personal_tokens];
+    ListsOldPersonalTokensFirst: "lists the personal token first that was made first", [lists_usable_personal_tokens];
+    MovesTheLastUseBack: "keeps the use of a personal token that was recorded last", [use_of_a_personal_token_moves_forward];
+    PurgesPersonalTokensAtTheBound: "purges personal tokens that expire at the given moment too", [purge_spares_usable_personal_tokens];
+    RemembersPersonalTokens: "answers with the personal token that this node has read before", [personal_tokens_are_seen_by_other_nodes];
+    DeletesTheTokenThenAppends: "deletes a personal token and appends its end in two transactions", [abandoned_personal_deletion_is_whole_or_nothing];
+    LeavesPersonalTokens: "deletes a user and leaves their personal tokens", [deletion_takes_personal_tokens];
+    OutageIsNoPersonalToken: "finds no personal token while the database is away", [personal_tokens_in_an_outage_are_unknown];
+    SkipsDamagedPersonalTokens: "takes a row that makes no personal token for none", [damaged_personal_token_is_an_error];
 }
 
 impl Fault {
@@ -257,6 +312,18 @@ impl Backend for Broken {
 
     async fn sessions(&self) -> Option<Arc<dyn SessionStore>> {
         Some(Arc::new(Sessions::new(self.database.lock().unwrap().clone())))
+    }
+
+    async fn personal_tokens(&self) -> Option<Arc<dyn PersonalTokenStore>> {
+        Some(Arc::new(PersonalTokens::new(self.database.lock().unwrap().clone())))
+    }
+
+    async fn keys(&self) -> Option<Arc<dyn KeyStore>> {
+        Some(Arc::new(Keys::new(self.database.lock().unwrap().clone())))
+    }
+
+    async fn clients(&self) -> Option<Arc<dyn ClientStore>> {
+        Some(Arc::new(Clients::new(self.database.lock().unwrap().clone())))
     }
 
     async fn one_time_tokens(&self) -> Option<Arc<dyn OneTimeTokenStore>> {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use auth_core::blacklist::{LogPage, Position, RevocationTarget};
 use auth_core::session::SessionEnd;
-use auth_core::{Claims, Revocation, RevocationLog, RevocationSource, StoreError, UserStore as _};
+use auth_core::{
+    Claims, PersonalTokenId, Revocation, RevocationLog, RevocationSource, StoreError, TokenKind, UserStore as _,
+};
 use time::OffsetDateTime;
 
 use crate::Fault;
@@ -32,7 +34,14 @@ impl RevocationSource for Store {
             _ => false,
         };
         let is_behind = self.database.disturbed.is_behind(self.database.fault);
-        Ok(!is_behind && (raised || self.database.log.covers(claims)))
+        let personal = claims.session_id.filter(|_| match self.database.fault {
+            Fault::CoversByEntriesAlone => false,
+            Fault::TakesEveryTokenForPersonal => true,
+            _ => claims.kind() == TokenKind::Personal,
+        });
+        let tokens = &self.database.personal_tokens;
+        let is_missing = |session| !tokens.lock().unwrap().contains_key(&PersonalTokenId::from(session));
+        Ok(!is_behind && (raised || personal.is_some_and(is_missing) || self.database.log.covers(claims)))
     }
 }
 
@@ -48,6 +57,13 @@ impl RevocationLog for Store {
         if !self.has(Fault::AppendsWithoutTheGeneration) {
             self.database.users.append(batch).await?;
         }
+        if !self.has(Fault::AppendsWithoutTheClient) {
+            for revocation in batch {
+                if let RevocationTarget::User { id, below } = revocation.target {
+                    crate::clients::raise(&self.database.clients, id, below);
+                }
+            }
+        }
         if !self.has(Fault::AppendsWithoutTheEnd) {
             let mut sessions = self.database.sessions.lock().unwrap();
             for revocation in batch {
@@ -56,6 +72,14 @@ impl RevocationLog for Store {
                 {
                     let end = SessionEnd { at: revocation.revoked_at, reason: revocation.reason };
                     stored.session.ended.get_or_insert(end);
+                }
+            }
+        }
+        if !self.has(Fault::AppendsWithoutTheDeletion) {
+            let mut tokens = self.database.personal_tokens.lock().unwrap();
+            for revocation in batch {
+                if let RevocationTarget::Session(id) = revocation.target {
+                    tokens.remove(&PersonalTokenId::from(id));
                 }
             }
         }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_conformance::{Row, pass};
-use auth_core::blacklist::LogIdentity;
+use auth_core::blacklist::{LogIdentity, RevocationReason};
 use auth_core::{
     ChangeUserError, Email, InsertUserError, NewUser, OneTimeTokenStore as _, PasswordHash, ProfileChange, Revocation,
-    SideEffects, StoreError, StoreErrorKind, StoredCredentials, User, UserChange, UserId, UserRevocation, UserStore,
-    Username,
+    Role, SideEffects, StoreError, StoreErrorKind, StoredCredentials, User, UserChange, UserId, UserRevocation,
+    UserStore, Username,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -81,6 +81,22 @@ impl Store {
             Fault::ChangesWithAUsedToken => Ok(SideEffects { redeem: None, ..effects }),
             _ => Ok(effects),
         }
+    }
+
+    /// Leaves only the roles that `stays` says. The generation that the caller sees is as before.
+    async fn drop_roles(&self, user: User, stays: impl Fn(&Role) -> bool) -> Result<Option<User>, ChangeUserError> {
+        let mut roles = user.roles.clone();
+        for role in user.roles.iter().filter(|role| !stays(role)) {
+            let revocation = UserRevocation {
+                expires_at: OffsetDateTime::UNIX_EPOCH,
+                revoked_at: OffsetDateTime::UNIX_EPOCH,
+                reason: RevocationReason::RoleRemoved,
+            };
+            let change = UserChange::TakeRole(role.clone());
+            self.database.users.change_and_revoke(user.id, change, revocation, SideEffects::default()).await?;
+            roles = roles.without(role);
+        }
+        Ok(Some(User { roles, ..user }))
     }
 
     async fn insert_row(&self, new: NewUser, effects: SideEffects) -> Result<User, InsertUserError> {
@@ -233,7 +249,21 @@ impl UserStore for Store {
             }
             change => change,
         };
+        let given = if let ProfileChange::GiveRole(role) = &change { Some(role.clone()) } else { None };
+        let read = self.database.users.find_by_id(id).await?.map(|user| user.roles).unwrap_or_default();
+        if given.is_some() && self.has(Fault::LosesRoles) {
+            pass(1).await;
+        }
         match self.database.users.change(id, change, effects).await {
+            Ok(Some(user)) if given.is_some() && self.has(Fault::ReplacesRoles) => {
+                self.drop_roles(user, |role| Some(role) == given.as_ref()).await
+            }
+            Ok(Some(user)) if given.is_some() && self.has(Fault::LosesRoles) => {
+                self.drop_roles(user, |role| Some(role) == given.as_ref() || read.contains(role.as_str())).await
+            }
+            Err(ChangeUserError::TooManyRoles) if self.has(Fault::GivesAnyNumberOfRoles) => {
+                Ok(self.database.users.find_by_id(id).await?)
+            }
             Err(ChangeUserError::EmailTaken | ChangeUserError::UsernameTaken) if self.has(Fault::TakenIsNobody) => {
                 Ok(None)
             }
@@ -250,6 +280,9 @@ impl UserStore for Store {
         let at = revocation.revoked_at + Duration::from_secs(10);
         let tokens = self.database.open_of(id, at).await?;
         let deleted = self.database.users.delete(id, revocation).await?;
+        if !self.has(Fault::LeavesPersonalTokens) {
+            self.database.personal_tokens.lock().unwrap().retain(|_, stored| stored.token.user_id != id);
+        }
         if self.has(Fault::DeletesTheUserAlone) {
             self.database.bring_back(tokens).await?;
         }
@@ -298,6 +331,18 @@ impl UserStore for Store {
                 let stored = database.users.find_credentials(&user.email).await?;
                 let Some(stored) = stored else { return Ok(None) };
                 UserChange::RestoreEmail { email, new: stored.password_hash }
+            }
+            UserChange::TakeRole(role) if fault == Fault::KeepsATakenRole => {
+                let user = database.users.find_by_id(id).await?;
+                if !user.is_some_and(|user| user.roles.contains(role.as_str())) {
+                    return Ok(None);
+                }
+                UserChange::LogoutEverywhere
+            }
+            UserChange::TakeRole(role) if fault == Fault::TakesAbsentRoles => {
+                let user = database.users.find_by_id(id).await?;
+                let is_absent = user.is_some_and(|user| !user.roles.contains(role.as_str()));
+                if is_absent { UserChange::LogoutEverywhere } else { UserChange::TakeRole(role) }
             }
             change => change,
         };

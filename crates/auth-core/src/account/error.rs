@@ -3,12 +3,25 @@
 use std::time::Duration;
 
 use crate::error::{BoxError, StoreError};
+use crate::grants::MAX_NAMES;
 use crate::login::{LoginError, OpenError};
 use crate::password::policy::BreachedError;
 use crate::password::{HashingError, PasswordError};
 use crate::random::NoRandomness;
 use crate::throttle::AdmissionError;
 use crate::user::InsertUserError;
+
+/// Reason that a role was not given.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GiveRoleError {
+    /// The user has [`MAX_NAMES`] roles already.
+    #[error("a user has at most {MAX_NAMES} roles")]
+    TooManyRoles,
+    /// There is no such user, or the store failed.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+}
 
 /// Reason that a registration was refused.
 #[derive(Debug, thiserror::Error)]

@@ -6,6 +6,7 @@ use super::error::AccountError;
 use crate::email::Email;
 use crate::events;
 use crate::letters::QueuedLetter;
+use crate::personal::PersonalToken;
 use crate::principal::Principal;
 use crate::recovery::{OneTimeTokenPurpose, StoredOneTimeToken};
 use crate::service::AuthService;
@@ -23,6 +24,8 @@ pub struct Export {
     pub user: User,
     /// The sessions that can be used, at most [`MAX_EXPORTED_SESSIONS`]. The one that was used last comes first.
     pub sessions: Vec<Session>,
+    /// The personal access tokens that can be used. The one that was made last comes first.
+    pub personal_tokens: Vec<PersonalToken>,
     /// The one-time tokens that can be used.
     pub one_time_tokens: Vec<ExportedToken>,
     /// The letters that wait to be sent.
@@ -59,6 +62,7 @@ impl AuthService {
     pub async fn export(&self, principal: &Principal) -> Result<Export, AccountError> {
         let user = self.current_user(principal).await?;
         let sessions = self.list_sessions(user.id, MAX_EXPORTED_SESSIONS).await?;
+        let personal_tokens = self.list_personal_tokens(user.id).await?;
         let (mut one_time_tokens, mut letters) = (Vec::new(), Vec::new());
         if let Some(parts) = &self.parts.letters {
             let open = parts.tokens.open_tokens(user.id, self.now()).await?;
@@ -66,6 +70,6 @@ impl AuthService {
             letters = parts.outbox.of_user(user.id).await?;
         }
         events::account(user.id, "exported", None);
-        Ok(Export { user, sessions, one_time_tokens, letters })
+        Ok(Export { user, sessions, personal_tokens, one_time_tokens, letters })
     }
 }

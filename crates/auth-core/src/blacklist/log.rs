@@ -1,6 +1,7 @@
 //! The durable log of revocations that all nodes share.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
@@ -61,6 +62,9 @@ pub struct LogPage {
     /// Time at which the log was last found to have lost entries. `None` when that never happened, or an operator has
     /// acknowledged it. See [`RevocationLog::mark_loss`].
     pub lost: Option<OffsetDateTime>,
+    /// Age of the page when it was answered: zero from the log itself, and from a copy of the log the time since the copy was
+    /// last known to be complete.
+    pub age: Duration,
     /// Entries after the requested position, in order of position. Only purged entries are missing between them.
     pub entries: Vec<LogEntry>,
 }
@@ -71,7 +75,7 @@ pub struct LogPage {
 /// found and may have been purged does not make its token good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Purged {
-    /// Latest expiry of purged entries for one token or one session. A token that expires at this instant or earlier is refused, because it
+    /// Latest expiry of purged entries for one token, one session or one key. A token that expires at this instant or earlier is refused, because it
     /// may have been revoked.
     pub tokens: OffsetDateTime,
     /// Latest expiry of purged entries for all tokens of a user. The store decides about a token that expires at this instant
@@ -90,7 +94,7 @@ impl Purged {
     /// Records that `revocation` is purged.
     pub fn note(&mut self, revocation: &Revocation) {
         let latest = match revocation.target {
-            RevocationTarget::Token(_) | RevocationTarget::Session(_) => &mut self.tokens,
+            RevocationTarget::Token(_) | RevocationTarget::Session(_) | RevocationTarget::Key(_) => &mut self.tokens,
             RevocationTarget::User { .. } => &mut self.users,
         };
         *latest = revocation.expires_at.max(*latest);
@@ -100,7 +104,7 @@ impl Purged {
     #[must_use]
     pub fn may_hold(&self, revocation: &Revocation) -> bool {
         let latest = match revocation.target {
-            RevocationTarget::Token(_) | RevocationTarget::Session(_) => self.tokens,
+            RevocationTarget::Token(_) | RevocationTarget::Session(_) | RevocationTarget::Key(_) => self.tokens,
             RevocationTarget::User { .. } => self.users,
         };
         revocation.expires_at <= latest
@@ -130,7 +134,8 @@ pub trait RevocationSource: fmt::Debug + Send + Sync {
     /// and was purged.
     ///
     /// A token that expires no later than [`Purged::tokens`] is refused. So is a token whose generation is below that
-    /// of its user, even if the entry that says so was purged.
+    /// of its user, even if the entry that says so was purged, and one of a [personal token](crate::PersonalTokenStore) that is not
+    /// in the store.
     ///
     /// # Errors
     ///
@@ -159,7 +164,8 @@ pub trait RevocationLog: RevocationSource {
     /// if the store has that user with a lower one. Without this, a user whose "log out everywhere" was lost and appended again
     /// could not log in: new tokens would carry the old generation.
     ///
-    /// An entry for a session ends that session in the same transaction, if the store has it and it has not ended.
+    /// An entry for a session ends that session in the same transaction, if the store has it and it has not ended. It deletes the
+    /// [personal token](crate::PersonalTokenStore) whose session it is, if the store has that.
     ///
     /// # Errors
     ///

@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::ids::{Generation, SessionId, TokenId, UserId};
+use crate::key_id::KeyId;
 use crate::token::Claims;
 
 /// Target of a revocation: the tokens that it ends.
@@ -16,13 +17,15 @@ pub enum RevocationTarget {
     /// Every token of a [renewable session](Claims::renewable_session), by its `sid`. None expires later than the
     /// [`expires_at`](Revocation::expires_at) of the entry.
     Session(SessionId),
-    /// Every token of a user whose generation is lower than `below`.
+    /// Every token of a user whose generation is lower than `below`. For a client, the id is that of the client.
     User {
         /// The user.
         id: UserId,
         /// The user's new generation.
         below: Generation,
     },
+    /// Every token that was signed with a key.
+    Key(KeyId),
 }
 
 /// Reason of a revocation.
@@ -47,11 +50,19 @@ pub enum RevocationReason {
     EmailRestored,
     /// The account was deleted.
     Deleted,
+    /// The user has lost a role.
+    RoleRemoved,
+    /// The key that signed the tokens was revoked.
+    KeyRevoked,
+    /// The client was disabled.
+    ClientDisabled,
+    /// The personal access token was deleted.
+    PersonalTokenDeleted,
 }
 
 impl RevocationReason {
     /// All reasons.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Logout,
         Self::LogoutEverywhere,
         Self::PasswordChange,
@@ -61,6 +72,10 @@ impl RevocationReason {
         Self::RefreshReuse,
         Self::EmailRestored,
         Self::Deleted,
+        Self::RoleRemoved,
+        Self::KeyRevoked,
+        Self::ClientDisabled,
+        Self::PersonalTokenDeleted,
     ];
 
     /// Returns the reason as a stable word, for storage and logs.
@@ -76,6 +91,10 @@ impl RevocationReason {
             Self::RefreshReuse => "refresh_reuse",
             Self::EmailRestored => "email_restored",
             Self::Deleted => "deleted",
+            Self::RoleRemoved => "role_removed",
+            Self::KeyRevoked => "key_revoked",
+            Self::ClientDisabled => "client_disabled",
+            Self::PersonalTokenDeleted => "personal_token_deleted",
         }
     }
 
@@ -94,8 +113,8 @@ pub struct Revocation {
     /// Instant after which the entry is not needed, except for [`LEEWAY`](crate::LEEWAY).
     ///
     /// For one token it is the expiry that its claims have. Memory and the log find a token by expiry and id together, so
-    /// an entry with another expiry revokes nothing. For a session and for a user, no token that the entry covers expires
-    /// later.
+    /// an entry with another expiry revokes nothing. For a session, a user and a key, no token that the entry covers
+    /// expires later.
     pub expires_at: OffsetDateTime,
     /// Time of the revocation. A token of a session that had expired by more than
     /// [`MAX_CLOCK_SKEW`](crate::MAX_CLOCK_SKEW) then may be left out of memory.
@@ -112,6 +131,7 @@ impl Revocation {
             RevocationTarget::Token(id) => claims.token_id == id && claims.renewable_session().is_none(),
             RevocationTarget::Session(id) => claims.renewable_session() == Some(id),
             RevocationTarget::User { id, below } => claims.user_id == id && claims.generation < below,
+            RevocationTarget::Key(id) => claims.key_id == Some(id),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Opening and renewing the session of a login.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -9,13 +10,14 @@ use crate::blacklist::RevocationReason;
 use crate::context::Context;
 use crate::error::{BoxError, StoreError};
 use crate::events;
+use crate::grants::Grants;
 use crate::ids::{SessionId, TokenId, UserId};
 use crate::service::{AuthService, Sessions};
 use crate::session::{
     Predecessor, RefreshState, RefreshToken, Rotation, RotationSalt, Session, SessionEnd, SessionKind, SessionOptions,
     StoredSession,
 };
-use crate::token::Claims;
+use crate::token::{Claims, MAX_TOKEN_BYTES};
 use crate::user::User;
 
 /// Least time between two writes of [`Session::last_used_at`].
@@ -70,7 +72,9 @@ impl AuthService {
         let now = self.now();
         let Some(sessions) = &self.parts.sessions else {
             let (issued_at, token_id) = (whole_second(now)?, TokenId::generate().map_err(BoxError::from)?);
-            let token = self.sign(&user, None, token_id, issued_at, issued_at + self.parts.token_life)?;
+            let expires_at = issued_at + self.parts.token_life;
+            let grants = self.grants_of(&user).await?;
+            let token = self.sign(&user, grants, None, token_id, issued_at, expires_at)?;
             return Ok(SignedIn { user, token, session: None, refresh: None });
         };
         let id = SessionId::generate().map_err(BoxError::from)?;
@@ -109,7 +113,8 @@ impl AuthService {
             Some(_) => TokenId::generate().map_err(BoxError::from)?,
             None => TokenId::from(id.as_uuid()),
         };
-        let token = self.sign(&user, Some(id), token_id, issued_at, issued_at + life)?;
+        let grants = self.grants_of(&user).await?;
+        let token = self.sign(&user, grants, Some(id), token_id, issued_at, issued_at + life)?;
         sessions.store.insert(stored).await?;
         sessions.counts.opened(context.session_kind());
         let refresh = first.map(|token| IssuedRefreshToken { token, expires_in: idle.min(absolute) });
@@ -155,6 +160,8 @@ impl AuthService {
             // Decide.
             if refresh.current == own {
                 let issued_at = whole_second(now).map_err(RefreshError::Internal)?;
+                // Before the token is used up: the client can try again if the application fails.
+                let grants = self.grants_of(&user).await.map_err(RefreshError::Internal)?;
                 let salt = RotationSalt::generate().map_err(|error| RefreshError::Internal(error.into()))?;
                 let successor = unverified_token.successor(salt);
                 let idle_until = (issued_at + sessions.options.idle).min(stored.session.ends_at);
@@ -173,7 +180,7 @@ impl AuthService {
                 if sessions.store.rotate(id, rotation).await? {
                     sessions.counts.refreshed();
                     let session = Session { last_used_at, idle_until, ..stored.session };
-                    return self.renewed(user, session, successor, issued_at, access_expires_at);
+                    return self.renewed(user, grants, session, successor, issued_at, access_expires_at);
                 }
                 // Another caller used the token at the same time, or the session ended. The next look tells.
                 continue;
@@ -186,7 +193,8 @@ impl AuthService {
                     let successor = unverified_token.successor(salt);
                     let issued_at = whole_second(now).map_err(RefreshError::Internal)?;
                     // No later than the store was told of: the end of the session must outlive every access token.
-                    return self.renewed(user, stored.session, successor, issued_at, stored.access_expires_at);
+                    let grants = self.grants_of(&user).await.map_err(RefreshError::Internal)?;
+                    return self.renewed(user, grants, stored.session, successor, issued_at, stored.access_expires_at);
                 }
                 _ => {
                     let end = SessionEnd { at: now, reason: RevocationReason::RefreshReuse };
@@ -200,6 +208,7 @@ impl AuthService {
     fn renewed(
         &self,
         user: User,
+        grants: Option<Arc<Grants>>,
         session: Session,
         successor: RefreshToken,
         issued_at: OffsetDateTime,
@@ -207,7 +216,8 @@ impl AuthService {
     ) -> Result<SignedIn, RefreshError> {
         let internal = RefreshError::Internal;
         let token_id = TokenId::generate().map_err(|error| internal(error.into()))?;
-        let token = self.sign(&user, Some(session.id), token_id, issued_at, access_expires_at).map_err(internal)?;
+        let token =
+            self.sign(&user, grants, Some(session.id), token_id, issued_at, access_expires_at).map_err(internal)?;
         let expires_in = life(issued_at, session.idle_until.min(session.ends_at));
         let refresh = IssuedRefreshToken { token: successor, expires_in };
         Ok(SignedIn { user, token, session: Some(session), refresh: Some(refresh) })
@@ -227,10 +237,11 @@ impl AuthService {
         Ok(entry.is_some())
     }
 
-    /// Signs an access token.
+    /// Signs an access token. One that no check would accept for its length is an error.
     fn sign(
         &self,
         user: &User,
+        grants: Option<Arc<Grants>>,
         session_id: Option<SessionId>,
         token_id: TokenId,
         issued_at: OffsetDateTime,
@@ -244,8 +255,18 @@ impl AuthService {
             expires_at,
             generation: user.generation,
             admin: user.admin,
+            key_id: None,
+            grants,
         };
-        Ok(IssuedToken { access: self.parts.codec.encode(&claims)?, expires_in: life(issued_at, expires_at) })
+        let access = self.parts.codec.encode(&claims)?;
+        if access.expose_token().len() > MAX_TOKEN_BYTES {
+            return Err(format!(
+                "the token of user {} would have more than {MAX_TOKEN_BYTES} bytes: its roles, scopes and extra claims are too long",
+                user.id
+            )
+            .into());
+        }
+        Ok(IssuedToken { access, expires_in: life(issued_at, expires_at) })
     }
 }
 

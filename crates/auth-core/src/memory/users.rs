@@ -9,6 +9,7 @@ use super::{MemoryStore, Tables};
 use crate::blacklist::Revocation;
 use crate::email::Email;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::grants::Roles;
 use crate::ids::{Generation, UserId};
 use crate::password::PasswordHash;
 use crate::recovery::{OneTimeTokenPurpose, SideEffects};
@@ -76,6 +77,7 @@ impl UserStore for MemoryStore {
             username: new.username,
             email_verified: new.email_verified,
             admin: new.admin,
+            roles: Roles::default(),
             generation: Generation::default(),
             disabled_at: None,
             registered_on: new.registered_on,
@@ -137,6 +139,9 @@ impl UserStore for MemoryStore {
                 return Err(ChangeUserError::UsernameTaken);
             }
             ProfileChange::Email(new) if tables.is_email_taken(new, id) => return Err(ChangeUserError::EmailTaken),
+            ProfileChange::GiveRole(role) if user.roles.with(role.clone()).is_err() => {
+                return Err(ChangeUserError::TooManyRoles);
+            }
             ProfileChange::VerifyEmail(email) if email.key() != user.email.key() => return Ok(None),
             ProfileChange::Unchanged { generation } if *generation != user.generation => return Ok(None),
             _ => {}
@@ -154,6 +159,10 @@ impl UserStore for MemoryStore {
                 tables.users.entry(id).and_modify(|stored| stored.user.email_verified = true);
             }
             ProfileChange::Email(new) => tables.set_email(id, new),
+            ProfileChange::GiveRole(role) => {
+                let roles = user.roles.with(role).map_err(|_| ChangeUserError::TooManyRoles)?;
+                tables.users.entry(id).and_modify(|stored| stored.user.roles = roles);
+            }
             ProfileChange::Unchanged { .. } => {}
         }
         Ok(tables.users.get(&id).map(|stored| stored.user.clone()))
@@ -171,6 +180,7 @@ impl UserStore for MemoryStore {
         match &change {
             UserChange::PasswordFrom { current, .. } if *current != stored.password_hash => return Ok(None),
             UserChange::ResetPassword { email, .. } if email.key() != stored.user.email.key() => return Ok(None),
+            UserChange::TakeRole(role) if !stored.user.roles.contains(role.as_str()) => return Ok(None),
             UserChange::RestoreEmail { email, .. } if tables.is_email_taken(email, id) => {
                 return Err(ChangeUserError::EmailTaken);
             }
@@ -192,6 +202,7 @@ impl UserStore for MemoryStore {
         match change {
             UserChange::LogoutEverywhere => {}
             UserChange::Demote => stored.user.admin = false,
+            UserChange::TakeRole(role) => stored.user.roles = stored.user.roles.without(&role),
             UserChange::Disable(at) => stored.user.disabled_at = Some(stored.user.disabled_at.unwrap_or(at)),
             UserChange::ResetPassword { new, .. } => {
                 stored.password_hash = new;
@@ -213,6 +224,7 @@ impl UserStore for MemoryStore {
         tables.by_email.retain(|_, owner| *owner != id);
         tables.by_username.retain(|_, owner| *owner != id);
         tables.sessions.retain(|_, session| session.session.user_id != id);
+        tables.personal_tokens.retain(|_, stored| stored.token.user_id != id);
         tables.tokens.retain(|row| row.token.user_id != id);
         tables.letters.retain(|_, row| row.letter.user_id != id);
         let revocation = revocation.entry(id, stored.user.generation.next());

@@ -5,23 +5,22 @@
 
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::email::Email;
 use crate::ids::UserId;
 use crate::password::PasswordHash;
 use crate::random::{NoRandomness, random_bytes};
+use crate::secret_text::SecretText;
 
 /// Prefix of the text of every one-time token.
 pub const ONE_TIME_TOKEN_PREFIX: &str = "rao_";
 
 const SECRET_BYTES: usize = 32;
-const CHECKSUM_BYTES: usize = 3;
+const TEXT: SecretText<SECRET_BYTES> = SecretText::new(ONE_TIME_TOKEN_PREFIX, "one-time token checksum");
 
 /// A one-time token, which is a secret. Erased from memory when dropped, never shown by `Debug`.
 ///
@@ -62,33 +61,13 @@ impl OneTimeToken {
     ///
     /// When prefix, length, alphabet or checksum are wrong.
     pub fn parse(unverified_text: &str) -> Result<Self, MalformedOneTimeToken> {
-        let encoded = unverified_text.strip_prefix(ONE_TIME_TOKEN_PREFIX).ok_or(MalformedOneTimeToken)?;
-        let mut bytes = Zeroizing::new([0; SECRET_BYTES + CHECKSUM_BYTES]);
-        match URL_SAFE_NO_PAD.decode_slice(encoded, bytes.as_mut_slice()) {
-            Ok(length) if length == bytes.len() => {}
-            _ => return Err(MalformedOneTimeToken),
-        }
-        let (secret, checksum) = bytes.split_at(SECRET_BYTES);
-        if checksum != checksum_of(secret) {
-            return Err(MalformedOneTimeToken);
-        }
-        let mut token = Self([0; SECRET_BYTES]);
-        token.0.copy_from_slice(secret);
-        Ok(token)
+        TEXT.parse(unverified_text).map(|secret| Self(*secret)).ok_or(MalformedOneTimeToken)
     }
 
     /// Calls `read` with the text of the token, for the letter to the one person that it belongs to. The text is erased from
     /// memory afterwards.
     pub fn expose_text<R>(&self, read: impl FnOnce(&str) -> R) -> R {
-        let mut bytes = Zeroizing::new([0; SECRET_BYTES + CHECKSUM_BYTES]);
-        bytes[..SECRET_BYTES].copy_from_slice(&self.0);
-        bytes[SECRET_BYTES..].copy_from_slice(&checksum_of(&self.0));
-        // Room for all of it, so that no part of the secret is left behind by a reallocation.
-        let room = ONE_TIME_TOKEN_PREFIX.len() + bytes.len().div_ceil(3) * 4;
-        let mut text = Zeroizing::new(String::with_capacity(room));
-        text.push_str(ONE_TIME_TOKEN_PREFIX);
-        URL_SAFE_NO_PAD.encode_string(bytes.as_slice(), &mut text);
-        read(&text)
+        TEXT.expose(&self.0, read)
     }
 
     /// Returns the digest by which a store finds the token.
@@ -96,12 +75,6 @@ impl OneTimeToken {
     pub fn digest(&self) -> OneTimeTokenDigest {
         OneTimeTokenDigest(Sha256::digest(self.0).into())
     }
-}
-
-fn checksum_of(secret: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    // The label keeps the checksum from being a part of the digest that a store holds.
-    let digest = Sha256::new().chain_update(b"one-time token checksum").chain_update(secret).finalize();
-    [digest[0], digest[1], digest[2]]
 }
 
 impl fmt::Debug for OneTimeToken {

@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use super::{AuthService, Letters, Parts, Sessions};
 use crate::blacklist::Blacklist;
+use crate::claims_source::{ClaimsSource, GrantOptions};
+use crate::clients::ClientStore;
 use crate::clock::{Clock, SystemClock};
 use crate::error::BoxError;
+use crate::grants::Scopes;
 use crate::letters::{LetterOptions, Outbox};
 use crate::one_time_store::OneTimeTokenStore;
 use crate::password::{AsyncPasswordHasher, PasswordPolicy};
+use crate::personal::{PersonalTokenOptions, PersonalTokenStore, PersonalTokens};
 use crate::rehash::{HashUpgrades, Spawner};
 use crate::session::{SessionCounts, SessionOptions, SessionStore};
 use crate::throttle::{Admission, Throttle};
@@ -33,10 +37,17 @@ pub struct AuthServiceBuilder {
     throttle: Option<Arc<Throttle>>,
     sessions: Option<Sessions>,
     letters: Option<Letters>,
+    personal_tokens: Option<(Arc<dyn PersonalTokenStore>, usize)>,
+    clients: Option<Arc<dyn ClientStore>>,
+    client_token_life: Option<Duration>,
+    grants: GrantOptions,
 }
 
 /// Default life of a token: one day.
 pub const DEFAULT_TOKEN_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Default life of a token of a client: one hour.
+pub const DEFAULT_CLIENT_TOKEN_LIFE: Duration = Duration::from_secs(60 * 60);
 
 impl AuthServiceBuilder {
     /// Sets the store of users.
@@ -82,7 +93,8 @@ impl AuthServiceBuilder {
     }
 
     /// Sets the function that starts a task in the background, for example `|task| drop(tokio::spawn(task))`. Such a task
-    /// replaces a password hash of an older scheme or cost after a login. Default: none, and such hashes stay.
+    /// replaces a password hash of an older scheme or cost after a login, or records the use of a personal token. Default: none.
+    /// Such hashes then stay, and a check waits for the record once in 15 minutes.
     pub fn background(
         mut self,
         spawn: impl Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync + 'static,
@@ -115,6 +127,39 @@ impl AuthServiceBuilder {
         self
     }
 
+    /// Sets the store of personal access tokens, over the database of the log, and the maximum number of them that a node keeps in
+    /// memory ([`PersonalTokenOptions::memory`]). Default: none, and no text is a personal access token.
+    pub fn personal_tokens(mut self, store: Arc<dyn PersonalTokenStore>, memory: usize) -> Self {
+        self.personal_tokens = Some((store, memory));
+        self
+    }
+
+    /// Sets the store of clients, over the database of the log. Default: none, and no client is authenticated.
+    pub fn clients(mut self, store: Arc<dyn ClientStore>) -> Self {
+        self.clients = Some(store);
+        self
+    }
+
+    /// Sets the life of a token of a client: whole seconds, from one second to [`MAX_TOKEN_LIFE`]. Default:
+    /// [`DEFAULT_CLIENT_TOKEN_LIFE`].
+    pub fn client_token_life(mut self, life: Duration) -> Self {
+        self.client_token_life = Some(life);
+        self
+    }
+
+    /// Sets the scopes that every token of a user carries. Default: none, and then a route that demands a scope admits no user.
+    pub fn user_scopes(mut self, scopes: Scopes) -> Self {
+        self.grants.user_scopes = scopes;
+        self
+    }
+
+    /// Sets the source of the claims that the application adds to the tokens of users. It is asked at every login and at every
+    /// refresh. Default: none.
+    pub fn claims_source(mut self, source: Arc<dyn ClaimsSource>) -> Self {
+        self.grants.claims_source = Some(source);
+        self
+    }
+
     /// Builds the service.
     ///
     /// # Errors
@@ -122,8 +167,12 @@ impl AuthServiceBuilder {
     /// When a part is missing or the token life is out of its bounds.
     pub fn build(self) -> Result<AuthService, BuildError> {
         let token_life = self.token_life.unwrap_or(DEFAULT_TOKEN_LIFE);
-        if token_life.subsec_nanos() != 0 || token_life.is_zero() || token_life > MAX_TOKEN_LIFE {
+        if !is_token_life(token_life) {
             return Err(BuildError::TokenLife);
+        }
+        let client_token_life = self.client_token_life.unwrap_or(DEFAULT_CLIENT_TOKEN_LIFE);
+        if !is_token_life(client_token_life) {
+            return Err(BuildError::ClientTokenLife);
         }
         if let Some(problem) = self.sessions.as_ref().and_then(|sessions| sessions.options.problem()) {
             return Err(BuildError::Sessions(problem));
@@ -138,7 +187,16 @@ impl AuthServiceBuilder {
         let blacklist = self.blacklist.ok_or(BuildError::Missing("blacklist"))?;
         let codec = self.codec.ok_or(BuildError::Missing("codec"))?;
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        let verifier = TokenVerifier::new(Arc::clone(&codec), Arc::clone(&blacklist), Arc::clone(&clock));
+        let mut verifier = TokenVerifier::new(Arc::clone(&codec), Arc::clone(&blacklist), Arc::clone(&clock));
+        let personal_tokens = self.personal_tokens.map(|(store, memory)| {
+            let GrantOptions { user_scopes, claims_source } = self.grants.clone();
+            let options = PersonalTokenOptions { memory, user_scopes, claims_source };
+            let tokens = PersonalTokens::new(store, Arc::clone(&users), Arc::clone(&clock), options);
+            Arc::new(tokens.with_background(self.background.clone()))
+        });
+        if let Some(tokens) = &personal_tokens {
+            verifier = verifier.with_personal_tokens(Arc::clone(tokens));
+        }
         let policy = self.policy.at_most_bytes(max_bytes);
         let upgrades = HashUpgrades::new(Arc::clone(&users), Arc::clone(&passwords), self.background);
         let parts = Parts {
@@ -153,11 +211,19 @@ impl AuthServiceBuilder {
             throttle: Admission::new(self.throttle),
             sessions: self.sessions,
             letters: self.letters,
+            personal_tokens,
+            clients: self.clients,
+            client_token_life,
+            grants: self.grants,
             clock,
             verifier,
         };
         Ok(AuthService { parts: Arc::new(parts) })
     }
+}
+
+fn is_token_life(life: Duration) -> bool {
+    life.subsec_nanos() == 0 && !life.is_zero() && life <= MAX_TOKEN_LIFE
 }
 
 /// Reason that a service could not be built.
@@ -170,6 +236,9 @@ pub enum BuildError {
     /// The token life is out of its bounds.
     #[error("the token life must be whole seconds, from 1 to {}", MAX_TOKEN_LIFE.as_secs())]
     TokenLife,
+    /// The life of tokens of clients is out of its bounds.
+    #[error("the life of tokens of clients must be whole seconds, from 1 to {}", MAX_TOKEN_LIFE.as_secs())]
+    ClientTokenLife,
     /// The options of sessions break a rule.
     #[error("{0}")]
     Sessions(&'static str),

@@ -1,8 +1,7 @@
 //! Refresh tokens.
 //!
 //! The text of a refresh token is `rar_` and then base64url (RFC 4648 §5) of the id of its session (16 bytes), the *family
-//! secret* (16 bytes), the *own secret* (32 bytes) and a checksum (3 bytes). A scanner recognises a leaked token by prefix and
-//! checksum, and the checksum tells a typing error from a forgery.
+//! secret* (16 bytes), the *own secret* (32 bytes) and a checksum (3 bytes).
 //!
 //! - The family secret is the same in every token of a session. Whoever presents it had a token of the session at some time.
 //!   So the right family secret with an old own secret is a re-use. A wrong family secret is a guess, and ends no session.
@@ -12,14 +11,14 @@
 
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::csrf_token::CsrfToken;
 use crate::ids::SessionId;
 use crate::random::{NoRandomness, random_bytes};
+use crate::secret_text::SecretText;
 
 /// Prefix of the text of every refresh token.
 pub const REFRESH_TOKEN_PREFIX: &str = "rar_";
@@ -27,8 +26,10 @@ pub const REFRESH_TOKEN_PREFIX: &str = "rar_";
 const ID_BYTES: usize = 16;
 const FAMILY_BYTES: usize = 16;
 const OWN_BYTES: usize = 32;
-const SECRET_END: usize = ID_BYTES + FAMILY_BYTES + OWN_BYTES;
-const CHECKSUM_BYTES: usize = 3;
+const BODY_BYTES: usize = ID_BYTES + FAMILY_BYTES + OWN_BYTES;
+
+/// The stored digests are of parts of the body, so the checksum needs no label.
+const TEXT: SecretText<BODY_BYTES> = SecretText::new(REFRESH_TOKEN_PREFIX, "");
 
 /// A refresh token, which is a secret (RFC 6749 §1.5). Erased from memory when dropped, never shown by `Debug`.
 ///
@@ -90,18 +91,9 @@ impl RefreshToken {
     ///
     /// When prefix, length, alphabet or checksum are wrong.
     pub fn parse(unverified_text: &str) -> Result<Self, MalformedRefreshToken> {
-        let encoded = unverified_text.strip_prefix(REFRESH_TOKEN_PREFIX).ok_or(MalformedRefreshToken)?;
-        let mut bytes = Zeroizing::new([0; SECRET_END + CHECKSUM_BYTES]);
-        match URL_SAFE_NO_PAD.decode_slice(encoded, bytes.as_mut_slice()) {
-            Ok(length) if length == bytes.len() => {}
-            _ => return Err(MalformedRefreshToken),
-        }
-        let (body, checksum) = bytes.split_at(SECRET_END);
-        if checksum != checksum_of(body) {
-            return Err(MalformedRefreshToken);
-        }
+        let body = TEXT.parse(unverified_text).ok_or(MalformedRefreshToken)?;
         let mut token = Self {
-            session_id: uuid::Uuid::from_slice(&body[..ID_BYTES]).map_err(|_| MalformedRefreshToken)?.into(),
+            session_id: Uuid::from_slice(&body[..ID_BYTES]).map_err(|_| MalformedRefreshToken)?.into(),
             family: [0; FAMILY_BYTES],
             own: [0; OWN_BYTES],
         };
@@ -113,18 +105,11 @@ impl RefreshToken {
     /// Calls `read` with the text of the token, for the one client that it belongs to. The text is erased from memory
     /// afterwards.
     pub fn expose_text<R>(&self, read: impl FnOnce(&str) -> R) -> R {
-        let mut bytes = Zeroizing::new([0; SECRET_END + CHECKSUM_BYTES]);
-        bytes[..ID_BYTES].copy_from_slice(self.session_id.as_uuid().as_bytes());
-        bytes[ID_BYTES..ID_BYTES + FAMILY_BYTES].copy_from_slice(&self.family);
-        bytes[ID_BYTES + FAMILY_BYTES..SECRET_END].copy_from_slice(&self.own);
-        let checksum = checksum_of(&bytes[..SECRET_END]);
-        bytes[SECRET_END..].copy_from_slice(&checksum);
-        // Room for all of it, so that no part of the secret is left behind by a reallocation.
-        let room = REFRESH_TOKEN_PREFIX.len() + bytes.len().div_ceil(3) * 4;
-        let mut text = Zeroizing::new(String::with_capacity(room));
-        text.push_str(REFRESH_TOKEN_PREFIX);
-        URL_SAFE_NO_PAD.encode_string(bytes.as_slice(), &mut text);
-        read(&text)
+        let mut body = Zeroizing::new([0; BODY_BYTES]);
+        body[..ID_BYTES].copy_from_slice(self.session_id.as_uuid().as_bytes());
+        body[ID_BYTES..ID_BYTES + FAMILY_BYTES].copy_from_slice(&self.family);
+        body[ID_BYTES + FAMILY_BYTES..].copy_from_slice(&self.own);
+        TEXT.expose(&body, read)
     }
 
     /// Returns the session that the token claims to belong to.
@@ -161,11 +146,6 @@ impl RefreshToken {
     pub fn own_digest(&self) -> SecretDigest {
         SecretDigest(Sha256::digest(self.own).into())
     }
-}
-
-fn checksum_of(body: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    let digest = Sha256::digest(body);
-    [digest[0], digest[1], digest[2]]
 }
 
 impl fmt::Debug for RefreshToken {

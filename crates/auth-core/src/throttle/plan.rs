@@ -9,6 +9,7 @@ use super::limits::Rules;
 use super::network::ClientNetwork;
 use super::store::AttemptKey;
 use crate::email::Email;
+use crate::ids::ClientId;
 
 /// Limit that refused an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +68,7 @@ pub(super) type Receipt = Vec<OffsetDateTime>;
 impl Plan {
     /// Returns the plan of a guess at the password of an account.
     pub(super) fn guess(rules: Rules, email: &Email, network: Option<ClientNetwork>) -> Self {
-        let mut plan = Self::new(AttemptKind::Guess, rules, email, network);
+        let mut plan = Self::new(AttemptKind::Guess, rules, ["account and network", email.key()], network);
         let [strangers, known] = account_keys(email);
         plan.add(strangers, rules.strangers, Limit::Account, QuotaScope::Strangers);
         plan.add(known, rules.known, Limit::Account, QuotaScope::Known);
@@ -80,7 +81,7 @@ impl Plan {
 
     /// Returns the plan of a registration. Without a network no quota applies.
     pub(super) fn registration(rules: Rules, email: &Email, network: Option<ClientNetwork>) -> Self {
-        let mut plan = Self::new(AttemptKind::Registration, rules, email, network);
+        let mut plan = Self::new(AttemptKind::Registration, rules, ["account and network", email.key()], network);
         if let Some(network) = network {
             let key = AttemptKey::new(&["registrations", &network.to_string()]);
             plan.add(key, rules.registrations, Limit::Registration, QuotaScope::All);
@@ -88,9 +89,21 @@ impl Plan {
         plan
     }
 
-    fn new(kind: AttemptKind, rules: Rules, email: &Email, network: Option<ClientNetwork>) -> Self {
+    /// Returns the plan of a wrong secret of a client. It shares no counter with passwords, so that a client with an old secret keeps
+    /// no user behind the same address from logging in.
+    pub(super) fn wrong_secret(rules: Rules, client: ClientId, network: Option<ClientNetwork>) -> Self {
+        let id = client.to_string();
+        let mut plan = Self::new(AttemptKind::Guess, rules, ["client and network", &id], network);
+        if let Some(network) = network {
+            let key = AttemptKey::new(&["wrong secrets of a network", &network.to_string()]);
+            plan.add(key, rules.network, Limit::Network, QuotaScope::All);
+        }
+        plan
+    }
+
+    fn new(kind: AttemptKind, rules: Rules, subject: [&str; 2], network: Option<ClientNetwork>) -> Self {
         let network_name = network.map(|network| network.to_string()).unwrap_or_default();
-        let streak_key = AttemptKey::new(&["account and network", email.key(), &network_name]);
+        let streak_key = AttemptKey::new(&[subject[0], subject[1], &network_name]);
         Self { kind, streak_key, quotas: Vec::new(), rules, has_network: network.is_some() }
     }
 

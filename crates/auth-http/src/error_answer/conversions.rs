@@ -2,12 +2,14 @@
 
 use std::error::Error as _;
 
+use auth_core::ClientAuthError;
 use auth_core::{
-    AccountError, AuthenticateError, ChangeEmailError, ChangePasswordError, DeleteAccountError, LoginError,
-    RecoveryError, RefreshError, RegisterError, RenameError, StoreError, StoreErrorKind,
+    AccountError, AuthenticateError, ChangeEmailError, ChangePasswordError, CreatePersonalTokenError,
+    DeleteAccountError, GiveRoleError, LoginError, RecoveryError, RefreshError, RegisterError, RenameError, StoreError,
+    StoreErrorKind,
 };
 
-use super::ErrorAnswer;
+use super::{Detail, ErrorAnswer};
 use crate::code::Code;
 use crate::refusal::Refusal;
 
@@ -39,6 +41,18 @@ impl From<LoginError> for ErrorAnswer {
             LoginError::Overloaded { retry_after } => Self::later(Code::Overloaded, retry_after),
             LoginError::Store(error) => error.into(),
             LoginError::Internal(cause) => Self::internal(cause),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<ClientAuthError> for ErrorAnswer {
+    fn from(error: ClientAuthError) -> Self {
+        match error {
+            ClientAuthError::InvalidClient => Self::new(Code::InvalidCredentials),
+            ClientAuthError::TooManyAttempts { retry_after } => Self::later(Code::TooManyAttempts, retry_after),
+            ClientAuthError::Uncounted(_) => Self::unavailable(error),
+            ClientAuthError::Store(error) => error.into(),
             other => Self::internal(other),
         }
     }
@@ -119,6 +133,30 @@ impl From<RenameError> for ErrorAnswer {
     }
 }
 
+impl From<CreatePersonalTokenError> for ErrorAnswer {
+    fn from(error: CreatePersonalTokenError) -> Self {
+        match error {
+            CreatePersonalTokenError::NotALogin => Self::new(Code::InsufficientScope),
+            CreatePersonalTokenError::Revoked => Self::new(Code::TokenRevoked),
+            CreatePersonalTokenError::NotGranted(_) => Self::field("scopes", error),
+            CreatePersonalTokenError::Life => Self::field("expires_in", error),
+            CreatePersonalTokenError::TooMany => Self::new(Code::PersonalTokenLimit),
+            CreatePersonalTokenError::Store(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<GiveRoleError> for ErrorAnswer {
+    fn from(error: GiveRoleError) -> Self {
+        match error {
+            GiveRoleError::TooManyRoles => Self::field("role", format_args!("cannot be given: {error}")),
+            GiveRoleError::Account(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
 impl From<AuthenticateError> for ErrorAnswer {
     fn from(error: AuthenticateError) -> Self {
         Refusal::from(error).into()
@@ -127,7 +165,10 @@ impl From<AuthenticateError> for ErrorAnswer {
 
 impl From<Refusal> for ErrorAnswer {
     fn from(refusal: Refusal) -> Self {
-        let error = Self::new(refusal.kind().into());
+        let mut error = Self::new(refusal.kind().into());
+        if let Some(challenge) = refusal.challenge() {
+            error.detail = Detail::Challenge(challenge);
+        }
         if refusal.source().is_some() { error.caused_by(refusal) } else { error }
     }
 }

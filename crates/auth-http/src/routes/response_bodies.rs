@@ -1,6 +1,6 @@
 //! The bodies of successes. They hold tokens, so none of them implements `Debug`.
 
-use auth_core::{Principal, Session, SessionId, SignedIn, User};
+use auth_core::{Principal, Role, Roles, Scopes, Session, SessionId, SignedIn, User};
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -78,26 +78,37 @@ impl AccountCreated {
     }
 }
 
-/// What a good token says.
+/// What a good token says. Members that a token of a login without roles and scopes does not need are left out.
 #[derive(Serialize)]
-pub(super) struct TokenClaims {
-    user_id: String,
+pub(super) struct TokenClaims<'p> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<String>,
     token_id: String,
     admin: bool,
     #[serde(serialize_with = "rfc_3339")]
     issued_at: OffsetDateTime,
     #[serde(serialize_with = "rfc_3339")]
     expires_at: OffsetDateTime,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    roles: Vec<&'p str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
 }
 
-impl From<&Principal> for TokenClaims {
-    fn from(principal: &Principal) -> Self {
+impl<'p> From<&'p Principal> for TokenClaims<'p> {
+    fn from(principal: &'p Principal) -> Self {
+        let client = principal.client_id();
         Self {
-            user_id: principal.user_id().to_string(),
+            user_id: client.is_none().then(|| principal.user_id().to_string()),
+            client_id: client.map(|client| client.to_string()),
             token_id: principal.token_id().to_string(),
             admin: principal.is_admin(),
             issued_at: principal.issued_at(),
             expires_at: principal.expires_at(),
+            roles: principal.roles().into_iter().flat_map(Roles::iter).map(Role::as_str).collect(),
+            scope: principal.scopes().filter(|scopes| !scopes.is_empty()).map(Scopes::to_string),
         }
     }
 }
@@ -111,6 +122,7 @@ pub(super) struct UserView<'u> {
     #[serde(serialize_with = "rfc_3339")]
     registered_on: OffsetDateTime,
     admin: bool,
+    roles: Vec<&'u str>,
     email_verified: bool,
     #[serde(serialize_with = "rfc_3339_or_null")]
     last_login_at: Option<OffsetDateTime>,
@@ -124,6 +136,7 @@ impl<'u> From<&'u User> for UserView<'u> {
             public_id: user.id.to_string(),
             registered_on: user.registered_on,
             admin: user.admin,
+            roles: user.roles.iter().map(Role::as_str).collect(),
             email_verified: user.email_verified,
             last_login_at: user.last_login_at,
         }

@@ -9,6 +9,7 @@ use super::request::RouteRequest;
 use super::response_bodies::{Done, SessionList, TokenGranted};
 use super::{Routes, check_query};
 use crate::code::Code;
+use crate::demand::Demand;
 use crate::error_answer::ErrorAnswer;
 use crate::fields::{Fields, FromFields};
 use crate::request::RequestHead;
@@ -49,7 +50,7 @@ impl Routes {
         &self,
         request: &RouteRequest<'_, impl RequestHead>,
     ) -> Result<Answer, ErrorAnswer> {
-        let principal = self.admit(request).await?;
+        let principal = self.admit(request, Demand::login()).await?;
         let sessions = self.service.list_sessions(principal.user_id(), MAX_LISTED).await?;
         Ok(Answer::json(200, &SessionList::new(&sessions, principal.session_id())))
     }
@@ -58,7 +59,7 @@ impl Routes {
         &self,
         request: &RouteRequest<'_, impl RequestHead>,
     ) -> Result<Answer, ErrorAnswer> {
-        let principal = self.admit(request).await?;
+        let principal = self.admit(request, Demand::login()).await?;
         let id: Option<SessionId> = request.path_id.and_then(|id| id.parse().ok());
         let id = id.ok_or_else(|| ErrorAnswer::new(Code::SessionNotFound))?;
         if self.service.end_session_of(principal.user_id(), id).await? {
@@ -72,7 +73,7 @@ impl Routes {
         &self,
         request: &RouteRequest<'_, impl RequestHead>,
     ) -> Result<Answer, ErrorAnswer> {
-        let principal = self.admit(request).await?;
+        let principal = self.admit(request, Demand::login()).await?;
         self.service.end_other_sessions(&principal).await?;
         Ok(Answer::json(200, &Done::new("Successfully logged out all other sessions.")))
     }

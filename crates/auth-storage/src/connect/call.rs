@@ -59,6 +59,10 @@ impl Database {
         let health = Arc::clone(&self.pool_health);
         let limit = self.call_timeout * ABANDON_AFTER;
         let call = tokio::spawn(async move {
+            let work = async {
+                let _turn = health.turn().await?;
+                work.await
+            };
             let mut work = pin!(timeout(limit, work));
             // `work` is dropped after this, and its connection is then given back.
             work.as_mut().await.unwrap_or_else(|_| {

@@ -189,7 +189,8 @@ impl Database {
     pub(crate) async fn begin(&self) -> Result<WriteTransaction, AttemptError> {
         let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
-        Ok(WriteTransaction::new(self.statements.begin(options).await?))
+        let transaction = self.statements.begin(options).await?;
+        Ok(WriteTransaction::new(transaction, self.primary_check.is_galera()).await?)
     }
 
     /// Ends a transaction: commits it after success, and rolls it back after an error. The locks are released when this

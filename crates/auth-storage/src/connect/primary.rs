@@ -77,6 +77,15 @@ impl PrimaryCheck {
         }
     }
 
+    /// Returns true for a node of a Galera cluster.
+    pub(super) fn is_galera(self) -> bool {
+        match self {
+            #[cfg(feature = "mysql")]
+            Self::MariaDbGalera | Self::MySqlGalera => true,
+            _ => false,
+        }
+    }
+
     /// Returns a statement with the expression as its only value.
     pub(crate) fn query(self) -> String {
         format!("SELECT {} AS standing", self.expression())

@@ -16,6 +16,7 @@ use super::error::ConnectError;
 use super::pool_health::PoolHealth;
 use super::primary::{self, NotPrimary, PrimaryCheck};
 use super::relay::HELD_FOR;
+use super::transaction::GALERA_RESET;
 
 mod hosts;
 
@@ -160,9 +161,19 @@ where
 
     /// Returns true when the connection may serve another caller. It ends in time also when the server is silent.
     async fn is_usable(&self, connection: &mut C) -> bool {
-        let look = async { Ok(self.is_clean(connection).await? && connection.is_in_sync().await?) };
+        let look = async {
+            if self.primary_check.is_galera() {
+                connection.execute(AssertSqlSafe(GALERA_RESET)).await?;
+            }
+            Ok(self.is_clean(connection).await? && connection.is_in_sync().await?)
+        };
         bounded(CHECK_TIMEOUT, catching_panics(look)).await.is_ok_and(|usable| usable)
     }
+}
+
+/// Returns the maximum number of connections to a server.
+pub(super) fn connections(options: &ConnectOptions) -> u32 {
+    options.max_connections.unwrap_or(DEFAULT_CONNECTIONS).max(1)
 }
 
 /// Makes a pool whose connections are made and checked by `connector`.
@@ -180,7 +191,7 @@ where
     let (following, followed) = (Arc::clone(&on_connect), Weak::clone(&health));
     let (noting_connect, noting_acquire) = (Weak::clone(&health), Weak::clone(&health));
     let pool = PoolOptions::new()
-        .max_connections(options.max_connections.unwrap_or(DEFAULT_CONNECTIONS).max(1))
+        .max_connections(connections(options))
         .acquire_timeout(options.acquire_timeout)
         .max_lifetime(MAX_LIFETIME)
         .test_before_acquire(false)

@@ -6,6 +6,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 
+/// Statements at the beginning of a transaction on a Galera cluster.
+///
+/// A node rolls a transaction back when another node's is in conflict with it. The error belongs to the next command, and is lost when
+/// that command is the preparation of a statement. By default the rest of the transaction would then be committed statement by
+/// statement. Without `autocommit` it is a new transaction, which lacks the savepoint.
+const GALERA_PRELUDE: [&str; 2] = ["SET SESSION autocommit = 0", "SAVEPOINT begun"];
+
+/// Statement before the commit on a Galera cluster. It fails when the transaction is not the one that was begun.
+const GALERA_CHECK: &str = "RELEASE SAVEPOINT begun";
+
+/// Statement that undoes the setting of [`GALERA_PRELUDE`] before another caller gets the connection.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(super) const GALERA_RESET: &str = "SET SESSION autocommit = 1";
+
 /// A transaction begun with [`Database::begin_write`](crate::Database::begin_write). Dropping it rolls it back.
 ///
 /// After a statement that failed, or whose future was dropped, every further statement and the commit are refused. Databases differ in
@@ -16,11 +30,18 @@ pub struct WriteTransaction {
     inner: DatabaseTransaction,
     /// True after a statement that failed or was dropped.
     broken: AtomicBool,
+    on_galera: bool,
 }
 
 impl WriteTransaction {
-    pub(super) fn new(inner: DatabaseTransaction) -> Self {
-        Self { inner, broken: AtomicBool::new(false) }
+    /// Takes over a transaction that has just begun.
+    pub(super) async fn new(inner: DatabaseTransaction, on_galera: bool) -> Result<Self, DbErr> {
+        if on_galera {
+            for statement in GALERA_PRELUDE {
+                inner.execute_unprepared(statement).await?;
+            }
+        }
+        Ok(Self { inner, broken: AtomicBool::new(false), on_galera })
     }
 
     /// Commits the transaction.
@@ -31,6 +52,12 @@ impl WriteTransaction {
     /// unknown if the connection was lost.
     pub async fn commit(self) -> Result<(), DbErr> {
         self.refuse_if_broken()?;
+        if self.on_galera
+            && let Err(error) = self.inner.execute_unprepared(GALERA_CHECK).await
+        {
+            drop(self.inner.rollback().await);
+            return Err(error);
+        }
         self.inner.commit().await
     }
 

@@ -1,7 +1,7 @@
 //! A row of `blacklist`: one entry of the log.
 
 use auth_core::blacklist::{Mark, RevocationReason, RevocationTarget};
-use auth_core::{Generation, Revocation, SessionId, StoreError, TokenId, UserId};
+use auth_core::{Generation, KeyId, Revocation, SessionId, StoreError, TokenId, UserId};
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 
@@ -10,6 +10,10 @@ use crate::instant;
 /// Generation that tells the entry of a session from that of a token. Both are in `token_id`, so that one index finds them. A
 /// server of a revision that knows no sessions takes such a row for damaged, and then accepts no token from memory.
 const SESSION: i64 = 0;
+
+/// Generation that tells the entry of a key from that of a user. Both are in `user_id`, so that one index finds them. A server of a
+/// revision that knows no such entries takes the row for damaged.
+pub(crate) const KEY: i64 = -1;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "blacklist")]
@@ -38,6 +42,7 @@ impl Model {
             RevocationTarget::Token(id) => (Some(id.as_uuid()), None, None),
             RevocationTarget::Session(id) => (Some(id.as_uuid()), None, Some(SESSION)),
             RevocationTarget::User { id, below } => (None, Some(id.as_uuid()), Some(below.number().into())),
+            RevocationTarget::Key(id) => (None, Some(id.as_uuid()), Some(KEY)),
         };
         Ok(Self {
             position,
@@ -70,6 +75,7 @@ impl Model {
         let target = match (self.token_id, self.user_id, self.generation) {
             (Some(id), None, None) => RevocationTarget::Token(TokenId::from(id)),
             (Some(id), None, Some(SESSION)) => RevocationTarget::Session(SessionId::from(id)),
+            (None, Some(id), Some(KEY)) => RevocationTarget::Key(KeyId::from(id)),
             (None, Some(id), Some(below)) => RevocationTarget::User {
                 id: UserId::from(id),
                 below: u32::try_from(below).map(Generation::new).map_err(|_| corrupt("generation"))?,

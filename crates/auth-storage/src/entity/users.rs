@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use auth_core::{Email, Generation, NewUser, PasswordHash, StoreError, StoredCredentials, User, UserId, Username};
+use auth_core::{
+    Email, Generation, NewUser, PasswordHash, Roles, StoreError, StoredCredentials, User, UserId, Username,
+};
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::{QueryResult, TryGetable};
@@ -26,6 +28,8 @@ pub(crate) struct Model {
     pub(crate) registered_on: i64,
     pub(crate) email_verified: bool,
     pub(crate) last_login_at: Option<i64>,
+    /// Names of the roles, with a blank between two.
+    pub(crate) roles: String,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
@@ -40,7 +44,7 @@ impl fmt::Debug for Model {
 }
 
 /// The columns of a [`User`], as [`user_of`] reads them.
-pub(crate) const USER: [Column; 9] = [
+pub(crate) const USER: [Column; 10] = [
     Column::Id,
     Column::Email,
     Column::Username,
@@ -50,11 +54,13 @@ pub(crate) const USER: [Column; 9] = [
     Column::RegisteredOn,
     Column::EmailVerified,
     Column::LastLoginAt,
+    Column::Roles,
 ];
 
 /// The columns of [`StoredCredentials`], as [`credentials_of`] reads them: those of [`USER`] and the hash.
-pub(crate) const CREDENTIALS: [Column; 10] = {
-    let [id, email, username, admin, generation, disabled_at, registered_on, email_verified, last_login_at] = USER;
+pub(crate) const CREDENTIALS: [Column; 11] = {
+    let [id, email, username, admin, generation, disabled_at, registered_on, email_verified, last_login_at, roles] =
+        USER;
     [
         id,
         email,
@@ -65,6 +71,7 @@ pub(crate) const CREDENTIALS: [Column; 10] = {
         registered_on,
         email_verified,
         last_login_at,
+        roles,
         Column::PasswordHash,
     ]
 };
@@ -81,6 +88,7 @@ pub(crate) fn user_of(row: &QueryResult) -> Result<User, StoreError> {
         registered_on: column(row, 6)?,
         email_verified: column(row, 7)?,
         last_login_at: column(row, 8)?,
+        roles: column(row, 9)?,
     };
     stored.parse()
 }
@@ -105,6 +113,7 @@ struct StoredUser {
     registered_on: i64,
     email_verified: bool,
     last_login_at: Option<i64>,
+    roles: String,
 }
 
 impl StoredUser {
@@ -118,6 +127,7 @@ impl StoredUser {
             username: Username::from_stored(&self.username).map_err(|_| corrupt("username"))?,
             email_verified: self.email_verified,
             admin: self.admin,
+            roles: self.roles.parse::<Roles>().map_err(|_| corrupt("roles"))?,
             generation: u32::try_from(self.token_generation)
                 .map(Generation::new)
                 .map_err(|_| corrupt("token_generation"))?,
@@ -144,6 +154,7 @@ impl Model {
             registered_on: instant::to_micros(new.registered_on)?,
             email_verified: new.email_verified,
             last_login_at: None,
+            roles: String::new(),
         })
     }
 
@@ -161,6 +172,7 @@ impl Model {
             registered_on: Set(self.registered_on),
             email_verified: Set(self.email_verified),
             last_login_at: Set(self.last_login_at),
+            roles: Set(self.roles),
         }
     }
 
@@ -176,6 +188,7 @@ impl Model {
             registered_on: self.registered_on,
             email_verified: self.email_verified,
             last_login_at: self.last_login_at,
+            roles: self.roles,
         };
         stored.parse()
     }

@@ -11,20 +11,20 @@ use crate::instant;
 use crate::tables::Tables;
 use crate::user_table::UserTable;
 
-/// Raises the generations of users to those of the entries for them, where they are lower.
-pub(super) fn raising_generations(batch: &[Revocation], users: &UserTable) -> Vec<UpdateStatement> {
-    let raise = |revocation: &Revocation| {
+/// Raises the generations of users and clients to those of the entries for them, where they are lower.
+pub(super) fn raising_generations(batch: &[Revocation], owners: &[&UserTable]) -> Vec<UpdateStatement> {
+    let raise = |revocation: &Revocation, table: &UserTable| {
         let RevocationTarget::User { id, below } = revocation.target else { return None };
         let below = i64::from(below.number());
         let mut raise = Query::update();
         raise
-            .table(users.table.clone())
-            .value(users.generation.clone(), below)
-            .and_where(Expr::col(users.id.clone()).eq(id.as_uuid()))
-            .and_where(Expr::col(users.generation.clone()).lt(below));
+            .table(table.table.clone())
+            .value(table.generation.clone(), below)
+            .and_where(Expr::col(table.id.clone()).eq(id.as_uuid()))
+            .and_where(Expr::col(table.generation.clone()).lt(below));
         Some(raise)
     };
-    batch.iter().filter_map(raise).collect()
+    owners.iter().flat_map(|table| batch.iter().filter_map(move |revocation| raise(revocation, table))).collect()
 }
 
 /// Records a loss at `at`, or later than the one that is recorded; or that all are acknowledged.

@@ -54,6 +54,8 @@ async fn no_statement_reads_the_whole_log(test: TestDatabase) {
         expires_at: NOW,
         generation: Generation::default(),
         admin: false,
+        key_id: None,
+        grants: None,
     };
     let known = |batch: &[Revocation], kind: usize| {
         tables.find::<blacklist::Entity>().filter(targets(batch).unwrap()[kind].clone()).build(backend)
@@ -65,8 +67,13 @@ async fn no_statement_reads_the_whole_log(test: TestDatabase) {
         (
             "a look-up of a token",
             backend.build(
-                &covers_query(tables, &Claims { token_id, expires_at, ..claims }, None, database.primary_check())
-                    .unwrap(),
+                &covers_query(
+                    tables,
+                    &Claims { token_id, expires_at, ..claims.clone() },
+                    None,
+                    database.primary_check(),
+                )
+                .unwrap(),
             ),
             BY_EXPIRY,
         ),

@@ -94,13 +94,13 @@ impl<'t> LogWriter<'t> {
     }
 }
 
-/// Returns the unique key of an entry: a token or a session with its expiry, or a user with a generation.
+/// Returns the unique key of an entry: a token or a session with its expiry, a user with a generation, or a key.
 fn known_by(revocation: &Revocation) -> Result<(RevocationTarget, i64), StoreError> {
     let expires_at = match revocation.target {
         RevocationTarget::Token(_) | RevocationTarget::Session(_) => {
             instant::to_micros_rounded_up(revocation.expires_at)?
         }
-        RevocationTarget::User { .. } => 0,
+        RevocationTarget::User { .. } | RevocationTarget::Key(_) => 0,
     };
     Ok((revocation.target, expires_at))
 }
@@ -119,7 +119,7 @@ async fn move_head(transaction: &WriteTransaction, tables: &Tables, by: i64) -> 
 }
 
 /// Returns the conditions for the entries with one of these targets: first those of tokens, by expiry and id, then those of
-/// users. They are two statements so that each uses one index: MySQL would read the whole log rather than merge two indexes.
+/// users and keys. They are two statements so that each uses one index: MySQL would read the whole log rather than merge two indexes.
 pub(super) fn targets(batch: &[Revocation]) -> Result<[Condition; 2], StoreError> {
     use blacklist::Column;
     let mut tokens = BTreeMap::<i64, Vec<Uuid>>::new();
@@ -131,6 +131,11 @@ pub(super) fn targets(batch: &[Revocation]) -> Result<[Condition; 2], StoreError
             RevocationTarget::User { id, below } => {
                 let generation = Column::Generation.eq(i64::from(below.number()));
                 of_users = of_users.add(Column::UserId.eq(id.as_uuid()).and(generation));
+                continue;
+            }
+            RevocationTarget::Key(id) => {
+                let of_key = Column::Generation.eq(blacklist::KEY);
+                of_users = of_users.add(Column::UserId.eq(id.as_uuid()).and(of_key));
                 continue;
             }
         };

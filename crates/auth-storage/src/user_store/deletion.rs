@@ -12,7 +12,7 @@ use crate::entity::users::{self, Column};
 use crate::error::AttemptError;
 use crate::revocation_log::LogWriter;
 use crate::tables::Tables;
-use crate::{session_store, side_effects};
+use crate::{personal_token_store, session_store, side_effects};
 
 impl SeaUserStore {
     /// Deletes a user and all that belongs to them, and appends the revocation.
@@ -51,6 +51,7 @@ async fn delete_within(
     let by_id = Expr::col(Column::Id).eq(id.as_uuid());
     tables.delete_many::<users::Entity>().filter(by_id).exec(transaction).await?;
     session_store::delete_of_user(transaction, tables, id).await?;
+    personal_token_store::delete_of_user(transaction, tables, id).await?;
     side_effects::delete_of_user(transaction, tables, id).await?;
     let revocation = revocation.entry(id, generation.next());
     log.append(&[revocation]).await?;

@@ -1,6 +1,6 @@
 //! Changing a user without ending tokens.
 
-use auth_core::{Email, ProfileChange, SideEffects, User, UserId};
+use auth_core::{Email, ProfileChange, Role, SideEffects, User, UserId};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, QueryFilter as _, UpdateMany};
 
@@ -19,6 +19,8 @@ pub(super) enum Changed {
     Refused,
     /// Nothing was written: another user has the new key, or may have it back.
     Taken(Taken),
+    /// Nothing was written: the user has as many roles as a user may have.
+    TooManyRoles,
 }
 
 /// What becomes of a change in a transaction.
@@ -82,6 +84,8 @@ async fn change_within(
         ProfileChange::Unchanged { generation } => update
             .col_expr(Column::TokenGeneration, Expr::col(Column::TokenGeneration))
             .filter(Column::TokenGeneration.eq(i64::from(generation.number()))),
+        // The update takes the lock of the row, so that no role which is given or taken at the same time is lost.
+        ProfileChange::GiveRole(_) => update.col_expr(Column::Roles, Expr::col(Column::Roles)),
         _ => return Err(internal("a change that this store does not know")),
     };
     match update.exec(transaction).await {
@@ -97,6 +101,11 @@ async fn change_within(
     {
         return Ok(Within::Refused(Changed::Taken(Taken::Email)));
     }
+    if let ProfileChange::GiveRole(role) = change
+        && !give_role(transaction, tables, id, role).await?
+    {
+        return Ok(Within::Refused(Changed::TooManyRoles));
+    }
     match side_effects::make(transaction, tables, effects, earlier).await? {
         Made::Now => {}
         Made::Before => return Ok(Within::Before),
@@ -104,6 +113,20 @@ async fn change_within(
     }
     let row = row_of(id, tables, transaction).await?.ok_or_else(|| internal("a row that was updated is gone"))?;
     Ok(Within::Made(row.into_user()?))
+}
+
+/// Adds a role to those of a user whose row is locked. Returns whether there is room for it.
+async fn give_role(
+    transaction: &WriteTransaction,
+    tables: &Tables,
+    id: UserId,
+    role: &Role,
+) -> Result<bool, AttemptError> {
+    let row = row_of(id, tables, transaction).await?.ok_or_else(|| internal("a row that was updated is gone"))?;
+    let Ok(roles) = row.into_user()?.roles.with(role.clone()) else { return Ok(false) };
+    let update = tables.update_many::<users::Entity>().col_expr(Column::Roles, Expr::value(roles.to_string()));
+    update.filter(Column::Id.eq(id.as_uuid())).exec(transaction).await?;
+    Ok(true)
 }
 
 /// Gives the user another address, which is verified.

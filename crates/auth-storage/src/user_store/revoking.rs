@@ -1,6 +1,6 @@
 //! Changing a user and ending their tokens.
 
-use auth_core::{Generation, Revocation, SideEffects, StoredCredentials, User, UserChange, UserId};
+use auth_core::{Generation, Revocation, Roles, SideEffects, StoredCredentials, User, UserChange, UserId};
 use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{ColumnTrait as _, QueryFilter as _, UpdateMany};
 
@@ -31,23 +31,19 @@ pub(super) fn applies(change: &UserChange, stored: &StoredCredentials) -> bool {
     match change {
         UserChange::PasswordFrom { current, .. } => *current == stored.password_hash,
         UserChange::ResetPassword { email, .. } => email.key() == stored.user.email.key(),
+        UserChange::TakeRole(role) => stored.user.roles.contains(role.as_str()),
         _ => true,
     }
 }
 
 impl SeaUserStore {
-    /// Makes the change if the user's generation is still the one before `below`, and appends the revocation.
+    /// Makes the change if the user is still as it says, and appends the revocation.
     pub(super) async fn revoke_once(
         &self,
-        id: UserId,
-        change: &UserChange,
-        effects: &SideEffects,
-        below: Generation,
-        revocation: Revocation,
+        change: Change<'_>,
         earlier: EarlierAttempts,
     ) -> Result<Outcome, AttemptError> {
         let transaction = self.database.begin().await?;
-        let change = Change { id, what: change, effects, below, revocation };
         match change.make_within(&transaction, self.database.tables(), earlier).await {
             Ok(refused @ (Outcome::Raced | Outcome::Refused | Outcome::EmailTaken)) => {
                 // A rollback that fails has lost its connection, and the server then rolls back by itself.
@@ -59,12 +55,16 @@ impl SeaUserStore {
     }
 }
 
-struct Change<'c> {
-    id: UserId,
-    what: &'c UserChange,
-    effects: &'c SideEffects,
-    below: Generation,
-    revocation: Revocation,
+/// A change of a user who was read before.
+pub(super) struct Change<'c> {
+    pub(super) id: UserId,
+    pub(super) what: &'c UserChange,
+    pub(super) effects: &'c SideEffects,
+    /// Roles of the user as they were read.
+    pub(super) roles: &'c Roles,
+    /// Generation after that of the user as it was read.
+    pub(super) below: Generation,
+    pub(super) revocation: Revocation,
 }
 
 impl Change<'_> {
@@ -115,6 +115,10 @@ impl Change<'_> {
         Ok(match self.what {
             UserChange::LogoutEverywhere => update,
             UserChange::Demote => update.col_expr(Column::Admin, Expr::value(false)),
+            // A role that is given meanwhile leaves the generation, and must not be lost.
+            UserChange::TakeRole(role) => update
+                .col_expr(Column::Roles, Expr::value(self.roles.without(role).to_string()))
+                .filter(Column::Roles.eq(self.roles.to_string())),
             UserChange::Disable(at) => {
                 // Disabled twice is disabled since the first time.
                 let since = Func::coalesce([Expr::col(Column::DisabledAt), Expr::value(instant::to_micros(*at)?)]);

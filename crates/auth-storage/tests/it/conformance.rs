@@ -4,8 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use auth_conformance::{Backend, ContractCheck, Disturbance, Row, StoresUnderTest, Task};
-use auth_core::{AttemptStore, OneTimeTokenStore, Outbox, SessionStore};
-use auth_storage::{Database, SeaAttemptStore, SeaOneTimeTokenStore, SeaOutbox, SeaSessionStore};
+use auth_core::clients::ClientStore;
+use auth_core::{AttemptStore, KeyStore, OneTimeTokenStore, Outbox, PersonalTokenStore, SessionStore};
+use auth_storage::{
+    Database, SeaAttemptStore, SeaClientStore, SeaKeyStore, SeaOneTimeTokenStore, SeaOutbox, SeaPersonalTokenStore,
+    SeaSessionStore,
+};
 use auth_testing::databases::{PgBouncer, TestDatabase, TestDatabaseKind};
 use uuid::Uuid;
 
@@ -53,6 +57,24 @@ impl Backend for Sea {
         let (opened, ..) = open(&self.database).await;
         self.opened.lock().unwrap().push(opened.clone());
         Some(Arc::new(SeaOutbox::new(opened)))
+    }
+
+    async fn personal_tokens(&self) -> Option<Arc<dyn PersonalTokenStore>> {
+        let (opened, ..) = open(&self.database).await;
+        self.opened.lock().unwrap().push(opened.clone());
+        Some(Arc::new(SeaPersonalTokenStore::new(opened)))
+    }
+
+    async fn keys(&self) -> Option<Arc<dyn KeyStore>> {
+        let (opened, ..) = open(&self.database).await;
+        self.opened.lock().unwrap().push(opened.clone());
+        Some(Arc::new(SeaKeyStore::new(opened)))
+    }
+
+    async fn clients(&self) -> Option<Arc<dyn ClientStore>> {
+        let (opened, ..) = open(&self.database).await;
+        self.opened.lock().unwrap().push(opened.clone());
+        Some(Arc::new(SeaClientStore::new(opened)))
     }
 
     fn spawn(&self, task: Task) {
@@ -117,6 +139,15 @@ impl Backend for Sea {
                 let id = uuid_literal(self.database.kind(), id.as_uuid());
                 format!("UPDATE auth_letters SET kind = 'nonsense' WHERE id = {id}")
             }
+            Row::PersonalToken(id) => {
+                let id = uuid_literal(self.database.kind(), id.as_uuid());
+                format!("UPDATE auth_personal_tokens SET name = '' WHERE id = {id}")
+            }
+            Row::Client(id) => {
+                let id = uuid_literal(self.database.kind(), id.as_uuid());
+                format!("UPDATE auth_clients SET secret = 'nonsense' WHERE id = {id}")
+            }
+            Row::Keys => "UPDATE auth_signing_keys SET algorithm = 'nonsense'".to_owned(),
             _ => return false,
         };
         execute(&self.opened()[0], &sql).await;

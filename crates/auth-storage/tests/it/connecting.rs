@@ -9,7 +9,8 @@ use auth_storage::{ConnectError, ConnectOptions, DatabaseKind, SeaRevocationLog,
 use auth_testing::databases::{Line, Proxy, TestDatabase, TestDatabaseKind};
 use sea_orm::ConnectionTrait as _;
 use tokio::net::TcpListener;
-use tokio::time::{Instant, timeout};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, interval, timeout};
 
 use crate::support::{logout, new_user, number, open, query};
 
@@ -114,6 +115,7 @@ auth_testing::on_every_database!(
     a_closed_database_is_unavailable,
     a_lost_server_is_an_error_in_time_and_heals,
     connections_that_stall_for_ever_are_replaced,
+    a_silent_server_gets_no_storm_of_connections,
 );
 
 mod encodings {
@@ -237,4 +239,32 @@ async fn connections_that_stall_for_ever_are_replaced(database: TestDatabase) {
     }
     assert!(failures > 0, "the line was never down");
     assert_eq!(number(&opened, "SELECT position FROM auth_blacklist_head").await, 2);
+}
+
+async fn a_silent_server_gets_no_storm_of_connections(database: TestDatabase) {
+    let Some((proxy, url)) = Proxy::before(&database).await else { return };
+    open(&database).await;
+    let options = ConnectOptions { acquire_timeout: Duration::from_secs(1), ..ConnectOptions::default() };
+    let opened = connect(&url, options).await.unwrap();
+    let log = SeaRevocationLog::new(opened.clone());
+    log.append(&[logout()]).await.unwrap();
+
+    proxy.set(Line::Held);
+    let before = proxy.connections();
+    let started = Instant::now();
+    let mut calls = JoinSet::new();
+    let mut ticks = interval(Duration::from_millis(10));
+    while started.elapsed() < Duration::from_secs(3) {
+        ticks.tick().await;
+        let opened = opened.clone();
+        calls.spawn(async move { opened.ping().await });
+    }
+    let opened_meanwhile = proxy.connections() - before;
+    proxy.set(Line::Open);
+    let asked = calls.len();
+    let refused = calls.join_all().await.into_iter().filter(Result::is_err).count();
+    assert!(refused > 0, "the server was never silent");
+    // The pool has ten slots, and each attempt lasts a second.
+    assert!(opened_meanwhile <= 60, "{opened_meanwhile} connections for {asked} calls");
+    log.append(&[logout()]).await.unwrap();
 }

@@ -52,6 +52,8 @@ pub(crate) fn claims() -> Claims {
         expires_at: NOW + Duration::DAY,
         generation: Generation::default(),
         admin: false,
+        key_id: None,
+        grants: None,
     }
 }
 

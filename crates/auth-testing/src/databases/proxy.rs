@@ -1,7 +1,7 @@
-//! A line to a database server that a test can cut, hold up and let go again.
+//! A line to a server, of a database or of HTTP, that a test can cut, hold up and let go again.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -39,6 +39,7 @@ pub struct Proxy {
     line: Arc<watch::Sender<Line>>,
     server: watch::Sender<String>,
     severed: watch::Sender<()>,
+    accepted: Arc<AtomicUsize>,
 }
 
 impl Proxy {
@@ -52,15 +53,28 @@ impl Proxy {
             return None;
         }
         let (scheme, user, server, path) = split_url(database.url());
+        let (proxy, address) = Self::before_server(server).await;
+        Some((proxy, format!("{scheme}://{user}@{address}/{path}")))
+    }
+
+    /// A proxy before the server at this host and port, and the address of the proxy.
+    ///
+    /// # Panics
+    ///
+    /// When there is no free port.
+    pub async fn before_server(server: &str) -> (Self, SocketAddr) {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
-        let url = format!("{scheme}://{user}@{}/{path}", listener.local_addr().expect("an address"));
+        let address = listener.local_addr().expect("an address");
         let line = Arc::new(watch::Sender::new(Line::Open));
         let (server, watched_server) = watch::channel(server.to_owned());
         // The proxy ends with its handle.
         let weak = Arc::downgrade(&line);
         let (severed, watched_severed) = watch::channel(());
+        let accepted = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&accepted);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
                 let Some(line) = weak.upgrade() else { return };
                 let mut severed = watched_severed.clone();
                 // In this order: a connection that is not severed leads to the new server.
@@ -75,7 +89,13 @@ impl Proxy {
                 });
             }
         });
-        Some((Self { line, server, severed }, url))
+        (Self { line, server, severed, accepted }, address)
+    }
+
+    /// Number of connections that were opened so far.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.accepted.load(Ordering::Relaxed)
     }
 
     /// Closes every connection that is open. New ones are served.

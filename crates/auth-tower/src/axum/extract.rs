@@ -16,12 +16,12 @@ use crate::service::ByExtractor;
 /// 500 everybody where no layer stands before the route, also as `Option<Authenticated>`.
 ///
 /// (Rust lets no crate but `auth-core` and axum's own make an extractor of [`Principal`] itself.)
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authenticated(pub Principal);
 
 /// The holder of a good token that says they are an admin. Refuses like [`Authenticated`], and with 403 `admin_required` who
 /// is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin(pub Principal);
 
 /// The user whose good token it is, as the store has them now: one read.
@@ -81,7 +81,7 @@ impl IntoResponse for Rejection {
 
 fn visitor(parts: &Parts) -> Result<Option<Principal>, Rejection> {
     match (parts.extensions.get::<Principal>(), parts.extensions.get::<Anonymous>()) {
-        (Some(principal), _) => Ok(Some(*principal)),
+        (Some(principal), _) => Ok(Some(principal.clone())),
         (None, Some(Anonymous)) => Ok(None),
         (None, None) => Err(Refusal::internal("no AuthLayer stands before this route").into()),
     }

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 
 use crate::api::auth::{SessionWay, WithWay};
 use crate::api::example;
+use crate::api::personal_tokens::PersonalTokenView;
 use crate::api::sessions::SessionView;
 use crate::api::users::UserView;
 use crate::http::request_body::RequestObject;
@@ -110,6 +111,8 @@ pub(crate) struct ExportView {
     user: UserView,
     /// The sessions that can be used.
     sessions: Vec<SessionView>,
+    /// The personal access tokens that can be used.
+    personal_tokens: Vec<PersonalTokenView>,
     /// The links in letters that can be used.
     one_time_tokens: Vec<OneTimeTokenView>,
     /// The letters that wait to be sent.
@@ -122,6 +125,7 @@ impl From<Export> for ExportView {
         Self {
             user: export.user.into(),
             sessions: export.sessions.into_iter().map(session).collect(),
+            personal_tokens: export.personal_tokens.into_iter().map(PersonalTokenView::from).collect(),
             one_time_tokens: export.one_time_tokens.into_iter().map(OneTimeTokenView::from).collect(),
             letters: export.letters.into_iter().map(LetterView::from).collect(),
         }

@@ -2,7 +2,7 @@
 //!
 //! A request type describes its body in the OpenAPI document and is never deserialized: `auth-http` reads the body.
 
-use auth_core::{Credentials, CsrfToken, NewAccount, PasswordPolicy, Principal, RefreshToken, SignedIn};
+use auth_core::{Credentials, CsrfToken, NewAccount, PasswordPolicy, Principal, RefreshToken, Role, Scopes, SignedIn};
 use auth_http::{Code, ErrorAnswer, Fields, FromFields};
 use poem_openapi::Object;
 use poem_openapi::types::{Any, Email, Example, Password};
@@ -201,8 +201,12 @@ impl Example for TokenGranted {
 #[derive(Object)]
 #[oai(example)]
 pub(crate) struct TokenClaims {
-    /// Whose token it is.
-    pub(crate) user_id: Uuid,
+    /// The user whose token it is, if it is not a client's.
+    #[oai(skip_serializing_if_is_none)]
+    pub(crate) user_id: Option<Uuid>,
+    /// The client whose token it is, if it is a client's.
+    #[oai(skip_serializing_if_is_none)]
+    pub(crate) client_id: Option<String>,
     /// Which token it is (`jti`).
     pub(crate) token_id: Uuid,
     /// Whether the user was an admin at login.
@@ -211,16 +215,29 @@ pub(crate) struct TokenClaims {
     pub(crate) issued_at: OffsetDateTime,
     /// When it expires.
     pub(crate) expires_at: OffsetDateTime,
+    /// The roles of the token, without `admin`, if it has any.
+    #[oai(skip_serializing_if_is_none)]
+    pub(crate) roles: Option<Vec<String>>,
+    /// The scopes of the token, separated by blanks, if it has any (RFC 6749 §3.3).
+    #[oai(skip_serializing_if_is_none)]
+    pub(crate) scope: Option<String>,
 }
 
 impl From<&Principal> for TokenClaims {
     fn from(principal: &Principal) -> Self {
+        let client = principal.client_id();
         Self {
-            user_id: principal.user_id().as_uuid(),
+            user_id: client.is_none().then(|| principal.user_id().as_uuid()),
+            client_id: client.map(|client| client.to_string()),
             token_id: principal.token_id().as_uuid(),
             admin: principal.is_admin(),
             issued_at: principal.issued_at(),
             expires_at: principal.expires_at(),
+            roles: principal
+                .roles()
+                .filter(|roles| !roles.is_empty())
+                .map(|roles| roles.iter().map(Role::to_string).collect()),
+            scope: principal.scopes().filter(|scopes| !scopes.is_empty()).map(Scopes::to_string),
         }
     }
 }
@@ -228,11 +245,14 @@ impl From<&Principal> for TokenClaims {
 impl Example for TokenClaims {
     fn example() -> Self {
         Self {
-            user_id: example::ID,
+            user_id: Some(example::ID),
+            client_id: None,
             token_id: Uuid::from_u128(0x6f1c_0a3e_52d7_4b8e_9c1d_2e3f_4a5b_6c7d),
             admin: false,
             issued_at: example::TIME,
             expires_at: example::TIME + time::Duration::DAY,
+            roles: None,
+            scope: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Bodies that show users.
 
-use auth_core::User;
+use auth_core::{Role, User};
 use poem_openapi::Object;
 use poem_openapi::types::{Email, Example};
 use time::OffsetDateTime;
@@ -22,6 +22,8 @@ pub(crate) struct UserView {
     registered_on: OffsetDateTime,
     /// Whether the user is an admin.
     admin: bool,
+    /// The roles of the user without `admin`, in alphabetical order.
+    roles: Vec<String>,
     /// Whether the user has proved to read letters to the address.
     email_verified: bool,
     /// When the user logged in last; null if that was never recorded.
@@ -37,6 +39,7 @@ impl From<User> for UserView {
             public_id: user.id.as_uuid(),
             registered_on: user.registered_on,
             admin: user.admin,
+            roles: user.roles.iter().map(Role::to_string).collect(),
             email_verified: user.email_verified,
             last_login_at: user.last_login_at,
         }
@@ -51,6 +54,7 @@ impl Example for UserView {
             public_id: example::ID,
             registered_on: example::TIME,
             admin: false,
+            roles: vec!["editor".to_owned()],
             email_verified: true,
             last_login_at: Some(example::TIME + time::Duration::DAY),
         }

@@ -6,8 +6,8 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A valid value of every setting that is not its default. The two keys that sign exclude each other, so the second is apart.
-const SAMPLES: [(&str, &str); 56] = [
+/// A valid value of every setting that is not its default. The settings of what signs exclude each other, so all but one are apart.
+const SAMPLES: [(&str, &str); 70] = [
     ("AUTH_ENV", "test"),
     ("AUTH_LISTEN", "127.0.0.2:1"),
     ("AUTH_HEALTH_LISTEN", "127.0.0.1:2"),
@@ -23,9 +23,15 @@ const SAMPLES: [(&str, &str); 56] = [
     ("AUTH_TOKEN_VERIFY_KEY_FILES", PUBLIC_KEY),
     ("AUTH_TOKEN_VERIFY_SECRET_FILES", SECRET),
     ("AUTH_TOKEN_TTL", "2h"),
+    ("AUTH_CLIENT_TOKEN_TTL", "30m"),
     ("AUTH_TOKEN_ISSUER", "issuer"),
     ("AUTH_TOKEN_AUDIENCE", "audience"),
     ("AUTH_TOKEN_CACHE", "7"),
+    ("AUTH_USER_SCOPES", "orders:read orders:write"),
+    ("AUTH_PERSONAL_TOKEN_CACHE", "8"),
+    ("AUTH_KEY_ALGORITHM", "ES256"),
+    ("AUTH_KEY_ROTATION", "7d"),
+    ("AUTH_JWKS_MAX_AGE", "10m"),
     ("AUTH_SESSION_ACCESS_TTL", "10m"),
     ("AUTH_SESSION_IDLE", "7d"),
     ("AUTH_SESSION_ABSOLUTE", "90d"),
@@ -46,6 +52,14 @@ const SAMPLES: [(&str, &str); 56] = [
     ("AUTH_HASH_PRIORITY", "lowest"),
     ("AUTH_BLACKLIST_POLL", "100ms"),
     ("AUTH_BLACKLIST_MAX_STALENESS", "1s"),
+    ("AUTH_FEED", "on"),
+    ("AUTH_FOLLOW_ISSUER", "https://auth.example.org"),
+    ("AUTH_FOLLOW_CLIENT_ID", "rac_x"),
+    ("AUTH_FOLLOW_CLIENT_SECRET", "ras_x"),
+    ("AUTH_FOLLOW_MAX_STALENESS", "6s"),
+    ("AUTH_FOLLOW_STATE_FILE", "revocations"),
+    ("AUTH_FOLLOW_CA_FILE", "ca.pem"),
+    ("AUTH_FOLLOW_PLAIN_HTTP", "on"),
     ("AUTH_THROTTLE", "on"),
     ("AUTH_THROTTLE_ACCOUNT", "99"),
     ("AUTH_THROTTLE_NETWORK", "599"),
@@ -114,7 +128,11 @@ fn assert_in_force(sources: Sources, samples: &[(&str, String)], origin: Origin)
     assert_eq!(in_force, samples.iter().map(|(variable, _)| *variable).collect(), "each is read once");
     for setting in config.effective() {
         let (_, sample) = samples.iter().find(|(variable, _)| *variable == setting.variable).unwrap();
-        let expected = if setting.variable == "AUTH_TOKEN_SECRET" { "<redacted>" } else { sample };
+        let expected = if ["AUTH_TOKEN_SECRET", "AUTH_FOLLOW_CLIENT_SECRET"].contains(&setting.variable) {
+            "<redacted>"
+        } else {
+            sample
+        };
         assert_eq!((setting.value.as_str(), setting.origin), (expected, origin), "{}", setting.variable);
     }
 }
@@ -141,7 +159,9 @@ fn every_setting_of_the_table_is_read_from_every_source() {
 fn every_setting_that_is_read_is_in_the_table() {
     let in_table: BTreeSet<_> = table::declarations().iter().map(|declaration| declaration.variable).collect();
     let mut read: BTreeSet<_> = SAMPLES.iter().map(|(variable, _)| *variable).collect();
-    assert!(read.insert("AUTH_TOKEN_PRIVATE_KEY_FILE"));
+    for variable in ["AUTH_TOKEN_PRIVATE_KEY_FILE", "AUTH_MASTER_KEY", "AUTH_MASTER_KEY_PREVIOUS"] {
+        assert!(read.insert(variable));
+    }
     assert_eq!(in_table, read);
 
     let files = Files::create();

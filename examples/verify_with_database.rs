@@ -1,6 +1,6 @@
 //! A service that issues nothing: it has the issuer's public key and reads the issuer's blacklist, so that a logout there is
 //! a logout here. It knows no users, no passwords and no secret.
-//! `DATABASE_URL=… cargo run -p auth-examples --bin verify_only public.pem`
+//! `DATABASE_URL=… cargo run -p auth-examples --bin verify_with_database public.pem`
 
 use std::error::Error;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-// readme: verify only
+// readme: verify with the database
 pub(crate) async fn verifier(url: &str, public_key: &[u8]) -> Result<TokenVerifier, Box<dyn Error>> {
     // Give this service a database user that may read four tables and nothing else: `auth_blacklist`, `auth_blacklist_head`, of
     // `auth_users` the columns `id` and `token_generation`, and of `auth_sessions` the columns `id` and `ended_at`.

@@ -1,0 +1,129 @@
+//! The personal access tokens of an account.
+
+use super::error::AccountError;
+use crate::error::StoreError;
+use crate::events;
+use crate::grants::{ADMIN, Scope, Scopes, TokenKind};
+use crate::ids::{PersonalTokenId, UserId};
+use crate::personal::{
+    DEFAULT_PERSONAL_TOKEN_LIFE, IssuedPersonalToken, MAX_PERSONAL_TOKEN_LIFE, MAX_PERSONAL_TOKENS, NewPersonalToken,
+    PersonalToken, PersonalTokenSecret, StoredPersonalToken,
+};
+use crate::principal::Principal;
+use crate::random::NoRandomness;
+use crate::service::AuthService;
+use crate::user::User;
+
+/// Reason that a personal token was not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CreatePersonalTokenError {
+    /// The service keeps no personal tokens.
+    #[error("the service keeps no personal tokens")]
+    NotKept,
+    /// The token that asks was not issued by a login.
+    #[error("a personal token is made with the token of a login")]
+    NotALogin,
+    /// The token that asks was revoked meanwhile.
+    #[error("the token was revoked")]
+    Revoked,
+    /// The user has neither a scope nor a role of this name.
+    #[error("must not name {0}, which the user does not have")]
+    NotGranted(Scope),
+    /// The life is out of its bounds.
+    #[error("must be from 1 to {} seconds", MAX_PERSONAL_TOKEN_LIFE.as_secs())]
+    Life,
+    /// The user has as many personal tokens as a user may have.
+    #[error("a user has at most {MAX_PERSONAL_TOKENS} personal tokens")]
+    TooMany,
+    /// A store failed. The token may have been made all the same, and nobody knows its secret.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The operating system has no randomness to give.
+    #[error("an internal part failed")]
+    Internal(#[from] NoRandomness),
+}
+
+impl AuthService {
+    /// Makes a personal access token for the principal's user. It is good until it expires or is deleted, and no longer than the
+    /// login that makes it: whatever ends all tokens of the user ends it too.
+    ///
+    /// # Errors
+    ///
+    /// When the principal is not that of a login, or was revoked meanwhile. When the user does not have a scope that `new` names, its
+    /// life is out of its bounds, or the user has [`MAX_PERSONAL_TOKENS`]. When a part failed.
+    pub async fn create_personal_token(
+        &self,
+        principal: &Principal,
+        new: NewPersonalToken,
+    ) -> Result<IssuedPersonalToken, CreatePersonalTokenError> {
+        let tokens = self.parts.personal_tokens.as_ref().ok_or(CreatePersonalTokenError::NotKept)?;
+        if principal.kind() != TokenKind::Login {
+            return Err(CreatePersonalTokenError::NotALogin);
+        }
+        let life = new.life.unwrap_or(DEFAULT_PERSONAL_TOKEN_LIFE);
+        if life.is_zero() || life.subsec_nanos() != 0 || life > MAX_PERSONAL_TOKEN_LIFE {
+            return Err(CreatePersonalTokenError::Life);
+        }
+        let found = self.parts.users.find_by_id(principal.user_id()).await?;
+        // The token gets the generation of the login. Read from the user, it would outlive a password change that just ended the login.
+        let is_current = |user: &User| user.disabled_at.is_none() && user.generation == principal.generation();
+        let owner = found.filter(is_current).ok_or(CreatePersonalTokenError::Revoked)?;
+        let scopes = match new.scopes {
+            Some(scopes) => granted(&owner, tokens.user_scopes(), scopes)?,
+            None => tokens.user_scopes().clone(),
+        };
+        let now = self.now();
+        let token = PersonalToken {
+            id: PersonalTokenId::generate()?,
+            user_id: owner.id,
+            name: new.name,
+            scopes,
+            generation: principal.generation(),
+            created_at: now,
+            expires_at: now.replace_nanosecond(0).unwrap_or(now) + life,
+            last_used_at: None,
+        };
+        let secret = PersonalTokenSecret::generate()?;
+        let stored = StoredPersonalToken { token: token.clone(), digest: secret.digest() };
+        if !tokens.store().insert(stored, MAX_PERSONAL_TOKENS).await? {
+            return Err(CreatePersonalTokenError::TooMany);
+        }
+        events::account(owner.id, "personal_token_created", None);
+        Ok(IssuedPersonalToken { token, secret })
+    }
+
+    /// Returns the personal access tokens of a user that can be used, the one that was made last first. None, where none are kept.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such user or a store failed.
+    pub async fn list_personal_tokens(&self, user_id: UserId) -> Result<Vec<PersonalToken>, AccountError> {
+        let user = self.find_user(user_id).await?;
+        let Some(tokens) = &self.parts.personal_tokens else { return Ok(Vec::new()) };
+        Ok(tokens.store().list(user.id, user.generation, self.now(), MAX_PERSONAL_TOKENS).await?)
+    }
+
+    /// Deletes a personal access token of a user. When this has returned, the end is durable and this node refuses the token. Returns
+    /// whether the user had a personal token with this id.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed. Repeating is harmless.
+    pub async fn delete_personal_token(&self, user_id: UserId, id: PersonalTokenId) -> Result<bool, StoreError> {
+        let Some(tokens) = &self.parts.personal_tokens else { return Ok(false) };
+        let Some(end) = tokens.store().delete(user_id, id, self.now()).await? else { return Ok(false) };
+        self.parts.blacklist.note(&end);
+        events::revoked(user_id, end.reason.as_str());
+        Ok(true)
+    }
+}
+
+/// Returns `scopes`, if the owner has each of them as a scope of every login or as a role.
+fn granted(owner: &User, user_scopes: &Scopes, scopes: Scopes) -> Result<Scopes, CreatePersonalTokenError> {
+    let has = |name: &str| user_scopes.contains(name) || owner.roles.contains(name) || (name == ADMIN && owner.admin);
+    if let Some(scope) = scopes.iter().find(|scope| !has(scope.as_str())) {
+        return Err(CreatePersonalTokenError::NotGranted(scope.clone()));
+    }
+    Ok(scopes)
+}

@@ -1,0 +1,595 @@
+"""Checks access tokens of an auth server, without its database and without a call for each token.
+
+A follower holds the public keys of the server and a copy of its blacklist, and keeps both up to date. The rules are those
+of docs/FOLLOWERS.md. `Keys`, `Feed` and `Checker` do no I/O and read no clock, so that the vectors can drive them.
+`Follower` is the part with threads and HTTP.
+
+    follower = Follower("https://auth.example", "https://auth.example", "api", client_id, client_secret)
+    answer, claims = follower.check(token)  # "good", "invalid", "expired", "revoked" or "unavailable"
+
+`python follower.py` is a service for one question: it answers `GET /check` with 200, 401 or 503.
+
+Needs Python 3.10 and the package `cryptography`.
+"""
+
+import base64
+import collections
+import hashlib
+import hmac
+import http.client
+import http.server
+import json
+import os
+import random
+import re
+import sys
+import threading
+import time
+import urllib.parse
+import uuid
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+MAX_TOKEN = 4096  # Characters of a token.
+MAX_BODY = 1 << 30  # Bytes of an answer of the server.
+MAX_KEYS = 64
+MAX_NAMES = 32  # Roles or scopes of a token.
+MAX_INSTANCES = 64  # Server processes whose clocks are compared with ours.
+LEEWAY = 1.0  # Seconds after its expiry for which a token is still good.
+SKEW = 7200.0  # Seconds by which two wall clocks may differ.
+KEY_LIFE = 90 * 86400.0  # Seconds for which a key is kept that the server does not publish any more.
+DRIFT = 1 / 1000  # Share by which two monotonic clocks may differ in speed.
+PAUSE = 0.1  # Seconds from one request to the feed to the next, at least.
+LAST_EXPIRY = 253_370_764_800
+SNAPSHOT_TYPE = "application/vnd.revocable-auth.snapshot"
+CURSOR = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):([0-9]{1,20}):([0-9a-f]{16})")
+MARK = re.compile(r"[0-9a-f]{16}")
+ROLE = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}")
+
+
+class Broken(Exception):
+    """What came is not what was promised. It is not used at all."""
+
+
+def need(condition, what):
+    if not condition:
+        raise Broken(what)
+
+
+def parse_json(data):
+    def refuse(constant):
+        raise Broken(f"{constant} is not JSON")
+
+    try:
+        return json.loads(data.decode() if isinstance(data, bytes) else data, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise Broken("no JSON") from error
+
+
+def integer(value, least=0, most=1 << 63):
+    need(type(value) is int and least <= value <= most, "not an integer in its bounds")
+    return value
+
+
+def uuid_bytes(value):
+    need(isinstance(value, str), "not an id")
+    try:
+        return uuid.UUID(value).bytes
+    except ValueError as error:
+        raise Broken("not an id") from error
+
+
+def client_bytes(value):
+    """Id of a client: `rac_` and base64url of 16 bytes and a checksum of 3, which a signed text does not need."""
+    need(isinstance(value, str) and value.startswith("rac_"), "not the id of a client")
+    data = base64url(value[4:])
+    need(len(data) == 19, "not the id of a client")
+    return data[:16]
+
+
+def base64url(text):
+    """Decodes base64url without padding. Exactly one text is accepted for the same bytes."""
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
+    except ValueError as error:
+        raise Broken("not base64url") from error
+    need(base64.urlsafe_b64encode(data).rstrip(b"=").decode() == text, "another spelling of base64url")
+    return data
+
+
+def key_id(kid):
+    """Id of a key in the feed: the first 128 bits of the SHA-256 of its `kid`."""
+    return hashlib.sha256(kid.encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def age_of(headers):
+    """Seconds for which a cache has kept an answer (RFC 9111 §5.1). An age that cannot be read is endless."""
+    age = headers.get("age", "0").strip()
+    return int(age) if re.fullmatch("[0-9]{1,9}", age) else float("inf")
+
+
+class Key:
+    """Public key with the one algorithm that it may be used with."""
+
+    def __init__(self, jwk):
+        need(isinstance(jwk, dict) and "d" not in jwk and "k" not in jwk, "not a public key")
+        need(jwk.get("use", "sig") == "sig" and isinstance(jwk.get("kid"), str), "no use or no kid")
+        self.kid, self.algorithm = jwk["kid"], jwk.get("alg")
+        number = lambda name: int.from_bytes(base64url(jwk[name]), "big")
+        try:
+            match (jwk["kty"], jwk.get("crv"), self.algorithm):
+                case ("OKP", "Ed25519", "EdDSA"):
+                    self.public = ed25519.Ed25519PublicKey.from_public_bytes(base64url(jwk["x"]))
+                case ("EC", "P-256", "ES256"):
+                    self.public = ec.EllipticCurvePublicNumbers(number("x"), number("y"), ec.SECP256R1()).public_key()
+                case ("RSA", None, "RS256"):
+                    self.public = rsa.RSAPublicNumbers(number("e"), number("n")).public_key()
+                    need(2048 <= self.public.key_size <= 8192, "the RSA key is too small or too large")
+                case _:
+                    raise Broken("a key of another kind")
+        except (KeyError, TypeError, ValueError) as error:
+            raise Broken("not a key") from error
+
+    def verifies(self, message, signature):
+        try:
+            match self.algorithm:
+                case "EdDSA":
+                    self.public.verify(signature, message)
+                case "ES256":
+                    if len(signature) != 64:
+                        return False
+                    r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
+                    self.public.verify(encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256()))
+                case _:
+                    self.public.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
+        except InvalidSignature:
+            return False
+        return True
+
+
+class Keys:
+    """Keys that the server publishes (RFC 7517). An empty or unreadable set replaces nothing."""
+
+    def __init__(self, cool_down=2.0):
+        self.cool_down = cool_down
+        self.known = {}  # kid -> (Key, monotonic time at which a set last had it)
+        self.etag = None
+        self.tried = self.succeeded = float("-inf")  # When the last fetch began, and the last good one.
+        self.refresh_at = float("-inf")
+
+    def due(self, now, asked=None):
+        """Whether to fetch the set: it is old, or a token with an unknown key came at `asked`. Time alone decides."""
+        wanted = now >= self.refresh_at or (asked is not None and asked > self.tried)
+        return wanted and now >= self.tried + self.cool_down
+
+    def take(self, sent, received, status, headers, body):
+        self.tried = sent
+        self.refresh_at = received + self.cool_down
+        if status == 304:
+            need(self.known, "304 for a set that was never read")
+        else:
+            need(status == 200, f"status {status}")
+            document = parse_json(body)
+            need(isinstance(document, dict) and isinstance(document.get("keys"), list), "not a key set")
+            found = {}
+            for jwk in document["keys"]:
+                try:
+                    key = Key(jwk)
+                    found.setdefault(key.kid, key)
+                except Broken:
+                    pass  # Keys of a kind that we do not know are ignored (RFC 7517 §5).
+            need(0 < len(found) <= MAX_KEYS, "no key, or too many")
+            kept = {kid: (key, seen) for kid, (key, seen) in self.known.items() if received < seen + KEY_LIFE}
+            kept.update({kid: (key, received) for kid, key in found.items()})
+            self.known = dict(sorted(kept.items(), key=lambda item: -item[1][1])[:MAX_KEYS])
+            self.etag = headers.get("etag")
+        self.succeeded = sent - age_of(headers)
+        life = re.search(r"max-age=([0-9]{1,9})", headers.get("cache-control", ""))
+        life = (int(life[1]) if life else 300) - age_of(headers)
+        self.refresh_at = received + min(max(life, self.cool_down), 3600)
+
+
+class Feed:
+    """Copy of the blacklist, and the time up to which it is complete."""
+
+    def __init__(self, max_staleness=5.0):
+        self.max_staleness = max_staleness
+        self.cursor = None  # None: take the snapshot next.
+        self.caught_up = False  # Whether the last page had everything. Only then is it worth to wait for more.
+        self.fresh = float("-inf")
+        self.best = {}  # instance -> (its uptime minus our monotonic time, when that was noted)
+        self.entries = {"token": {}, "session": {}, "user": {}, "key": {}}  # id -> (below, which users have; expiry)
+        self.purged_tokens = self.purged_users = 0
+        self.forgotten = float("-inf")  # Entries whose tokens expired before were dropped.
+        self.swept = 0.0
+
+    def is_fresh(self, now):
+        return now - self.fresh <= self.max_staleness
+
+    def take_page(self, sent, received, status, headers, body):
+        if status == 410:
+            self.cursor = None  # What was refused goes on being refused.
+            return
+        need(status == 200 and self.cursor, f"status {status}")
+        page = parse_json(body)
+        need(isinstance(page, dict), "not a page")
+        try:
+            entries, cursor = page["entries"], CURSOR.fullmatch(page["next"])
+            need(isinstance(entries, list) and cursor, "no entries or no cursor")
+            epoch, before, _ = self.cursor.split(":")
+            after = integer(int(cursor[2]))
+            need(page["epoch"] == epoch == cursor[1], "another epoch")
+            need(len(entries) + integer(page["skipped"]) == after - int(before), "a gap")
+            need(integer(page["head"]) >= after, "behind its own entries")
+            last = int(before)
+            for entry in entries:
+                need(last < integer(entry["position"]) <= after, "out of order")
+                last = entry["position"]
+            parsed = [self.parse_entry(entry) for entry in entries]
+            need(last < after or not entries or entries[-1]["mark"] == cursor[3], "the cursor is of another entry")
+            purged = integer(page["purged"]["tokens"]), integer(page["purged"]["users"])
+            as_of = self.as_of(sent, received, headers, page)
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            raise Broken("not a page") from error
+        self.use(parsed, purged, page["next"])
+        self.caught_up = page["head"] == after
+        if self.caught_up:
+            self.fresh = max(self.fresh, as_of)
+
+    @staticmethod
+    def parse_entry(entry):
+        kinds = [kind for kind in ("token", "session", "user", "key") if kind in entry]
+        need(len(kinds) == 1 and MARK.fullmatch(entry["mark"]), "an entry of another kind, or without a mark")
+        kind = kinds[0]
+        below = integer(entry["below"], 0, (1 << 32) - 1) if kind == "user" else 0
+        return kind, uuid_bytes(entry[kind]), below, integer(entry["exp"], -LAST_EXPIRY, LAST_EXPIRY)
+
+    def as_of(self, sent, received, headers, page):
+        """Monotonic time up to which a page is complete. It trusts no wall clock, and a cache can only make it earlier."""
+        instance, uptime, copy = page["instance"], integer(page["uptime_ms"]) / 1000, integer(page["age_ms"]) / 1000
+        need(isinstance(instance, str), "no instance")
+        noted, at = self.best.pop(instance, (float("-inf"), received))
+        best = max(noted - DRIFT * (received - at), uptime - received)
+        self.best[instance] = best, received
+        if len(self.best) > MAX_INSTANCES:
+            self.best.pop(next(iter(self.best)))
+        return min(sent, uptime - best) - copy - age_of(headers)
+
+    def take_snapshot(self, status, body):
+        need(status == 200, f"status {status}")
+        need(len(body) >= 41 and body[:5] == b"RARS\x01", "not a snapshot")
+        need(hmac.compare_digest(hashlib.sha256(body[:-32]).digest(), body[-32:]), "the digest is wrong")
+        read = Reader(body[:-32], 5)
+        try:
+            header = parse_json(read.take(read.number(4)))
+            need(CURSOR.fullmatch(header["next"]) and header["next"].startswith(header["epoch"] + ":"), "no cursor")
+            purged = integer(header["purged"]["tokens"]), integer(header["purged"]["users"])
+            found = []
+            for _ in range(read.number(4)):
+                hour = read.hour()
+                found.extend(("token", token, 0, hour) for token in read.ids())
+            for _ in range(read.number(4)):
+                hour, _revoked = read.hour(), read.hour()
+                found.extend(("session", session, 0, hour) for session in read.ids())
+            found.extend(("user", read.take(16), read.number(4), read.hour()) for _ in range(read.number(4)))
+            found.extend(("key", read.take(16), 0, read.hour()) for _ in range(read.number(4)))
+            need(read.at == len(read.data), "more than a snapshot")
+            counts = collections.Counter(entry[0] + "s" for entry in found)
+            need(all(counts[name + "s"] == header["counts"][name + "s"] for name in self.entries), "the counts are wrong")
+        except (KeyError, TypeError, AttributeError) as error:
+            raise Broken("not a snapshot") from error
+        self.use(found, purged, header["next"])
+        self.caught_up = False
+
+    def use(self, entries, purged, cursor):
+        for kind, identity, below, expiry in entries:
+            known = self.entries[kind].get(identity, (0, expiry))
+            self.entries[kind][identity] = max(known[0], below), max(known[1], expiry)
+        self.purged_tokens = max(self.purged_tokens, purged[0])
+        self.purged_users = max(self.purged_users, purged[1])
+        self.cursor = cursor
+
+    def forget(self, wall):
+        """Drops the entries whose tokens expired more than the leeway and the skew ago. Once an hour is often enough."""
+        if wall < self.swept + 3600:
+            return
+        self.swept, self.forgotten = wall, max(self.forgotten, wall - LEEWAY - SKEW)
+        for kind, entries in self.entries.items():
+            self.entries[kind] = {key: entry for key, entry in entries.items() if entry[1] >= self.forgotten}
+
+    def standing(self, claims, now):
+        renewable = claims["session"] not in (None, claims["token"])
+        kind = "session" if renewable else "token"
+        below, _ = self.entries["user"].get(claims["user"], (0, 0))
+        if claims[kind] in self.entries[kind] or claims["generation"] < below or claims["key"] in self.entries["key"]:
+            return "revoked"
+        if claims["expires_at"] <= self.purged_tokens:
+            return "revoked"
+        if claims["expires_at"] <= self.purged_users or claims["expires_at"] < self.forgotten:
+            return "unavailable"
+        return "good" if self.is_fresh(now) else "unavailable"
+
+
+class Reader:
+    """Numbers and ids of a snapshot, one after the other."""
+
+    def __init__(self, data, at):
+        self.data, self.at = data, at
+
+    def take(self, length):
+        need(self.at + length <= len(self.data), "the snapshot ends too early")
+        self.at += length
+        return self.data[self.at - length : self.at]
+
+    def number(self, length):
+        return int.from_bytes(self.take(length), "big")
+
+    def hour(self):
+        """Last second of an hour. What happened within the hour was not later."""
+        return integer(self.number(8), 0, LAST_EXPIRY // 3600) * 3600 + 3599
+
+    def ids(self):
+        """Sorted ids, each as the number of bytes that it shares with the one before, and the others."""
+        before = b""
+        for _ in range(self.number(4)):
+            shared = self.number(1)
+            need(shared <= len(before) and shared < 16, "shares more than there is")
+            identity = before[:shared] + self.take(16 - shared)
+            need(identity > before, "the ids are not sorted")
+            yield identity
+            before = identity
+
+
+class Checker:
+    """Decides about tokens, with the keys, the copy of the blacklist and two clocks."""
+
+    def __init__(self, issuer, audience, max_staleness=5.0, cool_down=2.0):
+        self.issuer, self.audience = issuer, audience
+        self.keys, self.feed = Keys(cool_down), Feed(max_staleness)
+
+    def check(self, token, wall, now, asked=None):
+        """Returns the answer and the claims. The answer "keys" means: fetch the keys when that is due, and ask again with
+        the same `asked`, the monotonic time at which the token came."""
+        try:
+            need(isinstance(token, str) and len(token) <= MAX_TOKEN and token.isascii() and token.count(".") == 2, "no token")
+            message, _, signature = token.rpartition(".")
+            header_part, payload = message.split(".")
+            header = parse_json(base64url(header_part))
+            need(isinstance(header, dict) and header.get("typ") == "at+jwt" and "crit" not in header, "another type")
+            need(isinstance(header.get("kid"), str) and isinstance(header.get("alg"), str), "no key or no algorithm")
+            known, _ = self.keys.known.get(header["kid"], (None, None))
+            if known is None:
+                return self.without_key(now if asked is None else asked), None
+            need(header["alg"] == known.algorithm, "the key decides the algorithm")
+            need(known.verifies(message.encode(), base64url(signature)), "not signed with the key")
+            claims = self.read(parse_json(base64url(payload)), known.kid)
+        except (Broken, KeyError, TypeError):
+            return "invalid", None
+        if wall >= claims["expires_at"] + LEEWAY:
+            return "expired", None
+        self.feed.forget(wall)
+        return self.feed.standing(claims, now), claims
+
+    def without_key(self, asked):
+        """A token with an unknown key is decided by a fetch of the keys that began after the token came."""
+        if self.keys.tried < asked:
+            return "keys"
+        return "invalid" if self.keys.succeeded >= asked else "unavailable"
+
+    def read(self, claims, kid):
+        need(isinstance(claims, dict) and claims["iss"] == self.issuer, "another issuer")
+        audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+        need(self.audience in audiences and all(isinstance(one, str) for one in audiences), "for somebody else")
+        roles, scope = claims.get("roles"), claims.get("scope")
+        need(roles is None or isinstance(roles, list), "the roles are no list")
+        need(scope is None or isinstance(scope, str), "the scope is no text")
+        scopes = [name for name in (scope or "").split(" ") if name]
+        for names, form in ((roles or [], ROLE), (scopes, SCOPE)):
+            need(all(isinstance(name, str) and form.fullmatch(name) for name in names), "not a role or a scope")
+            need(len(set(names)) <= MAX_NAMES, "too many roles or scopes")
+        need(isinstance(claims["admin"], bool), "no admin")
+        user, client = uuid_bytes(claims["sub"]), claims.get("client_id")
+        need(client is None or (client_bytes(client) == user and not claims["admin"]), "not the client's own token")
+        integer(claims["iat"], -LAST_EXPIRY, LAST_EXPIRY)
+        return {
+            "user": user,
+            "token": uuid_bytes(claims["jti"]),
+            "session": None if claims.get("sid") is None else uuid_bytes(claims["sid"]),
+            "expires_at": integer(claims["exp"], 0, LAST_EXPIRY),
+            "generation": integer(claims["gen"], 0, (1 << 32) - 1),
+            "admin": claims["admin"],
+            "key": key_id(kid),
+            "client": client is not None,
+            "roles": roles or [],
+            "scopes": scopes,
+        }
+
+
+class Follower:
+    """Follows a server in threads of its own, and answers from memory."""
+
+    def __init__(self, url, issuer, audience, client_id, client_secret, max_staleness=5.0, wait=1, file=None):
+        """`max_staleness` is the bound, in seconds. `wait` is how long the server may hold a request until there is news, in
+        whole seconds. `file` keeps the last snapshot for the next start."""
+        self.url, self.client, self.wait = urllib.parse.urlsplit(url), (client_id, client_secret), wait
+        self.checker = Checker(issuer, audience, max_staleness)
+        self.changed, self.stopped = threading.Condition(), threading.Event()
+        self.asked = None  # When the oldest token with an unknown key came that was not decided yet.
+        self.token, self.token_until = None, float("-inf")
+        self.file = file
+        if file and os.path.exists(file):
+            with open(file, "rb") as kept:
+                self.attempt(self.checker.feed.take_snapshot, 200, kept.read())
+        for work in (self.follow_keys, self.follow_feed):
+            threading.Thread(target=work, daemon=True).start()
+
+    def check(self, token):
+        asked = monotonic()
+        with self.changed:
+            while True:
+                now = monotonic()  # Whoever waited for the lock must not see a copy that was fresh before.
+                answer, claims = self.checker.check(token, time.time(), now, asked)
+                if answer != "keys":
+                    return answer, claims
+                if now > asked + 5:
+                    return "unavailable", None
+                self.asked = asked if self.asked is None else self.asked
+                self.changed.notify_all()
+                self.changed.wait(1)
+
+    def stop(self):
+        self.stopped.set()
+        with self.changed:
+            self.changed.notify_all()
+
+    def follow_keys(self):
+        keys = self.checker.keys
+        while not self.stopped.is_set():
+            with self.changed:
+                if not keys.due(monotonic(), self.asked):
+                    self.changed.wait(0.1)
+                    continue
+            sent = monotonic()
+            headers = {"Cache-Control": "no-cache"} | ({"If-None-Match": keys.etag} if keys.etag else {})
+            # The server would have closed a connection that was idle for so long.
+            answer = Connection(self.url).ask("GET", "/.well-known/jwks.json", headers | {"Connection": "close"})
+            with self.changed:
+                self.attempt(keys.take, sent, monotonic(), *answer)
+                if self.asked is not None and self.asked <= sent:
+                    self.asked = None
+                self.changed.notify_all()
+
+    def follow_feed(self):
+        connection, failures, pause = Connection(self.url), 0, 0.0
+        while not self.stopped.wait(pause):
+            began = monotonic()
+            failures = 0 if self.ask_feed(connection) else min(failures + 1, 5)
+            if failures:
+                pause = random.uniform(0.5, 1) * PAUSE * 2**failures
+            elif self.checker.feed.caught_up:
+                pause = max(0.0, began + PAUSE - monotonic())
+            else:
+                pause = 0.0
+
+    def ask_feed(self, connection):
+        """Asks for the snapshot or the next page. Returns whether it was there and was used."""
+        if not (monotonic() < self.token_until or self.attempt(self.renew_token, connection)):
+            return False
+        feed, headers = self.checker.feed, {"Authorization": f"Bearer {self.token}"}
+        if feed.cursor is None:
+            status, _, body = connection.ask("GET", "/auth/revocations/snapshot", headers | {"Accept": SNAPSHOT_TYPE})
+            with self.changed:
+                used = self.attempt(feed.take_snapshot, status, body)
+            if used and self.file:
+                self.attempt(self.keep, body)
+        else:
+            path = f"/auth/revocations?after={feed.cursor}&wait={self.wait if feed.caught_up else 0}"
+            sent = monotonic()
+            status, answered, body = connection.ask("GET", path, headers)
+            with self.changed:
+                used = self.attempt(feed.take_page, sent, monotonic(), status, answered, body)
+        if status == 401:
+            self.token_until = float("-inf")
+        return used and status == 200
+
+    def keep(self, snapshot):
+        with open(f"{self.file}.new", "wb") as kept:
+            kept.write(snapshot)
+        os.replace(f"{self.file}.new", self.file)
+
+    def attempt(self, work, *answer):
+        try:
+            work(*answer)
+        except (Broken, OSError) as error:
+            print(f"{work.__name__}: {error}", file=sys.stderr, flush=True)
+            return False
+        return True
+
+    def renew_token(self, connection):
+        """Asks for a token of our own for the feed (RFC 6749 §4.4)."""
+        pair = ":".join(urllib.parse.quote_plus(part) for part in self.client)
+        headers = {
+            "Authorization": "Basic " + base64.b64encode(pair.encode()).decode(),
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        now = monotonic()
+        status, _, body = connection.ask("POST", "/oauth/token", headers, "grant_type=client_credentials&scope=revocations")
+        need(status == 200, f"status {status}")
+        answer = parse_json(body)
+        need(isinstance(answer, dict) and isinstance(answer.get("access_token"), str), "no token in the answer")
+        self.token, self.token_until = answer["access_token"], now + 0.8 * integer(answer.get("expires_in"))
+
+
+class Connection:
+    """Connection to the server, opened again after an error. It follows no redirects, which would send our token elsewhere."""
+
+    def __init__(self, url):
+        kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+        self.connection, self.base = kind(url.hostname, url.port, timeout=10), url.path.rstrip("/")
+
+    def ask(self, method, path, headers, body=None):
+        """Returns the status, the headers by their lower-case names, and the body. The status is 0 without an answer."""
+        try:
+            self.connection.request(method, self.base + path, body, headers)
+            response = self.connection.getresponse()
+            data = response.read(MAX_BODY + 1)
+            if len(data) > MAX_BODY:
+                self.connection.close()
+                return 0, {}, b""
+            return response.status, {name.lower(): value for name, value in response.getheaders()}, data
+        except (OSError, http.client.HTTPException):
+            self.connection.close()
+            return 0, {}, b""
+
+
+def monotonic():
+    """Seconds that never go back. The time that the machine was suspended counts, where the system offers that."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        if self.path != "/check":
+            return self.send_error(404)
+        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
+        answer, claims = self.server.follower.check(token.strip()) if scheme.lower() == "bearer" else ("missing", None)
+        status = {"good": 200, "unavailable": 503}.get(answer, 401)
+        body = {"answer": answer} | ({"user_id": str(uuid.UUID(bytes=claims["user"]))} if status == 200 else {})
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        if status == 401:
+            self.send_header("WWW-Authenticate", 'Bearer realm="auth"')
+        if status == 503:
+            self.send_header("Retry-After", "2")
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_):
+        pass
+
+
+def main():
+    setting = lambda name, default=None: os.environ.get(f"FOLLOW_{name}", default) or sys.exit(f"FOLLOW_{name} is not set")
+    url = setting("URL")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(setting("PORT", "3002"))), Handler)
+    server.follower = Follower(
+        url,
+        setting("ISSUER", url),
+        setting("AUDIENCE"),
+        setting("CLIENT_ID"),
+        setting("CLIENT_SECRET"),
+        file=os.environ.get("FOLLOW_FILE"),
+    )
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
