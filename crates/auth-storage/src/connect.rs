@@ -38,7 +38,6 @@ pub use primary::NotPrimary;
 pub(crate) use primary::{PrimaryCheck, check as check_primary};
 pub(crate) use retry::EarlierAttempts;
 pub use statements::Statements;
-use tokio::sync::Semaphore;
 pub use transaction::WriteTransaction;
 pub use url::DatabaseUrl;
 use url::Target;
@@ -77,7 +76,7 @@ pub async fn connect_to(url: &DatabaseUrl, options: ConnectOptions) -> Result<Da
     let turns = match &url.0 {
         // Its connections are opened without a server.
         #[cfg(feature = "sqlite")]
-        Target::Sqlite(_) => Semaphore::MAX_PERMITS,
+        Target::Sqlite(_) => tokio::sync::Semaphore::MAX_PERMITS,
         #[cfg(any(feature = "postgres", feature = "mysql"))]
         _ => servers::connections(&options) as usize,
     };

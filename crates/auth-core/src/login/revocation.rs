@@ -29,7 +29,8 @@ impl AuthService {
     /// belong to `caller`. A token that is not good needs no end, so it is no error.
     ///
     /// Whoever holds a token of a user may end it, as with [`logout`](Self::logout). When this has returned, the end is durable and
-    /// this node refuses the token.
+    /// this node refuses the token. If the session had ended on another node already, this node refuses the token with its next read of
+    /// the log.
     ///
     /// # Errors
     ///
