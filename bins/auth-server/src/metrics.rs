@@ -25,6 +25,7 @@ use auth_feed::server::FeedServerStats;
 use auth_jwt::{CacheStats, ManagedKeys};
 use auth_password::{PasswordPool, PasswordSchemes};
 use poem::http::{Method, StatusCode};
+use prometheus::core::Collector;
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
@@ -84,36 +85,30 @@ impl Metrics {
     pub(crate) fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
         let counter = |name: &str, help: &str, labels: &[&str]| {
-            let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(counter.clone()))?;
-            prometheus::Result::Ok(counter)
+            registered(&registry, IntCounterVec::new(Opts::new(name, help), labels))
         };
         let latency = HistogramVec::new(
             HistogramOpts::new("auth_http_request_duration_seconds", "Time from the head of a request to its answer")
                 .buckets(LATENCY_BUCKETS.to_vec()),
             &["route"],
-        )?;
-        registry.register(Box::new(latency.clone()))?;
-        let purged = IntCounter::new("auth_blacklist_purged_total", "Expired entries removed from the blacklist")?;
-        registry.register(Box::new(purged.clone()))?;
+        );
+        let latency = registered(&registry, latency)?;
+        let purged = IntCounter::new("auth_blacklist_purged_total", "Expired entries removed from the blacklist");
+        let purged = registered(&registry, purged)?;
         let log_lines_lost = IntCounter::new(
             "auth_log_lines_lost_total",
             "Lines of the log that were lost because standard error failed or took nothing",
-        )?;
-        registry.register(Box::new(log_lines_lost.clone()))?;
-        let gauge = |name: &str, help: &str| {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            prometheus::Result::Ok(gauge)
-        };
+        );
+        let log_lines_lost = registered(&registry, log_lines_lost)?;
+        let gauge = |name: &str, help: &str| registered(&registry, IntGauge::new(name, help));
         let connections =
-            IntGaugeVec::new(Opts::new("auth_database_connections", "Connections to the database"), &["state"])?;
-        registry.register(Box::new(connections.clone()))?;
+            IntGaugeVec::new(Opts::new("auth_database_connections", "Connections to the database"), &["state"]);
+        let connections = registered(&registry, connections)?;
         let clock_offset = prometheus::Gauge::new(
             "auth_clock_offset_seconds",
             "How far the clock of this machine is ahead of that of the database; negative when it is behind",
-        )?;
-        registry.register(Box::new(clock_offset.clone()))?;
+        );
+        let clock_offset = registered(&registry, clock_offset)?;
         let token_checks = counter("auth_token_checks_total", "Token checks by result", &["result"])?;
         Ok(Self {
             blacklist: BlacklistMeters::new(&registry)?,
@@ -341,6 +336,16 @@ fn raise<const N: usize>(counters: &IntCounterVec, totals: [(&str, u64); N]) {
     for (value, total) in totals {
         raise_one(&counters.with_label_values(&[value]), total);
     }
+}
+
+/// Registers a metric and returns it.
+fn registered<M: Collector + Clone + 'static>(
+    registry: &Registry,
+    metric: prometheus::Result<M>,
+) -> prometheus::Result<M> {
+    let metric = metric?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
 }
 
 /// Raises a counter to a total that was counted elsewhere.

@@ -3,7 +3,7 @@
 use auth_blacklist::SyncStats;
 use prometheus::{Gauge, IntCounter, IntGauge, Registry};
 
-use super::{raise_one, set};
+use super::{raise_one, registered, set};
 
 /// The metrics of a `SyncedBlacklist`.
 #[derive(Clone)]
@@ -27,21 +27,12 @@ pub(super) struct BlacklistMeters {
 impl BlacklistMeters {
     /// Creates the metrics in `registry` with all values at zero.
     pub(super) fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let gauge = |name: &str, help: &str| {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            prometheus::Result::Ok(gauge)
-        };
-        let counter = |name: &str, help: &str| {
-            let counter = IntCounter::new(name, help)?;
-            registry.register(Box::new(counter.clone()))?;
-            prometheus::Result::Ok(counter)
-        };
+        let gauge = |name: &str, help: &str| registered(registry, IntGauge::new(name, help));
+        let counter = |name: &str, help: &str| registered(registry, IntCounter::new(name, help));
         let age = Gauge::new(
             "auth_blacklist_age_seconds",
             "Age of the last successful read of the log of revocations; -1 before the first load",
-        )?;
-        registry.register(Box::new(age.clone()))?;
+        );
         Ok(Self {
             tokens: gauge("auth_blacklist_tokens", "Revoked tokens in memory")?,
             users: gauge("auth_blacklist_users", "Users in memory whose older tokens are revoked")?,
@@ -49,7 +40,7 @@ impl BlacklistMeters {
             bytes: gauge("auth_blacklist_bytes", "Memory that the index of revoked tokens takes")?,
             lag: gauge("auth_blacklist_lag_entries", "Entries of the log that this node has not read yet")?,
             fresh: gauge("auth_blacklist_fresh", "1 while memory is young enough to answer alone, else 0")?,
-            age,
+            age: registered(registry, age)?,
             lost: gauge(
                 "auth_blacklist_loss_unacknowledged",
                 "1 while the log is known to have lost entries and nobody has acknowledged it, else 0",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use auth_feed::server::FeedServerStats;
 use prometheus::{Gauge, IntCounter, IntGauge, Registry};
 
-use super::{raise_one, set};
+use super::{raise_one, registered, set};
 
 /// The metrics of a `FeedServer`.
 #[derive(Clone)]
@@ -22,21 +22,9 @@ pub(super) struct FeedMeters {
 impl FeedMeters {
     /// Creates the metrics in `registry` with all values at zero.
     pub(super) fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let whole = |name: &str, help: &str| {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            prometheus::Result::Ok(gauge)
-        };
-        let gauge = |name: &str, help: &str| {
-            let gauge = Gauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            prometheus::Result::Ok(gauge)
-        };
-        let counter = |name: &str, help: &str| {
-            let counter = IntCounter::new(name, help)?;
-            registry.register(Box::new(counter.clone()))?;
-            prometheus::Result::Ok(counter)
-        };
+        let whole = |name: &str, help: &str| registered(registry, IntGauge::new(name, help));
+        let gauge = |name: &str, help: &str| registered(registry, Gauge::new(name, help));
+        let counter = |name: &str, help: &str| registered(registry, IntCounter::new(name, help));
         Ok(Self {
             followers: whole("auth_feed_followers", "Followers that are waiting for a page of the feed")?,
             pages: counter("auth_feed_pages_total", "Pages of the feed that were answered")?,

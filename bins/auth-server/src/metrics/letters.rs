@@ -4,7 +4,7 @@ use auth_core::letters::{DeliveryStats, OutboxStats};
 use prometheus::{Gauge, IntCounter, IntGauge, Registry};
 use time::OffsetDateTime;
 
-use super::{raise_one, set};
+use super::{raise_one, registered, set};
 
 /// The metrics of the letters of one server.
 #[derive(Clone)]
@@ -21,23 +21,17 @@ pub(super) struct LetterMeters {
 impl LetterMeters {
     /// Creates the metrics in `registry` with all values at zero.
     pub(super) fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let counter = |name: &str, help: &str| {
-            let counter = IntCounter::new(name, help)?;
-            registry.register(Box::new(counter.clone()))?;
-            prometheus::Result::Ok(counter)
-        };
+        let counter = |name: &str, help: &str| registered(registry, IntCounter::new(name, help));
         let waiting =
-            IntGauge::new("auth_mail_waiting_letters", "Letters that wait to be sent, for all servers together")?;
-        registry.register(Box::new(waiting.clone()))?;
-        let oldest = Gauge::new("auth_mail_oldest_seconds", "Age of the oldest letter that waits; 0 if none does")?;
-        registry.register(Box::new(oldest.clone()))?;
+            IntGauge::new("auth_mail_waiting_letters", "Letters that wait to be sent, for all servers together");
+        let oldest = Gauge::new("auth_mail_oldest_seconds", "Age of the oldest letter that waits; 0 if none does");
         Ok(Self {
             sent: counter("auth_mail_sent_total", "Letters that this server sent")?,
             delayed: counter("auth_mail_delayed_total", "Attempts to send a letter that are made again later")?,
             given_up: counter("auth_mail_given_up_total", "Letters removed without being sent")?,
             unreadable: counter("auth_mail_unreadable_total", "Rows of the outbox that could not become a letter")?,
-            waiting,
-            oldest,
+            waiting: registered(registry, waiting)?,
+            oldest: registered(registry, oldest)?,
             tokens_purged: counter("auth_one_time_tokens_purged_total", "Expired one-time tokens removed")?,
         })
     }

@@ -3,7 +3,7 @@
 use auth_core::personal::PersonalTokenStats;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-use super::{raise, set};
+use super::{raise, registered, set};
 
 /// The metrics of the personal access tokens of one server.
 #[derive(Clone)]
@@ -17,17 +17,18 @@ impl PersonalTokenMeters {
     /// Creates the metrics in `registry` with all values at zero.
     pub(super) fn new(registry: &Registry) -> prometheus::Result<Self> {
         let remembered =
-            IntGauge::new("auth_personal_tokens_remembered", "Personal access tokens whose last look-up is in memory")?;
-        registry.register(Box::new(remembered.clone()))?;
+            IntGauge::new("auth_personal_tokens_remembered", "Personal access tokens whose last look-up is in memory");
         let look_ups = Opts::new(
             "auth_personal_token_lookups_total",
             "Look-ups of personal access tokens in the database: found, refused, or failed, or shed because too many were waiting",
         );
-        let look_ups = IntCounterVec::new(look_ups, &["result"])?;
-        registry.register(Box::new(look_ups.clone()))?;
-        let purged = IntCounter::new("auth_personal_tokens_purged_total", "Expired personal access tokens removed")?;
-        registry.register(Box::new(purged.clone()))?;
-        Ok(Self { remembered, look_ups, purged })
+        let look_ups = IntCounterVec::new(look_ups, &["result"]);
+        let purged = IntCounter::new("auth_personal_tokens_purged_total", "Expired personal access tokens removed");
+        Ok(Self {
+            remembered: registered(registry, remembered)?,
+            look_ups: registered(registry, look_ups)?,
+            purged: registered(registry, purged)?,
+        })
     }
 
     /// Updates the metrics.

@@ -3,7 +3,7 @@
 use auth_core::session::SessionStats;
 use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 
-use super::raise;
+use super::{raise, registered};
 
 /// The metrics of the sessions of one server.
 #[derive(Clone)]
@@ -18,12 +18,9 @@ impl SessionMeters {
     /// Creates the metrics in `registry` with all values at zero.
     pub(super) fn new(registry: &Registry) -> prometheus::Result<Self> {
         let counter = |name: &str, help: &str, label: &str| {
-            let counter = IntCounterVec::new(Opts::new(name, help), &[label])?;
-            registry.register(Box::new(counter.clone()))?;
-            prometheus::Result::Ok(counter)
+            registered(registry, IntCounterVec::new(Opts::new(name, help), &[label]))
         };
-        let purged = IntCounter::new("auth_sessions_purged_total", "Sessions removed because nothing needs them")?;
-        registry.register(Box::new(purged.clone()))?;
+        let purged = IntCounter::new("auth_sessions_purged_total", "Sessions removed because nothing needs them");
         Ok(Self {
             opened: counter(
                 "auth_sessions_opened_total",
@@ -40,7 +37,7 @@ impl SessionMeters {
                 "Sessions ended before their time: by a logout, from elsewhere, or because a refresh token was used again",
                 "reason",
             )?,
-            purged,
+            purged: registered(registry, purged)?,
         })
     }
 

@@ -3,7 +3,7 @@
 use auth_follower::FollowerStats;
 use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
-use super::{raise_one, set};
+use super::{raise_one, registered, set};
 
 /// The metrics of a process that follows a server.
 pub(crate) struct SidecarMetrics {
@@ -31,23 +31,11 @@ impl SidecarMetrics {
     /// Two metrics have one name, which is a bug.
     pub(crate) fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
-        let whole = |name: &str, help: &str| {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            prometheus::Result::Ok(gauge)
-        };
-        let gauge = |name: &str, help: &str| {
-            let gauge = Gauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            prometheus::Result::Ok(gauge)
-        };
-        let counter = |name: &str, help: &str| {
-            let counter = IntCounter::new(name, help)?;
-            registry.register(Box::new(counter.clone()))?;
-            prometheus::Result::Ok(counter)
-        };
-        let checks = IntCounterVec::new(Opts::new("auth_token_checks_total", "Token checks by result"), &["result"])?;
-        registry.register(Box::new(checks.clone()))?;
+        let whole = |name: &str, help: &str| registered(&registry, IntGauge::new(name, help));
+        let gauge = |name: &str, help: &str| registered(&registry, Gauge::new(name, help));
+        let counter = |name: &str, help: &str| registered(&registry, IntCounter::new(name, help));
+        let checks = IntCounterVec::new(Opts::new("auth_token_checks_total", "Token checks by result"), &["result"]);
+        let checks = registered(&registry, checks)?;
         Ok(Self {
             checks,
             bound: gauge(
