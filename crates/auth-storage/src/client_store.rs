@@ -5,8 +5,8 @@ use auth_core::clients::{Client, ClientStore, SecretRotation};
 use auth_core::{ClientId, Generation, Revocation, StoreError, StoreErrorKind, UserId, UserRevocation};
 use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait, FromQueryResult as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, QueryTrait as _,
+    ColumnTrait as _, ConnectionTrait, FromQueryResult as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    QueryTrait as _,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -118,14 +118,8 @@ impl SeaClientStore {
 
     /// Moves the time of the last use forward.
     async fn record_use_once(&self, id: ClientId, at: i64) -> Result<(), AttemptError> {
-        let is_later = Condition::any().add(Column::LastUsedAt.is_null()).add(Column::LastUsedAt.lt(at));
-        let update = self
-            .database
-            .tables()
-            .update_many::<clients::Entity>()
-            .col_expr(Column::LastUsedAt, Expr::value(at))
-            .filter(Column::Id.eq(id.as_uuid()))
-            .filter(is_later);
+        let update = self.database.tables().move_forward::<clients::Entity>(Column::LastUsedAt, at);
+        let update = update.filter(Column::Id.eq(id.as_uuid()));
         update.exec(&self.database.statements()).await?;
         Ok(())
     }

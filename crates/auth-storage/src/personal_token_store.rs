@@ -7,8 +7,8 @@ use auth_core::personal::{PersonalToken, PersonalTokenDigest, PersonalTokenStore
 use auth_core::{Generation, PersonalTokenId, Revocation, StoreError, UserId};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
-    ColumnTrait as _, Condition, FromQueryResult as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, QueryTrait as _, Select,
+    ColumnTrait as _, FromQueryResult as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    QueryTrait as _, Select,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -94,14 +94,8 @@ impl SeaPersonalTokenStore {
     }
 
     async fn record_use_once(&self, id: PersonalTokenId, at: i64) -> Result<(), AttemptError> {
-        let is_later = Condition::any().add(Column::LastUsedAt.is_null()).add(Column::LastUsedAt.lt(at));
-        let update = self
-            .database
-            .tables()
-            .update_many::<Entity>()
-            .col_expr(Column::LastUsedAt, Expr::value(at))
-            .filter(Column::Id.eq(id.as_uuid()))
-            .filter(is_later);
+        let update = self.database.tables().move_forward::<Entity>(Column::LastUsedAt, at);
+        let update = update.filter(Column::Id.eq(id.as_uuid()));
         update.exec(&self.database.statements()).await?;
         Ok(())
     }

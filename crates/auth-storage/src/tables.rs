@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use sea_orm::sea_query::{DynIden, IntoIden as _, SchemaName, TableName, TableRef};
+use sea_orm::sea_query::{DynIden, Expr, IntoIden as _, SchemaName, TableName, TableRef};
 use sea_orm::{
-    ConnectionTrait, DbErr, DeleteMany, EntityTrait, FromQueryResult as _, InsertMany, QueryTrait as _, Select,
-    UpdateMany,
+    ColumnTrait as _, Condition, ConnectionTrait, DbErr, DeleteMany, EntityTrait, FromQueryResult as _, InsertMany,
+    QueryTrait as _, Select, UpdateMany,
 };
 
 use crate::entity::{
@@ -90,6 +90,12 @@ impl Tables {
         let mut update = E::update_many();
         update.query().table(self.aliased::<E>());
         update
+    }
+
+    /// An update that sets a time to `at`, unless it is set to a later one.
+    pub(crate) fn move_forward<E: Stored>(&self, column: E::Column, at: i64) -> UpdateMany<E> {
+        let is_later = Condition::any().add(column.is_null()).add(column.lt(at));
+        sea_orm::QueryFilter::filter(self.update_many::<E>().col_expr(column, Expr::value(at)), is_later)
     }
 
     /// A deletion, whose conditions name columns alone ([`Expr::col`](sea_orm::sea_query::Expr::col)): MariaDB before 11.6 knows no

@@ -9,8 +9,8 @@ use auth_core::{
 };
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait, DbErr, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    QueryTrait as _, Select,
+    ColumnTrait as _, ConnectionTrait, DbErr, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
+    Select,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -112,14 +112,8 @@ impl SeaUserStore {
 
     /// Moves the time of the last login forward.
     async fn record_login_once(&self, id: UserId, at: i64) -> Result<(), AttemptError> {
-        let is_later = Condition::any().add(Column::LastLoginAt.is_null()).add(Column::LastLoginAt.lt(at));
-        let update = self
-            .database
-            .tables()
-            .update_many::<users::Entity>()
-            .col_expr(Column::LastLoginAt, Expr::value(at))
-            .filter(Column::Id.eq(id.as_uuid()))
-            .filter(is_later);
+        let update = self.database.tables().move_forward::<users::Entity>(Column::LastLoginAt, at);
+        let update = update.filter(Column::Id.eq(id.as_uuid()));
         update.exec(&self.database.statements()).await?;
         Ok(())
     }
