@@ -1,17 +1,15 @@
 //! OAuth 2.0 over HTTP: tokens of clients and of sessions (RFC 6749), their revocation (RFC 7009) and introspection (RFC 7662).
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::memory::MemoryStore;
-use auth_core::throttle::MemoryAttempts;
-use auth_core::{ClientId, NewClient, StoreError};
-use auth_server::ServerStores;
+use auth_core::{ClientId, NewClient};
 use auth_testing::databases::TestDatabase;
-use auth_tests::{App, FailingLog, Request, Response, assert_refused};
+use auth_tests::{App, Request, Response, assert_refused};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+
+mod introspection;
 
 auth_testing::on_every_database!(
     a_client_gets_tokens_until_it_is_disabled_on_every_node,
@@ -338,49 +336,6 @@ async fn a_refresh_token_that_is_used_again_ends_its_session() {
 }
 
 #[tokio::test]
-async fn introspection_says_what_a_good_token_says_and_nothing_of_any_other() {
-    let app = App::in_memory().await;
-    let judge = Machine::create(&app, "introspect", None).await;
-    let machine = Machine::create(&app, "orders:read", None).await;
-    let token = machine.token(&app).await;
-    let mut of_client = judge.introspect(&app, &token).await;
-    let (jti, sub) = (of_client["jti"].take(), of_client["sub"].take());
-    assert!(jti.is_string() && sub.is_string());
-    let now = 1_767_225_600;
-    let expected = json!({
-        "active": true, "scope": "orders:read", "client_id": machine.id.to_string(), "token_type": "Bearer",
-        "iat": now, "exp": now + 3600, "sub": null, "jti": null, "aud": "auth-api", "iss": "auth-server",
-    });
-    assert_eq!(of_client, expected);
-
-    let registered = app.register("ada").await;
-    let root = app.admin("root").await;
-    let ada = registered.text("Authorization");
-    let of_user = judge.introspect(&app, &ada).await;
-    assert_eq!((&of_user["active"], &of_user["sub"]), (&json!(true), &registered.json()["public_id"]));
-    for absent in ["client_id", "username", "scope", "admin", "roles"] {
-        assert_eq!(of_user.get(absent), None, "{absent}");
-    }
-    assert_eq!(judge.introspect(&app, &root).await["admin"], true);
-
-    let login = app.login_to_refresh("ada").await;
-    assert_eq!(app.logout(&ada).await.status, 200);
-    let forged = format!("{}x", &token[..token.len() - 1]);
-    let inactive = [ada, login.text("refresh_token"), forged, machine.secret.clone(), "x".to_owned()];
-    for token in &inactive {
-        assert_eq!(judge.introspect(&app, token).await, json!({ "active": false }), "{token}");
-    }
-    let hinted = format!("token={}&token_type_hint=refresh_token", inactive[1]);
-    assert_eq!(judge.send(&app, "/oauth/introspect", &hinted).await.json(), json!({ "active": false }));
-    assert_eq!(renew(&app, &inactive[1]).await.status, 200, "a question has not used the refresh token up");
-
-    let form = format!("token={token}");
-    let refused = machine.send(&app, "/oauth/introspect", &form).await;
-    assert_error(&refused, 403, "insufficient_scope", "a client without the scope");
-    assert!(!refused.body.contains("active"), "{}", refused.body);
-}
-
-#[tokio::test]
 async fn wrong_secrets_are_counted_and_the_right_one_passes_all_the_same() {
     let app = App::in_memory_with(&[("AUTH_THROTTLE", "on")]).await;
     let (good, other) = (Machine::create(&app, "a", None).await, Machine::create(&app, "a", None).await);
@@ -400,37 +355,4 @@ async fn wrong_secrets_are_counted_and_the_right_one_passes_all_the_same() {
     assert_eq!(other.ask(&app).await.status, 200);
     app.register("ada").await;
     app.login("ada").await;
-}
-
-#[tokio::test]
-async fn nobody_is_told_that_a_token_is_bad_while_nobody_can_tell() {
-    let log = Arc::new(FailingLog(|| StoreError::unavailable("dial db.internal:5432")));
-    let store = Arc::new(MemoryStore::new().unwrap());
-    let stores = ServerStores {
-        users: store.clone(),
-        clients: store.clone(),
-        keys: store.clone(),
-        log: log.clone(),
-        sessions: log,
-        personal_tokens: store.clone(),
-        attempts: Arc::new(MemoryAttempts::default()),
-        one_time_tokens: store.clone(),
-        outbox: store,
-    };
-    let app = App::over(stores).await;
-    let judge = Machine::create(&app, "introspect", None).await;
-    let token = judge.token(&app).await;
-    let refresh_token = {
-        let sound = App::in_memory().await;
-        sound.register("ada").await;
-        sound.login_to_refresh("ada").await.text("refresh_token")
-    };
-    for (path, token) in [("/oauth/introspect", &token), ("/oauth/revoke", &token), ("/oauth/revoke", &refresh_token)] {
-        let answer = judge.send(&app, path, &format!("token={token}")).await;
-        assert_error(&answer, 503, "temporarily_unavailable", path);
-        assert!(!answer.body.contains("db.internal"), "{}", answer.body);
-    }
-    assert_error(&renew(&app, &refresh_token).await, 503, "temporarily_unavailable", "a renewal");
-    let forged = judge.send(&app, "/oauth/introspect", "token=x").await;
-    assert_eq!(forged.json(), json!({ "active": false }), "no log is needed to see that");
 }

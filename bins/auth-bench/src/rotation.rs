@@ -59,7 +59,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     })
 }
 
-/// What two nodes did, while two tasks checked the tokens of one on the other.
+/// Counts of a run of two nodes, in which two tasks checked the tokens of one node on the other.
 #[derive(Default)]
 struct Outcome {
     micros: Vec<f64>,

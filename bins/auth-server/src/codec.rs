@@ -1,4 +1,4 @@
-//! What signs and reads the tokens of a server: a key of the configuration, or the keys of the database.
+//! The codec of a server, which signs and reads its tokens with a key of the configuration or with the keys of the database.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use auth_jwt::{CacheStats, Jwks, JwtCodec, ManagedKeys, ManagedKeysOptions, Mast
 
 use crate::config::Config;
 
-/// What signs and reads the tokens of a server.
+/// The codec of a server.
 #[derive(Debug, Clone)]
 pub(crate) enum Codec {
     /// Keys of the configuration, which stay as they are until the process ends.

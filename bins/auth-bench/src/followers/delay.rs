@@ -19,7 +19,7 @@ use crate::plot::{Plot, distribution};
 use crate::report::Report;
 use crate::server::Server;
 
-/// How often the server reads its log: the default.
+/// Interval at which the server reads its log, by default.
 const POLL: Duration = Duration::from_millis(250);
 
 /// Time that a page may take besides.

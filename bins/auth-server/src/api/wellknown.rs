@@ -1,4 +1,4 @@
-//! What a server publishes about itself: its public keys (RFC 7517) and its metadata (RFC 8414). Nobody has to authenticate.
+//! The public keys (RFC 7517) and the metadata (RFC 8414) of a server. No authentication is needed.
 
 mod metadata;
 
@@ -20,7 +20,7 @@ use crate::http::state::State;
 /// Path of the public keys.
 const JWKS: &str = "/.well-known/jwks.json";
 
-/// What a server publishes about itself.
+/// The documents that a server publishes without authentication.
 pub(crate) struct WellKnown {
     metadata: Option<Metadata>,
     has_public_keys: bool,

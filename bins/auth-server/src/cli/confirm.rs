@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal as _, Write as _};
 use auth_core::BoxError;
 use tokio::task::spawn_blocking;
 
-/// What a command does to what was shown.
+/// The action that is confirmed.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Action {
     Delete,

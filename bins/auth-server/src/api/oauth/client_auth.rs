@@ -1,4 +1,4 @@
-//! How a client says who it is: `client_secret_basic` or `client_secret_post` (RFC 6749 §2.3.1).
+//! Authentication of a client by `client_secret_basic` or `client_secret_post` (RFC 6749 §2.3.1).
 
 use auth_core::ClientId;
 use base64::Engine as _;
