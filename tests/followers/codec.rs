@@ -33,7 +33,7 @@ fn the_codec_reads_the_pages_that_a_follower_uses_and_no_others() {
 fn the_codec_reads_the_snapshots_that_a_follower_uses_and_no_others() {
     for (scenario, event) in events("snapshot") {
         let bytes = BASE64_STANDARD.decode(event["body"].as_str().unwrap()).unwrap();
-        let read = SnapshotReader::new(&bytes).and_then(|reader| reader.read(|_| {}));
+        let read = SnapshotReader::new(&bytes).and_then(|reader| reader.batches().map(Iterator::count));
         assert_eq!(Value::from(read.is_ok()), event["used"], "{scenario}: {event}: {read:?}");
     }
 }

@@ -72,7 +72,8 @@ impl TokenVerifier {
     pub async fn authenticate(&self, unverified_token: &str) -> Result<Principal, AuthenticateError> {
         match self.check(unverified_token)? {
             TokenCheck::Good(principal) => Ok(principal),
-            TokenCheck::Unsettled(unsettled) => unsettled.settle().await,
+            // On the heap, so that the future of a check that need not wait stays small.
+            TokenCheck::Unsettled(unsettled) => Box::pin(unsettled.settle()).await,
         }
     }
 
@@ -116,26 +117,19 @@ impl TokenVerifier {
         }
     }
 
-    /// Checks a token whose signature was found good.
+    /// Checks the times and the blacklist in memory, for a token whose signature was found good.
+    #[inline]
     fn check_claims(&self, claims: Claims) -> Result<TokenCheck, AuthenticateError> {
-        Ok(match self.standing(claims)? {
-            Ok(principal) => TokenCheck::Good(principal),
-            Err(claims) => {
-                let blacklist = Arc::clone(&self.parts.blacklist);
-                TokenCheck::Unsettled(UnsettledCheck(Open::Revocation { claims, blacklist }))
-            }
-        })
-    }
-
-    /// Checks the times and the blacklist in memory. The inner error holds the claims of a token of which memory cannot tell.
-    fn standing(&self, claims: Claims) -> Result<Result<Principal, Claims>, AuthenticateError> {
         if claims.expired_at(self.now()) {
             return Err(AuthenticateError::Expired);
         }
         match self.parts.blacklist.peek(&claims) {
             Standing::Revoked => Err(AuthenticateError::Revoked),
-            Standing::Good => Ok(Ok(Principal::from_checked(claims))),
-            Standing::Unknown => Ok(Err(claims)),
+            Standing::Good => Ok(TokenCheck::Good(Principal::from_checked(claims))),
+            Standing::Unknown => {
+                let blacklist = Arc::clone(&self.parts.blacklist);
+                Ok(TokenCheck::Unsettled(UnsettledCheck(Open::Revocation { claims, blacklist })))
+            }
         }
     }
 
@@ -208,9 +202,10 @@ impl UnsettledCheck {
                 }
             }
         };
-        match verifier.standing(claims)? {
-            Ok(principal) => Ok(principal),
-            Err(claims) => settle_revocation(claims, &*verifier.parts.blacklist).await,
+        match verifier.check_claims(claims)? {
+            TokenCheck::Good(principal) => Ok(principal),
+            // Only the revocation is open now, so this calls itself once at most.
+            TokenCheck::Unsettled(unsettled) => Box::pin(unsettled.settle()).await,
         }
     }
 }

@@ -1,17 +1,24 @@
 //! The side that only checks: follows pages and snapshots, over a transport that the application brings.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_core::blacklist::{FeedStep, RevocationFeed, RevocationSink};
 use auth_core::{BoxError, Clock, Revocation, StoreError};
+use sha2::{Digest as _, Sha256};
 
 use crate::cursor::Cursor;
 use crate::page::{FeedEntry, FeedPage};
-use crate::snapshot::SnapshotReader;
+use crate::snapshot::{SnapshotReader, digested};
 use crate::stamp::Freshness;
+
+/// Number of bytes of a snapshot that are digested before other tasks run: some milliseconds of work.
+const DIGESTED_AT_ONCE: usize = 1 << 20;
 
 /// Answer of the server, as the transport received it.
 #[derive(Debug, Clone)]
@@ -104,8 +111,17 @@ impl FeedSource {
     async fn take_snapshot(&self, sink: &dyn RevocationSink) -> Result<FeedStep, StoreError> {
         let answer = self.transport.snapshot().await.map_err(StoreError::unavailable)?;
         let Answer::Body { bytes, .. } = answer else { return Err(StoreError::unavailable(NoSnapshot)) };
-        let reader = SnapshotReader::new(&bytes).map_err(StoreError::unavailable)?;
-        reader.read(|batch| sink.insert_all(batch)).map_err(StoreError::unavailable)?;
+        // Ten million entries take seconds, which other tasks of this thread do not wait.
+        let mut digest = Sha256::new();
+        for part in digested(&bytes).chunks(DIGESTED_AT_ONCE) {
+            digest.update(part);
+            let_others_run().await;
+        }
+        let reader = SnapshotReader::with_digest(&bytes, digest.finalize().into()).map_err(StoreError::unavailable)?;
+        for batch in reader.batches().map_err(StoreError::unavailable)? {
+            sink.insert_all(&batch);
+            let_others_run().await;
+        }
         let header = reader.header();
         let mut state = self.state();
         (state.cursor, state.caught_up) = (Some(header.next), false);
@@ -150,6 +166,19 @@ impl FeedSource {
     }
 }
 
+/// Gives way to the other tasks of the thread, once.
+async fn let_others_run() {
+    let mut gave_way = false;
+    poll_fn(|context| {
+        if mem::replace(&mut gave_way, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 #[async_trait]
 impl RevocationFeed for FeedSource {
     async fn advance(&self, sink: &dyn RevocationSink) -> Result<FeedStep, StoreError> {
@@ -160,5 +189,80 @@ impl RevocationFeed for FeedSource {
             return Ok(step);
         }
         self.take_snapshot(sink).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Waker};
+
+    use auth_core::SystemClock;
+    use auth_core::blacklist::{LogIdentity, Mark, Position, Purged};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::snapshot::{SnapshotCounts, SnapshotHeader, SnapshotWriter};
+    use crate::stamp::Stamp;
+
+    const ENTRIES: u128 = 10_000;
+
+    #[derive(Debug)]
+    struct Snapshots(Vec<u8>);
+
+    #[async_trait]
+    impl FeedTransport for Snapshots {
+        async fn page(&self, _after: &Cursor, _wait: Duration) -> Result<Answer, BoxError> {
+            Err("the snapshot comes first".into())
+        }
+
+        async fn snapshot(&self) -> Result<Answer, BoxError> {
+            Ok(Answer::Body { bytes: self.0.clone(), age: Duration::ZERO })
+        }
+    }
+
+    #[derive(Default)]
+    struct Sink(AtomicUsize);
+
+    impl RevocationSink for Sink {
+        fn insert_all(&self, revocations: &[Revocation]) {
+            self.0.fetch_add(revocations.len(), Ordering::Relaxed);
+        }
+    }
+
+    fn snapshot() -> Vec<u8> {
+        let ids: Vec<_> = (0..ENTRIES).map(u128::to_be_bytes).collect();
+        let mut writer = SnapshotWriter::default();
+        writer.add_tokens(500_000, &ids);
+        let next = Cursor { epoch: LogIdentity(Uuid::nil()), position: Position(1), mark: Some(Mark(1)) };
+        let stamp = Stamp { instance: Uuid::nil(), uptime: Duration::ZERO, age: Duration::ZERO };
+        let counts = SnapshotCounts::default();
+        writer.finish(&SnapshotHeader { stamp, head: next.position, purged: Purged::default(), next, counts })
+    }
+
+    #[test]
+    fn other_tasks_run_while_a_long_snapshot_is_loaded() {
+        let source = FeedSource::new(Arc::new(Snapshots(snapshot())), Arc::new(SystemClock), Duration::ZERO);
+        let sink = Sink::default();
+        let mut context = Context::from_waker(Waker::noop());
+        let mut loading = pin!(source.advance(&sink));
+        let mut loaded = Vec::new();
+        while loading.as_mut().poll(&mut context).is_pending() {
+            loaded.push(sink.0.load(Ordering::Relaxed));
+        }
+        // Once after the digest, then after each batch.
+        assert_eq!(loaded, [0, 4_096, 8_192, 10_000]);
+    }
+
+    #[test]
+    fn a_snapshot_that_was_dropped_half_way_is_taken_again() {
+        let source = FeedSource::new(Arc::new(Snapshots(snapshot())), Arc::new(SystemClock), Duration::ZERO);
+        let (dropped, whole) = (Sink::default(), Sink::default());
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(pin!(source.advance(&dropped)).poll(&mut context).is_pending());
+        let mut loading = pin!(source.advance(&whole));
+        while loading.as_mut().poll(&mut context).is_pending() {}
+        assert_eq!(whole.0.load(Ordering::Relaxed), 10_000);
     }
 }

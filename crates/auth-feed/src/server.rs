@@ -4,14 +4,14 @@ mod live;
 mod recent;
 mod request;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use auth_core::blacklist::{LogIdentity, LogObserver, LogProgress, Purged};
 use auth_core::{BoxError, Clock, NoRandomness, random_bytes};
 use tokio::sync::{Mutex as AsyncMutex, watch};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use uuid::Uuid;
 
 use self::live::Live;
@@ -27,6 +27,12 @@ pub const SNAPSHOT_MAX_AGE: Duration = Duration::from_secs(10);
 
 /// Shortest wait for the poll that must show whether a cursor is ahead of this node, or of another history.
 const AHEAD_WAIT: Duration = Duration::from_secs(1);
+
+/// Time between the answers of two followers that one entry wakes.
+const SPACING: Duration = Duration::from_micros(50);
+
+/// Longest time by which the answer to a follower is late for that reason.
+const MAX_SPREAD: Duration = Duration::from_millis(100);
 
 /// Options of a [`FeedServer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +68,8 @@ pub struct FeedServer {
     /// Whether nobody is to wait any more.
     ended: AtomicBool,
     followers: AtomicUsize,
+    /// Number of times that a waiting follower was woken.
+    woken: AtomicU32,
     pages: AtomicU64,
     page_bytes: AtomicU64,
     snapshots: AtomicU64,
@@ -168,6 +176,7 @@ impl FeedServer {
             built: AsyncMutex::default(),
             ended: AtomicBool::new(false),
             followers: AtomicUsize::new(0),
+            woken: AtomicU32::new(0),
             pages: AtomicU64::new(0),
             page_bytes: AtomicU64::new(0),
             snapshots: AtomicU64::new(0),
@@ -197,6 +206,7 @@ impl FeedServer {
                 {
                     return page;
                 }
+                sleep(self.turn()).await;
             }
         };
         let looked = timeout_at(until, news).await;
@@ -205,6 +215,16 @@ impl FeedServer {
         self.pages.fetch_add(1, Ordering::Relaxed);
         self.page_bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
         Ok(PageAnswer { body, full })
+    }
+
+    /// Returns the wait of a follower that was woken. An entry wakes all of them, and other requests are answered between them.
+    fn turn(&self) -> Duration {
+        if self.ended.load(Ordering::Acquire) {
+            return Duration::ZERO;
+        }
+        let followers = u32::try_from(self.followers.load(Ordering::Relaxed)).unwrap_or(u32::MAX).max(1);
+        let turn = self.woken.fetch_add(1, Ordering::Relaxed) % followers;
+        SPACING.saturating_mul(followers).min(MAX_SPREAD) * turn / followers
     }
 
     /// Answers everybody who waits for news, and lets nobody wait from now on: a server that stops does not wait for its followers.

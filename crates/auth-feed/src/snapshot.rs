@@ -20,6 +20,8 @@ use auth_core::blacklist::{Position, Purged};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+#[cfg(feature = "client")]
+pub(crate) use self::reading::digested;
 pub use self::reading::{SnapshotError, SnapshotReader};
 pub use self::writing::SnapshotWriter;
 #[cfg(feature = "server")]

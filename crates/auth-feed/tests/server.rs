@@ -1,7 +1,7 @@
 //! The side with the log, over a log in memory that a node reads.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use auth_feed::server::{FeedError, FeedServer, FeedServerOptions, PageRequest};
 use auth_feed::snapshot::SnapshotReader;
 use auth_feed::{Cursor, FeedPage};
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 struct Node {
     log: Arc<MemoryStore>,
@@ -103,9 +104,37 @@ async fn a_waiting_follower_is_answered_with_the_next_entry() {
         node.revoke(1).await;
         node.sync().await;
     };
-    let begun = tokio::time::Instant::now();
+    let begun = Instant::now();
     tokio::join!(waits, revokes);
     assert_eq!((begun.elapsed(), node.feed.stats().followers), (Duration::ZERO, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_followers_are_answered_one_after_the_other() {
+    let node = Arc::new(Node::new());
+    node.sync().await;
+    let (cursor, _) = node.snapshot().await;
+    let followers: Vec<_> = (0..1_000)
+        .map(|_| {
+            let node = Arc::clone(&node);
+            tokio::spawn(async move { (node.page(&cursor, "25").await.unwrap().entries.len(), Instant::now()) })
+        })
+        .collect();
+    while node.feed.stats().followers < followers.len() {
+        tokio::task::yield_now().await;
+    }
+    node.revoke(1).await;
+    let began = Instant::now();
+    node.sync().await;
+    let mut at_once = BTreeMap::new();
+    for follower in followers {
+        let (entries, answered) = follower.await.unwrap();
+        assert_eq!(entries, 1);
+        *at_once.entry(answered - began).or_insert(0) += 1;
+    }
+    // The timer counts milliseconds.
+    assert!(at_once.values().all(|answers| *answers <= 21), "{at_once:?}");
+    assert!(*at_once.last_key_value().unwrap().0 <= Duration::from_millis(51), "{at_once:?}");
 }
 
 #[tokio::test(start_paused = true)]

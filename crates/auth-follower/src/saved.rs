@@ -31,17 +31,10 @@ impl SavedSnapshot {
     /// Takes the snapshot from the server and saves it.
     pub(crate) async fn renew(&self) -> Result<Answer, BoxError> {
         let answer = self.inner.snapshot().await?;
-        if let Answer::Body { bytes, .. } = &answer
-            && SnapshotReader::new(bytes).is_ok()
-        {
+        if let Answer::Body { bytes, .. } = &answer {
             let (path, bytes) = (self.path.clone(), bytes.clone());
-            let saved = spawn_blocking(move || save(&path, &bytes)).await?;
-            if let Err(error) = saved {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    path = %self.path.display(),
-                    "the snapshot of revocations was not saved"
-                );
+            if let Err(error) = spawn_blocking(move || save(&path, &bytes)).await? {
+                self.warn(&error, "the snapshot of revocations was not saved");
             }
         }
         Ok(answer)
@@ -50,16 +43,16 @@ impl SavedSnapshot {
     async fn load(&self) -> Option<Vec<u8>> {
         let path = self.path.clone();
         let loaded = spawn_blocking(move || load(&path)).await.map_err(io::Error::other).and_then(|loaded| loaded);
-        let problem: BoxError = match loaded {
-            Ok(bytes) => match SnapshotReader::new(&bytes).err() {
-                None => return Some(bytes),
-                Some(error) => error.into(),
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-            Err(error) => error.into(),
-        };
-        tracing::warn!(error = &*problem, path = %self.path.display(), "the saved snapshot of revocations is not used");
+        match loaded {
+            Ok(bytes) => return Some(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => self.warn(&error, "the saved snapshot of revocations is not used"),
+        }
         None
+    }
+
+    fn warn(&self, error: &io::Error, what: &str) {
+        tracing::warn!(error = error as &dyn std::error::Error, path = %self.path.display(), "{what}");
     }
 }
 
@@ -79,7 +72,7 @@ impl FeedTransport for SavedSnapshot {
     }
 }
 
-/// Reads a file that nobody but its owner can have written: whoever writes it decides what is refused.
+/// Reads the snapshot in a file that nobody but its owner can have written: whoever writes it decides what is refused.
 fn load(path: &Path) -> io::Result<Vec<u8>> {
     #[cfg(unix)]
     {
@@ -88,11 +81,14 @@ fn load(path: &Path) -> io::Result<Vec<u8>> {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "others than its owner may write the file"));
         }
     }
-    fs::read(path)
+    let bytes = fs::read(path)?;
+    SnapshotReader::new(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    Ok(bytes)
 }
 
-/// Writes a file in one atomic step. Only its owner can read it.
+/// Writes a snapshot to a file in one atomic step. Only its owner can read it. Bytes that are no snapshot leave the file as it is.
 fn save(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    SnapshotReader::new(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     let draft = path.with_extension(format!("draft-{}", std::process::id()));
     let written = write_draft(&draft, bytes).and_then(|()| fs::rename(&draft, path));
     if written.is_err() {
@@ -115,4 +111,53 @@ fn write_draft(draft: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file: File = options.open(draft)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use auth_core::blacklist::{LogIdentity, Mark, Position, Purged};
+    use auth_feed::Stamp;
+    use auth_feed::snapshot::{SnapshotCounts, SnapshotHeader, SnapshotWriter};
+
+    use super::*;
+
+    fn snapshot(position: u64) -> Vec<u8> {
+        let epoch = LogIdentity("67e55044-10b1-426f-9247-bb680e5fe0c8".parse().unwrap());
+        let next = Cursor { epoch, position: Position(position), mark: Some(Mark(1)) };
+        let stamp = Stamp { instance: epoch.0, uptime: Duration::ZERO, age: Duration::ZERO };
+        let (head, purged, counts) = (next.position, Purged::default(), SnapshotCounts::default());
+        SnapshotWriter::default().finish(&SnapshotHeader { stamp, head, purged, next, counts })
+    }
+
+    #[test]
+    fn the_file_is_for_its_owner_alone_and_replaced_as_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        for position in [1, 2] {
+            save(&path, &snapshot(position)).unwrap();
+            assert_eq!(load(&path).unwrap(), snapshot(position));
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        assert_eq!(save(&path, b"no snapshot").unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(load(&path).unwrap(), snapshot(2), "the last good one stays");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn a_file_that_others_may_write_or_that_is_cut_off_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        assert_eq!(load(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
+        save(&path, &snapshot(1)).unwrap();
+        for (mode, used) in [(0o600, true), (0o644, true), (0o620, false), (0o602, false)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(load(&path).is_ok(), used, "{mode:o}");
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let whole = snapshot(1);
+        fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        assert_eq!(load(&path).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
 }

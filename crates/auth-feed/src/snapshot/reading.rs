@@ -1,5 +1,7 @@
 //! Reading of snapshots.
 
+use std::{iter, slice};
+
 use auth_core::blacklist::{RevocationReason, RevocationTarget};
 use auth_core::{BoxError, Generation, Revocation};
 use sha2::{Digest as _, Sha256};
@@ -9,7 +11,7 @@ use uuid::Uuid;
 use super::{DIGEST_BYTES, Id, MAGIC, SECONDS_PER_HOUR, SnapshotCounts, SnapshotHeader, WireHeader};
 use crate::page_error::PageError;
 
-/// Number of entries that a reader hands over at once.
+/// Number of entries of a batch.
 const BATCH: usize = 4_096;
 
 /// Error of bytes that are not a snapshot.
@@ -47,13 +49,17 @@ impl<'b> SnapshotReader<'b> {
     ///
     /// When the beginning, the digest or the header is wrong.
     pub fn new(bytes: &'b [u8]) -> Result<Self, SnapshotError> {
+        Self::with_digest(bytes, Sha256::digest(digested(bytes)).into())
+    }
+
+    /// Returns a reader of these bytes, of which this is the digest.
+    pub(crate) fn with_digest(bytes: &'b [u8], computed: [u8; DIGEST_BYTES]) -> Result<Self, SnapshotError> {
         let rest = bytes.strip_prefix(&MAGIC).ok_or(SnapshotError::Magic)?;
-        let (signed, digest) = bytes.split_last_chunk::<DIGEST_BYTES>().ok_or(SnapshotError::Digest)?;
-        let computed: [u8; DIGEST_BYTES] = Sha256::digest(signed).into();
-        if computed != *digest || rest.len() < DIGEST_BYTES {
+        let (rest, digest) = rest.split_last_chunk::<DIGEST_BYTES>().ok_or(SnapshotError::Digest)?;
+        if computed != *digest {
             return Err(SnapshotError::Digest);
         }
-        let mut input = Input(&rest[..rest.len() - DIGEST_BYTES]);
+        let mut input = Input(rest);
         let length = input.count()?;
         let header: WireHeader =
             serde_json::from_slice(input.take(length)?).map_err(|error| SnapshotError::Form(error.into()))?;
@@ -66,73 +72,141 @@ impl<'b> SnapshotReader<'b> {
         &self.header
     }
 
-    /// Hands over all entries, in batches. Expiries are at the beginning of their hour, and so are the times of revocations.
+    /// Returns all entries, in batches, after it has checked all of them. Expiries are at the beginning of their hour, and so are
+    /// the times of revocations. Many entries take long: let other tasks run between two batches.
     ///
     /// # Errors
     ///
-    /// When the entries break a rule of the format. Then nothing is handed over.
-    pub fn read(&self, take: impl FnMut(&[Revocation])) -> Result<(), SnapshotError> {
-        self.walk(|_| {})?;
-        self.walk(take)
-    }
-
-    /// Reads all entries in batches, up to the first that breaks a rule.
-    fn walk(&self, mut take: impl FnMut(&[Revocation])) -> Result<(), SnapshotError> {
-        let mut input = Input(self.body);
+    /// When an entry breaks a rule of the format.
+    pub fn batches(&self) -> Result<impl Iterator<Item = Vec<Revocation>>, SnapshotError> {
         let mut counts = SnapshotCounts::default();
-        let mut batch = Batch { held: Vec::with_capacity(BATCH), take: &mut take };
-        for _ in 0..input.count()? {
-            let expires_at = input.hour()?;
-            counts.tokens += input.ids(|id| batch.push(RevocationTarget::Token(id.into()), expires_at, expires_at))?;
+        let mut entries = Entries::new(self.body);
+        while let Some(entry) = entries.next()? {
+            *match entry.target {
+                RevocationTarget::Token(_) => &mut counts.tokens,
+                RevocationTarget::Session(_) => &mut counts.sessions,
+                RevocationTarget::User { .. } => &mut counts.users,
+                RevocationTarget::Key(_) => &mut counts.keys,
+            } += 1;
         }
-        for _ in 0..input.count()? {
-            let (expires_at, ended) = (input.hour()?, input.hour()?);
-            counts.sessions += input.ids(|id| batch.push(RevocationTarget::Session(id.into()), expires_at, ended))?;
-        }
-        for _ in 0..input.count()? {
-            let (id, below) = (Uuid::from_bytes(input.array()?), Generation::new(u32::from_be_bytes(input.array()?)));
-            let expires_at = input.hour()?;
-            batch.push(RevocationTarget::User { id: id.into(), below }, expires_at, expires_at);
-            counts.users += 1;
-        }
-        for _ in 0..input.count()? {
-            let id = Uuid::from_bytes(input.array()?);
-            let expires_at = input.hour()?;
-            batch.push(RevocationTarget::Key(id.into()), expires_at, expires_at);
-            counts.keys += 1;
-        }
-        batch.hand_over();
-        if !input.0.is_empty() {
+        if !entries.input.0.is_empty() {
             return Err(SnapshotError::Entries("nothing follows the keys"));
         }
         if counts != self.header.counts {
             return Err(SnapshotError::Entries("there are as many as the header says"));
         }
-        Ok(())
+        let mut entries = Entries::new(self.body);
+        Ok(iter::from_fn(move || {
+            let mut batch = Vec::with_capacity(BATCH);
+            batch.extend(iter::from_fn(|| entries.next().ok().flatten()).take(BATCH));
+            (!batch.is_empty()).then_some(batch)
+        }))
     }
 }
 
-/// Entries that were read and not handed over yet.
-struct Batch<'t, T> {
-    held: Vec<Revocation>,
-    take: &'t mut T,
+/// Returns the bytes of a snapshot that its digest is made of.
+pub(crate) fn digested(snapshot: &[u8]) -> &[u8] {
+    snapshot.split_last_chunk::<DIGEST_BYTES>().map_or(&[], |(digested, _)| digested)
 }
 
-impl<T: FnMut(&[Revocation])> Batch<'_, T> {
-    fn push(&mut self, target: RevocationTarget, expires_at: OffsetDateTime, revoked_at: OffsetDateTime) {
-        self.held.push(Revocation { target, expires_at, revoked_at, reason: RevocationReason::Logout });
-        if self.held.len() == BATCH {
-            self.hand_over();
+/// Part of a snapshot that lists entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Tokens,
+    Sessions,
+    Users,
+    Keys,
+}
+
+/// Entries that were not read yet.
+#[derive(Debug)]
+struct Entries<'b> {
+    input: Input<'b>,
+    /// Parts that have not begun.
+    parts: slice::Iter<'static, Part>,
+    part: Part,
+    /// Groups of tokens or sessions, or single users or keys, of the part that have not begun.
+    left: usize,
+    group: Group,
+}
+
+/// Ids of a group that were not read yet.
+#[derive(Debug)]
+struct Group {
+    left: usize,
+    before: Option<Id>,
+    expires_at: OffsetDateTime,
+    revoked_at: OffsetDateTime,
+}
+
+impl<'b> Entries<'b> {
+    fn new(body: &'b [u8]) -> Self {
+        const PARTS: [Part; 4] = [Part::Tokens, Part::Sessions, Part::Users, Part::Keys];
+        let (expires_at, revoked_at) = (OffsetDateTime::UNIX_EPOCH, OffsetDateTime::UNIX_EPOCH);
+        let group = Group { left: 0, before: None, expires_at, revoked_at };
+        Self { input: Input(body), parts: PARTS.iter(), part: Part::Tokens, left: 0, group }
+    }
+
+    /// Returns the next entry, or `None` after the last one.
+    fn next(&mut self) -> Result<Option<Revocation>, SnapshotError> {
+        loop {
+            if self.group.left > 0 {
+                return self.next_of_group().map(Some);
+            }
+            if self.left == 0 {
+                let Some(part) = self.parts.next() else { return Ok(None) };
+                (self.part, self.left) = (*part, self.input.count()?);
+                continue;
+            }
+            self.left -= 1;
+            match self.part {
+                Part::Tokens => {
+                    let hour = self.input.hour()?;
+                    self.begin_group(hour, hour)?;
+                }
+                Part::Sessions => {
+                    let (expires_at, revoked_at) = (self.input.hour()?, self.input.hour()?);
+                    self.begin_group(expires_at, revoked_at)?;
+                }
+                Part::Users => {
+                    let id = Uuid::from_bytes(self.input.array()?).into();
+                    let below = Generation::new(u32::from_be_bytes(self.input.array()?));
+                    return Ok(Some(entry(RevocationTarget::User { id, below }, self.input.hour()?)));
+                }
+                Part::Keys => {
+                    let id = Uuid::from_bytes(self.input.array()?).into();
+                    return Ok(Some(entry(RevocationTarget::Key(id), self.input.hour()?)));
+                }
+            }
         }
     }
 
-    fn hand_over(&mut self) {
-        (self.take)(&self.held);
-        self.held.clear();
+    fn begin_group(&mut self, expires_at: OffsetDateTime, revoked_at: OffsetDateTime) -> Result<(), SnapshotError> {
+        self.group = Group { left: self.input.count()?, before: None, expires_at, revoked_at };
+        Ok(())
+    }
+
+    fn next_of_group(&mut self) -> Result<Revocation, SnapshotError> {
+        let group = &mut self.group;
+        group.left -= 1;
+        let id = self.input.id(group.before)?;
+        group.before = Some(id);
+        let id = Uuid::from_bytes(id);
+        let target = match self.part {
+            Part::Sessions => RevocationTarget::Session(id.into()),
+            _ => RevocationTarget::Token(id.into()),
+        };
+        Ok(Revocation { revoked_at: group.revoked_at, ..entry(target, group.expires_at) })
     }
 }
 
+/// Returns an entry of which only the expiry is known. A follower needs no reason.
+fn entry(target: RevocationTarget, expires_at: OffsetDateTime) -> Revocation {
+    Revocation { target, expires_at, revoked_at: expires_at, reason: RevocationReason::Logout }
+}
+
 /// Bytes that were not read yet.
+#[derive(Debug)]
 struct Input<'b>(&'b [u8]);
 
 impl<'b> Input<'b> {
@@ -161,24 +235,18 @@ impl<'b> Input<'b> {
         instant.ok_or(SnapshotError::Entries("an hour is before the year 10000"))
     }
 
-    /// Reads the ids of a group and returns their number.
-    fn ids(&mut self, mut each: impl FnMut(Uuid)) -> Result<u64, SnapshotError> {
-        let count = self.count()?;
-        let mut before: Option<Id> = None;
-        for _ in 0..count {
-            let [shared] = self.array()?;
-            let shared = usize::from(shared);
-            if shared > before.map_or(0, |_| Id::default().len() - 1) {
-                return Err(SnapshotError::Entries("an id shares at most 15 bytes with the one before"));
-            }
-            let mut id = before.unwrap_or_default();
-            id[shared..].copy_from_slice(self.take(Id::default().len() - shared)?);
-            if before.is_some_and(|before| id <= before) {
-                return Err(SnapshotError::Entries("the ids of a group ascend"));
-            }
-            each(Uuid::from_bytes(id));
-            before = Some(id);
+    /// Reads an id of a group, after the one before.
+    fn id(&mut self, before: Option<Id>) -> Result<Id, SnapshotError> {
+        let [shared] = self.array()?;
+        let shared = usize::from(shared);
+        if shared > before.map_or(0, |_| Id::default().len() - 1) {
+            return Err(SnapshotError::Entries("an id shares at most 15 bytes with the one before"));
         }
-        Ok(count as u64)
+        let mut id = before.unwrap_or_default();
+        id[shared..].copy_from_slice(self.take(Id::default().len() - shared)?);
+        if before.is_some_and(|before| id <= before) {
+            return Err(SnapshotError::Entries("the ids of a group ascend"));
+        }
+        Ok(id)
     }
 }

@@ -60,9 +60,7 @@ fn written(revocations: &[Revocation]) -> Vec<u8> {
 }
 
 fn read(bytes: &[u8]) -> Result<Vec<Revocation>, SnapshotError> {
-    let mut all = Vec::new();
-    SnapshotReader::new(bytes)?.read(|batch| all.extend_from_slice(batch))?;
-    Ok(all)
+    Ok(SnapshotReader::new(bytes)?.batches()?.flatten().collect())
 }
 
 /// Puts the right digest at the end of changed bytes, so that the reader looks at them.
@@ -132,9 +130,8 @@ fn a_million_random_ids_take_at_most_15_bytes_each() {
     writer.add_tokens(500_000, &ids);
     let bytes = writer.finish(&header());
     assert!(bytes.len() <= 15_001_000, "{} bytes", bytes.len());
-    let mut count = 0;
-    SnapshotReader::new(&bytes).unwrap().read(|batch| count += batch.len()).unwrap();
-    assert_eq!(count, 1_000_000);
+    let reader = SnapshotReader::new(&bytes).unwrap();
+    assert_eq!(reader.batches().unwrap().map(|batch| batch.len()).sum::<usize>(), 1_000_000);
 }
 
 #[test]
