@@ -30,7 +30,7 @@ pub struct Client {
     pub generation: Generation,
     /// Time at which it was created.
     pub created_at: OffsetDateTime,
-    /// Time from which on it is refused and none of its tokens is good, if there is one.
+    /// Time from which on it is refused and none of its tokens is good, if there is one. In whole seconds, as the expiry of a token.
     pub expires_at: Option<OffsetDateTime>,
     /// Time at which it was disabled, if it is.
     pub disabled_at: Option<OffsetDateTime>,

@@ -10,6 +10,8 @@ use crate::grants::Scopes;
 use crate::ids::{ClientId, Generation};
 use crate::service::AuthService;
 
+const MIN_CLIENT_LIFE: Duration = Duration::from_secs(1);
+
 /// Maximum life of a client that expires: ten years.
 pub const MAX_CLIENT_LIFE: Duration = Duration::from_secs(3_650 * 24 * 60 * 60);
 
@@ -78,19 +80,21 @@ impl AuthService {
     /// When no clients are kept, the life is out of its bounds or a part failed.
     pub async fn create_client(&self, new: NewClient) -> Result<CreatedClient, ClientError> {
         let store = self.client_store()?;
-        if new.life.is_some_and(|life| life.is_zero() || life > MAX_CLIENT_LIFE) {
+        if new.life.is_some_and(|life| !(MIN_CLIENT_LIFE..=MAX_CLIENT_LIFE).contains(&life)) {
             return Err(ClientError::Life);
         }
         let id = ClientId::generate().map_err(|error| ClientError::Internal(error.into()))?;
         let secret = ClientSecret::generate().map_err(|error| ClientError::Internal(error.into()))?;
         let now = self.now();
+        // Tokens end with the client and in whole seconds. So none is issued in the second in which the client expires.
+        let expires_at = new.life.map(|life| (now + life).replace_nanosecond(0)).transpose();
         let client = Client {
             id,
             name: new.name,
             scopes: new.scopes,
             generation: Generation::default(),
             created_at: now,
-            expires_at: new.life.map(|life| now + life),
+            expires_at: expires_at.map_err(|error| ClientError::Internal(error.into()))?,
             disabled_at: None,
             last_used_at: None,
             secret: secret.digest(),
