@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use auth_blacklist::{ReadOnlyBlacklist, ReadOnlyStats};
 use auth_core::blacklist::FeedStep;
-use auth_core::{BoxError, Clock, StoreError, SystemClock, TokenVerifier};
+use auth_core::{BoxError, Clock, StoreError, SystemClock, TokenVerifier, random_bytes};
 use auth_feed::client::{FeedSource, FeedTransport};
 use auth_jwt::{JWKS_MEDIA_TYPE, MAX_JWKS_BYTES};
 use http::header::{ACCEPT, CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};
@@ -167,7 +167,18 @@ async fn follow_feed(blacklist: Arc<ReadOnlyBlacklist>, progress: Arc<watch::Sen
         log.note(step.as_ref().err().map(|error| error as Cause<'_>));
         progress.send_modify(|steps| *steps += 1);
     };
-    blacklist.follow(PAUSE, sleep, observe).await;
+    blacklist.follow(PAUSE, |wait| sleep(spread(wait, random_part())), observe).await;
+}
+
+/// Returns a wait that is up to a half shorter, if it is one after a failure: followers that lost the server at one moment do not
+/// come back at one moment. `part` is from 0 to 255.
+fn spread(wait: Duration, part: u8) -> Duration {
+    if wait <= PAUSE { wait } else { wait - wait / 2 * u32::from(part) / u32::from(u8::MAX) }
+}
+
+/// Returns a random number, or zero if the system has no randomness to give.
+fn random_part() -> u8 {
+    random_bytes().map_or(0, |[part]| part)
 }
 
 async fn follow_keys(keys: Arc<RemoteKeys>, http: HttpClient, progress: Arc<watch::Sender<u64>>) {
@@ -235,5 +246,19 @@ impl Outage {
             _ => {}
         }
         self.failing = error.is_some();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_waits_after_failures_are_spread_over_their_second_half() {
+        assert_eq!(spread(PAUSE, u8::MAX), PAUSE);
+        assert_eq!(spread(Duration::ZERO, u8::MAX), Duration::ZERO);
+        let second = Duration::from_secs(1);
+        assert_eq!((spread(second, 0), spread(second, u8::MAX)), (second, second / 2));
+        assert!(spread(second, 100) < second && spread(second, 100) > second / 2);
     }
 }

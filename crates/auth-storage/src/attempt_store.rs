@@ -1,6 +1,5 @@
 //! The store of counters of attempts.
 
-use std::cmp;
 use std::collections::HashMap;
 
 use async_trait::async_trait;
@@ -19,11 +18,7 @@ use crate::connect::{Database, WriteTransaction};
 use crate::entity::attempts::{self, ActiveModel, Column};
 use crate::error::AttemptError;
 use crate::instant;
-use crate::purge::Chunk;
 use crate::tables::Tables;
-
-/// How many rows are purged in one statement.
-const CHUNK: u64 = 500;
 
 /// Counters of attempts in a SQL database, shared by all nodes on it. Its contract is that of [`AttemptStore`]. It
 /// forgets nothing by itself: somebody calls [`purge`](AttemptStore::purge) from time to time.
@@ -54,19 +49,6 @@ impl SeaAttemptStore {
             outcome => Ok(self.database.end(transaction, outcome).await?.0),
         }
     }
-
-    async fn purge_once(&self, before: i64, limit: u64) -> Result<Chunk, AttemptError> {
-        let (tables, connection) = (self.database.tables(), &self.database.statements());
-        let mut ids: Vec<Uuid> =
-            expired_query(tables, before, cmp::min(limit, CHUNK)).into_tuple().all(connection).await?;
-        // Whoever locks several rows locks them in this order.
-        ids.sort_unstable();
-        let found = ids.len();
-        if found == 0 {
-            return Ok(Chunk { found, removed: 0 });
-        }
-        Ok(Chunk { found, removed: deletion(tables, ids, before).exec(connection).await?.rows_affected })
-    }
 }
 
 #[async_trait]
@@ -89,13 +71,8 @@ impl AttemptStore for SeaAttemptStore {
 
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
         let before = instant::to_micros(before)?;
-        let store = self.clone();
-        self.database
-            .purge(limit, move |wanted| {
-                let store = store.clone();
-                async move { store.purge_once(before, wanted).await }
-            })
-            .await
+        let expired = move |tables: &Tables, limit| expired_query(tables, before, limit);
+        self.database.purge_rows(limit, expired, move |tables: &Tables, ids| deletion(tables, ids, before)).await
     }
 
     async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError> {

@@ -96,14 +96,8 @@ impl SeaClientStore {
         earlier: EarlierAttempts,
     ) -> Result<Option<Client>, AttemptError> {
         let transaction = self.database.begin().await?;
-        match disable_within(&transaction, self.database.tables(), id, at, below, entry, earlier).await {
-            Ok(None) => {
-                // A rollback that fails has lost its connection, and the server then rolls back by itself.
-                drop(transaction.rollback().await);
-                Ok(None)
-            }
-            outcome => self.database.end(transaction, outcome).await,
-        }
+        let outcome = disable_within(&transaction, self.database.tables(), id, at, below, entry, earlier).await;
+        self.database.end_if(Option::is_some, transaction, outcome).await
     }
 
     async fn enable_once(&self, id: ClientId) -> Result<Option<clients::Model>, AttemptError> {

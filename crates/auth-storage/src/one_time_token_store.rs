@@ -1,6 +1,5 @@
 //! The store of one-time tokens.
 
-use std::cmp;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -20,12 +19,8 @@ use crate::connect::{Database, EarlierAttempts, Key, LookUp, WriteTransaction};
 use crate::entity::one_time_tokens::{self, Column, Entity};
 use crate::error::AttemptError;
 use crate::instant;
-use crate::purge::Chunk;
 use crate::side_effects::{self, Made};
 use crate::tables::Tables;
-
-/// Number of rows that one statement purges.
-const CHUNK: u64 = 500;
 
 /// One-time tokens in a SQL database. Its contract is that of [`OneTimeTokenStore`]. The letters that carry them go to the
 /// [`SeaOutbox`](crate::SeaOutbox) of the same database.
@@ -105,19 +100,6 @@ impl SeaOneTimeTokenStore {
             outcome => Ok(self.database.end(transaction, outcome).await? == Made::Now),
         }
     }
-
-    async fn purge_once(&self, before: i64, limit: u64) -> Result<Chunk, AttemptError> {
-        let (tables, connection) = (self.database.tables(), &self.database.statements());
-        let expired = expired_query(tables, before, cmp::min(limit, CHUNK));
-        let mut ids: Vec<Uuid> = expired.into_tuple().all(connection).await?;
-        // Every statement that locks several rows locks them in this order.
-        ids.sort_unstable();
-        let found = ids.len();
-        if found == 0 {
-            return Ok(Chunk { found, removed: 0 });
-        }
-        Ok(Chunk { found, removed: deletion(tables, ids).exec(connection).await?.rows_affected })
-    }
 }
 
 #[async_trait]
@@ -165,13 +147,8 @@ impl OneTimeTokenStore for SeaOneTimeTokenStore {
 
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
         let before = instant::to_micros(before)?;
-        let store = self.clone();
-        self.database
-            .purge(limit, move |wanted| {
-                let store = store.clone();
-                async move { store.purge_once(before, wanted).await }
-            })
-            .await
+        let expired = move |tables: &Tables, limit| expired_query(tables, before, limit);
+        self.database.purge_rows(limit, expired, deletion).await
     }
 
     async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError> {

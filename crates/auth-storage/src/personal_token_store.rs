@@ -1,7 +1,5 @@
 //! The store of personal access tokens.
 
-use std::cmp;
-
 use async_trait::async_trait;
 use auth_core::personal::{PersonalToken, PersonalTokenDigest, PersonalTokenStore, StoredPersonalToken};
 use auth_core::{Generation, PersonalTokenId, Revocation, StoreError, UserId};
@@ -11,19 +9,14 @@ use sea_orm::{
     QueryTrait as _, Select,
 };
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use crate::connect::{Database, EarlierAttempts, Key, LookUp, WriteTransaction};
 use crate::entity::personal_tokens::{self, Column, Entity, hex};
 use crate::error::AttemptError;
 use crate::instant;
 use crate::personal_token_end::deletion;
-use crate::purge::Chunk;
 use crate::revocation_log::LogWriter;
 use crate::tables::{self, Tables};
-
-/// Number of rows that one statement purges.
-const CHUNK: u64 = 500;
 
 /// Personal access tokens in a SQL database. Its contract is that of [`PersonalTokenStore`].
 #[derive(Debug, Clone)]
@@ -83,14 +76,8 @@ impl SeaPersonalTokenStore {
         earlier: EarlierAttempts,
     ) -> Result<bool, AttemptError> {
         let transaction = self.database.begin().await?;
-        match delete_within(&transaction, self.database.tables(), user_id, end, id, earlier).await {
-            Ok(false) => {
-                // A rollback that fails has lost its connection, and the server then rolls back by itself.
-                drop(transaction.rollback().await);
-                Ok(false)
-            }
-            outcome => self.database.end(transaction, outcome).await,
-        }
+        let outcome = delete_within(&transaction, self.database.tables(), user_id, end, id, earlier).await;
+        self.database.end_if(|deleted| *deleted, transaction, outcome).await
     }
 
     async fn record_use_once(&self, id: PersonalTokenId, at: i64) -> Result<(), AttemptError> {
@@ -98,19 +85,6 @@ impl SeaPersonalTokenStore {
         let update = update.filter(Column::Id.eq(id.as_uuid()));
         update.exec(&self.database.statements()).await?;
         Ok(())
-    }
-
-    async fn purge_once(&self, before: i64, limit: u64) -> Result<Chunk, AttemptError> {
-        let (tables, connection) = (self.database.tables(), &self.database.statements());
-        let expired = expired_query(tables, before, cmp::min(limit, CHUNK));
-        let mut ids: Vec<Uuid> = expired.into_tuple().all(connection).await?;
-        let found = ids.len();
-        if found == 0 {
-            return Ok(Chunk { found, removed: 0 });
-        }
-        // Two nodes that purge at once lock rows in one order.
-        ids.sort_unstable();
-        Ok(Chunk { found, removed: deletion(tables, ids).exec(connection).await?.rows_affected })
     }
 }
 
@@ -165,13 +139,8 @@ impl PersonalTokenStore for SeaPersonalTokenStore {
 
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
         let before = instant::to_micros(before)?;
-        let store = self.clone();
-        self.database
-            .purge(limit, move |wanted| {
-                let store = store.clone();
-                async move { store.purge_once(before, wanted).await }
-            })
-            .await
+        let expired = move |tables: &Tables, limit| expired_query(tables, before, limit);
+        self.database.purge_rows(limit, expired, deletion).await
     }
 
     async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError> {

@@ -2,7 +2,6 @@
 
 mod batch;
 
-use std::cmp;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -21,13 +20,9 @@ use crate::connect::{Database, EarlierAttempts, Key, LookUp, WriteTransaction};
 use crate::entity::sessions::{self, Column};
 use crate::error::AttemptError;
 use crate::instant;
-use crate::purge::Chunk;
 use crate::tables::{self, Tables};
 
 use self::batch::{Write, Written};
-
-/// Number of rows that one statement purges.
-const CHUNK: u64 = 500;
 
 /// Maximum number of writes that share a transaction.
 const MAX_BATCH: usize = 100;
@@ -87,19 +82,6 @@ impl SeaSessionStore {
         };
         self.group.write(write, in_one_transaction).await
     }
-
-    async fn purge_once(&self, before: i64, limit: u64) -> Result<Chunk, AttemptError> {
-        let (tables, connection) = (self.database.tables(), &self.database.statements());
-        let unneeded = unneeded_query(tables, before, cmp::min(limit, CHUNK));
-        let mut ids: Vec<Uuid> = unneeded.into_tuple().all(connection).await?;
-        // Every transaction that locks several rows locks them in this order.
-        ids.sort_unstable();
-        let found = ids.len();
-        if found == 0 {
-            return Ok(Chunk { found, removed: 0 });
-        }
-        Ok(Chunk { found, removed: deletion(tables, ids, before).exec(connection).await?.rows_affected })
-    }
 }
 
 #[async_trait]
@@ -146,13 +128,8 @@ impl SessionStore for SeaSessionStore {
 
     async fn purge(&self, before: OffsetDateTime, limit: u32) -> Result<u64, StoreError> {
         let before = instant::to_micros(before)?;
-        let store = self.clone();
-        self.database
-            .purge(limit, move |wanted| {
-                let store = store.clone();
-                async move { store.purge_once(before, wanted).await }
-            })
-            .await
+        let expired = move |tables: &Tables, limit| unneeded_query(tables, before, limit);
+        self.database.purge_rows(limit, expired, move |tables: &Tables, ids| deletion(tables, ids, before)).await
     }
 
     async fn now(&self) -> Result<Option<OffsetDateTime>, StoreError> {

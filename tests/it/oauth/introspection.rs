@@ -9,7 +9,7 @@ use auth_server::ServerStores;
 use auth_tests::{App, FailingLog};
 use serde_json::json;
 
-use super::{Machine, assert_error, renew};
+use super::{Machine, assert_error, renew, send};
 
 #[tokio::test]
 async fn introspection_says_what_a_good_token_says_and_nothing_of_any_other() {
@@ -52,6 +52,33 @@ async fn introspection_says_what_a_good_token_says_and_nothing_of_any_other() {
     let refused = machine.send(&app, "/oauth/introspect", &form).await;
     assert_error(&refused, 403, "insufficient_scope", "a client without the scope");
     assert!(!refused.body.contains("active"), "{}", refused.body);
+}
+
+#[tokio::test]
+async fn a_personal_token_is_good_with_its_own_scopes_until_it_is_revoked() {
+    let app = App::in_memory_with(&[("AUTH_USER_SCOPES", "orders:read orders:write")]).await;
+    let judge = Machine::create(&app, "introspect", None).await;
+    let ada = app.register("ada").await;
+    let login = ada.text("Authorization");
+    let wanted = json!({ "name": "backup", "scopes": ["orders:read"], "expires_in": 86_400 });
+    let made = app.post("/user/me/tokens").bearer(&login).json(&wanted).send().await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let token = made.text("token");
+    let said = judge.introspect(&app, &token).await;
+    let now = 1_767_225_600;
+    let expected = json!({
+        "active": true, "scope": "orders:read", "token_type": "Bearer", "iat": now, "exp": now + 86_400,
+        "sub": ada.json()["public_id"], "aud": "auth-api", "iss": "auth-server", "jti": made.text("id"),
+    });
+    assert_eq!(said, expected);
+
+    let revoked = send(&app, "/oauth/revoke", &format!("token={token}")).await;
+    assert_eq!((revoked.status, revoked.body.as_str()), (200, ""));
+    assert_eq!(judge.introspect(&app, &token).await, json!({ "active": false }));
+    let left = app.get("/user/me/tokens").bearer(&login).send().await;
+    assert_eq!(left.json()["data"], json!([]));
+    let made_up = "rap_0000000000000000000000000000000000000000000000";
+    assert_eq!(judge.introspect(&app, made_up).await, json!({ "active": false }));
 }
 
 #[tokio::test]

@@ -52,6 +52,37 @@ fn one_text_may_find_the_address_of_one_user_and_the_name_of_another() {
 }
 
 #[test]
+fn an_operator_lists_and_deletes_the_personal_tokens_of_a_user() {
+    let folder = TempDir::new().unwrap();
+    let mut server = Server::start(&folder, &[("AUTH_USER_SCOPES", "orders:read")]);
+    let login = member(&server.call("POST", "/auth/register", None, ADA).1, "Authorization");
+    assert_eq!(succeed(&folder, &[], &["token", "list", "ada@example.com"]), "");
+    let (status, made) = server.call("POST", "/user/me/tokens", Some(&login), r#"{"name":"backup"}"#);
+    assert_eq!(status, 201, "{made}");
+    let (id, token) = (member(&made, "id"), member(&made, "token"));
+    assert_eq!(server.call("GET", "/auth/verify", Some(&token), "").0, 200);
+
+    let listed = succeed(&folder, &[], &["token", "list", "ada@example.com"]);
+    assert!(listed.starts_with(&format!("{id}\t")) && listed.ends_with("\tbackup\torders:read\n"), "{listed}");
+    let shown = array(&succeed(&folder, &[], &["token", "list", "ada@example.com", "--json"]));
+    assert_eq!((shown.len(), &shown[0]["id"], &shown[0]["name"]), (1, &id.as_str().into(), &"backup".into()));
+    assert_eq!(shown[0]["scopes"], serde_json::json!(["orders:read"]));
+    assert!(!listed.contains(&token) && !shown[0].to_string().contains(&token));
+
+    let (code, _, errors) = operate(&folder, &[], &["token", "delete", "ada@example.com", "no-id"]);
+    assert!(code == 2 && errors.contains("<TOKEN>"), "{errors}");
+    let said = succeed(&folder, &[], &["token", "delete", "ada@example.com", &id]);
+    assert_eq!(said, format!("deleted personal access token {id}\n"));
+    assert_eq!(succeed(&folder, &[], &["token", "list", "ada@example.com", "--json"]), "[]\n");
+    let (code, _, errors) = operate(&folder, &[], &["token", "delete", "ada@example.com", &id]);
+    assert!(code == 1 && errors.contains("the user has no such personal access token"), "{errors}");
+    // A node that has read the log refuses the token from its first request on.
+    assert_eq!(server.terminate().0.code(), Some(0));
+    let server = Server::start(&folder, &[]);
+    assert_eq!(server.call("GET", "/auth/verify", Some(&token), "").0, 401);
+}
+
+#[test]
 fn an_operator_gives_a_role_and_takes_it_with_the_tokens() {
     let folder = TempDir::new().unwrap();
     let mut server = Server::start(&folder, &[]);

@@ -1,7 +1,6 @@
 //! Connections that are used again, and their number.
 
 use std::num::NonZeroUsize;
-use std::time::Duration;
 
 use auth_core::letters::Mailer as _;
 use auth_mail::SmtpMailer;
@@ -34,12 +33,11 @@ async fn no_more_connections_are_open_than_the_bound() {
 
 #[tokio::test]
 async fn a_connection_that_the_server_has_closed_is_replaced() {
-    let Some(sink) = Sink::start(&["--count", "--close"]) else { return };
+    let Some(mut sink) = Sink::start(&["--count", "--close"]) else { return };
     let mailer = sink.mailer();
     for sent in 1..=3 {
         mailer.send(&any_letter()).await.unwrap();
-        // Longer than the server waits until it closes the connection.
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        sink.wait_for_close();
         assert_eq!((sink.count(), sink.connections().0), (sent, sent));
     }
 }

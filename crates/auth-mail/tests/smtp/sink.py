@@ -153,6 +153,9 @@ class Server(SMTP):
     def connection_lost(self, error):
         Server.open -= 1
         super().connection_lost(error)
+        if options.close:
+            # The socket is closed when this has returned.
+            asyncio.get_running_loop().call_soon(lambda: print("closed", flush=True))
 
     def report(self):
         (options.folder / "connections").write_text(f"{Server.total} {Server.most}")

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use auth_mail::{SmtpMailer, SmtpUrl};
 use serde_json::Value;
@@ -15,6 +15,7 @@ const PYTHON: &str = "/usr/bin/python3";
 /// A running server, with a folder for what it receives. It ends when this value is dropped, and when the test process ends.
 pub(super) struct Sink {
     server: Child,
+    output: BufReader<ChildStdout>,
     port: u16,
     folder: TempDir,
 }
@@ -36,10 +37,10 @@ impl Sink {
         let mut command = Command::new(PYTHON);
         command.arg(script).arg(folder.path()).args(options).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut server = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let (mut line, mut output) = (String::new(), BufReader::new(server.stdout.take().unwrap()));
+        output.read_line(&mut line).unwrap();
         let port = line.trim().parse().expect("the server prints its port");
-        Some(Self { server, port, folder })
+        Some(Self { server, output, port, folder })
     }
 
     /// Returns a URL of the server without TLS. The parameters begin with `&`.
@@ -62,6 +63,13 @@ impl Sink {
         let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|it| it == "json")).collect();
         files.sort();
         files.iter().map(|file| serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()).collect()
+    }
+
+    /// Waits until a server with `--close` has closed a connection.
+    pub(super) fn wait_for_close(&mut self) {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        assert_eq!(line, "closed\n");
     }
 
     /// Returns the number of letters that a server with `--count` has accepted.

@@ -210,6 +210,21 @@ impl Database {
         }
     }
 
+    /// Ends a transaction like [`end`](Self::end), and rolls it back too if its outcome is that nothing is to be changed.
+    pub(crate) async fn end_if<T>(
+        &self,
+        changes: impl FnOnce(&T) -> bool,
+        transaction: WriteTransaction,
+        outcome: Result<T, AttemptError>,
+    ) -> Result<T, AttemptError> {
+        if outcome.as_ref().is_ok_and(|value| !changes(value)) {
+            // A rollback that fails has lost its connection, and the server then rolls back by itself.
+            drop(transaction.rollback().await);
+            return outcome;
+        }
+        self.end(transaction, outcome).await
+    }
+
     pub(crate) fn write_health(&self) -> &WriteHealth {
         &self.write_health
     }

@@ -5,6 +5,7 @@ use auth_testing::on_every_database;
 use sea_orm::ConnectionTrait as _;
 use time::Duration;
 use time::macros::datetime;
+use uuid::Uuid;
 
 use super::*;
 use crate::connect::{ConnectOptions, connect};

@@ -44,14 +44,8 @@ impl SeaUserStore {
         earlier: EarlierAttempts,
     ) -> Result<Outcome, AttemptError> {
         let transaction = self.database.begin().await?;
-        match change.make_within(&transaction, self.database.tables(), earlier).await {
-            Ok(refused @ (Outcome::Raced | Outcome::Refused | Outcome::EmailTaken)) => {
-                // A rollback that fails has lost its connection, and the server then rolls back by itself.
-                drop(transaction.rollback().await);
-                Ok(refused)
-            }
-            outcome => self.database.end(transaction, outcome).await,
-        }
+        let outcome = change.make_within(&transaction, self.database.tables(), earlier).await;
+        self.database.end_if(|outcome| matches!(outcome, Outcome::Made(_)), transaction, outcome).await
     }
 }
 

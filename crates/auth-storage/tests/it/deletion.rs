@@ -1,14 +1,15 @@
 //! A user who was deleted has left nothing in any table but the id, in the log.
 
 use auth_core::letters::{LetterKind, LetterSecret};
+use auth_core::personal::{PersonalTokenSecret, StoredPersonalToken};
 use auth_core::recovery::{OneTimeTokenId, OneTimeTokenPurpose, StoredOneTimeToken};
 use auth_core::session::{RefreshState, RefreshToken, Session, SessionStore as _, StoredSession};
 use auth_core::throttle::{AttemptKey, Counter};
 use auth_core::{
-    AttemptStore as _, Generation, Language, Letter, OneTimeCode, OneTimeToken, PasswordHash, SessionId, SideEffects,
-    UserChange, UserId, UserStore as _,
+    AttemptStore as _, Generation, Language, Letter, OneTimeCode, OneTimeToken, PasswordHash, PersonalToken,
+    PersonalTokenId, PersonalTokenStore as _, SessionId, SideEffects, UserChange, UserId, UserStore as _,
 };
-use auth_storage::{Database, SeaAttemptStore, SeaSessionStore};
+use auth_storage::{Database, SeaAttemptStore, SeaPersonalTokenStore, SeaSessionStore};
 use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use auth_testing::on_every_database;
 use time::Duration;
@@ -31,6 +32,8 @@ async fn a_deleted_user_leaves_nothing_but_an_id(database: TestDatabase) {
         users.insert(new.clone(), effects).await.unwrap();
         users.record_login(new.id, NOW).await.unwrap();
         SeaSessionStore::new(opened.clone()).insert(session(new.id)).await.unwrap();
+        let tokens = SeaPersonalTokenStore::new(opened.clone());
+        assert!(tokens.insert(personal_token(new.id, &new.username), 1).await.unwrap());
         let logout =
             users.change_and_revoke(new.id, UserChange::LogoutEverywhere, revoke_all(), SideEffects::default());
         logout.await.unwrap().unwrap();
@@ -51,7 +54,14 @@ async fn a_deleted_user_leaves_nothing_but_an_id(database: TestDatabase) {
     let tables_of = |all: &[(String, String)], trace: &str| {
         all.iter().filter(|(_, text)| text.contains(trace)).map(|(table, _)| table.clone()).collect::<Vec<_>>()
     };
-    let known = ["auth_blacklist", "auth_letters", "auth_one_time_tokens", "auth_sessions", "auth_users"];
+    let known = [
+        "auth_blacklist",
+        "auth_letters",
+        "auth_one_time_tokens",
+        "auth_personal_tokens",
+        "auth_sessions",
+        "auth_users",
+    ];
     assert_eq!(tables_of(&before, &id), known, "{before:?}");
 
     users.delete(ada.id, revoke_all()).await.unwrap().expect("the user is there");
@@ -163,5 +173,22 @@ fn session(user_id: UserId) -> StoredSession {
         },
         access_expires_at: NOW + Duration::HOUR,
         refresh: Some(RefreshState { family: first.family_digest(), current: first.own_digest(), predecessor: None }),
+    }
+}
+
+/// A personal token whose name says who its user is.
+fn personal_token(user_id: UserId, username: &auth_core::Username) -> StoredPersonalToken {
+    StoredPersonalToken {
+        token: PersonalToken {
+            id: PersonalTokenId::generate().unwrap(),
+            user_id,
+            name: format!("backups of {}", username.as_str()).parse().unwrap(),
+            scopes: "orders:read".parse().unwrap(),
+            generation: Generation::default(),
+            created_at: NOW,
+            expires_at: NOW + Duration::DAY,
+            last_used_at: None,
+        },
+        digest: PersonalTokenSecret::generate().unwrap().digest(),
     }
 }
