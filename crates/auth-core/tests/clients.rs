@@ -222,7 +222,7 @@ async fn a_token_ends_with_its_client_and_lives_for_a_second_at_least() {
     fixture.clock.advance(15 * MINUTE);
     assert_eq!(fixture.token_life(&created).await, Some(300), "the rest of the life of the client");
     let mut lives = Vec::new();
-    fixture.clock.advance(5 * MINUTE - Duration::from_secs(2));
+    fixture.clock.advance(Duration::from_secs(298));
     for _ in 0..20 {
         lives.push(fixture.token_life(&created).await);
         fixture.clock.advance(Duration::from_millis(100));
@@ -269,7 +269,7 @@ async fn disabling_ends_the_tokens_and_enabling_does_not_bring_them_back() {
 async fn uses_are_recorded_once_a_minute_and_a_failure_of_that_refuses_nobody() {
     let fixture = Fixture::new();
     let CreatedClient { client, secret, .. } = fixture.create(None).await.unwrap();
-    for (after, uses) in [(Duration::ZERO, 1), (MINUTE - Duration::from_millis(1), 1), (Duration::from_millis(1), 2)] {
+    for (after, uses) in [(Duration::ZERO, 1), (Duration::from_millis(59_999), 1), (Duration::from_millis(1), 2)] {
         fixture.clock.advance(after);
         assert!(fixture.authenticate(client.id, &secret).await.is_ok());
         assert_eq!(fixture.clients.uses.load(Ordering::SeqCst), uses, "{after:?}");

@@ -173,7 +173,8 @@ async fn follow_feed(blacklist: Arc<ReadOnlyBlacklist>, progress: Arc<watch::Sen
 /// Returns a wait that is up to a half shorter, if it is one after a failure: followers that lost the server at one moment do not
 /// come back at one moment. `part` is from 0 to 255.
 fn spread(wait: Duration, part: u8) -> Duration {
-    if wait <= PAUSE { wait } else { wait - wait / 2 * u32::from(part) / u32::from(u8::MAX) }
+    let half = wait / 2;
+    if wait <= PAUSE { wait } else { half + half * u32::from(u8::MAX - part) / u32::from(u8::MAX) }
 }
 
 /// Returns a random number, or zero if the system has no randomness to give.
