@@ -109,13 +109,16 @@ async fn never_forgets_for_space(backend: &dyn Backend) -> Result<(), CheckError
     let (stores, clock, blacklist) = over(backend).await;
     let first = some_claims()?;
     blacklist.revoke(logout_of(&first)).await.map_err(unexpected)?;
-    let mut revocations = Vec::new();
-    for _ in 0..300 {
-        let (blacklist, claims) = (blacklist.clone(), some_claims()?);
-        revocations.push(async move { blacklist.revoke(logout_of(&claims)).await });
-    }
-    for result in race(backend, revocations).await? {
-        result.map_err(unexpected)?;
+    // Not all at once: a store on a slow disk may give up those that wait longest.
+    for _ in 0..6 {
+        let mut revocations = Vec::new();
+        for _ in 0..50 {
+            let (blacklist, claims) = (blacklist.clone(), some_claims()?);
+            revocations.push(async move { blacklist.revoke(logout_of(&claims)).await });
+        }
+        for result in race(backend, revocations).await? {
+            result.map_err(unexpected)?;
+        }
     }
     ensure!(refuses(&*blacklist, &first).await?, "after 300 others the first revoked token is accepted");
     clock.advance(Duration::from_secs(60));
