@@ -15,9 +15,13 @@ def start_server(started, binary, folder, settings=None):
     """Starts the server and waits until it is ready. The exit stack `started` stops it. Returns the process, the URL and the
     environment, for commands that work on the same database."""
     address = free_address()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AUTH_")}
-    environment |= {"AUTH_LISTEN": address, "AUTH_DATA_DIR": str(folder), "AUTH_LOG": "warn"} | (settings or {})
+    environment = environment_with({"AUTH_LISTEN": address, "AUTH_DATA_DIR": str(folder), "AUTH_LOG": "warn"} | (settings or {}))
     return serve(started, binary, environment), f"http://{address}", environment
+
+
+def environment_with(settings):
+    """Returns the environment of this process with these settings of the server and no others."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AUTH_")} | settings
 
 
 def serve(started, binary, environment):

@@ -111,7 +111,7 @@ impl FeedSource {
     async fn take_snapshot(&self, sink: &dyn RevocationSink) -> Result<FeedStep, StoreError> {
         let answer = self.transport.snapshot().await.map_err(StoreError::unavailable)?;
         let Answer::Body { bytes, .. } = answer else { return Err(StoreError::unavailable(NoSnapshot)) };
-        // Ten million entries take seconds, which other tasks of this thread do not wait.
+        // Ten million entries take seconds. The other tasks of this thread run in between.
         let mut digest = Sha256::new();
         for part in digested(&bytes).chunks(DIGESTED_AT_ONCE) {
             digest.update(part);

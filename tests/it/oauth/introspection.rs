@@ -1,4 +1,4 @@
-//! What the endpoints say of a token (RFC 7662), and what they answer while the log of revocations cannot be read.
+//! Introspection (RFC 7662), and the answers of OAuth while the log of revocations cannot be read.
 
 use std::sync::Arc;
 
