@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use auth_core::ManualClock;
 use auth_core::memory::MemoryStore;
-use auth_core::throttle::MemoryAttempts;
 use auth_http::Routes;
 use auth_server::app::{App, ServerStores};
 use auth_server::config::{Config, Sources};
@@ -103,18 +102,7 @@ async fn hold(serve: impl AsyncFnOnce(&App) -> SocketAddr) {
     let config = Config::load(Sources { env, ..Sources::default() }).unwrap();
     let clock = Arc::new(ManualClock::new(datetime!(2026-01-01 00:00 UTC)));
     let store = Arc::new(MemoryStore::new().unwrap());
-    let attempts = Arc::new(MemoryAttempts::default());
-    let stores = ServerStores {
-        users: store.clone(),
-        personal_tokens: store.clone(),
-        clients: store.clone(),
-        keys: store.clone(),
-        log: store.clone(),
-        sessions: store.clone(),
-        attempts,
-        one_time_tokens: store.clone(),
-        outbox: store,
-    };
+    let stores = ServerStores::from(store);
     let app = App::with_stores(&config, clock, stores).unwrap();
     let client = Client::new(serve(&app).await);
     let mut transcript = Transcript { client, text: String::new(), from: 1, hidden: Vec::new() };

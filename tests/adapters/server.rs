@@ -12,17 +12,7 @@ use crate::world::{Tokens, World};
 #[tokio::test]
 async fn auth_server_keeps_the_expectations() {
     let world = World::new();
-    let stores = ServerStores {
-        users: world.store.clone(),
-        personal_tokens: world.store.clone(),
-        clients: world.store.clone(),
-        keys: world.store.clone(),
-        log: world.log.clone(),
-        sessions: world.store.clone(),
-        one_time_tokens: world.store.clone(),
-        outbox: world.store.clone(),
-        attempts: std::sync::Arc::new(auth_core::throttle::MemoryAttempts::default()),
-    };
+    let stores = ServerStores { log: world.log.clone(), ..ServerStores::from(world.store.clone()) };
     let app = App::with_stores(&world.config, world.clock.clone(), stores).unwrap();
     let tokens = Tokens::of(app.service(), &world).await;
     let listening = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), app.endpoint()).await.unwrap();

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use auth_core::StoreError;
 use auth_core::memory::MemoryStore;
-use auth_core::throttle::MemoryAttempts;
 use auth_server::ServerStores;
 use auth_tests::{App, FailingLog, assert_refused};
 use serde_json::json;
@@ -227,17 +226,7 @@ async fn the_answer_after_a_panic_can_be_read_by_a_page_of_an_allowed_origin() {
 fn with_log(log: FailingLog) -> ServerStores {
     let users = Arc::new(MemoryStore::new().unwrap());
     let log = Arc::new(log);
-    ServerStores {
-        users: users.clone(),
-        personal_tokens: users.clone(),
-        clients: users.clone(),
-        keys: users.clone(),
-        log: log.clone(),
-        sessions: log,
-        attempts: Arc::new(MemoryAttempts::default()),
-        one_time_tokens: users.clone(),
-        outbox: users,
-    }
+    ServerStores { log: log.clone(), sessions: log, ..ServerStores::from(users) }
 }
 
 fn deeply_nested() -> String {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use auth_core::keys::{KeySet, KeyStore, ManagedKey};
 use auth_core::memory::MemoryStore;
-use auth_core::throttle::MemoryAttempts;
 use auth_core::{Revocation, StoreError};
 use auth_server::app::ServerStores;
 use auth_testing::databases::TestDatabase;
@@ -263,17 +262,7 @@ async fn while_the_keys_cannot_be_read_a_good_token_is_unavailable_and_nothing_i
     let good = App::in_memory_with(&[MASTER]).await;
     let token = good.register("ada").await.text("Authorization");
     let store = Arc::new(MemoryStore::new().unwrap());
-    let stores = ServerStores {
-        users: store.clone(),
-        personal_tokens: store.clone(),
-        clients: store.clone(),
-        keys: Arc::new(Unreachable),
-        log: store.clone(),
-        sessions: store.clone(),
-        attempts: Arc::new(MemoryAttempts::default()),
-        one_time_tokens: store.clone(),
-        outbox: store.clone(),
-    };
+    let stores = ServerStores { keys: Arc::new(Unreachable), ..ServerStores::from(store.clone()) };
     let app = App::over_with(stores, &[MASTER]).await;
     for path in ["/auth/verify", "/user/me"] {
         let answer = app.get(path).bearer(&token).send().await;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use auth_core::StoreError;
 use auth_core::memory::MemoryStore;
-use auth_core::throttle::MemoryAttempts;
 use auth_server::ServerStores;
 use auth_tests::{App, FailingLog};
 use serde_json::json;
@@ -41,17 +40,7 @@ async fn log_of(story: impl Future<Output = ()>) -> String {
 #[tokio::test]
 async fn no_password_and_no_token_gets_into_the_log_even_at_its_finest() {
     let store = Arc::new(MemoryStore::new().unwrap());
-    let stores = ServerStores {
-        users: store.clone(),
-        personal_tokens: store.clone(),
-        clients: store.clone(),
-        keys: store.clone(),
-        log: store.clone(),
-        sessions: store.clone(),
-        attempts: Arc::new(MemoryAttempts::default()),
-        one_time_tokens: store.clone(),
-        outbox: store,
-    };
+    let stores = ServerStores::from(store);
     let app = App::over(stores).await;
     // The first event of a kind in the process registers it. `tracing` may miss a subscriber that comes at that moment.
     app.register("bob").await;
@@ -76,17 +65,7 @@ async fn no_password_and_no_token_gets_into_the_log_even_at_its_finest() {
 async fn the_cause_of_an_error_is_on_one_line_with_the_id_of_its_request() {
     let log = Arc::new(FailingLog(|| StoreError::unavailable("dial db.internal:5432")));
     let users = Arc::new(MemoryStore::new().unwrap());
-    let stores = ServerStores {
-        users: users.clone(),
-        personal_tokens: users.clone(),
-        clients: users.clone(),
-        keys: users.clone(),
-        log: log.clone(),
-        sessions: log,
-        attempts: Arc::new(MemoryAttempts::default()),
-        one_time_tokens: users.clone(),
-        outbox: users,
-    };
+    let stores = ServerStores { log: log.clone(), sessions: log, ..ServerStores::from(users) };
     let app = App::over(stores).await;
     let token = app.register("ada").await.text("Authorization");
     let log = log_of(async {

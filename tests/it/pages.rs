@@ -9,7 +9,6 @@ use auth_core::memory::MemoryStore;
 use auth_core::recovery::{
     OneTimeToken, OneTimeTokenDigest, OneTimeTokenPurpose, OneTimeTokenStore, SideEffects, StoredOneTimeToken,
 };
-use auth_core::throttle::MemoryAttempts;
 use auth_core::{Email, StoreError, UserId};
 use auth_server::ServerStores;
 use auth_tests::{App, Response, assert_refused};
@@ -38,17 +37,7 @@ impl Post {
     async fn start_with<S: OneTimeTokenStore + 'static>(tokens: impl FnOnce(Arc<MemoryStore>) -> Arc<S>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(MemoryStore::new().unwrap());
-        let stores = ServerStores {
-            users: store.clone(),
-            personal_tokens: store.clone(),
-            clients: store.clone(),
-            keys: store.clone(),
-            log: store.clone(),
-            sessions: store.clone(),
-            attempts: Arc::new(MemoryAttempts::default()),
-            one_time_tokens: tokens(store.clone()),
-            outbox: store.clone(),
-        };
+        let stores = ServerStores { one_time_tokens: tokens(store.clone()), ..ServerStores::from(store.clone()) };
         let mail = format!("file:{}", folder.path().display());
         let app = App::over_with(stores, &[("AUTH_MAIL", &mail)]).await;
         Self { app, store, _folder: folder }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use auth_core::StoreError;
 use auth_core::memory::MemoryStore;
-use auth_core::throttle::MemoryAttempts;
 use auth_server::ServerStores;
 use auth_testing::databases::TestDatabase;
 use auth_tests::{App, FailingLog, Response, assert_refused};
@@ -145,17 +144,7 @@ async fn a_refresh_that_nobody_can_decide_is_503_and_ends_nothing() {
     let token = whole.login_to_refresh("ada").await.text("refresh_token");
     let users = Arc::new(MemoryStore::new().unwrap());
     let log = Arc::new(FailingLog(|| StoreError::unavailable("dial db.internal:5432")));
-    let stores = ServerStores {
-        users: users.clone(),
-        personal_tokens: users.clone(),
-        clients: users.clone(),
-        keys: users.clone(),
-        log: log.clone(),
-        sessions: log,
-        attempts: Arc::new(MemoryAttempts::default()),
-        one_time_tokens: users.clone(),
-        outbox: users,
-    };
+    let stores = ServerStores { log: log.clone(), sessions: log, ..ServerStores::from(users) };
     let broken = App::over(stores).await;
     let answer = broken.refresh(&token).await;
     assert_refused(&answer, 503, "unavailable", "a store that cannot be reached");

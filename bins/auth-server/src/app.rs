@@ -3,6 +3,7 @@
 mod error;
 mod mailer;
 mod parts;
+mod stores;
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,11 +11,10 @@ use std::time::Duration;
 
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
 use auth_core::blacklist::LogObserver;
-use auth_core::keys::KeyStore;
 use auth_core::purge::Purge;
 use auth_core::{
-    AttemptStore, AuthService, ClientStore, Clock, Mailer, OneTimeTokenStore, Outbox, PersonalTokenStore,
-    RevocationLog, SessionStore, StoreError, UserStore,
+    AttemptStore, AuthService, Clock, Mailer, OneTimeTokenStore, Outbox, PersonalTokenStore, RevocationLog,
+    SessionStore, StoreError,
 };
 use auth_http::{CookieAuth, SessionCookie};
 use auth_jwt::ManagedKeys;
@@ -27,6 +27,7 @@ use auth_storage::{
 pub use self::error::AppError;
 pub(crate) use self::mailer::mailer;
 use self::parts::{codec, feed, password_policy, password_pool, password_schemes, throttle, with_letters};
+pub use self::stores::ServerStores;
 use crate::api::{Routes, WellKnown};
 use crate::config::{Config, Profile};
 use crate::http::state::State;
@@ -39,29 +40,6 @@ use crate::secret_file;
 use crate::server::{Application, Connections};
 use crate::tasks::{ClockWatch, DeliveryTask, KeyFollower, LogFollower, PurgeTask};
 use crate::verify_fast_path::VerifyFastPath;
-
-/// The stores of a server.
-#[derive(Debug, Clone)]
-pub struct ServerStores {
-    /// The users.
-    pub users: Arc<dyn UserStore>,
-    /// The log of revocations.
-    pub log: Arc<dyn RevocationLog>,
-    /// The sessions. The end of one is written to `log`.
-    pub sessions: Arc<dyn SessionStore>,
-    /// The personal access tokens. The end of one is written to `log`.
-    pub personal_tokens: Arc<dyn PersonalTokenStore>,
-    /// The clients. The end of their tokens is written to `log`.
-    pub clients: Arc<dyn ClientStore>,
-    /// The keys that the server makes, if it does. The revocation of one is written to `log`.
-    pub keys: Arc<dyn KeyStore>,
-    /// Counters of attempts for the rate limits.
-    pub attempts: Arc<dyn AttemptStore>,
-    /// The one-time tokens.
-    pub one_time_tokens: Arc<dyn OneTimeTokenStore>,
-    /// The letters that wait to be sent.
-    pub outbox: Arc<dyn Outbox>,
-}
 
 /// A server that is built and does not listen yet.
 pub struct App {

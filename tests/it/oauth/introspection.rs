@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use auth_core::StoreError;
 use auth_core::memory::MemoryStore;
-use auth_core::throttle::MemoryAttempts;
 use auth_server::ServerStores;
 use auth_tests::{App, FailingLog};
 use serde_json::json;
@@ -87,17 +86,7 @@ async fn a_personal_token_is_good_with_its_own_scopes_until_it_is_revoked() {
 async fn nobody_is_told_that_a_token_is_bad_while_nobody_can_tell() {
     let log = Arc::new(FailingLog(|| StoreError::unavailable("dial db.internal:5432")));
     let store = Arc::new(MemoryStore::new().unwrap());
-    let stores = ServerStores {
-        users: store.clone(),
-        clients: store.clone(),
-        keys: store.clone(),
-        log: log.clone(),
-        sessions: log,
-        personal_tokens: store.clone(),
-        attempts: Arc::new(MemoryAttempts::default()),
-        one_time_tokens: store.clone(),
-        outbox: store,
-    };
+    let stores = ServerStores { log: log.clone(), sessions: log, ..ServerStores::from(store) };
     let app = App::over(stores).await;
     let judge = Machine::create(&app, "introspect", None).await;
     let token = judge.token(&app).await;

@@ -69,7 +69,6 @@ mod tests {
 
     use auth_core::memory::MemoryStore;
     use auth_core::session::{Session, StoredSession};
-    use auth_core::throttle::MemoryAttempts;
     use auth_core::{Clock as _, Generation, ManualClock, SessionId, SessionStore as _, UserId};
     use time::macros::datetime;
 
@@ -103,17 +102,7 @@ mod tests {
         for new in [&old, &live] {
             store.insert(new.clone()).await.unwrap();
         }
-        let stores = ServerStores {
-            users: store.clone(),
-            clients: store.clone(),
-            keys: store.clone(),
-            log: store.clone(),
-            sessions: store.clone(),
-            personal_tokens: store.clone(),
-            attempts: Arc::new(MemoryAttempts::default()),
-            one_time_tokens: store.clone(),
-            outbox: store.clone(),
-        };
+        let stores = ServerStores::from(store.clone());
         let app = App::with_stores(&config, clock.clone(), stores).unwrap();
         clock.advance(Duration::from_hours(24));
         let purge = app.purge();

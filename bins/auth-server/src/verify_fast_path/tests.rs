@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use auth_core::memory::MemoryStore;
-use auth_core::throttle::MemoryAttempts;
 use auth_core::{Context, Credentials, Email, ManualClock, NewAccount, Password, SessionKind, SignedIn, Username};
 use http_body_util::{Empty, Full};
 use hyper::body::Bytes;
@@ -23,17 +22,7 @@ async fn app(max_staleness: &str) -> (App, Arc<ManualClock>) {
     let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let config = Config::load(Sources { env, ..Sources::default() }).unwrap();
     let store = Arc::new(MemoryStore::new().unwrap());
-    let stores = ServerStores {
-        users: store.clone(),
-        personal_tokens: store.clone(),
-        clients: store.clone(),
-        keys: store.clone(),
-        log: store.clone(),
-        sessions: store.clone(),
-        one_time_tokens: store.clone(),
-        outbox: store,
-        attempts: Arc::new(MemoryAttempts::default()),
-    };
+    let stores = ServerStores::from(store);
     let clock = Arc::new(ManualClock::new(datetime!(2026-11-23 11:20 UTC)));
     let app = App::with_stores(&config, clock.clone(), stores).unwrap();
     app.log_follower().begin().await;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use auth_core::SystemClock;
 use auth_core::memory::MemoryStore;
-use auth_core::throttle::MemoryAttempts;
 use auth_server::config::{Config, Sources};
 use auth_server::server::Server;
 use auth_server::{App, ServerStores};
@@ -19,22 +18,7 @@ async fn start() -> (SocketAddr, oneshot::Sender<()>, JoinHandle<bool>) {
     let store = Arc::new(MemoryStore::new().unwrap());
     let env = [("AUTH_ENV".to_owned(), "test".to_owned())].into();
     let config = Config::load(Sources { env, ..Sources::default() }).unwrap();
-    let app = App::with_stores(
-        &config,
-        Arc::new(SystemClock),
-        ServerStores {
-            users: store.clone(),
-            personal_tokens: store.clone(),
-            clients: store.clone(),
-            keys: store.clone(),
-            log: store.clone(),
-            sessions: store.clone(),
-            one_time_tokens: store.clone(),
-            outbox: store,
-            attempts: Arc::new(MemoryAttempts::default()),
-        },
-    )
-    .unwrap();
+    let app = App::with_stores(&config, Arc::new(SystemClock), ServerStores::from(store)).unwrap();
     let server = Server::bind("127.0.0.1:0".parse().unwrap(), app.endpoint()).await.unwrap();
     let address = server.address();
     let (stop, stopped) = oneshot::channel::<()>();
