@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::feed::{Content, empty_snapshot, snapshot, token, with_digest};
+use crate::feed::{
+    Content, LONGEST_SESSION_ENTRY, MOST_HOURS_SINCE_END, empty_snapshot, session, snapshot, token, with_digest,
+};
 use crate::scenario::{EPOCH, Scenario};
-use crate::tokens::{SINGLE, TOKEN};
+use crate::tokens::{EXPIRY, SESSION, SINGLE, TOKEN};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![broken_pages(), broken_snapshots()]
@@ -14,7 +16,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 fn broken_pages() -> Scenario {
     let mut scenario = Scenario::followed("a broken page is not used at all");
     let other = Uuid::from_u128(7);
-    let changes: [(&str, Value); 22] = [
+    let changes: [(&str, Value); 23] = [
         ("/skipped", json!(1)),
         ("/skipped", json!(-1)),
         ("/skipped", Value::Null),
@@ -26,6 +28,7 @@ fn broken_pages() -> Scenario {
         ("/entries/1/position", json!(3)),
         ("/entries/0/token", json!("x")),
         ("/entries/0/exp", json!("1800000900")),
+        ("/entries/0/exp", json!(-1)),
         ("/entries/0/mark", Value::Null),
         ("/entries/1/mark", json!("0000000000000007")),
         ("/next", json!(format!("{EPOCH}:2"))),
@@ -52,6 +55,20 @@ fn broken_pages() -> Scenario {
         let page = scenario.page(&[entry, token(SINGLE)]);
         scenario.answer(200, json!({}), page.to_string(), false);
     }
+    let long_before = EXPIRY - LONGEST_SESSION_ENTRY - 1;
+    for (at, expiry) in
+        [(Value::Null, EXPIRY), (json!("1800000000"), EXPIRY), (json!(long_before), EXPIRY), (json!(-1), 1)]
+    {
+        let mut entry = session(SESSION);
+        (entry["at"], entry["exp"]) = (at, json!(expiry));
+        let page = scenario.page(&[entry, token(SINGLE)]);
+        scenario.answer(200, json!({}), page.to_string(), false);
+    }
+    // A page of another log, whose members agree with each other.
+    let mut page = scenario.page(&[token(TOKEN), token(SINGLE)]);
+    page["epoch"] = json!(other);
+    page["next"] = json!(format!("{other}:2:0000000000000002"));
+    scenario.answer(200, json!({}), page.to_string(), false);
     let whole = scenario.page(&[token(TOKEN)]).to_string();
     for length in [0, 1, whole.len() / 2, whole.len() - 1] {
         scenario.answer(200, json!({}), whole[..length].to_owned(), false);
@@ -88,7 +105,14 @@ fn broken_snapshots() -> Scenario {
     // The digest is right, and the content is not.
     broken.push(snapshot(EPOCH, 2, &content(&[SINGLE, TOKEN])));
     broken.push(snapshot(EPOCH, 2, &content(&[TOKEN, TOKEN])));
-    for (member, changed) in [("\"tokens\":2", "\"tokens\":3"), ("RARS\u{1}", "RARS\u{2}"), ("\"next\"", "\"nest\"")] {
+    let hours_since_end = Some(MOST_HOURS_SINCE_END + 1);
+    broken.push(snapshot(EPOCH, 2, &Content { sessions: vec![SESSION], hours_since_end, ..Content::default() }));
+    for (member, changed) in [
+        ("\"tokens\":2", "\"tokens\":3"),
+        ("RARS\u{1}", "RARS\u{2}"),
+        ("\"next\"", "\"nest\""),
+        ("\"epoch\":\"e", "\"epoch\":\"f"),
+    ] {
         let place = without_digest.windows(member.len()).position(|part| part == member.as_bytes()).unwrap();
         let mut bytes = without_digest.to_vec();
         bytes.splice(place..place + member.len(), changed.bytes());

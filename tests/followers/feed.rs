@@ -6,15 +6,26 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::scenario::{EPOCH, INSTANCE, Scenario};
-use crate::tokens::{ADA, BOB, ED25519, EXPIRY, SESSION, SINGLE, START, TOKEN, Tokens, codec, is_invalid};
+use crate::tokens::{
+    ADA, BOB, ED25519, EXPIRY, LATE_EXPIRY, MONTH, SESSION, SINGLE, START, TOKEN, Tokens, codec, is_invalid,
+};
 
 const DAY: i64 = 86_400_000;
+
+/// Longest time from the `at` of a session to its `exp`, in seconds: the longest life of a token, and twice the skew of a clock.
+pub(crate) const LONGEST_SESSION_ENTRY: i64 = 90 * 86_400 + 2 * 7_200;
+
+/// The same in a snapshot, where both are rounded down to hours.
+pub(crate) const MOST_HOURS_SINCE_END: i64 = LONGEST_SESSION_ENTRY / 3_600 + 1;
+
+/// In hours.
+const TEN_DAYS: i64 = 240;
 
 pub(crate) fn token(id: Uuid) -> Value {
     json!({ "token": id, "exp": EXPIRY })
 }
 
-fn session(id: Uuid) -> Value {
+pub(crate) fn session(id: Uuid) -> Value {
     json!({ "session": id, "exp": EXPIRY, "at": START })
 }
 
@@ -36,13 +47,18 @@ pub(crate) struct Content {
     pub(crate) sessions: Vec<Uuid>,
     pub(crate) users: Vec<(Uuid, u32)>,
     pub(crate) keys: Vec<Uuid>,
+    /// Bounds of the entries of tokens and of users that may have been purged.
+    pub(crate) purged: (i64, i64),
+    /// Hours from the end of the sessions to their expiry, [`TEN_DAYS`] without this.
+    pub(crate) hours_since_end: Option<i64>,
 }
 
-/// Returns a snapshot at a position. Everything in it expires in the hour of [`EXPIRY`].
+/// Returns a snapshot at a position. Everything in it expires in the hour of [`EXPIRY`]. Its sessions ended long before, so that a
+/// follower that mixes up the two hours of a session drops them at once.
 pub(crate) fn snapshot(epoch: Uuid, position: u64, content: &Content) -> Vec<u8> {
     let header = json!({
         "epoch": epoch, "instance": INSTANCE, "uptime_ms": 70_000, "age_ms": 0, "head": position,
-        "purged": { "tokens": 0, "users": 0 },
+        "purged": { "tokens": content.purged.0, "users": content.purged.1 },
         "next": format!("{epoch}:{position}:{position:016x}"),
         "counts": {
             "tokens": content.tokens.len(), "sessions": content.sessions.len(), "users": content.users.len(),
@@ -60,7 +76,7 @@ pub(crate) fn snapshot(epoch: Uuid, position: u64, content: &Content) -> Vec<u8>
         if !ids.is_empty() {
             hour(&mut bytes, EXPIRY);
             if is_session {
-                hour(&mut bytes, START);
+                hour(&mut bytes, EXPIRY - content.hours_since_end.unwrap_or(TEN_DAYS) * 3_600);
             }
             count(&mut bytes, ids.len());
             let mut before: Option<&Uuid> = None;
@@ -99,21 +115,26 @@ pub(crate) fn empty_snapshot(epoch: Uuid) -> Vec<u8> {
 }
 
 pub(crate) fn scenarios(tokens: &Tokens) -> Vec<Scenario> {
-    vec![
+    let mut scenarios = vec![
         every_token(tokens),
         expiry_and_leeway(),
         clocks_that_are_wrong(),
         every_kind_of_entry(),
+        times_of_a_session(),
         ids_of_another_kind(),
         a_snapshot_with_every_kind(),
         an_hour_of_a_snapshot(),
         an_expiry_does_not_hide_an_entry(),
         parts_of_a_round(),
         purged_entries(),
+        purged_entries_of_a_snapshot(),
         forgotten_entries(),
         another_epoch(),
         a_cursor_that_is_gone(),
-    ]
+    ];
+    let entries = [token(MONTH), session(SESSION), user(ADA, 4), key()];
+    scenarios.extend(entries.iter().map(a_repeated_entry));
+    scenarios
 }
 
 fn every_token(tokens: &Tokens) -> Scenario {
@@ -132,6 +153,9 @@ fn expiry_and_leeway() -> Scenario {
         scenario.check("ed25519", answer);
     }
     scenario.outlive_the_bound();
+    scenario.check("ed25519", "expired");
+    // The expiry is looked at first.
+    scenario.entries(&[token(TOKEN)]);
     scenario.check("ed25519", "expired");
     scenario
 }
@@ -170,6 +194,36 @@ fn every_kind_of_entry() -> Scenario {
     scenario
 }
 
+fn times_of_a_session() -> Scenario {
+    let mut scenario = Scenario::followed("a session may end after its last token has expired, or long before");
+    for (id, at) in [(SINGLE, EXPIRY + 30 * 86_400), (SESSION, EXPIRY - LONGEST_SESSION_ENTRY)] {
+        let mut entry = session(id);
+        entry["at"] = json!(at);
+        scenario.entries(&[entry]);
+    }
+    scenario.check("of a session", "revoked");
+    scenario.check("of a single session", "good");
+    scenario
+}
+
+/// `entry` covers `of a session, until the next month` or `until the next month`.
+fn a_repeated_entry(entry: &Value) -> Scenario {
+    let mut scenario = Scenario::followed("an entry that comes again with an earlier expiry holds as long as before");
+    let token =
+        if entry.get("session").is_some() { "of a session, until the next month" } else { "until the next month" };
+    for expiry in [EXPIRY, LATE_EXPIRY, EXPIRY] {
+        let mut entry = entry.clone();
+        entry["exp"] = json!(expiry);
+        scenario.entries(&[entry]);
+    }
+    // Everything is dropped now whose tokens have expired.
+    scenario.wall_error = DAY;
+    scenario.check(token, "revoked");
+    scenario.heartbeat();
+    scenario.check(token, "revoked");
+    scenario
+}
+
 fn ids_of_another_kind() -> Scenario {
     let mut scenario = Scenario::followed("the id of a session is not that of a token, and the other way round");
     scenario.entries(&[session(SINGLE), session(TOKEN), token(SESSION), user(TOKEN, 9)]);
@@ -187,7 +241,8 @@ fn a_snapshot_with_every_kind() -> Scenario {
         tokens: vec![Uuid::from_u128(TOKEN.as_u128() - 1), TOKEN, SINGLE],
         sessions: vec![SESSION],
         users: vec![(BOB, 3)],
-        keys: Vec::new(),
+        hours_since_end: Some(MOST_HOURS_SINCE_END),
+        ..Content::default()
     };
     scenario.snapshot(200, &snapshot(EPOCH, 40, &content), true);
     scenario.position = 40;
@@ -274,6 +329,19 @@ fn purged_entries() -> Scenario {
     scenario.heartbeat();
     scenario.check("ed25519", "revoked");
     scenario.check("until the next hour", "good");
+    scenario
+}
+
+fn purged_entries_of_a_snapshot() -> Scenario {
+    let mut scenario = Scenario::new("a snapshot says as well what may have been purged");
+    scenario.keys(200, &crate::keys::document(), true);
+    for (purged, answer) in [((0, EXPIRY), "unavailable"), ((EXPIRY, 0), "revoked")] {
+        scenario.snapshot(200, &snapshot(EPOCH, 0, &Content { purged, ..Content::default() }), true);
+        scenario.heartbeat();
+        scenario.check("ed25519", answer);
+        scenario.check("until the next hour", "good");
+        scenario.answer(410, json!({}), String::new(), true);
+    }
     scenario
 }
 

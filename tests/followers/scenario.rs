@@ -55,6 +55,11 @@ impl Scenario {
         self.now += milliseconds;
     }
 
+    /// Sets the wall clock back to the beginning of the scenario, so that no token has expired.
+    pub(crate) fn stop_the_wall_clock(&mut self) {
+        self.wall_error = -i64::try_from(self.now).unwrap();
+    }
+
     /// Moves on until the copy of the last page has the age `milliseconds`.
     pub(crate) fn age(&mut self, milliseconds: u64) {
         self.now += milliseconds - ROUND_TRIP;
@@ -77,10 +82,12 @@ impl Scenario {
         self.keys_with(json!({}), status, body, used);
     }
 
-    /// Adds an answer with a key set that lives for 300 s, with these headers besides.
+    /// Adds an answer with a key set and these headers. The set lives for 300 s if they do not say otherwise.
     pub(crate) fn keys_with(&mut self, headers: Value, status: u16, body: &str, used: bool) {
         let mut headers = headers;
-        headers["cache-control"] = json!("public, max-age=300");
+        if headers.get("cache-control").is_none() {
+            headers["cache-control"] = json!("public, max-age=300");
+        }
         self.fetched(json!({ "event": "keys" }), status, headers, body.to_owned(), used);
     }
 

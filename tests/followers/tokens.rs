@@ -6,6 +6,8 @@ use std::sync::Arc;
 use auth_core::{Claims, ClientId, Generation, Grants, TokenCodec as _, TokenKind};
 use auth_jwt::{JwtCodec, SigningKey, VerifyingKey};
 use auth_tests::{Forge, respellings};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
@@ -35,6 +37,11 @@ pub(crate) const SESSION: Uuid = Uuid::from_u128(0x5e55_0000_0000_4000_8000_0000
 pub(crate) const TOKEN: Uuid = Uuid::from_u128(0x70ce_0000_0000_4000_8000_0000_0000_0001);
 /// Id of the only token of a session, and of the session.
 pub(crate) const SINGLE: Uuid = Uuid::from_u128(0x70ce_0000_0000_4000_8000_0000_0000_0002);
+
+/// Id of the token `until the next month`.
+pub(crate) const MONTH: Uuid = Uuid::from_u128(0x70ce_0000_0000_4000_8000_0000_0000_000f);
+/// Expiry of the tokens with `until the next month` in their name, in seconds since 1970.
+pub(crate) const LATE_EXPIRY: i64 = EXPIRY + 30 * 86_400;
 
 /// Name and text of each token.
 pub(crate) type Tokens = BTreeMap<String, String>;
@@ -85,10 +92,11 @@ pub(crate) fn all(es256: Option<&str>) -> Tokens {
         grants: granted(TokenKind::Client, "", "reports:read"),
         ..claims(id(8))
     };
-    let later = |number, life| {
-        let claims = claims(id(number));
+    let later = |id, life| {
+        let claims = claims(id);
         Claims { expires_at: claims.expires_at + Duration::seconds(life), ..claims }
     };
+    let month = |id| later(id, LATE_EXPIRY - EXPIRY);
     let mut tokens: Tokens = [
         ("ed25519", good.clone()),
         ("rs256", codec(RSA).encode(&claims(id(0xb))).unwrap().expose_token().to_owned()),
@@ -102,15 +110,17 @@ pub(crate) fn all(es256: Option<&str>) -> Tokens {
         ("of an admin", sign(&Claims { admin: true, ..claims(id(7)) })),
         ("of a client", sign(&client)),
         ("with roles", sign(&Claims { grants: granted(TokenKind::Login, "auditor editor", "a b"), ..claims(id(9)) })),
-        ("until the next hour", sign(&later(0xe, 3_600))),
-        ("until the next month", sign(&later(0xf, 30 * 86_400))),
+        ("until the next hour", sign(&later(id(0xe), 3_600))),
+        ("until the next month", sign(&month(MONTH))),
+        ("of a session, until the next month", sign(&Claims { session_id: Some(SESSION.into()), ..month(id(0x10)) })),
     ]
     .map(|(name, text)| (name.to_owned(), text))
     .into();
     let forge = Forge::from_token(&good);
     tokens.insert("with two audiences".to_owned(), signed(&forge.clone().claim("aud", json!(["else", AUDIENCE]))));
     tokens.insert("with members that nobody knows".to_owned(), signed(&forge.clone().claim("more", json!({}))));
-    tokens.extend(invalid(&good, &forge).into_iter().map(|(name, text)| (format!("invalid {name}"), text)));
+    let invalid = [invalid(&good, &forge), other_es256_signatures(&tokens["es256"])].concat();
+    tokens.extend(invalid.into_iter().map(|(name, text)| (format!("invalid {name}"), text)));
     tokens
 }
 
@@ -119,6 +129,25 @@ fn es256_token(made_before: Option<&str>, claims: &Claims) -> String {
     let same = |token: &&str| codec.decode(token).is_ok_and(|read| Claims { key_id: None, ..read } == *claims);
     let kept = made_before.filter(same).map(str::to_owned);
     kept.unwrap_or_else(|| codec.encode(claims).unwrap().expose_token().to_owned())
+}
+
+/// Returns a token with its signature in two other forms: RFC 7518 §3.4 has exactly 64 bytes.
+fn other_es256_signatures(token: &str) -> Vec<(String, String)> {
+    let (message, signature) = token.rsplit_once('.').unwrap();
+    let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let (r, s) = signature.split_at(32);
+    let number = |half: &[u8]| {
+        let digits: Vec<_> = half.iter().copied().skip_while(|byte| *byte == 0).collect();
+        let sign: &[u8] = if digits[0] < 0x80 { &[] } else { &[0] };
+        [&[2, u8::try_from(sign.len() + digits.len()).unwrap()][..], sign, digits.as_slice()].concat()
+    };
+    let numbers = [number(r), number(s)].concat();
+    let der = [&[0x30, u8::try_from(numbers.len()).unwrap()][..], numbers.as_slice()].concat();
+    [("a zero before the second half", [r, &[0], s].concat()), ("DER", der)]
+        .map(|(form, bytes)| {
+            (format!("signature: ES256, {form}"), format!("{message}.{}", URL_SAFE_NO_PAD.encode(bytes)))
+        })
+        .into()
 }
 
 /// Signs what the forge holds with the Ed25519 key, whatever the header says.
@@ -138,6 +167,7 @@ fn invalid(good: &str, forge: &Forge) -> Vec<(String, String)> {
     let (message, signature) = good.rsplit_once('.').unwrap();
     let unsigned = forge.clone().header("alg", "none").unsigned();
     let hmac = forge.clone().header("alg", "HS256");
+    let of_nobody = |alg: &str| forge.clone().header("alg", alg).header("kid", "nobody");
     let public = VerifyingKey::from_pem(ED25519_PUBLIC).unwrap();
     let p256 = codec(P256);
     let other_kid = p256.encode(&claims(TOKEN)).unwrap();
@@ -161,6 +191,9 @@ fn invalid(good: &str, forge: &Forge) -> Vec<(String, String)> {
         ("alg: none, with a signature", format!("{unsigned}.{signature}")),
         ("alg: HS256 with the public key as the secret", hmac.sign(ED25519_PUBLIC)),
         ("alg: HS256 with the kid as the secret", hmac.sign(public.id().as_bytes())),
+        // No fetch of the keys could make these good.
+        ("alg: none, with an unknown kid", format!("{}.", of_nobody("none").unsigned())),
+        ("alg: HS256 with an unknown kid", of_nobody("HS256").sign(ED25519_PUBLIC)),
         ("alg: of another key", header("alg", json!("ES256"))),
         ("alg: in another case", header("alg", json!("eddsa"))),
         ("alg: no text", header("alg", json!(1))),
@@ -175,8 +208,14 @@ fn invalid(good: &str, forge: &Forge) -> Vec<(String, String)> {
         ("aud: others", claim("aud", json!(["else", "apis"]))),
         ("aud: absent", claim("aud", Value::Null)),
         ("sub: no id", claim("sub", json!("ada"))),
+        ("sub: digits after 0x", claim("sub", json!("0x92ada0000070008000000000000001"))),
+        ("sub: digits and a line below", claim("sub", json!("0192ada000007000800000000000_001"))),
         ("jti: absent", claim("jti", Value::Null)),
         ("sid: no id", claim("sid", json!("x"))),
+        ("iat: absent", claim("iat", Value::Null)),
+        ("iat: a text", claim("iat", json!("1799999940"))),
+        ("iat: a fraction", claim("iat", json!(1_799_999_940.5))),
+        ("iat: in the year 10000", claim("iat", json!(253_402_300_800_i64))),
         ("exp: absent", claim("exp", Value::Null)),
         ("exp: a text", claim("exp", json!("1800000900"))),
         ("exp: a fraction", claim("exp", json!(1_800_000_900.5))),

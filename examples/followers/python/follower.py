@@ -7,9 +7,11 @@ of docs/FOLLOWERS.md. `Keys`, `Feed` and `Checker` do no I/O and read no clock, 
     follower = Follower("https://auth.example", "https://auth.example", "api", client_id, client_secret)
     answer, claims = follower.check(token)  # "good", "invalid", "expired", "revoked" or "unavailable"
 
+The claims of a good token are returned, and no others. Their ids are bytes.
+
 `python follower.py` is a service for one question: it answers `GET /check` with 200, 401 or 503.
 
-Needs Python 3.10 and the package `cryptography`.
+Needs Unix, Python 3.10 and the package `cryptography`.
 """
 
 import base64
@@ -35,16 +37,21 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 MAX_TOKEN = 4096  # Characters of a token.
 MAX_BODY = 1 << 30  # Bytes of an answer of the server.
-MAX_KEYS = 64
+MAX_KEYS = 64  # Keys of a set, and keys that are kept.
+MAX_KEY_REFRESH = 3600.0  # Seconds after which the keys are fetched again, whatever the server says.
 MAX_NAMES = 32  # Roles or scopes of a token.
 MAX_INSTANCES = 64  # Server processes whose clocks are compared with ours.
 LEEWAY = 1.0  # Seconds after its expiry for which a token is still good.
 SKEW = 7200.0  # Seconds by which two wall clocks may differ.
-KEY_LIFE = 90 * 86400.0  # Seconds for which a key is kept that the server does not publish any more.
+TOKEN_LIFE = 90 * 86400  # Seconds of the longest life of a token. A key is kept for so long after it was published.
+SESSION_LIFE = TOKEN_LIFE + 2 * SKEW  # Seconds from the end of a session to the expiry of its last token, at most.
 DRIFT = 1 / 1000  # Share by which two monotonic clocks may differ in speed.
 PAUSE = 0.1  # Seconds from one request to the feed to the next, at least.
 LAST_EXPIRY = 253_370_764_800
+ALGORITHMS = ("EdDSA", "ES256", "RS256")
+PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")  # Members of a private or symmetric key (RFC 7518 §6).
 SNAPSHOT_TYPE = "application/vnd.revocable-auth.snapshot"
+UUID = re.compile(r"[0-9a-f]{8}(-?)(?:[0-9a-f]{4}\1){3}[0-9a-f]{12}", re.IGNORECASE)
 CURSOR = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):([0-9]{1,20}):([0-9a-f]{16})")
 MARK = re.compile(r"[0-9a-f]{16}")
 ROLE = re.compile(r"[a-z][a-z0-9_-]{0,63}")
@@ -64,8 +71,13 @@ def parse_json(data):
     def refuse(constant):
         raise Broken(f"{constant} is not JSON")
 
+    def distinct(members):
+        need(len(members) == len(found := dict(members)), "a member occurs twice")
+        return found
+
     try:
-        return json.loads(data.decode() if isinstance(data, bytes) else data, parse_constant=refuse)
+        text = data.decode() if isinstance(data, bytes) else data
+        return json.loads(text, parse_constant=refuse, object_pairs_hook=distinct)
     except (ValueError, RecursionError) as error:
         raise Broken("no JSON") from error
 
@@ -76,11 +88,8 @@ def integer(value, least=0, most=1 << 63):
 
 
 def uuid_bytes(value):
-    need(isinstance(value, str), "not an id")
-    try:
-        return uuid.UUID(value).bytes
-    except ValueError as error:
-        raise Broken("not an id") from error
+    need(isinstance(value, str) and UUID.fullmatch(value), "not an id")
+    return uuid.UUID(value).bytes
 
 
 def client_bytes(value):
@@ -107,16 +116,19 @@ def key_id(kid):
 
 
 def age_of(headers):
-    """Seconds for which a cache has kept an answer (RFC 9111 §5.1). An age that cannot be read is endless."""
-    age = headers.get("age", "0").strip()
-    return int(age) if re.fullmatch("[0-9]{1,9}", age) else float("inf")
+    """Seconds for which a cache has kept an answer (RFC 9111 §5.1): one more than the header says, because whole seconds are
+    rounded down. An age that cannot be read is endless."""
+    if "age" not in headers:
+        return 0
+    age = headers["age"].strip()
+    return int(age) + 1 if re.fullmatch("[0-9]{1,9}", age) else float("inf")
 
 
 class Key:
     """Public key with the one algorithm that it may be used with."""
 
     def __init__(self, jwk):
-        need(isinstance(jwk, dict) and "d" not in jwk and "k" not in jwk, "not a public key")
+        need(isinstance(jwk, dict) and not any(member in jwk for member in PRIVATE), "not a public key")
         need(jwk.get("use", "sig") == "sig" and isinstance(jwk.get("kid"), str), "no use or no kid")
         self.kid, self.algorithm = jwk["kid"], jwk.get("alg")
         number = lambda name: int.from_bytes(base64url(jwk[name]), "big")
@@ -157,6 +169,7 @@ class Keys:
     def __init__(self, cool_down=2.0):
         self.cool_down = cool_down
         self.known = {}  # kid -> (Key, monotonic time at which a set last had it)
+        self.published = {}  # kid -> Key, of the last set
         self.etag = None
         self.tried = self.succeeded = float("-inf")  # When the last fetch began, and the last good one.
         self.refresh_at = float("-inf")
@@ -170,7 +183,7 @@ class Keys:
         self.tried = sent
         self.refresh_at = received + self.cool_down
         if status == 304:
-            need(self.known, "304 for a set that was never read")
+            need(self.published, "304 for a set that was never read")
         else:
             need(status == 200, f"status {status}")
             document = parse_json(body)
@@ -183,14 +196,14 @@ class Keys:
                 except Broken:
                     pass  # Keys of a kind that we do not know are ignored (RFC 7517 §5).
             need(0 < len(found) <= MAX_KEYS, "no key, or too many")
-            kept = {kid: (key, seen) for kid, (key, seen) in self.known.items() if received < seen + KEY_LIFE}
-            kept.update({kid: (key, received) for kid, key in found.items()})
-            self.known = dict(sorted(kept.items(), key=lambda item: -item[1][1])[:MAX_KEYS])
-            self.etag = headers.get("etag")
+            self.published, self.etag = found, headers.get("etag")
+        kept = {kid: (key, seen) for kid, (key, seen) in self.known.items() if received < seen + TOKEN_LIFE}
+        kept.update({kid: (key, received) for kid, key in self.published.items()})
+        self.known = dict(sorted(kept.items(), key=lambda item: -item[1][1])[:MAX_KEYS])
         self.succeeded = sent - age_of(headers)
         life = re.search(r"max-age=([0-9]{1,9})", headers.get("cache-control", ""))
         life = (int(life[1]) if life else 300) - age_of(headers)
-        self.refresh_at = received + min(max(life, self.cool_down), 3600)
+        self.refresh_at = received + min(max(life, self.cool_down), MAX_KEY_REFRESH)
 
 
 class Feed:
@@ -246,7 +259,10 @@ class Feed:
         need(len(kinds) == 1 and MARK.fullmatch(entry["mark"]), "an entry of another kind, or without a mark")
         kind = kinds[0]
         below = integer(entry["below"], 0, (1 << 32) - 1) if kind == "user" else 0
-        return kind, uuid_bytes(entry[kind]), below, integer(entry["exp"], -LAST_EXPIRY, LAST_EXPIRY)
+        expiry = integer(entry["exp"], 0, LAST_EXPIRY)
+        if kind == "session":
+            need(expiry - integer(entry["at"], 0, LAST_EXPIRY) <= SESSION_LIFE, "the session ended too early")
+        return kind, uuid_bytes(entry[kind]), below, expiry
 
     def as_of(self, sent, received, headers, page):
         """Monotonic time up to which a page is complete. It trusts no wall clock, and a cache can only make it earlier."""
@@ -273,7 +289,8 @@ class Feed:
                 hour = read.hour()
                 found.extend(("token", token, 0, hour) for token in read.ids())
             for _ in range(read.number(4)):
-                hour, _revoked = read.hour(), read.hour()
+                hour, ended = read.hour(), read.hour()
+                need(hour - ended <= SESSION_LIFE + 3600, "a session ended too early")
                 found.extend(("session", session, 0, hour) for session in read.ids())
             found.extend(("user", read.take(16), read.number(4), read.hour()) for _ in range(read.number(4)))
             found.extend(("key", read.take(16), 0, read.hour()) for _ in range(read.number(4)))
@@ -352,15 +369,15 @@ class Checker:
         self.keys, self.feed = Keys(cool_down), Feed(max_staleness)
 
     def check(self, token, wall, now, asked=None):
-        """Returns the answer and the claims. The answer "keys" means: fetch the keys when that is due, and ask again with
-        the same `asked`, the monotonic time at which the token came."""
+        """Returns the answer, and the claims of a good token. The answer "keys" means: fetch the keys when that is due, and
+        ask again with the same `asked`, the monotonic time at which the token came."""
         try:
             need(isinstance(token, str) and len(token) <= MAX_TOKEN and token.isascii() and token.count(".") == 2, "no token")
             message, _, signature = token.rpartition(".")
             header_part, payload = message.split(".")
             header = parse_json(base64url(header_part))
             need(isinstance(header, dict) and header.get("typ") == "at+jwt" and "crit" not in header, "another type")
-            need(isinstance(header.get("kid"), str) and isinstance(header.get("alg"), str), "no key or no algorithm")
+            need(isinstance(header.get("kid"), str) and header.get("alg") in ALGORITHMS, "no key or no algorithm")
             known, _ = self.keys.known.get(header["kid"], (None, None))
             if known is None:
                 return self.without_key(now if asked is None else asked), None
@@ -372,7 +389,8 @@ class Checker:
         if wall >= claims["expires_at"] + LEEWAY:
             return "expired", None
         self.feed.forget(wall)
-        return self.feed.standing(claims, now), claims
+        answer = self.feed.standing(claims, now)
+        return answer, claims if answer == "good" else None
 
     def without_key(self, asked):
         """A token with an unknown key is decided by a fetch of the keys that began after the token came."""

@@ -14,16 +14,19 @@ import { createServer } from "node:http";
 import { pathToFileURL } from "node:url";
 
 const MAX_TOKEN = 4096; // Characters of a token.
-const MAX_KEYS = 64;
+const MAX_KEYS = 64; // Keys of a set, and keys that are kept.
+const MAX_KEY_REFRESH = 3600; // Seconds after which the keys are fetched again, whatever the server says.
 const MAX_NAMES = 32; // Roles or scopes of a token.
 const MAX_INSTANCES = 64; // Server processes whose clocks are compared with ours.
 const LEEWAY = 1; // Seconds after its expiry for which a token is still good.
 const SKEW = 7200; // Seconds by which two wall clocks may differ.
-const KEY_LIFE = 90 * 86400; // Seconds for which a key is kept that the server does not publish any more.
+const TOKEN_LIFE = 90 * 86400; // Seconds of the longest life of a token. A key is kept for so long after it was published.
+const SESSION_LIFE = TOKEN_LIFE + 2 * SKEW; // Seconds from the end of a session to the expiry of its last token, at most.
 const DRIFT = 1 / 1000; // Share by which two monotonic clocks may differ in speed.
 const PAUSE = 0.1; // Seconds from one request to the feed to the next, at least.
 const LAST_EXPIRY = 253_370_764_800;
 const MAX_GENERATION = 2 ** 32 - 1;
+const PRIVATE = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]; // Members of a private or symmetric key (RFC 7518 §6).
 const SNAPSHOT_TYPE = "application/vnd.revocable-auth.snapshot";
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const CURSOR = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):([0-9]{1,16}):([0-9a-f]{16})$/;
@@ -42,7 +45,7 @@ export interface Reply {
   body: Buffer;
 }
 
-/** Claims of a token whose signature is good. Ids are 32 hexadecimal digits. */
+/** Claims of a good token. Ids are 32 hexadecimal digits. */
 export interface Claims {
   user: string;
   token: string;
@@ -70,6 +73,7 @@ function members(value: unknown): Members {
   return value as Members;
 }
 
+/** Reads a JSON object. `JSON.parse` does not notice a member that occurs twice, and takes the last one. */
 function parseJson(data: Buffer): Members {
   try {
     return members(JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data)));
@@ -119,10 +123,14 @@ function clientOf(value: unknown): string {
 /** Id of a key in the feed: the first 128 bits of the SHA-256 of its `kid`. */
 const keyId = (kid: string): string => createHash("sha256").update(kid).digest("hex").slice(0, 32);
 
-/** Seconds for which a cache has kept an answer (RFC 9111 §5.1). An age that cannot be read is endless. */
+/**
+ * Seconds for which a cache has kept an answer (RFC 9111 §5.1): one more than the header says, because whole seconds are
+ * rounded down. An age that cannot be read is endless.
+ */
 function ageOf(headers: Reply["headers"]): number {
-  const age = (headers["age"] ?? "0").trim();
-  return /^[0-9]{1,9}$/.test(age) ? Number(age) : Infinity;
+  const age = headers["age"]?.trim();
+  if (age === undefined) return 0;
+  return /^[0-9]{1,9}$/.test(age) ? Number(age) + 1 : Infinity;
 }
 
 const KINDS: Record<string, readonly [unknown, unknown, readonly string[]]> = {
@@ -138,7 +146,8 @@ class Key {
   private readonly key: KeyObject;
 
   constructor(jwk: Members) {
-    need(!("d" in jwk) && !("k" in jwk) && (jwk["use"] ?? "sig") === "sig", "not a public key for signatures");
+    const isPublic = !PRIVATE.some((member) => member in jwk);
+    need(isPublic && (jwk["use"] ?? "sig") === "sig", "not a public key for signatures");
     this.kid = text(jwk["kid"]);
     this.algorithm = text(jwk["alg"]);
     const kind = Object.hasOwn(KINDS, this.algorithm) ? KINDS[this.algorithm] : undefined;
@@ -168,6 +177,8 @@ class Key {
 /** Keys that the server publishes (RFC 7517). An empty or unreadable set replaces nothing. */
 export class Keys {
   known = new Map<string, { key: Key; seen: number }>();
+  /** Those of the last set. */
+  private published = new Map<string, Key>();
   etag: string | undefined;
   /** When the last fetch began, and the last good one. */
   tried = -Infinity;
@@ -186,7 +197,7 @@ export class Keys {
     this.tried = sent;
     this.refreshAt = received + this.coolDown;
     if (status === 304) {
-      need(this.known.size > 0, "304 for a set that was never read");
+      need(this.published.size > 0, "304 for a set that was never read");
     } else {
       need(status === 200, `status ${status}`);
       const found = new Map<string, Key>();
@@ -200,16 +211,16 @@ export class Keys {
         }
       }
       need(found.size > 0 && found.size <= MAX_KEYS, "no key, or too many");
-      const kept = new Map([...found].map(([kid, key]) => [kid, { key, seen: received }]));
-      for (const [kid, entry] of this.known) {
-        if (!kept.has(kid) && kept.size < MAX_KEYS && received < entry.seen + KEY_LIFE) kept.set(kid, entry);
-      }
-      this.known = kept;
-      this.etag = headers["etag"];
+      [this.published, this.etag] = [found, headers["etag"]];
     }
+    const kept = new Map([...this.published].map(([kid, key]) => [kid, { key, seen: received }]));
+    for (const [kid, entry] of this.known) {
+      if (!kept.has(kid) && kept.size < MAX_KEYS && received < entry.seen + TOKEN_LIFE) kept.set(kid, entry);
+    }
+    this.known = kept;
     this.succeeded = sent - ageOf(headers);
     const life = Number(/max-age=([0-9]{1,9})/.exec(headers["cache-control"] ?? "")?.[1] ?? 300) - ageOf(headers);
-    this.refreshAt = received + Math.min(Math.max(life, this.coolDown), 3600);
+    this.refreshAt = received + Math.min(Math.max(life, this.coolDown), MAX_KEY_REFRESH);
   }
 }
 
@@ -281,7 +292,11 @@ export class Feed {
     need(kind !== undefined && kinds.length === 1, "an entry of another kind");
     need(MARK.test(text(entry["mark"])), "an entry without a mark");
     const below = kind === "user" ? integer(entry["below"], 0, MAX_GENERATION) : 0;
-    return { kind, id: idOf(entry[kind]), below, expiry: integer(entry["exp"], -LAST_EXPIRY, LAST_EXPIRY) };
+    const expiry = integer(entry["exp"], 0, LAST_EXPIRY);
+    if (kind === "session") {
+      need(expiry - integer(entry["at"], 0, LAST_EXPIRY) <= SESSION_LIFE, "the session ended too early");
+    }
+    return { kind, id: idOf(entry[kind]), below, expiry };
   }
 
   /** Monotonic time up to which a page is complete. It trusts no wall clock, and a cache can only make it earlier. */
@@ -317,7 +332,7 @@ export class Feed {
           found.push({ kind, id, below: kind === "user" ? reader.number(4) : 0, expiry: reader.hour() });
         } else {
           const expiry = reader.hour();
-          if (kind === "session") reader.hour();
+          if (kind === "session") need(expiry - reader.hour() <= SESSION_LIFE + 3600, "a session ended too early");
           for (const id of reader.ids()) found.push({ kind, id, below: 0, expiry });
         }
       }
@@ -435,6 +450,7 @@ export class Checker {
       const header = parseJson(base64url(parts[0]));
       need(header["typ"] === "at+jwt" && !("crit" in header), "another type");
       const [kid, algorithm] = [text(header["kid"]), text(header["alg"])];
+      need(Object.hasOwn(KINDS, algorithm), "not an algorithm of a key pair");
       const key = this.keys.known.get(kid)?.key;
       if (key === undefined) return { answer: this.withoutKey(asked) };
       need(algorithm === key.algorithm, "the key decides the algorithm");
@@ -447,7 +463,8 @@ export class Checker {
     }
     if (wall >= claims.expiresAt + LEEWAY) return { answer: "expired" };
     this.feed.forget(wall);
-    return { answer: this.feed.standing(claims, now), claims };
+    const answer = this.feed.standing(claims, now);
+    return answer === "good" ? { answer, claims } : { answer };
   }
 
   /** A token with an unknown key is decided by a fetch of the keys that began after the token came. */
