@@ -570,7 +570,10 @@ def monotonic():
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+    """Answers one request of HTTP/1.0 and closes the connection, so that a body which nobody reads is no next request."""
+
+    timeout = 30  # Seconds for which it waits for bytes of the request.
+    wbufsize = -1  # The answer is written at once.
 
     def do_GET(self):
         if self.path != "/check":
@@ -578,7 +581,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         scheme, _, token = self.headers.get("Authorization", "").partition(" ")
         answer, claims = self.server.follower.check(token.strip()) if scheme.lower() == "bearer" else ("missing", None)
         status = {"good": 200, "unavailable": 503}.get(answer, 401)
-        body = {"answer": answer} | ({"user_id": str(uuid.UUID(bytes=claims["user"]))} if status == 200 else {})
+        body = {"answer": answer} | ({"user_id": str(uuid.UUID(bytes=claims["user"]))} if claims else {})
         data = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

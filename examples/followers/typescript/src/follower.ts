@@ -676,15 +676,20 @@ function serve(): void {
     file: process.env["FOLLOW_FILE"],
   });
   const server = createServer((request, response) => {
-    if (request.url !== "/check") return void response.writeHead(404).end();
+    if (request.method !== "GET" || request.url !== "/check") return void response.writeHead(404).end();
     const token = /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1];
     const checked = token === undefined ? Promise.resolve({ answer: "missing", claims: undefined }) : follower.check(token);
-    void checked.then(({ answer, claims }) => {
+    const answered = checked.then(({ answer, claims }) => {
       const status = answer === "good" ? 200 : answer === "unavailable" ? 503 : 401;
       const headers: Record<string, string> = { "Content-Type": "application/json" };
       if (status === 401) headers["WWW-Authenticate"] = 'Bearer realm="auth"';
       if (status === 503) headers["Retry-After"] = "2";
-      response.writeHead(status, headers).end(JSON.stringify({ answer, user_id: claims?.user }));
+      const user = claims?.user.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+      response.writeHead(status, headers).end(JSON.stringify({ answer, user_id: user }));
+    });
+    answered.catch((error: unknown) => {
+      console.error(error);
+      response.destroy();
     });
   });
   server.listen(Number(setting("PORT", "3003")), "127.0.0.1");
