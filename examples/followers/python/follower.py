@@ -16,14 +16,18 @@ Needs Unix, Python 3.10 and the package `cryptography`.
 
 import base64
 import collections
+import contextlib
 import hashlib
 import hmac
 import http.client
 import http.server
+import ipaddress
 import json
+import logging
 import os
 import random
 import re
+import socket
 import sys
 import threading
 import time
@@ -36,9 +40,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 MAX_TOKEN = 4096  # Characters of a token.
-MAX_BODY = 1 << 30  # Bytes of an answer of the server.
+MAX_BODY = 1 << 24  # Bytes of an answer of the server.
+MAX_SNAPSHOT = 1 << 30  # Bytes of a snapshot.
 MAX_KEYS = 64  # Keys of a set, and keys that are kept.
 MAX_KEY_REFRESH = 3600.0  # Seconds after which the keys are fetched again, whatever the server says.
+MAX_WAITING = 1024  # Checks that wait for the keys at once.
 MAX_NAMES = 32  # Roles or scopes of a token.
 MAX_INSTANCES = 64  # Server processes whose clocks are compared with ours.
 LEEWAY = 1.0  # Seconds after its expiry for which a token is still good.
@@ -56,6 +62,7 @@ CURSOR = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):([0-9]{1,20}
 MARK = re.compile(r"[0-9a-f]{16}")
 ROLE = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}")
+log = logging.getLogger("follower")
 
 
 class Broken(Exception):
@@ -431,33 +438,47 @@ class Follower:
     """Follows a server in threads of its own, and answers from memory."""
 
     def __init__(self, url, issuer, audience, client_id, client_secret, max_staleness=5.0, wait=1, file=None):
-        """`max_staleness` is the bound, in seconds. `wait` is how long the server may hold a request until there is news, in
-        whole seconds. `file` keeps the last snapshot for the next start."""
-        self.url, self.client, self.wait = urllib.parse.urlsplit(url), (client_id, client_secret), wait
+        """`max_staleness` is the bound, in seconds: at least two waits and a second. `wait` is how long the server may hold a
+        request until there is news, in whole seconds from 1 to 20. `file` keeps the last snapshot for the next start, and
+        only its owner can read it. A `ValueError` names an option that cannot work."""
+        self.url, self.client, self.wait = server_url(url), (client_id, client_secret), wait
+        if not (client_id and client_secret):
+            raise ValueError("client_id and client_secret: neither is empty")
+        if type(wait) is not int or not 1 <= wait <= 20:
+            raise ValueError("wait: a whole number of seconds from 1 to 20")
+        if not max_staleness >= 2 * wait + 1:
+            raise ValueError("max_staleness: at least twice `wait` and one second")
         self.checker = Checker(issuer, audience, max_staleness)
         self.changed, self.stopped = threading.Condition(), threading.Event()
         self.asked = None  # When the oldest token with an unknown key came that was not decided yet.
+        self.waiting = 0  # Number of checks that wait for the keys.
         self.token, self.token_until = None, float("-inf")
         self.file = file
         if file and os.path.exists(file):
-            with open(file, "rb") as kept:
-                self.attempt(self.checker.feed.take_snapshot, 200, kept.read())
+            self.attempt(self.load)
         for work in (self.follow_keys, self.follow_feed):
             threading.Thread(target=work, daemon=True).start()
 
     def check(self, token):
         asked = monotonic()
         with self.changed:
-            while True:
-                now = monotonic()  # Whoever waited for the lock must not see a copy that was fresh before.
-                answer, claims = self.checker.check(token, time.time(), now, asked)
-                if answer != "keys":
-                    return answer, claims
-                if now > asked + 5:
-                    return "unavailable", None
-                self.asked = asked if self.asked is None else self.asked
-                self.changed.notify_all()
-                self.changed.wait(1)
+            # The time is read again: whoever waited for the lock must not see a copy that was fresh before.
+            answer, claims = self.checker.check(token, time.time(), monotonic(), asked)
+            if answer != "keys":
+                return answer, claims
+            if self.waiting >= MAX_WAITING:
+                return "unavailable", None
+            self.waiting += 1
+            try:
+                while answer == "keys" and monotonic() <= asked + 5:
+                    if self.asked is None:
+                        self.asked = asked
+                        self.changed.notify_all()  # Only now: all who wait are woken.
+                    self.changed.wait(1)
+                    answer, claims = self.checker.check(token, time.time(), monotonic(), asked)
+            finally:
+                self.waiting -= 1
+            return ("unavailable", None) if answer == "keys" else (answer, claims)
 
     def stop(self):
         self.stopped.set()
@@ -465,27 +486,39 @@ class Follower:
             self.changed.notify_all()
 
     def follow_keys(self):
-        keys = self.checker.keys
         while not self.stopped.is_set():
-            with self.changed:
-                if not keys.due(monotonic(), self.asked):
-                    self.changed.wait(0.1)
-                    continue
-            sent = monotonic()
-            headers = {"Cache-Control": "no-cache"} | ({"If-None-Match": keys.etag} if keys.etag else {})
-            # The server would have closed a connection that was idle for so long.
-            answer = Connection(self.url).ask("GET", "/.well-known/jwks.json", headers | {"Connection": "close"})
-            with self.changed:
-                self.attempt(keys.take, sent, monotonic(), *answer)
-                if self.asked is not None and self.asked <= sent:
-                    self.asked = None
-                self.changed.notify_all()
+            try:
+                self.ask_keys()
+            except Exception:  # Whatever goes wrong, the thread goes on.
+                log.exception("the keys were not fetched")
+                self.stopped.wait(self.checker.keys.cool_down)
+
+    def ask_keys(self):
+        """Asks for the keys if that is due, or waits for a moment."""
+        keys = self.checker.keys
+        with self.changed:
+            if not keys.due(monotonic(), self.asked):
+                self.changed.wait(0.1)
+                return
+        sent = monotonic()
+        headers = {"Cache-Control": "no-cache"} | ({"If-None-Match": keys.etag} if keys.etag else {})
+        # The server would have closed a connection that was idle for so long.
+        answer = Connection(self.url).ask("GET", "/.well-known/jwks.json", headers | {"Connection": "close"}, 3)
+        with self.changed:
+            self.attempt(keys.take, sent, monotonic(), *answer)
+            if self.asked is not None and self.asked <= sent:
+                self.asked = None
+            self.changed.notify_all()
 
     def follow_feed(self):
         connection, failures, pause = Connection(self.url), 0, 0.0
         while not self.stopped.wait(pause):
-            began = monotonic()
-            failures = 0 if self.ask_feed(connection) else min(failures + 1, 5)
+            began, used = monotonic(), False
+            try:
+                used = self.ask_feed(connection)
+            except Exception:
+                log.exception("the feed was not read")
+            failures = 0 if used else min(failures + 1, 5)
             if failures:
                 pause = random.uniform(0.5, 1) * PAUSE * 2**failures
             elif self.checker.feed.caught_up:
@@ -499,31 +532,43 @@ class Follower:
             return False
         feed, headers = self.checker.feed, {"Authorization": f"Bearer {self.token}"}
         if feed.cursor is None:
-            status, _, body = connection.ask("GET", "/auth/revocations/snapshot", headers | {"Accept": SNAPSHOT_TYPE})
+            headers["Accept"] = SNAPSHOT_TYPE
+            status, _, body = connection.ask("GET", "/auth/revocations/snapshot", headers, 90, most=MAX_SNAPSHOT)
             with self.changed:
                 used = self.attempt(feed.take_snapshot, status, body)
             if used and self.file:
                 self.attempt(self.keep, body)
         else:
-            path = f"/auth/revocations?after={feed.cursor}&wait={self.wait if feed.caught_up else 0}"
+            wait = self.wait if feed.caught_up else 0
             sent = monotonic()
-            status, answered, body = connection.ask("GET", path, headers)
+            path = f"/auth/revocations?after={feed.cursor}&wait={wait}"
+            status, answered, body = connection.ask("GET", path, headers, wait + 5)
             with self.changed:
                 used = self.attempt(feed.take_page, sent, monotonic(), status, answered, body)
+                if used:
+                    feed.forget(time.time())
         if status == 401:
             self.token_until = float("-inf")
         return used and status == 200
 
-    def keep(self, snapshot):
-        with open(f"{self.file}.new", "wb") as kept:
-            kept.write(snapshot)
-        os.replace(f"{self.file}.new", self.file)
+    def load(self):
+        with open(self.file, "rb") as kept:
+            self.checker.feed.take_snapshot(200, kept.read())
 
-    def attempt(self, work, *answer):
+    def keep(self, snapshot):
+        draft = f"{self.file}.{os.getpid()}"
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(draft)  # Of a process that was killed and had the same id.
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as kept:
+            kept.write(snapshot)
+        os.replace(draft, self.file)
+
+    @staticmethod
+    def attempt(work, *answer):
         try:
             work(*answer)
         except (Broken, OSError) as error:
-            print(f"{work.__name__}: {error}", file=sys.stderr, flush=True)
+            log.warning("%s: %s", work.__name__, error)
             return False
         return True
 
@@ -535,7 +580,8 @@ class Follower:
             "Content-Type": "application/x-www-form-urlencoded",
         }
         now = monotonic()
-        status, _, body = connection.ask("POST", "/oauth/token", headers, "grant_type=client_credentials&scope=revocations")
+        form = "grant_type=client_credentials&scope=revocations"
+        status, _, body = connection.ask("POST", "/oauth/token", headers, 5, form)
         need(status == 200, f"status {status}")
         answer = parse_json(body)
         need(isinstance(answer, dict) and isinstance(answer.get("access_token"), str), "no token in the answer")
@@ -547,21 +593,59 @@ class Connection:
 
     def __init__(self, url):
         kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-        self.connection, self.base = kind(url.hostname, url.port, timeout=10), url.path.rstrip("/")
+        self.connection, self.base = kind(url.hostname, url.port), url.path.rstrip("/")
 
-    def ask(self, method, path, headers, body=None):
-        """Returns the status, the headers by their lower-case names, and the body. The status is 0 without an answer."""
+    def ask(self, method, path, headers, within, body=None, most=MAX_BODY):
+        """Returns the status, the headers by their lower-case names, and the body. The status is 0 without a whole answer of
+        at most `most` bytes `within` so many seconds. Headers of one name are joined (RFC 9110 §5.2)."""
+        until, connection = monotonic() + within, self.connection
         try:
-            self.connection.request(method, self.base + path, body, headers)
-            response = self.connection.getresponse()
-            data = response.read(MAX_BODY + 1)
-            if len(data) > MAX_BODY:
-                self.connection.close()
-                return 0, {}, b""
-            return response.status, {name.lower(): value for name, value in response.getheaders()}, data
-        except (OSError, http.client.HTTPException):
-            self.connection.close()
+            if connection.sock is None:
+                connection.timeout = within
+                connection.connect()
+            # The time limit of a socket is for each of its operations, and a byte now and then would renew it without end.
+            cut = threading.Timer(max(0.0, until - monotonic()), shut_down, [connection.sock])
+            cut.daemon = True
+            cut.start()
+            try:
+                connection.sock.settimeout(within)
+                connection.request(method, self.base + path, body, headers)
+                response = connection.getresponse()
+                data = response.read(most + 1)
+            finally:
+                cut.cancel()
+            if len(data) > most or monotonic() >= until:
+                raise OSError("the answer is too long or too late")
+            return response.status, {name.lower(): response.getheader(name) for name in response.headers}, data
+        except Exception as error:
+            connection.close()
+            log.warning("%s %s: %s", method, path, error)
             return 0, {}, b""
+
+
+def shut_down(sock):
+    """Ends a connection while another thread reads from it."""
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+
+
+def server_url(text):
+    """Reads the address of the server. Without TLS anybody on the way could read our token and change the keys."""
+    rule = "url: https://HOST or http://HOST, with a port and a path if need be"
+    try:
+        url = urllib.parse.urlsplit(text)
+        plain = url.port != 0 and "@" not in url.netloc and not url.query and not url.fragment
+    except ValueError as error:
+        raise ValueError(rule) from error
+    if url.scheme not in ("https", "http") or not url.hostname or not plain:
+        raise ValueError(rule)
+    try:
+        loopback = url.hostname == "localhost" or ipaddress.ip_address(url.hostname).is_loopback
+    except ValueError:
+        loopback = False
+    if url.scheme == "http" and not loopback:
+        raise ValueError("url: http:// leads to this machine only, and https:// to others")
+    return url
 
 
 def monotonic():
@@ -599,6 +683,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 def main():
     setting = lambda name, default=None: os.environ.get(f"FOLLOW_{name}", default) or sys.exit(f"FOLLOW_{name} is not set")
+    logging.basicConfig()
     url = setting("URL")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", int(setting("PORT", "3002"))), Handler)
     server.follower = Follower(

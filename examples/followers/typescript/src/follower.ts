@@ -9,13 +9,16 @@
 //
 // `node build/follower.js` is a service for one question: it answers `GET /check` with 200, 401 or 503.
 import { createHash, createPublicKey, type JsonWebKey, type KeyObject, timingSafeEqual, verify } from "node:crypto";
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { pathToFileURL } from "node:url";
 
 const MAX_TOKEN = 4096; // Characters of a token.
+const MAX_BODY = 2 ** 24; // Bytes of an answer of the server.
+const MAX_SNAPSHOT = 2 ** 30; // Bytes of a snapshot.
 const MAX_KEYS = 64; // Keys of a set, and keys that are kept.
 const MAX_KEY_REFRESH = 3600; // Seconds after which the keys are fetched again, whatever the server says.
+const MAX_WAITING = 1024; // Checks that wait for the keys at once.
 const MAX_NAMES = 32; // Roles or scopes of a token.
 const MAX_INSTANCES = 64; // Server processes whose clocks are compared with ours.
 const LEEWAY = 1; // Seconds after its expiry for which a token is still good.
@@ -507,29 +510,45 @@ export interface FollowerOptions {
   audience: string;
   clientId: string;
   clientSecret: string;
-  /** Maximum age of the copy, in seconds. Longer than two waits and the poll of the server. */
+  /** Maximum age of the copy, in seconds: at least two waits and a second. */
   maxStaleness?: number;
-  /** How long the server may hold a request until there is news, in whole seconds. */
+  /** How long the server may hold a request until there is news, in whole seconds from 1 to 20. */
   wait?: number;
-  /** Keeps the last snapshot for the next start. */
+  /** Keeps the last snapshot for the next start. Only its owner can read it. */
   file?: string | undefined;
+}
+
+/** Refuses options that cannot work. Without TLS anybody on the way could read our token and change the keys. */
+function checkOptions({ url: address, clientId, clientSecret, maxStaleness = 5, wait = 1 }: FollowerOptions): void {
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (!/^https?:$/.test(url?.protocol ?? "") || url?.username || url?.password || url?.search || url?.hash) {
+    throw new RangeError("url: https://HOST or http://HOST, with a port and a path if need be");
+  }
+  if (url?.protocol === "http:" && !/^(localhost|127\.[0-9.]+|\[::1\])$/.test(url.hostname)) {
+    throw new RangeError("url: http:// leads to this machine only, and https:// to others");
+  }
+  if (clientId === "" || clientSecret === "") throw new RangeError("clientId and clientSecret: neither is empty");
+  if (!Number.isInteger(wait) || wait < 1 || wait > 20) {
+    throw new RangeError("wait: a whole number of seconds from 1 to 20");
+  }
+  if (!(maxStaleness >= 2 * wait + 1)) throw new RangeError("maxStaleness: at least twice `wait` and one second");
 }
 
 /** Follows a server, and answers from memory. */
 export class Follower {
   private readonly checker: Checker;
-  private readonly stopped = new AbortController();
-  private waiting: (() => void)[] = [];
+  private stopped = false;
+  /** Wake the checks that wait for the keys. */
+  private readonly waiting = new Set<() => void>();
   /** When the oldest token with an unknown key came that was not decided yet. */
   private asked: number | undefined;
   private token = { text: "", until: -Infinity };
 
+  /** Throws a `RangeError` that names an option which cannot work. */
   constructor(private readonly options: FollowerOptions) {
+    checkOptions(options);
     this.checker = new Checker(options.issuer, options.audience, options.maxStaleness);
-    if (options.file !== undefined && existsSync(options.file)) {
-      const body = readFileSync(options.file);
-      attempt(() => this.checker.feed.takeSnapshot({ status: 200, body }));
-    }
+    if (options.file !== undefined && existsSync(options.file)) load(this.checker.feed, options.file);
     void this.followKeys();
     void this.followFeed();
   }
@@ -539,39 +558,49 @@ export class Follower {
     for (;;) {
       const { answer, claims } = this.checker.check(token, Date.now() / 1000, monotonic(), asked);
       if (answer !== "keys") return claims === undefined ? { answer } : { answer, claims };
-      if (monotonic() > asked + 5) return { answer: "unavailable" };
+      if (this.waiting.size >= MAX_WAITING || monotonic() > asked + 5) return { answer: "unavailable" };
       this.asked ??= asked;
-      await new Promise<void>((resolve) => {
-        this.waiting.push(resolve);
-        setTimeout(resolve, 1000).unref();
-      });
+      await this.fetchOfKeys();
     }
   }
 
   stop(): void {
-    this.stopped.abort();
+    this.stopped = true;
+  }
+
+  /** Waits until the keys were fetched, for a second at most. */
+  private fetchOfKeys(): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        this.waiting.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, 1000);
+      this.waiting.add(wake);
+    });
   }
 
   private async followKeys(): Promise<void> {
     const { keys } = this.checker;
-    while (!this.stopped.signal.aborted) {
+    while (!this.stopped) {
       if (!keys.due(monotonic(), this.asked)) {
         await pause(0.1);
         continue;
       }
       const headers = { "Cache-Control": "no-cache", ...(keys.etag === undefined ? {} : { "If-None-Match": keys.etag }) };
-      const reply = await this.ask("/.well-known/jwks.json", { headers });
+      const reply = await this.ask("/.well-known/jwks.json", { headers }, 3);
       attempt(() => keys.take(reply));
       if (this.asked !== undefined && this.asked <= reply.sent) this.asked = undefined;
-      for (const wake of this.waiting.splice(0)) wake();
+      for (const wake of [...this.waiting]) wake();
     }
   }
 
   private async followFeed(): Promise<void> {
     let failures = 0;
-    while (!this.stopped.signal.aborted) {
+    while (!this.stopped) {
       const began = monotonic();
-      failures = (await this.askFeed()) ? 0 : Math.min(failures + 1, 5);
+      failures = (await this.askFeed().catch(report)) ? 0 : Math.min(failures + 1, 5);
       if (failures > 0) await pause((0.5 + Math.random() / 2) * PAUSE * 2 ** failures);
       else if (this.checker.feed.caughtUp) await pause(began + PAUSE - monotonic());
     }
@@ -584,13 +613,16 @@ export class Follower {
     const authorization = `Bearer ${this.token.text}`;
     let [status, used] = [0, false];
     if (feed.cursor === undefined) {
-      const reply = await this.ask("/auth/revocations/snapshot", { headers: { authorization, accept: SNAPSHOT_TYPE } });
+      const headers = { authorization, accept: SNAPSHOT_TYPE };
+      const reply = await this.ask("/auth/revocations/snapshot", { headers }, 90, MAX_SNAPSHOT);
       [status, used] = [reply.status, attempt(() => feed.takeSnapshot(reply))];
       if (used && this.options.file !== undefined) keep(reply.body, this.options.file);
     } else {
       const wait = feed.caughtUp ? (this.options.wait ?? 1) : 0;
-      const reply = await this.ask(`/auth/revocations?after=${feed.cursor}&wait=${wait}`, { headers: { authorization } });
+      const path = `/auth/revocations?after=${feed.cursor}&wait=${wait}`;
+      const reply = await this.ask(path, { headers: { authorization } }, wait + 5);
       [status, used] = [reply.status, attempt(() => feed.takePage(reply))];
+      if (used) feed.forget(Date.now() / 1000);
     }
     if (status === 401) this.token.until = -Infinity;
     return used && status === 200;
@@ -601,7 +633,7 @@ export class Follower {
     const pair = [this.options.clientId, this.options.clientSecret].map(encodeURIComponent).join(":");
     const headers = { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
     const body = new URLSearchParams({ grant_type: "client_credentials", scope: "revocations" });
-    const reply = await this.ask("/oauth/token", { method: "POST", headers, body });
+    const reply = await this.ask("/oauth/token", { method: "POST", headers, body }, 5);
     return attempt(() => {
       need(reply.status === 200, `status ${reply.status} for our own token`);
       const answer = parseJson(reply.body);
@@ -609,40 +641,80 @@ export class Follower {
     });
   }
 
-  /** Asks the server. It follows no redirects, which would send our token elsewhere. */
-  private async ask(path: string, request: RequestInit): Promise<Reply> {
+  /**
+   * Asks the server for an answer of at most `most` bytes `within` so many seconds. It follows no redirects, which would
+   * send our token elsewhere.
+   */
+  private async ask(path: string, request: RequestInit, within: number, most = MAX_BODY): Promise<Reply> {
     const sent = monotonic();
     try {
-      const signal = AbortSignal.any([this.stopped.signal, AbortSignal.timeout(10_000)]);
       const url = this.options.url.replace(/\/$/, "") + path;
-      const response = await fetch(url, { ...request, signal, redirect: "error" });
-      const body = Buffer.from(await response.arrayBuffer());
+      const response = await fetch(url, { ...request, signal: AbortSignal.timeout(within * 1000), redirect: "error" });
+      const body = await readBody(response, most, sent + within);
       const headers = Object.fromEntries(response.headers);
       return { sent, received: monotonic(), status: response.status, headers, body };
-    } catch {
+    } catch (error) {
+      report(error);
       return { sent, received: monotonic(), status: 0, headers: {}, body: Buffer.alloc(0) };
     }
   }
 }
 
+/**
+ * Reads a body of at most `most` bytes until the monotonic time `until`. It has a timer of its own, because the signal of
+ * `fetch` does not end a body in Node 20 any more after garbage was collected.
+ */
+async function readBody(response: Response, most: number, until: number): Promise<Buffer> {
+  const reader = response.body?.getReader();
+  const parts: Uint8Array[] = [];
+  let [size, late] = [0, false];
+  const timer = setTimeout(() => {
+    late = true;
+    reader?.cancel().catch(report);
+  }, (until - monotonic()) * 1000);
+  try {
+    for (let part = await reader?.read(); part?.value !== undefined; part = await reader?.read()) {
+      size += part.value.length;
+      need(size <= most, "the answer is too long");
+      parts.push(part.value);
+    }
+    need(!late, "the answer comes too slowly");
+    return Buffer.concat(parts);
+  } finally {
+    clearTimeout(timer);
+    reader?.cancel().catch(report);
+  }
+}
+
+/** Whatever is wrong with an answer, the follower goes on. */
 function attempt(take: () => void): boolean {
   try {
     take();
   } catch (error) {
-    if (!(error instanceof Broken)) throw error;
-    console.error(`not used: ${error.message}`);
-    return false;
+    return report(error);
   }
   return true;
 }
 
+function report(error: unknown): false {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  console.error(`not used: ${cause instanceof Error ? cause.message : String(cause)}`);
+  return false;
+}
+
+function load(feed: Feed, file: string): void {
+  attempt(() => {
+    feed.takeSnapshot({ status: 200, body: readFileSync(file) });
+  });
+}
+
 function keep(snapshot: Buffer, file: string): void {
-  try {
-    writeFileSync(`${file}.new`, snapshot);
-    renameSync(`${file}.new`, file);
-  } catch (error) {
-    console.error(`the snapshot is not kept: ${String(error)}`);
-  }
+  const draft = `${file}.${process.pid}`;
+  attempt(() => {
+    rmSync(draft, { force: true }); // Of a process that was killed and had the same id.
+    writeFileSync(draft, snapshot, { mode: 0o600, flag: "wx" });
+    renameSync(draft, file);
+  });
 }
 
 const pause = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
