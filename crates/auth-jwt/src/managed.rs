@@ -173,7 +173,7 @@ impl ManagedKeys {
 
     async fn read_and_maintain(&self, reader: &mut Reader) -> Result<(), ManagedKeysError> {
         self.take(reader, self.store.load().await?)?;
-        let Some((next, change)) = self.wanted(reader)? else { return Ok(()) };
+        let Some((next, change)) = self.wanted(reader).await? else { return Ok(()) };
         if self.replace(reader, next).await? {
             reader.unreported.extend(change);
         }
@@ -198,7 +198,7 @@ impl ManagedKeys {
     }
 
     /// Returns the set that should replace the present one, if one should.
-    fn wanted(&self, reader: &mut Reader) -> Result<Option<(KeySet, Option<KeyChange>)>, ManagedKeysError> {
+    async fn wanted(&self, reader: &mut Reader) -> Result<Option<(KeySet, Option<KeyChange>)>, ManagedKeysError> {
         let (set, schedule, now) = (&reader.set, &self.options.schedule, self.clock.now());
         if !reader.has_resealed {
             let (resealed, count) = self.resealed(set)?;
@@ -211,7 +211,7 @@ impl ManagedKeys {
             None => Ok(None),
             Some(KeyDue::Upkeep) => Ok(Some((schedule.settled(set, now), None))),
             Some(KeyDue::Key) => {
-                let new = self.new_key()?;
+                let new = self.new_key().await?;
                 let kid = new.kid.clone();
                 let next = schedule.with_new_key(set, new, now);
                 let signs_from = next.find(&kid).map_or(now, |key| key.signs_from);
@@ -243,9 +243,9 @@ impl ManagedKeys {
         Ok((set, count))
     }
 
-    fn new_key(&self) -> Result<NewKey, ManagedKeysError> {
+    async fn new_key(&self) -> Result<NewKey, ManagedKeysError> {
         let algorithm = self.options.algorithm;
-        let private = PrivateKey::generate(algorithm)?;
+        let private = PrivateKey::generate_on_a_thread(algorithm).await?;
         let signing = private.signing_key()?;
         let kid = signing.id().to_owned();
         let sealed = self.masters.seal(&kid, &private);

@@ -1,11 +1,12 @@
 //! Private keys that a program generates, for keys that nobody keeps in files.
 
-use std::fmt;
+use std::{fmt, thread};
 
 use auth_core::keys::KeyAlgorithm;
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair};
+use futures_channel::oneshot;
 use zeroize::Zeroizing;
 
 use super::{KeyError, KidForm, SigningKey};
@@ -42,6 +43,16 @@ impl PrivateKey {
                 .map(|der: Pkcs8V1Der<'_>| der.as_ref().to_vec()),
         };
         pkcs8.map(Self::from_pkcs8).map_err(|_| KeyError::NotGenerated)
+    }
+
+    /// Does the same on a thread of its own, so that the thread that waits can do other work.
+    pub(crate) async fn generate_on_a_thread(algorithm: KeyAlgorithm) -> Result<Self, KeyError> {
+        let (reply, generated) = oneshot::channel();
+        let thread = thread::Builder::new().name("key-generation".to_owned());
+        // Nobody receives the key when the caller has given up.
+        let spawned = thread.spawn(move || drop(reply.send(Self::generate(algorithm))));
+        spawned.map_err(|_| KeyError::NotGenerated)?;
+        generated.await.map_err(|_| KeyError::NotGenerated)?
     }
 
     /// Wraps the PKCS#8 form of a key. [`signing_key`](Self::signing_key) checks it.

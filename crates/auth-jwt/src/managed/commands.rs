@@ -30,7 +30,7 @@ impl ManagedKeys {
             if let Some(key) = reader.set.keys.iter().find(|key| key.state(now) == KeyState::Published) {
                 return Err(ManagedKeysError::AlreadyPublished { kid: key.kid.clone(), signs_from: key.signs_from });
             }
-            let new = self.new_key()?;
+            let new = self.new_key().await?;
             let kid = new.kid.clone();
             let next = schedule.with_new_key(&reader.set, new, now);
             if self.replace(&mut reader, next).await? {
@@ -57,7 +57,7 @@ impl ManagedKeys {
         key.revoked_at = Some(now);
         let replacement = match rest.signing(now) {
             Some(_) => None,
-            None => Some(self.new_key()?.published(now, std::time::Duration::ZERO)),
+            None => Some(self.new_key().await?.published(now, std::time::Duration::ZERO)),
         };
         let revocation = self.store.revoke(kid, now, replacement).await?;
         // The key is revoked. What fails now is done by the next read.
