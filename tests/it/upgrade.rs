@@ -12,6 +12,7 @@ auth_testing::on_every_database!(
     a_blacklist_before_it_knew_what_was_purged,
     a_blacklist_before_there_were_attempts,
     everything_before_the_tables_had_a_prefix,
+    sessions_clients_and_personal_tokens,
 );
 
 /// The key of the servers that wrote the fixtures.
@@ -19,6 +20,9 @@ const SECRET: &str = "Zt4Lr8Nc1Yb6Hs3Km5Fg0Ua2Ei7Qo4TxPq9Wd6Vj3Sk1";
 
 /// From the clock of a test to the day after the fixtures were written.
 const UNTIL_THEN: Duration = Duration::from_hours(330 * 24);
+
+/// The same for the fixture of state 12.
+const UNTIL_STATE_12: Duration = Duration::from_hours(331 * 24);
 
 async fn users_before_there_was_a_blacklist(database: TestDatabase) {
     upgraded(database, 1).await;
@@ -65,6 +69,37 @@ async fn upgraded(database: TestDatabase, state: usize) {
     assert_eq!(again.try_login("bob@example.org", "staple of the horse").await.status, 200);
 }
 
+async fn sessions_clients_and_personal_tokens(database: TestDatabase) {
+    load(&database, 12).await;
+    let settings = [("AUTH_TOKEN_SECRET", SECRET), ("AUTH_USER_SCOPES", "orders:read")];
+    let app = App::start_with(&database, &settings).await;
+    app.advance(UNTIL_STATE_12);
+    app.read_log().await;
+    let kept = |name| kept(database.kind(), "000012.tokens.txt", name);
+    let code = async |name| {
+        let answer = app.get("/auth/verify").bearer(&kept(name)).send().await;
+        if answer.status == 200 { "good".to_owned() } else { answer.text("code") }
+    };
+    assert_eq!(code("live").await, "good");
+    for name in ["logged out", "logged out everywhere"] {
+        assert_eq!(code(name).await, "token_revoked", "{name}");
+    }
+    let renewed = app.refresh(&kept("refresh")).await;
+    assert_eq!(renewed.status, 200, "{}", renewed.body);
+    assert_eq!(app.refresh(&kept("ended refresh")).await.status, 401);
+
+    assert_eq!(code("personal").await, "good");
+    let users = async |token: &str| app.get("/user/").bearer(token).send().await.status;
+    assert_eq!(users(&renewed.text("Authorization")).await, 200, "ada is an admin");
+    assert_eq!((code("personal admin").await.as_str(), users(&kept("personal admin")).await), ("good", 403));
+
+    let client = kept("client");
+    let (id, secret) = client.split_once(':').unwrap();
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let granted = app.post("/oauth/token").body("application/x-www-form-urlencoded", form.as_bytes()).send().await;
+    assert_eq!((granted.status, granted.text("scope")), (200, "orders:read".to_owned()), "{}", granted.body);
+}
+
 async fn load(database: &TestDatabase, state: usize) {
     let opened = connect(database.url(), ConnectOptions::default()).await.unwrap();
     let dump = fixture(database.kind(), &format!("{state:06}.sql"));
@@ -75,7 +110,12 @@ async fn load(database: &TestDatabase, state: usize) {
 }
 
 fn token(kind: TestDatabaseKind, name: &str) -> String {
-    let all = fixture(kind, "tokens.txt");
+    kept(kind, "tokens.txt", name)
+}
+
+/// A token or a secret that a server of that time gave out.
+fn kept(kind: TestDatabaseKind, file: &str, name: &str) -> String {
+    let all = fixture(kind, file);
     let found = all.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     found.unwrap().to_owned()
 }

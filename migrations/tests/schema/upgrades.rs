@@ -13,6 +13,7 @@ on_every_database!(
     a_server_of_an_earlier_revision_finds_what_it_looks_for_after_the_upgrade,
     a_database_of_an_earlier_revision_is_found_before_it_is_migrated,
     the_keys_of_an_earlier_revision_are_good_enough,
+    a_database_with_sessions_and_personal_tokens_is_upgraded_without_loss,
 );
 
 /// The tables, and how many rows the fixtures have in each.
@@ -83,6 +84,28 @@ async fn the_keys_of_an_earlier_revision_are_good_enough(database: TestDatabase)
     up(&db).await.unwrap();
     assert!(is_current(&db).await.unwrap());
     assert_eq!(count(&db, "blacklist").await.unwrap(), 2);
+}
+
+async fn a_database_with_sessions_and_personal_tokens_is_upgraded_without_loss(database: TestDatabase) {
+    let db = open(&database).await;
+    load(&db, &fixture(database.kind(), 12)).await;
+    assert_eq!(applied(&db).await, 12);
+    let layout = up(&db).await.unwrap();
+    assert_eq!(layout.prefix(), "auth_");
+    assert!(is_current(&db).await.unwrap());
+    for (table, rows) in [
+        ("users", 3),
+        ("sessions", 9),
+        ("blacklist", 3),
+        ("blacklist_head", 1),
+        ("attempts", 1),
+        ("clients", 1),
+        ("personal_tokens", 2),
+    ] {
+        assert_eq!(count(&db, &format!("auth_{table}")).await.unwrap(), rows, "{table}");
+    }
+    down(&db, u32::MAX).await.unwrap();
+    assert!(count(&db, "auth_users").await.is_err());
 }
 
 fn fixture(kind: TestDatabaseKind, state: usize) -> String {
