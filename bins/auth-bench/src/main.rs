@@ -89,6 +89,16 @@ enum Bench {
         /// A file with the answer: headers as JSON, a line break, the body
         answer: std::path::PathBuf,
     },
+    /// The followers of `followers`, which read page after page until their input ends
+    #[command(hide = true)]
+    Crowd {
+        /// The URL of the server
+        base: String,
+        /// The header with the token of a client
+        authorization: String,
+        /// How many they are
+        many: u32,
+    },
 }
 
 fn main() -> ExitCode {
@@ -142,5 +152,6 @@ fn run(bench: Bench, options: &Options) -> Result<(), Failure> {
             run(Bench::Enumeration, options)
         }
         Bench::Bare { answer } => http::serve_bare(&answer),
+        Bench::Crowd { base, authorization, many } => followers::serve_crowd(&base, &authorization, many),
     }
 }

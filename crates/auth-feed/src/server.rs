@@ -3,20 +3,23 @@
 mod live;
 mod recent;
 mod request;
+mod waiting;
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use auth_core::blacklist::{LogIdentity, LogObserver, LogProgress, Purged};
 use auth_core::{BoxError, Clock, NoRandomness, random_bytes};
 use tokio::sync::{Mutex as AsyncMutex, watch};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
 use self::live::Live;
 use self::recent::Recent;
 pub use self::request::{BadParameter, MAX_LIMIT, MAX_WAIT, PageRequest};
+use self::waiting::Waiting;
 use crate::cursor::Cursor;
 use crate::page::{FeedEntry, FeedPage};
 use crate::snapshot::{SnapshotCounts, SnapshotHeader};
@@ -27,12 +30,6 @@ pub const SNAPSHOT_MAX_AGE: Duration = Duration::from_secs(10);
 
 /// Shortest wait for the poll that must show whether a cursor is ahead of this node, or of another history.
 const AHEAD_WAIT: Duration = Duration::from_secs(1);
-
-/// Time between the answers of two followers that one entry wakes.
-const SPACING: Duration = Duration::from_micros(50);
-
-/// Longest time by which the answer to a follower is late for that reason.
-const MAX_SPREAD: Duration = Duration::from_millis(100);
 
 /// Options of a [`FeedServer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,17 +56,14 @@ pub struct FeedServer {
     instance: Uuid,
     started: Duration,
     state: Mutex<State>,
-    /// Raised with every new entry, and when the log is read from its beginning.
-    changes: watch::Sender<u64>,
+    /// Woken with every new entry, and when the log is read from its beginning.
+    waiting: Waiting,
     /// Raised when the log was read to its end.
     rounds: watch::Sender<u64>,
     /// The latest snapshot. Locked while one is built.
     built: AsyncMutex<Option<Built>>,
     /// Whether nobody is to wait any more.
     ended: AtomicBool,
-    followers: AtomicUsize,
-    /// Number of times that a waiting follower was woken.
-    woken: AtomicU32,
     pages: AtomicU64,
     page_bytes: AtomicU64,
     snapshots: AtomicU64,
@@ -89,6 +83,7 @@ struct State {
 #[derive(Debug)]
 struct Built {
     at: Duration,
+    next: Cursor,
     answer: SnapshotAnswer,
 }
 
@@ -171,12 +166,10 @@ impl FeedServer {
                 purged: Purged::default(),
                 as_of: None,
             }),
-            changes: watch::Sender::new(0),
+            waiting: Waiting::default(),
             rounds: watch::Sender::new(0),
             built: AsyncMutex::default(),
             ended: AtomicBool::new(false),
-            followers: AtomicUsize::new(0),
-            woken: AtomicU32::new(0),
             pages: AtomicU64::new(0),
             page_bytes: AtomicU64::new(0),
             snapshots: AtomicU64::new(0),
@@ -190,23 +183,21 @@ impl FeedServer {
     ///
     /// When the cursor cannot be continued, or this node is not fresh.
     pub async fn page(&self, request: &PageRequest) -> Result<PageAnswer, FeedError> {
-        self.followers.fetch_add(1, Ordering::Relaxed);
-        let _waiting = Waiting(&self.followers);
+        let follower = self.waiting.enter();
         let until = Instant::now() + request.wait;
         self.catch_up(request).await?;
-        let mut changes = self.changes.subscribe();
         let news = async {
             loop {
-                changes.borrow_and_update();
+                // Before the look, so that no entry comes unnoticed between the two.
+                let mut news = pin!(follower.news());
+                news.as_mut().enable();
                 let page = self.look(request);
-                // The sender lives as long as this feed.
                 if !matches!(&page, Ok((page, _)) if page.entries.is_empty() && page.skipped == 0)
                     || self.ended.load(Ordering::Acquire)
-                    || changes.changed().await.is_err()
                 {
                     return page;
                 }
-                sleep(self.turn()).await;
+                news.await;
             }
         };
         let looked = timeout_at(until, news).await;
@@ -217,20 +208,10 @@ impl FeedServer {
         Ok(PageAnswer { body, full })
     }
 
-    /// Returns the wait of a follower that was woken. An entry wakes all of them, and other requests are answered between them.
-    fn turn(&self) -> Duration {
-        if self.ended.load(Ordering::Acquire) {
-            return Duration::ZERO;
-        }
-        let followers = u32::try_from(self.followers.load(Ordering::Relaxed)).unwrap_or(u32::MAX).max(1);
-        let turn = self.woken.fetch_add(1, Ordering::Relaxed) % followers;
-        SPACING.saturating_mul(followers).min(MAX_SPREAD) * turn / followers
-    }
-
     /// Answers everybody who waits for news, and lets nobody wait from now on: a server that stops does not wait for its followers.
     pub fn end_waits(&self) {
         self.ended.store(true, Ordering::Release);
-        self.changes.send_modify(|changes| *changes += 1);
+        self.waiting.wake_at_once();
     }
 
     /// Waits until this node has read the log, if the cursor is ahead of it: another node that was asked before may have read more.
@@ -285,9 +266,11 @@ impl FeedServer {
             let state = self.state();
             let (stamp, epoch) = self.stamp(&state)?;
             let next = Cursor { epoch, position: state.recent.tip(), mark: Some(state.recent.tip_mark()) };
-            if let Some(Built { at, answer }) = &*built
+            if let Some(Built { at, next, answer }) = &*built
                 && now.saturating_sub(*at) < SNAPSHOT_MAX_AGE
-                && answer.etag.contains(&epoch.0.to_string())
+                && next.epoch == epoch
+                // Pages can continue it.
+                && state.recent.after(next, 1).is_some()
             {
                 return Ok(answer.clone());
             }
@@ -295,13 +278,14 @@ impl FeedServer {
             let header = SnapshotHeader { stamp, head: next.position, purged: state.purged, next, counts };
             (header, state.live.clone())
         };
-        let etag = format!("W/\"{}-{}\"", header.next.epoch.0, header.next.position.0);
+        let next = header.next;
+        let etag = format!("W/\"{next}\"");
         let written = tokio::task::spawn_blocking(move || live.write().finish(&header)).await;
         let body: Arc<[u8]> = written.map_err(|error| FeedError::Snapshot(error.into()))?.into();
         self.snapshots.fetch_add(1, Ordering::Relaxed);
         self.snapshot_bytes.store(body.len() as u64, Ordering::Relaxed);
         let answer = SnapshotAnswer { body, etag };
-        *built = Some(Built { at: now, answer: answer.clone() });
+        *built = Some(Built { at: now, next, answer: answer.clone() });
         Ok(answer)
     }
 
@@ -316,7 +300,7 @@ impl FeedServer {
     pub fn stats(&self) -> FeedServerStats {
         let as_of = self.state().as_of;
         FeedServerStats {
-            followers: self.followers.load(Ordering::Relaxed),
+            followers: self.waiting.count(),
             pages: self.pages.load(Ordering::Relaxed),
             page_bytes: self.page_bytes.load(Ordering::Relaxed),
             snapshots: self.snapshots.load(Ordering::Relaxed),
@@ -344,7 +328,7 @@ impl LogObserver for FeedServer {
             state.recent.clear();
             (state.epoch, state.live, state.as_of) = (Some(identity), Live::default(), None);
         }
-        self.changes.send_modify(|changes| *changes += 1);
+        self.waiting.wake();
     }
 
     fn read(&self, progress: &LogProgress<'_>) {
@@ -359,21 +343,12 @@ impl LogObserver for FeedServer {
             }
         }
         if !progress.entries.is_empty() {
-            self.changes.send_modify(|changes| *changes += 1);
+            self.waiting.wake();
         }
     }
 
     fn complete(&self, as_of: Duration) {
         self.state().as_of = Some(as_of);
         self.rounds.send_modify(|rounds| *rounds += 1);
-    }
-}
-
-/// Request for a page that is under way.
-struct Waiting<'f>(&'f AtomicUsize);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

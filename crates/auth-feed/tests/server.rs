@@ -1,7 +1,7 @@
 //! The side with the log, over a log in memory that a node reads.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -109,32 +109,41 @@ async fn a_waiting_follower_is_answered_with_the_next_entry() {
     assert_eq!((begun.elapsed(), node.feed.stats().followers), (Duration::ZERO, 0));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_thousand_followers_are_answered_one_after_the_other() {
+#[tokio::test]
+async fn a_thousand_waiting_followers_are_all_answered() {
     let node = Arc::new(Node::new());
     node.sync().await;
     let (cursor, _) = node.snapshot().await;
     let followers: Vec<_> = (0..1_000)
         .map(|_| {
             let node = Arc::clone(&node);
-            tokio::spawn(async move { (node.page(&cursor, "25").await.unwrap().entries.len(), Instant::now()) })
+            tokio::spawn(async move { node.page(&cursor, "25").await.unwrap().entries.len() })
         })
         .collect();
     while node.feed.stats().followers < followers.len() {
         tokio::task::yield_now().await;
     }
     node.revoke(1).await;
-    let began = Instant::now();
     node.sync().await;
-    let mut at_once = BTreeMap::new();
     for follower in followers {
-        let (entries, answered) = follower.await.unwrap();
-        assert_eq!(entries, 1);
-        *at_once.entry(answered - began).or_insert(0) += 1;
+        assert_eq!(follower.await.unwrap(), 1);
     }
-    // The timer counts milliseconds.
-    assert!(at_once.values().all(|answers| *answers <= 21), "{at_once:?}");
-    assert!(*at_once.last_key_value().unwrap().0 <= Duration::from_millis(51), "{at_once:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_that_no_page_continues_any_more_is_taken_anew() {
+    let node = Node::over(&Arc::new(MemoryStore::new().unwrap()), 2);
+    node.revoke(1).await;
+    node.sync().await;
+    let (first, _) = node.snapshot().await;
+    node.revoke(2).await;
+    node.sync().await;
+    assert_eq!(node.snapshot().await.0, first, "pages continue it, and it is young");
+    node.revoke(1).await;
+    node.sync().await;
+    let (second, count) = node.snapshot().await;
+    assert_eq!((second.position.0, count), (4, 4));
+    assert!(node.page(&second, "0").await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]

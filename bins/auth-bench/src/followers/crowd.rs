@@ -1,26 +1,22 @@
 //! Many followers of one server: what they cost it, and what a check over HTTP then takes.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+mod process;
+
 use std::time::Duration;
 
-use auth_feed::snapshot::SnapshotReader;
-use auth_feed::{Cursor, FeedPage};
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep};
 
+use self::process::Crowd;
+pub(crate) use self::process::serve;
 use super::transport::FeedRequests;
 use crate::Failure;
 use crate::check::ED25519;
 use crate::figure::{Figure, count, quantile, sorted};
-use crate::load::{Connection, Request, ask};
+use crate::load::{Request, ask};
 use crate::options::Options;
 use crate::probe::probe;
 use crate::report::Report;
 use crate::server::Server;
-
-/// Longest time for which the server holds a request until there is news.
-const WAIT: Duration = Duration::from_secs(1);
 
 /// Checks a second.
 const RATE: u32 = 400;
@@ -47,12 +43,12 @@ pub(super) async fn measure(options: &Options, report: &mut Report) -> Result<()
         let (mut alone, mut followed, mut pages) = (Side::default(), Side::default(), Vec::new());
         for _ in 0..options.pick(7, 1) {
             round(options, &server, &verify, logs_out, &mut alone).await?;
-            let crowd = Crowd::start(&feed, many).await?;
+            let mut crowd = Crowd::start(&feed, many)?;
             sleep(options.pick(SETTLING, Duration::from_millis(50))).await;
-            let (before, began) = (crowd.pages(), Instant::now());
+            let (before, began) = (crowd.pages()?, Instant::now());
             round(options, &server, &verify, logs_out, &mut followed).await?;
-            pages.push(count(crowd.pages() - before) / began.elapsed().as_secs_f64());
-            crowd.stop().await?;
+            pages.push(count(crowd.pages()? - before) / began.elapsed().as_secs_f64());
+            crowd.stop()?;
         }
         let ratio = Figure::ratio(&followed.p99, &alone.p99);
         for (who, side) in [("no follower".to_owned(), &alone), (format!("{many} followers"), &followed)] {
@@ -69,8 +65,8 @@ pub(super) async fn measure(options: &Options, report: &mut Report) -> Result<()
         report.at_most(format!("p99 of /auth/verify with {many} followers ÷ without, {what}"), 1.2, ratio);
     }
     report.note(
-        "The followers run in the process that measures, on the same cores as the server. Each asks again when its page has come, \
-         and waits for one second at most.",
+        "The followers run in a process of the lowest priority, so that they use what the server and the checks leave of the cores: \
+         in operation they run on other machines. Each asks again when its page has come, and waits for one second at most.",
     );
     Ok(())
 }
@@ -105,59 +101,6 @@ async fn round(
     if let Some((before, after)) = before.zip(server.processor_time()) {
         let used = after.saturating_sub(before).as_secs_f64();
         side.processor.push(100.0 * used / began.elapsed().as_secs_f64());
-    }
-    Ok(())
-}
-
-/// Followers, each with a connection of its own.
-struct Crowd {
-    stop: Arc<AtomicBool>,
-    pages: Arc<AtomicUsize>,
-    tasks: Vec<JoinHandle<Result<(), Failure>>>,
-}
-
-impl Crowd {
-    async fn start(feed: &FeedRequests, many: u32) -> Result<Self, Failure> {
-        let request = feed.snapshot()?;
-        let (_, snapshot) = Connection::open(&request).await?.ask_for_bytes(&request).await?;
-        let cursor = SnapshotReader::new(&snapshot)?.header().next;
-        let (stop, pages) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let follower = |number| {
-            let (feed, stop, pages) = (feed.clone(), Arc::clone(&stop), Arc::clone(&pages));
-            tokio::spawn(async move {
-                // They do not begin at the same moment.
-                sleep(WAIT * number / many).await;
-                follow(&feed, cursor, &stop, &pages).await
-            })
-        };
-        let tasks = (0..many).map(follower).collect();
-        Ok(Self { stop, pages, tasks })
-    }
-
-    fn pages(&self) -> usize {
-        self.pages.load(Ordering::Relaxed)
-    }
-
-    async fn stop(self) -> Result<(), Failure> {
-        self.stop.store(true, Ordering::Relaxed);
-        for task in self.tasks {
-            task.await??;
-        }
-        Ok(())
-    }
-}
-
-/// Reads page after page until it is told to stop.
-async fn follow(feed: &FeedRequests, cursor: Cursor, stop: &AtomicBool, pages: &AtomicUsize) -> Result<(), Failure> {
-    let mut cursor = cursor;
-    let mut connection = Connection::open(&feed.page(&cursor, WAIT)?).await?;
-    while !stop.load(Ordering::Relaxed) {
-        let (status, page) = connection.ask_for_bytes(&feed.page(&cursor, WAIT)?).await?;
-        if status != 200 {
-            return Err(format!("a page was answered with {status}").into());
-        }
-        cursor = FeedPage::from_json(&page, &cursor)?.next;
-        pages.fetch_add(1, Ordering::Relaxed);
     }
     Ok(())
 }

@@ -83,7 +83,17 @@ impl FeedRequests {
     /// Creates a client of this server that may read the feed, and gets a token for it.
     pub(super) async fn of(server: &Server) -> Result<Self, Failure> {
         let token = server.client_token("revocations").await?;
-        Ok(Self { base: server.url("/")?, authorization: bearer(&token) })
+        Ok(Self::new(server.url("/")?, bearer(&token)))
+    }
+
+    /// Returns the requests to the server at `base` with this header.
+    pub(super) fn new(base: url::Url, authorization: String) -> Self {
+        Self { base, authorization }
+    }
+
+    /// Returns what [`new`](Self::new) takes, for a command line.
+    pub(super) fn arguments(&self) -> [&str; 2] {
+        [self.base.as_str(), &self.authorization]
     }
 
     pub(super) fn page(&self, after: &Cursor, wait: Duration) -> Result<Request, Failure> {
