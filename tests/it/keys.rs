@@ -120,6 +120,8 @@ async fn a_revoked_key_ends_its_tokens_on_every_node_and_another_one_signs(datab
 
     let after = one.login("ada").await;
     assert_ne!(kid(&after), revoked);
+    let present = other.get("/.well-known/jwks.json").header("Cache-Control", "no-cache").send().await;
+    assert_eq!((present.status, &keys_in(&present)[0]["kid"]), (200, &kid(&after).into()), "the keys are read first");
     assert_eq!(verify(&other, &after).await, good(), "a key that was not read yet is read now");
     assert_eq!(verify(&other, &token).await.0, 401);
     for node in [&one, &other] {

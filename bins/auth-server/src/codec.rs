@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auth_core::keys::{KeySchedule, KeyStore};
-use auth_core::{Clock, TokenCodec};
+use auth_core::{BoxError, Clock, TokenCodec};
 use auth_jwt::{CacheStats, Jwks, JwtCodec, ManagedKeys, ManagedKeysOptions, MasterKeys};
 
 use crate::config::Config;
@@ -34,11 +34,23 @@ impl Codec {
         }
     }
 
-    /// Returns the public keys, or `None` if they have not been read yet.
-    pub(crate) fn jwks(&self) -> Option<Jwks> {
+    /// Returns the public keys. If `is_proof`, a key that is not among them does not exist: the keys are read first, because another
+    /// node may have made one a moment ago.
+    ///
+    /// # Errors
+    ///
+    /// When the keys cannot be read, or this node cannot use all of them.
+    pub(crate) async fn jwks(&self, is_proof: bool) -> Result<Jwks, BoxError> {
         match self {
-            Self::Fixed(codec) => Some(codec.jwks()),
-            Self::Managed(keys) => keys.jwks(),
+            Self::Fixed(codec) => Ok(codec.jwks()),
+            Self::Managed(keys) => {
+                if is_proof {
+                    keys.learn_keys().await?;
+                }
+                keys.jwks()
+                    .filter(|_| keys.is_ready())
+                    .ok_or_else(|| "a key has not been read, or cannot be decrypted".into())
+            }
         }
     }
 

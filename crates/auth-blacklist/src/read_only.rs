@@ -128,8 +128,9 @@ impl ReadOnlyBlacklist {
             observe(&step);
             failures = if step.is_ok() { 0 } else { failures.saturating_add(1) };
             let took = self.clock.monotonic().saturating_sub(begun);
-            // What is known to follow is read at once.
-            let more = step.is_ok_and(|step| step.complete_as_of.is_none());
+            // What is known to follow is read at once. The page after a snapshot is not: if it needs another snapshot, and so on, the
+            // server is not asked without end.
+            let more = step.is_ok_and(|step| step.complete_as_of.is_none() && !step.snapshot);
             let wait = if more { Duration::ZERO } else { back_off(pause, took, failures) };
             sleep(wait).await;
         }

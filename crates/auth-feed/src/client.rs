@@ -27,23 +27,22 @@ pub enum Answer {
     Body {
         /// The whole body.
         bytes: Vec<u8>,
-        /// The `Age` header (RFC 9111 §5.1), zero without one, or [`Duration::MAX`] for one that cannot be read: such an answer makes
-        /// nothing fresh.
+        /// What [`age`] makes of the `Age` header (RFC 9111 §5.1). With [`Duration::MAX`] the answer makes nothing fresh.
         age: Duration,
     },
     /// 410: the cursor cannot be continued.
     Gone,
 }
 
-/// Reads the values of the `Age` header (RFC 9111 §5.1) of an answer. An age that cannot be read is [`Duration::MAX`]: the answer is
-/// older than everything.
+/// Reads the values of the `Age` header (RFC 9111 §5.1) of an answer. Caches round it down to whole seconds, so a second is added. An
+/// age that cannot be read is [`Duration::MAX`]: the answer is older than everything.
 ///
 /// ```
 /// use std::time::Duration;
 /// use auth_feed::client::age;
 ///
 /// assert_eq!(age([]), Duration::ZERO);
-/// assert_eq!(age([b"7".as_slice()]), Duration::from_secs(7));
+/// assert_eq!(age([b"7".as_slice()]), Duration::from_secs(8));
 /// assert_eq!(age([b"soon".as_slice()]), Duration::MAX);
 /// ```
 pub fn age<'v>(values: impl IntoIterator<Item = &'v [u8]>) -> Duration {
@@ -52,7 +51,7 @@ pub fn age<'v>(values: impl IntoIterator<Item = &'v [u8]>) -> Duration {
     let text = str::from_utf8(first).ok().map(str::trim);
     let digits = text.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()) && values.next().is_none());
     let seconds = digits.and_then(|digits| digits.parse::<u32>().ok());
-    seconds.map_or(Duration::MAX, |seconds| Duration::from_secs(seconds.into()))
+    seconds.map_or(Duration::MAX, |seconds| Duration::from_secs(u64::from(seconds) + 1))
 }
 
 /// Requests to the server. It sends `GET /auth/revocations` and `GET /auth/revocations/snapshot` with the token of a client that
@@ -136,7 +135,8 @@ impl FeedSource {
     }
 
     async fn read_page(&self, after: Cursor, sink: &dyn RevocationSink) -> Result<Option<FeedStep>, StoreError> {
-        let wait = if self.state().caught_up { self.wait } else { Duration::ZERO };
+        // A page that fails is asked for again without a wait, because time is short then.
+        let wait = if mem::take(&mut self.state().caught_up) { self.wait } else { Duration::ZERO };
         let sent = self.clock.monotonic();
         let answer = self.transport.page(&after, wait).await.map_err(StoreError::unavailable)?;
         let received = self.clock.monotonic();

@@ -1,6 +1,9 @@
 //! Entries of the feed.
 
+use std::time::Duration;
+
 use auth_core::blacklist::{LogEntry, Mark, Position, RevocationReason, RevocationTarget};
+use auth_core::token::{MAX_CLOCK_SKEW, MAX_TOKEN_LIFE};
 use auth_core::{Generation, Revocation};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -8,6 +11,10 @@ use uuid::Uuid;
 
 use super::cursor::{mark_text, parse_mark};
 use super::page_error::PageError;
+
+/// Longest time from the end of a session to the expiry of its last token, with clocks that differ.
+pub(crate) const MAX_SESSION_ENTRY_LIFE: Duration =
+    MAX_TOKEN_LIFE.saturating_add(MAX_CLOCK_SKEW).saturating_add(MAX_CLOCK_SKEW);
 
 /// Entry of the feed: an entry of the log without its reason, in whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +49,10 @@ impl From<&LogEntry> for FeedEntry {
         };
         Self { position: *position, mark: *mark, target: revocation.target, expires_at, revoked_at }
     }
+}
+
+fn since_1970(seconds: i64) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(seconds).ok().filter(|instant| *instant >= OffsetDateTime::UNIX_EPOCH)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -118,12 +129,15 @@ impl WireEntry {
             }
             _ => return Err(broken("it has exactly one of `token`, `session`, `user` with `below`, and `key`")),
         };
-        let expires_at = OffsetDateTime::from_unix_timestamp(self.exp);
-        let expires_at = expires_at.map_err(|_| broken("`exp` is a number of seconds since 1970"))?;
+        let expires_at = since_1970(self.exp).ok_or(broken("`exp` is a number of seconds since 1970"))?;
         let revoked_at = match target {
             RevocationTarget::Session(_) => {
-                let at = self.at.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
-                at.ok_or(broken("a session has `at`, a number of seconds since 1970"))?
+                let at = self.at.and_then(since_1970);
+                let at = at.ok_or(broken("a session has `at`, a number of seconds since 1970"))?;
+                if expires_at - at > MAX_SESSION_ENTRY_LIFE {
+                    return Err(broken("`exp` is at most 7790400 seconds after `at`"));
+                }
+                at
             }
             RevocationTarget::Token(_) | RevocationTarget::User { .. } | RevocationTarget::Key(_) => expires_at,
         };

@@ -37,6 +37,8 @@ enum Fault {
 struct Line {
     server: Mutex<Arc<FeedServer>>,
     fault: Mutex<Fault>,
+    /// The wait of the last request for a page.
+    wait: Mutex<Duration>,
     kept: Mutex<Option<Vec<u8>>>,
 }
 
@@ -59,7 +61,8 @@ impl Line {
 
 #[async_trait]
 impl FeedTransport for Line {
-    async fn page(&self, after: &Cursor, _wait: Duration) -> Result<Answer, BoxError> {
+    async fn page(&self, after: &Cursor, wait: Duration) -> Result<Answer, BoxError> {
+        *self.wait.lock().unwrap() = wait;
         let server = self.server.lock().unwrap().clone();
         match server.page(&PageRequest::parse(&after.to_string(), None, None)?).await {
             Err(FeedError::Gone) => Ok(Answer::Gone),
@@ -87,8 +90,12 @@ impl World {
         clock.advance(Duration::from_secs(100));
         let (log, node, server) = server(&clock);
         node.sync_step().await.unwrap();
-        let line =
-            Arc::new(Line { server: Mutex::new(server), fault: Mutex::new(Fault::None), kept: Mutex::default() });
+        let line = Arc::new(Line {
+            server: Mutex::new(server),
+            fault: Mutex::new(Fault::None),
+            wait: Mutex::default(),
+            kept: Mutex::default(),
+        });
         let source = FeedSource::new(line.clone(), clock.clone(), Duration::from_secs(1));
         let follower = ReadOnlyBlacklist::new(Arc::new(source), clock.clone(), BOUND);
         Self { clock, log, node, line, follower }
@@ -237,8 +244,21 @@ async fn wall_clocks_decide_nothing() {
 #[test]
 fn an_age_that_cannot_be_read_is_older_than_everything() {
     let of = |values: &[&str]| age(values.iter().map(|value| value.as_bytes()));
-    assert_eq!((of(&[]), of(&["0"]), of(&["7"])), (Duration::ZERO, Duration::ZERO, Duration::from_secs(7)));
+    assert_eq!((of(&[]), of(&["0"]), of(&["7"])), (Duration::ZERO, Duration::from_secs(1), Duration::from_secs(8)));
     for values in [&["-1"][..], &["1.5"], &["x"], &["+1"], &[""], &["7", "7"], &["7, 7"], &["99999999999"]] {
         assert_eq!(of(values), Duration::MAX, "{values:?}");
     }
+}
+
+#[tokio::test]
+async fn after_a_page_that_failed_the_follower_waits_for_no_news() {
+    let world = World::new().await;
+    let mut waits = Vec::new();
+    for fault in [Fault::None, Fault::None, Fault::None, Fault::Cut, Fault::Truncated, Fault::None, Fault::None] {
+        world.fault(fault);
+        let _ = world.follower.sync_step().await;
+        waits.push(world.line.wait.lock().unwrap().as_secs());
+    }
+    // The first step is the snapshot. The page after it is the first that says whether there is more.
+    assert_eq!(waits, [0, 0, 1, 1, 0, 0, 1]);
 }

@@ -16,7 +16,11 @@ use crate::http::{Ask, HttpClient};
 
 const PATH: &str = "/oauth/token";
 const FORM: &str = "grant_type=client_credentials&scope=revocations";
-const WITHIN: Duration = Duration::from_secs(5);
+const WITHIN: Duration = Duration::from_secs(2);
+
+/// Time between two tries to renew a token that is still good.
+const RETRY: Duration = Duration::from_secs(5);
+
 const MAX_BYTES: usize = 64 * 1024;
 
 /// Error of a client that gets no token.
@@ -43,6 +47,8 @@ struct Token {
     header: HeaderValue,
     /// Monotonic time from which on a new one is asked for.
     renew_at: Duration,
+    /// Monotonic time from which on it is not used any more.
+    expires_at: Duration,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +75,18 @@ impl ClientAccess {
         if let Some(token) = held.as_ref().filter(|token| now < token.renew_at) {
             return Ok(token.header.clone());
         }
+        match self.grant(now).await {
+            Ok(token) => Ok(held.insert(token).header.clone()),
+            Err(error) => {
+                let token = held.as_mut().filter(|token| now < token.expires_at).ok_or(error)?;
+                token.renew_at = now + RETRY;
+                Ok(token.header.clone())
+            }
+        }
+    }
+
+    /// Asks for a token. `now` is before the request.
+    async fn grant(&self, now: Duration) -> Result<Token, BoxError> {
         let reply = self
             .http
             .ask(Ask {
@@ -89,10 +107,9 @@ impl ClientAccess {
         let access_token = Zeroizing::new(access_token);
         let mut header = HeaderValue::from_str(&Zeroizing::new(format!("Bearer {}", access_token.as_str())))?;
         header.set_sensitive(true);
-        // A token with a fifth of its life left is renewed, so that one failure does no harm.
-        let renew_at = now + Duration::from_secs(expires_in.into()) * 4 / 5;
-        *held = Some(Token { header: header.clone(), renew_at });
-        Ok(header)
+        let life = Duration::from_secs(expires_in.into());
+        // A token with a fifth of its life left is renewed, so that failures until its end do no harm.
+        Ok(Token { header, renew_at: now + life * 4 / 5, expires_at: now + life })
     }
 
     /// Forgets the token, because the feed refused it.
@@ -104,5 +121,34 @@ impl ClientAccess {
 impl fmt::Debug for ClientAccess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientAccess").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auth_core::ManualClock;
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::http::tests::client;
+
+    const GRANTED: &str = "HTTP/1.1 200 OK\r\ncontent-length: 38\r\n\r\n{\"access_token\":\"one\",\"expires_in\":10}";
+    const RENEWED: &str = "HTTP/1.1 200 OK\r\ncontent-length: 38\r\n\r\n{\"access_token\":\"two\",\"expires_in\":10}";
+    const FAILED: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+
+    #[tokio::test]
+    async fn a_renewal_that_fails_leaves_the_token_until_it_expires() {
+        let clock = Arc::new(ManualClock::new(OffsetDateTime::UNIX_EPOCH));
+        let http = Arc::new(client(&[GRANTED, FAILED, FAILED, RENEWED]).await);
+        let access = ClientAccess::new(http, clock.clone(), "rac_x", "ras_y");
+        let after = async |seconds| {
+            clock.advance(Duration::from_secs(seconds));
+            access.bearer().await.ok().and_then(|header| header.to_str().ok().map(str::to_owned))
+        };
+        let one = || Some("Bearer one".to_owned());
+        assert_eq!((after(0).await, after(7).await), (one(), one()), "one request");
+        assert_eq!((after(1).await, after(1).await), (one(), one()), "one request, which failed");
+        assert_eq!(after(5).await, None, "it has expired");
+        assert_eq!(after(0).await, Some("Bearer two".to_owned()));
     }
 }

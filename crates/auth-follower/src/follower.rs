@@ -28,6 +28,9 @@ use crate::transport::HttpTransport;
 const JWKS: &str = "/.well-known/jwks.json";
 const JWKS_WITHIN: Duration = Duration::from_secs(3);
 
+/// Longest time that a page may take in addition to the wait for news.
+const PAGE_WITHIN: Duration = Duration::from_secs(5);
+
 /// Shortest time between two requests for pages while there is news all the time, and the first wait after a failure.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -97,8 +100,11 @@ impl Follower {
             Arc::clone(&clock),
         );
         let keys = Arc::new(keys);
-        let transport: Arc<dyn FeedTransport> = Arc::new(transport(&options, &url, &tls, &clock));
-        let saved = options.state_file.map(|path| Arc::new(SavedSnapshot::new(Arc::clone(&transport), path)));
+        let connection = || -> Arc<dyn FeedTransport> { Arc::new(transport(&options, &url, &tls, &clock)) };
+        let (transport, aside) = (connection(), connection());
+        let saved =
+            options.state_file.as_ref().map(|path| SavedSnapshot::new(Arc::clone(&transport), aside, path.clone()));
+        let saved = saved.map(Arc::new);
         let transport = saved.clone().map_or(transport, |saved| saved as Arc<dyn FeedTransport>);
         let source = FeedSource::new(transport, Arc::clone(&clock), options.wait);
         let blacklist = ReadOnlyBlacklist::new(Arc::new(source), Arc::clone(&clock), options.max_staleness);
@@ -158,7 +164,14 @@ impl fmt::Debug for Follower {
 fn transport(options: &FollowerOptions, url: &ServerUrl, tls: &Tls, clock: &Arc<dyn Clock>) -> HttpTransport {
     let http = Arc::new(HttpClient::new(url.clone(), tls.clone()));
     let (id, secret) = (options.client_id.as_str(), options.client_secret.as_str());
-    HttpTransport::new(Arc::clone(&http), ClientAccess::new(http, Arc::clone(clock), id, secret))
+    let access = ClientAccess::new(Arc::clone(&http), Arc::clone(clock), id, secret);
+    HttpTransport::new(http, access, page_within(options.wait, options.max_staleness))
+}
+
+/// Returns the time that a page may take in addition to the wait for news. A page that does not come leaves time for another one before
+/// the copy is too old.
+fn page_within(wait: Duration, bound: Duration) -> Duration {
+    (bound.saturating_sub(2 * wait) / 2).min(PAGE_WITHIN)
 }
 
 async fn follow_feed(blacklist: Arc<ReadOnlyBlacklist>, progress: Arc<watch::Sender<u64>>) {
@@ -253,6 +266,18 @@ impl Outage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_that_does_not_come_leaves_time_for_another_one() {
+        let seconds = Duration::from_secs;
+        for (wait, bound) in [(1, 5), (1, 3), (10, 21), (20, 60), (1, 3_600)] {
+            let (wait, bound) = (seconds(wait), seconds(bound));
+            let within = page_within(wait, bound);
+            // The page that does not come was sent after one that waited.
+            let second_begins = wait + wait + within;
+            assert!(second_begins + within <= bound && !within.is_zero(), "{wait:?} {bound:?}");
+        }
+    }
 
     #[test]
     fn only_waits_after_failures_are_spread_over_their_second_half() {

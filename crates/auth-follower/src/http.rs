@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
@@ -28,6 +29,9 @@ const AGENT: &str = concat!("auth-follower/", env!("CARGO_PKG_VERSION"));
 
 /// Media type of forms.
 const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Time after which an idle connection is not used again: a router on the way may have forgotten it, and would not answer.
+const MAX_IDLE: Duration = Duration::from_secs(10);
 
 /// Settings of TLS, which all connections share.
 #[derive(Clone)]
@@ -57,7 +61,13 @@ impl Tls {
 pub(crate) struct HttpClient {
     url: ServerUrl,
     tls: Tls,
-    connection: Mutex<Option<SendRequest<Full<Bytes>>>>,
+    connection: Mutex<Option<Kept>>,
+}
+
+/// Connection whose last answer is whole.
+struct Kept {
+    sender: SendRequest<Full<Bytes>>,
+    since: Instant,
 }
 
 /// What is asked.
@@ -107,7 +117,7 @@ impl HttpClient {
     pub(crate) async fn ask(&self, ask: Ask<'_>) -> Result<Reply, BoxError> {
         let mut kept = self.connection.lock().await;
         // A connection that is not put back is closed: after an error, and if this future is dropped.
-        let idle = kept.take();
+        let idle = kept.take().filter(|kept| kept.since.elapsed() < MAX_IDLE).map(|kept| kept.sender);
         let exchange = async {
             if let Some(mut sender) = idle
                 && sender.ready().await.is_ok()
@@ -120,7 +130,7 @@ impl HttpClient {
             Ok::<_, BoxError>((reply, sender))
         };
         let (reply, sender) = tokio::time::timeout(ask.within, exchange).await.map_err(|_| TimedOut(ask.within))??;
-        *kept = Some(sender);
+        *kept = Some(Kept { sender, since: Instant::now() });
         Ok(reply)
     }
 
@@ -172,4 +182,4 @@ impl fmt::Debug for HttpClient {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

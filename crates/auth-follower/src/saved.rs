@@ -1,7 +1,7 @@
 //! The last good snapshot in a file, so that a follower that starts refuses at once what it refused before.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,18 +19,25 @@ use tokio::task::spawn_blocking;
 #[derive(Debug)]
 pub(crate) struct SavedSnapshot {
     inner: Arc<dyn FeedTransport>,
+    /// For renewals. A snapshot can take a minute, and pages do not wait for it.
+    aside: Arc<dyn FeedTransport>,
     path: PathBuf,
     read: AtomicBool,
 }
 
 impl SavedSnapshot {
-    pub(crate) fn new(inner: Arc<dyn FeedTransport>, path: PathBuf) -> Self {
-        Self { inner, path, read: AtomicBool::new(false) }
+    /// Returns the transport `inner` with the snapshot in the file at `path`. `aside` leads to the same server over another connection.
+    pub(crate) fn new(inner: Arc<dyn FeedTransport>, aside: Arc<dyn FeedTransport>, path: PathBuf) -> Self {
+        Self { inner, aside, path, read: AtomicBool::new(false) }
     }
 
-    /// Takes the snapshot from the server and saves it.
-    pub(crate) async fn renew(&self) -> Result<Answer, BoxError> {
-        let answer = self.inner.snapshot().await?;
+    /// Takes the snapshot from the server and saves it, beside the requests for pages.
+    pub(crate) async fn renew(&self) -> Result<(), BoxError> {
+        self.take(&*self.aside).await.map(drop)
+    }
+
+    async fn take(&self, transport: &dyn FeedTransport) -> Result<Answer, BoxError> {
+        let answer = transport.snapshot().await?;
         if let Answer::Body { bytes, .. } = &answer {
             let (path, bytes) = (self.path.clone(), bytes.clone());
             if let Err(error) = spawn_blocking(move || save(&path, &bytes)).await? {
@@ -68,20 +75,27 @@ impl FeedTransport for SavedSnapshot {
         {
             return Ok(Answer::Body { bytes, age: Duration::MAX });
         }
-        self.renew().await
+        self.take(&*self.inner).await
     }
 }
 
-/// Reads the snapshot in a file that nobody but its owner can have written: whoever writes it decides what is refused.
+/// Reads the snapshot in a file that nobody but this user can have written: whoever writes it decides what is refused.
 fn load(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
     #[cfg(unix)]
     {
-        use std::os::unix::fs::PermissionsExt as _;
-        if fs::metadata(path)?.permissions().mode() & 0o022 != 0 {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "others than its owner may write the file"));
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+        let found = file.metadata()?;
+        let denied = |reason| Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
+        if found.uid() != rustix::process::geteuid().as_raw() {
+            return denied("the file belongs to another user");
+        }
+        if found.permissions().mode() & 0o022 != 0 {
+            return denied("others than its owner may write the file");
         }
     }
-    let bytes = fs::read(path)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
     SnapshotReader::new(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     Ok(bytes)
 }

@@ -16,8 +16,6 @@ use crate::http::{Ask, HttpClient};
 const PAGES: &str = "/auth/revocations";
 const SNAPSHOT: &str = "/auth/revocations/snapshot";
 
-/// Time that a page may take in addition to the wait for news.
-const PAGE_WITHIN: Duration = Duration::from_secs(5);
 const MAX_PAGE_BYTES: usize = 16 << 20;
 
 /// Time that a snapshot may take: a gigabyte at a hundred megabits a second.
@@ -42,11 +40,13 @@ enum Refused {
 pub(crate) struct HttpTransport {
     http: Arc<HttpClient>,
     access: ClientAccess,
+    /// Time that a page may take in addition to the wait for news.
+    page_within: Duration,
 }
 
 impl HttpTransport {
-    pub(crate) fn new(http: Arc<HttpClient>, access: ClientAccess) -> Self {
-        Self { http, access }
+    pub(crate) fn new(http: Arc<HttpClient>, access: ClientAccess, page_within: Duration) -> Self {
+        Self { http, access, page_within }
     }
 
     async fn ask(
@@ -77,7 +77,7 @@ impl HttpTransport {
 impl FeedTransport for HttpTransport {
     async fn page(&self, after: &Cursor, wait: Duration) -> Result<Answer, BoxError> {
         let path = format!("{PAGES}?after={after}&wait={}", wait.as_secs());
-        self.ask(&path, "application/json", wait + PAGE_WITHIN, MAX_PAGE_BYTES).await
+        self.ask(&path, "application/json", wait + self.page_within, MAX_PAGE_BYTES).await
     }
 
     async fn snapshot(&self) -> Result<Answer, BoxError> {

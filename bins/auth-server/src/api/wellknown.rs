@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use auth_http::{Code, ErrorAnswer};
 use auth_jwt::JWKS_MEDIA_TYPE;
-use poem::http::{HeaderValue, Method};
+use poem::http::{HeaderValue, Method, header};
 use poem::{Endpoint, EndpointExt, Request, Response, Result};
 
 use self::metadata::Metadata;
@@ -39,12 +39,15 @@ impl WellKnown {
 
     /// Answers with the public keys. A server that signs with a secret has none, and answers 404: an empty set would look like one
     /// that has lost its keys.
-    fn jwks(&self, request: &Request) -> Result<Response, ApiError> {
+    ///
+    /// Somebody who has a token with an unknown key asks with `Cache-Control: no-cache` (RFC 9111 §5.2.1.4), and refuses the token if the
+    /// answer has not the key either.
+    async fn jwks(&self, request: &Request) -> Result<Response, ApiError> {
         if !self.has_public_keys {
             return Err(Code::NotFound.into());
         }
-        let jwks = State::of(request)?.codec.jwks();
-        let jwks = jwks.ok_or_else(|| ErrorAnswer::unavailable("the keys have not been read yet"))?;
+        let is_proof = asks_for_the_present(request);
+        let jwks = State::of(request)?.codec.jwks(is_proof).await.map_err(ErrorAnswer::unavailable)?;
         let document = Document {
             content_type: JWKS_MEDIA_TYPE,
             body: jwks.as_json(),
@@ -66,6 +69,13 @@ impl WellKnown {
         };
         Ok(document.answer(request))
     }
+}
+
+/// Returns whether the request accepts no kept answer.
+fn asks_for_the_present(request: &Request) -> bool {
+    let fields = request.headers().get_all(header::CACHE_CONTROL).iter();
+    let texts = fields.filter_map(|field| field.to_str().ok());
+    texts.flat_map(|text| text.split(',')).any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
 }
 
 fn cache_control(max_age: Duration) -> HeaderValue {
@@ -100,7 +110,7 @@ impl Endpoint for PublishedEndpoint {
 
     async fn call(&self, request: Request) -> Result<Response> {
         Ok(match self.what {
-            Published::Jwks => self.well_known.jwks(&request),
+            Published::Jwks => self.well_known.jwks(&request).await,
             Published::Metadata => self.well_known.metadata(&request),
         }?)
     }

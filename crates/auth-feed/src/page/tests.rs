@@ -124,6 +124,27 @@ fn a_page_that_breaks_a_rule_is_refused() {
 }
 
 #[test]
+fn a_session_that_expires_long_after_its_end_is_refused() {
+    let expiry = 1_800_000_000_i64;
+    for (exp, at, is_read) in [
+        (expiry, expiry + 86_400, true),
+        (expiry, expiry - 7_790_400, true),
+        (expiry, expiry - 7_790_401, false),
+        (100, 0, true),
+        (100, -1, false),
+        (-1, 0, false),
+        (expiry, -377_705_116_800, false),
+    ] {
+        let mut page = sample();
+        page["entries"][0] = json!({
+            "position": 8, "mark": "0000000000000008", "session": Uuid::from_u128(1), "exp": exp, "at": at,
+        });
+        let read = FeedPage::from_json(page.to_string().as_bytes(), &cursor(6, 0));
+        assert_eq!(read.is_ok(), is_read, "{exp} {at}: {read:?}");
+    }
+}
+
+#[test]
 fn an_entry_of_an_unknown_kind_is_refused_and_an_unknown_member_is_not() {
     let mut page = sample();
     page["more"] = json!(1);

@@ -1,5 +1,6 @@
 //! Reading of snapshots.
 
+use std::time::Duration;
 use std::{iter, slice};
 
 use auth_core::blacklist::{RevocationReason, RevocationTarget};
@@ -9,6 +10,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{DIGEST_BYTES, Id, MAGIC, SECONDS_PER_HOUR, SnapshotCounts, SnapshotHeader, WireHeader};
+use crate::entry::MAX_SESSION_ENTRY_LIFE;
 use crate::page_error::PageError;
 
 /// Number of entries of a batch.
@@ -166,6 +168,10 @@ impl<'b> Entries<'b> {
                 }
                 Part::Sessions => {
                     let (expires_at, revoked_at) = (self.input.hour()?, self.input.hour()?);
+                    // Both are at the beginning of their hour.
+                    if expires_at - revoked_at > MAX_SESSION_ENTRY_LIFE + Duration::from_hours(1) {
+                        return Err(SnapshotError::Entries("a session expires at most 2165 hours after its end"));
+                    }
                     self.begin_group(expires_at, revoked_at)?;
                 }
                 Part::Users => {

@@ -34,7 +34,7 @@ fn revocation() -> impl Strategy<Value = Revocation> {
             _ => RevocationTarget::Key(id.into()),
         },
         expires_at: OffsetDateTime::from_unix_timestamp(1_800_000_000 + expires).unwrap(),
-        revoked_at: OffsetDateTime::from_unix_timestamp(1_790_000_000 + revoked).unwrap(),
+        revoked_at: OffsetDateTime::from_unix_timestamp(1_793_000_000 + revoked).unwrap(),
         reason: RevocationReason::Logout,
     })
 }
@@ -139,4 +139,15 @@ fn another_version_is_refused() {
     let mut bytes = written(&[]);
     bytes[4] = 2;
     assert!(matches!(read(&signed(bytes)), Err(SnapshotError::Magic)));
+}
+
+#[test]
+fn a_session_that_expires_long_after_its_end_is_refused() {
+    for (expiry, is_read) in [(502_165, true), (502_166, false)] {
+        let mut writer = SnapshotWriter::default();
+        writer.add_sessions(expiry, 500_000, &[[1; 16]]);
+        let bytes = writer.finish(&header());
+        let read = SnapshotReader::new(&bytes).and_then(|reader| reader.batches().map(Iterator::count));
+        assert_eq!(read.is_ok(), is_read, "{expiry}: {read:?}");
+    }
 }

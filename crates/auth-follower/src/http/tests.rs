@@ -4,21 +4,35 @@ use tokio::net::TcpListener;
 use super::*;
 
 /// A client of a server that gives one of these answers on each connection, and then closes it.
-async fn client(answers: &'static [&'static str]) -> HttpClient {
+pub(crate) async fn client(answers: &'static [&'static str]) -> HttpClient {
+    client_of(answers, false).await
+}
+
+/// A client of a server that gives one of these answers on each connection, and then closes it or says nothing more.
+async fn client_of(answers: &'static [&'static str], stays_open: bool) -> HttpClient {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
+        let mut open = Vec::new();
         for answer in answers {
             let (mut stream, _) = listener.accept().await.unwrap();
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                assert_ne!(stream.read_buf(&mut head).await.unwrap(), 0);
+            let mut request = Vec::new();
+            while !is_whole(&request) {
+                assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
             }
             stream.write_all(answer.as_bytes()).await.unwrap();
+            open.extend(Some(stream).filter(|_| stays_open));
         }
         std::future::pending::<()>().await;
     });
     HttpClient::new(ServerUrl::parse(&url, false).unwrap(), Tls::new(None).unwrap())
+}
+
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    body.len() == length.map_or(0, |length| length.parse().unwrap())
 }
 
 async fn get(client: &HttpClient) -> Result<Reply, BoxError> {
@@ -33,6 +47,18 @@ async fn a_connection_that_was_closed_meanwhile_is_replaced() {
             .await;
     assert_eq!(get(&client).await.unwrap().body, "one");
     assert_eq!(get(&client).await.unwrap().body, "two");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_idle_for_long_is_replaced_before_it_is_tried() {
+    let answers =
+        &["HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\none", "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\ntwo"];
+    let client = client_of(answers, true).await;
+    assert_eq!(get(&client).await.unwrap().body, "one");
+    tokio::time::pause();
+    tokio::time::advance(MAX_IDLE).await;
+    tokio::time::resume();
+    assert_eq!(get(&client).await.unwrap().body, "two", "the first connection would not have answered");
 }
 
 #[tokio::test]

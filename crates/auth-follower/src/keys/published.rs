@@ -81,7 +81,7 @@ pub(super) struct Published {
     succeeded: Option<Duration>,
     /// When the set is old.
     refresh_at: Duration,
-    /// When the oldest token came whose key is not decided.
+    /// When the latest token came whose key is not decided.
     asked: Option<Duration>,
     fetches: u64,
     failures: u64,
@@ -108,7 +108,8 @@ impl Published {
 
     /// Notes that a token with an unknown key came.
     pub(super) fn want(&mut self, asked: Duration) {
-        self.asked = Some(self.asked.map_or(asked, |earlier| earlier.min(asked)));
+        // The latest one counts: it may have come during a fetch, which decides only those that came before.
+        self.asked = self.asked.max(Some(asked));
     }
 
     pub(super) fn is_due(&self, now: Duration, asked: Option<Duration>) -> bool {
@@ -155,7 +156,7 @@ impl Published {
 
     fn read(&mut self, received: Duration, answer: &KeysAnswer) -> Result<bool, KeysError> {
         match answer.status {
-            304 if !self.known.is_empty() => return Ok(false),
+            304 if !self.known.is_empty() => return Ok(self.confirm(received)),
             200 => {}
             status => return Err(KeysError::Status(status)),
         }
@@ -175,6 +176,14 @@ impl Published {
         Ok(before != self.keys().map(VerifyingKey::to_jwk_json).collect::<Vec<_>>())
     }
 
+    /// Notes that the last set is still the present one. Returns whether an older key went.
+    fn confirm(&mut self, received: Duration) -> bool {
+        let (before, last) = (self.known.len(), self.known.iter().map(|known| known.seen).max());
+        self.known.iter_mut().filter(|known| Some(known.seen) == last).for_each(|known| known.seen = received);
+        self.known.retain(|known| received < known.seen + MAX_TOKEN_LIFE);
+        self.known.len() < before
+    }
+
     pub(super) fn stats(&self, now: Duration) -> KeysStats {
         KeysStats {
             keys: self.known.len(),
@@ -191,3 +200,6 @@ fn max_age(cache_control: &str) -> Option<Duration> {
     let seconds = directives.find_map(|directive| directive.strip_prefix("max-age="))?;
     Some(Duration::from_secs(seconds.parse::<u32>().ok()?.into()))
 }
+
+#[cfg(test)]
+mod tests;
