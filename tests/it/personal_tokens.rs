@@ -246,6 +246,39 @@ async fn the_token_of_another_is_not_found_except_by_an_admin() {
     assert_refused(&app.get(&path).bearer(&bob).send().await, 403, "admin_required", "no admin");
     let deletion = format!("{path}/{id}");
     assert_refused(&app.request("DELETE", &deletion).bearer(&bob).send().await, 403, "admin_required", "no admin");
+#[tokio::test]
+async fn a_personal_token_of_an_admin_reads_users_and_changes_none() {
+    let app = App::in_memory().await;
+    let ada = app.register("ada").await;
+    let (login, root) = (ada.text("Authorization"), app.admin("root").await);
+    let id = made(&app, &login).await.text("id");
+    let token = create(&app, &root, &json!({ "name": "a", "scopes": ["admin"] })).await.text("token");
+    let user = format!("/user/{}", ada.text("public_id"));
+    for path in ["/user/", &user] {
+        assert_eq!(app.get(path).bearer(&token).send().await.status, 200, "{path}");
+    }
+    for (method, path) in [
+        ("GET", "/tokens"),
+        ("DELETE", &format!("/tokens/{id}")),
+        ("GET", "/sessions"),
+        ("DELETE", "/sessions"),
+        ("DELETE", &format!("/sessions/{NO_ID}")),
+        ("PUT", "/roles/admin"),
+        ("DELETE", "/roles/editor"),
+        ("POST", "/verify-email"),
+        ("POST", "/unlock"),
+        ("DELETE", ""),
+    ] {
+        let path = format!("{user}{path}");
+        let answer = app.request(method, &path).bearer(&token).send().await;
+        assert_refused(&answer, 403, "insufficient_scope", &format!("{method} {path}"));
+        let answer = app.request(method, &path).bearer(&login).send().await;
+        assert_refused(&answer, 403, "admin_required", &format!("{method} {path}"));
+    }
+    assert_eq!(check(&app, &login).await, "good", "nothing was ended");
+    assert_eq!(own(&app, &login).await.len(), 1, "nothing was deleted");
+}
+
     assert_eq!(check(&app, &token).await, "good");
     let listed = app.get(&path).bearer(&root).send().await.json();
     assert_eq!(listed["data"][0]["id"], id);
