@@ -174,6 +174,20 @@ async fn wrong_fields_are_named_and_a_user_id_in_the_body_is_ignored() {
 }
 
 #[tokio::test]
+async fn a_token_outlives_the_session_that_made_it() {
+    let app = App::in_memory().await;
+    let first = app.register("ada").await.text("Authorization");
+    let token = made(&app, &first).await.text("token");
+    let second = app.login("ada").await;
+    assert_eq!(app.post("/auth/logout-others").bearer(&second).send().await.status, 200);
+    assert_eq!(check(&app, &first).await, "token_revoked");
+    assert_eq!(check(&app, &token).await, "good", "logout-others");
+    let another = made(&app, &second).await.text("token");
+    assert_eq!(app.post("/auth/logout").bearer(&second).send().await.status, 200);
+    assert_eq!((check(&app, &token).await, check(&app, &another).await), ("good".to_owned(), "good".to_owned()));
+}
+
+#[tokio::test]
 async fn a_token_expires() {
     let app = App::in_memory().await;
     let login = app.register("ada").await.text("Authorization");

@@ -45,8 +45,8 @@ pub enum CreatePersonalTokenError {
 }
 
 impl AuthService {
-    /// Makes a personal access token for the principal's user. It is good until it expires or is deleted, and no longer than the
-    /// login that makes it: whatever ends all tokens of the user ends it too.
+    /// Makes a personal access token for the principal's user. It is good until it expires or is deleted, or until something ends all
+    /// tokens of the user. It outlives the session that makes it: a logout of that session does not end it.
     ///
     /// # Errors
     ///
