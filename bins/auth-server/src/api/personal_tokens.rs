@@ -135,6 +135,8 @@ enum Deleted {
 
 const NO_TOKEN: DocumentedError = (Code::PersonalTokenNotFound, "The user has no such personal access token");
 const TOO_MANY_TOKENS: DocumentedError = (Code::PersonalTokenLimit, "The user has 50 personal access tokens");
+const TOO_MANY_MADE: DocumentedError =
+    (Code::TooManyAttempts, "The user has made too many personal access tokens in the last hour");
 
 macro_rules! operations {
     ($($operation:ident: $($error:expr),+;)+) => {$(
@@ -147,7 +149,7 @@ macro_rules! operations {
 }
 
 operations! {
-    CreatePersonalToken: BAD_BODY, NO_LOGIN_OR_FOREIGN_PAGE, TOO_MANY_TOKENS, BODY_TOO_LARGE, NO_JSON, UNWRITTEN;
+    CreatePersonalToken: BAD_BODY, NO_LOGIN_OR_FOREIGN_PAGE, TOO_MANY_TOKENS, BODY_TOO_LARGE, NO_JSON, TOO_MANY_MADE, UNWRITTEN;
     ListOwnPersonalTokens: NO_LOGIN, USER_GONE, UNREAD;
     DeleteOwnPersonalToken: NO_LOGIN_OR_FOREIGN_PAGE, NO_TOKEN, UNWRITTEN;
     ListPersonalTokens: NO_ADMIN_LOGIN, NO_USER, UNREAD;

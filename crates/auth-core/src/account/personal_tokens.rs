@@ -1,5 +1,7 @@
 //! The personal access tokens of an account.
 
+use std::time::Duration;
+
 use super::error::AccountError;
 use crate::error::StoreError;
 use crate::events;
@@ -12,6 +14,7 @@ use crate::personal::{
 use crate::principal::Principal;
 use crate::random::NoRandomness;
 use crate::service::AuthService;
+use crate::throttle::AdmissionError;
 use crate::user::User;
 
 /// Reason that a personal token was not made.
@@ -36,12 +39,30 @@ pub enum CreatePersonalTokenError {
     /// The user has as many personal tokens as a user may have.
     #[error("a user has at most {MAX_PERSONAL_TOKENS} personal tokens")]
     TooMany,
+    /// The user has made too many personal tokens in the last hour.
+    #[error("too many personal tokens were made")]
+    TooManyAttempts {
+        /// Time to wait before the next attempt.
+        retry_after: Duration,
+    },
+    /// The attempt could not be counted, so it was not made.
+    #[error("the attempt could not be counted")]
+    Uncounted(#[source] StoreError),
     /// A store failed. The token may have been made all the same, and nobody knows its secret.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The operating system has no randomness to give.
     #[error("an internal part failed")]
     Internal(#[from] NoRandomness),
+}
+
+impl From<AdmissionError> for CreatePersonalTokenError {
+    fn from(error: AdmissionError) -> Self {
+        match error {
+            AdmissionError::TooManyAttempts { retry_after } => Self::TooManyAttempts { retry_after },
+            AdmissionError::Store(error) => Self::Uncounted(error),
+        }
+    }
 }
 
 impl AuthService {
@@ -51,7 +72,7 @@ impl AuthService {
     /// # Errors
     ///
     /// When the principal is not that of a login, or was revoked meanwhile. When the user does not have a scope that `new` names, its
-    /// life is out of its bounds, or the user has [`MAX_PERSONAL_TOKENS`]. When a part failed.
+    /// life is out of its bounds, or the user has [`MAX_PERSONAL_TOKENS`] or has made too many in the last hour. When a part failed.
     pub async fn create_personal_token(
         &self,
         principal: &Principal,
@@ -84,6 +105,8 @@ impl AuthService {
             expires_at: now.replace_nanosecond(0).unwrap_or(now) + life,
             last_used_at: None,
         };
+        // Before the insertion, which locks the log. An attempt that finds too many tokens is counted as well.
+        self.parts.throttle.admit_personal_token(owner.id).await?;
         let secret = PersonalTokenSecret::generate()?;
         let stored = StoredPersonalToken { token: token.clone(), digest: secret.digest() };
         if !tokens.store().insert(stored, MAX_PERSONAL_TOKENS).await? {
