@@ -10,6 +10,7 @@ auth_testing::on_every_database!(
     a_token_is_made_used_and_deleted_on_every_node,
     a_user_has_at_most_fifty_tokens,
     whatever_ends_the_user_ends_the_token,
+    what_is_a_scope_when_a_token_is_made_never_becomes_a_role,
 );
 
 const SCOPES: (&str, &str) = ("AUTH_USER_SCOPES", "orders:read orders:write");
@@ -114,6 +115,32 @@ async fn whatever_ends_the_user_ends_the_token(database: TestDatabase) {
         app.advance(Duration::from_mins(16));
         assert_eq!(check(&app, &used).await, code, "{end}");
     }
+}
+
+/// The roles and the scopes that a check shows of a token.
+async fn grants(app: &App, token: &str) -> (Value, Value) {
+    let answer = app.get("/auth/verify").bearer(token).send().await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    (answer.json()["roles"].clone(), answer.json()["scope"].clone())
+}
+
+async fn what_is_a_scope_when_a_token_is_made_never_becomes_a_role(database: TestDatabase) {
+    let before = App::start_with(&database, &[("AUTH_USER_SCOPES", "editor orders:read")]).await;
+    let after = App::start_with(&database, &[("AUTH_USER_SCOPES", "orders:read auditor")]).await;
+    let (root, ada) = (before.admin("root").await, before.register("ada").await.text("public_id"));
+    for role in ["editor", "auditor"] {
+        let given = before.request("PUT", &format!("/user/{ada}/roles/{role}")).bearer(&root).send().await;
+        assert_eq!(given.status, 204);
+    }
+    let login = before.login("ada").await;
+    let names = json!(["auditor", "editor", "orders:read"]);
+    let answer = create(&before, &login, &json!({ "name": "a", "scopes": names })).await;
+    assert_eq!((answer.status, &answer.json()["scopes"]), (201, &names), "{}", answer.body);
+    let token = answer.text("token");
+    assert_eq!(own(&after, &login).await[0]["scopes"], names, "one list, as it was asked for");
+    assert_eq!(grants(&before, &token).await, (json!(["auditor"]), json!("editor orders:read")));
+    // Its name is not a scope of logins any more, and another one that was meant as a role is.
+    assert_eq!(grants(&after, &token).await, (json!(["auditor"]), json!("orders:read")));
 }
 
 #[tokio::test]

@@ -79,7 +79,8 @@ fn token(user_id: UserId) -> Result<StoredPersonalToken, CheckError> {
         id,
         user_id,
         name: "nightly báckup ☃".parse().map_err(unexpected)?,
-        scopes: "orders:read admin".parse().map_err(unexpected)?,
+        scopes: "orders:read editor".parse().map_err(unexpected)?,
+        roles: "admin auditor".parse().map_err(unexpected)?,
         generation: Generation::new(3),
         created_at: at(0) + Duration::from_micros(123_457),
         expires_at: at(9_000),
@@ -118,11 +119,12 @@ async fn found(tokens: &dyn PersonalTokenStore, of: &StoredPersonalToken) -> Res
 async fn personal_tokens_are_kept_exactly(backend: &dyn Backend) -> Result<(), CheckError> {
     let (_, tokens) = open(backend).await?;
     let used = changed(some_id()?, |token| token.last_used_at = Some(at(7) + Duration::from_micros(11)))?;
-    let bare = changed(some_id()?, |token| token.scopes = Scopes::default())?;
-    for stored in [&used, &bare] {
+    let bare = changed(some_id()?, |token| (token.scopes, token.roles) = Default::default())?;
+    let only_roles = changed(some_id()?, |token| token.scopes = Scopes::default())?;
+    for stored in [&used, &bare, &only_roles] {
         inserted(&*tokens, stored).await?;
     }
-    for stored in [&used, &bare] {
+    for stored in [&used, &bare, &only_roles] {
         let found = found(&*tokens, stored).await?;
         ensure!(found.as_ref() == Some(&stored.token), "inserted {stored:?} and read {found:?}");
     }

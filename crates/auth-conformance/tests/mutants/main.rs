@@ -224,6 +224,7 @@ mutants! {
     OutageIsNoClient: "finds no client while the database is away", [clients_in_an_outage_are_unknown];
     SkipsDamagedClients: "takes a row that makes no client for none", [damaged_client_is_an_error];
     CutsThePersonalToken: "keeps an instant of a personal token in whole seconds", [personal_tokens_are_kept_exactly];
+    TakesRolesForScopes: "keeps the roles of a personal token among its scopes", [personal_tokens_are_kept_exactly];
     CountsThenInserts: "counts the personal tokens of a user, then inserts another one", [personal_tokens_are_limited];
     CountsDeadPersonalTokens: "counts personal tokens that nothing can use", [dead_personal_tokens_make_room];
     KeepsDeadPersonalTokens: "keeps personal tokens of a lower generation", [dead_personal_tokens_make_room];

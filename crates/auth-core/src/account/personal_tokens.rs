@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::error::AccountError;
-use crate::error::StoreError;
+use crate::error::{BoxError, StoreError};
 use crate::events;
-use crate::grants::{ADMIN, Scope, Scopes, TokenKind};
+use crate::grants::{ADMIN, NameError, Role, Roles, Scope, Scopes, TokenKind};
 use crate::ids::{PersonalTokenId, UserId};
 use crate::personal::{
     DEFAULT_PERSONAL_TOKEN_LIFE, IssuedPersonalToken, MAX_PERSONAL_TOKEN_LIFE, MAX_PERSONAL_TOKENS, NewPersonalToken,
@@ -51,9 +51,21 @@ pub enum CreatePersonalTokenError {
     /// A store failed. The token may have been made all the same, and nobody knows its secret.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The operating system has no randomness to give.
+    /// An internal part failed, such as the randomness of the operating system.
     #[error("an internal part failed")]
-    Internal(#[from] NoRandomness),
+    Internal(#[source] BoxError),
+}
+
+impl From<NoRandomness> for CreatePersonalTokenError {
+    fn from(error: NoRandomness) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<NameError> for CreatePersonalTokenError {
+    fn from(error: NameError) -> Self {
+        Self::Internal(error.into())
+    }
 }
 
 impl From<AdmissionError> for CreatePersonalTokenError {
@@ -90,9 +102,9 @@ impl AuthService {
         // The token gets the generation of the login. Read from the user, it would outlive a password change that just ended the login.
         let is_current = |user: &User| user.disabled_at.is_none() && user.generation == principal.generation();
         let owner = found.filter(is_current).ok_or(CreatePersonalTokenError::Revoked)?;
-        let scopes = match new.scopes {
-            Some(scopes) => granted(&owner, tokens.user_scopes(), scopes)?,
-            None => tokens.user_scopes().clone(),
+        let (scopes, roles) = match new.scopes {
+            Some(names) => granted(&owner, tokens.user_scopes(), names)?,
+            None => (tokens.user_scopes().clone(), Roles::default()),
         };
         let now = self.now();
         let token = PersonalToken {
@@ -100,6 +112,7 @@ impl AuthService {
             user_id: owner.id,
             name: new.name,
             scopes,
+            roles,
             generation: principal.generation(),
             created_at: now,
             expires_at: now.replace_nanosecond(0).unwrap_or(now) + life,
@@ -142,11 +155,15 @@ impl AuthService {
     }
 }
 
-/// Returns `scopes`, if the owner has each of them as a scope of every login or as a role.
-fn granted(owner: &User, user_scopes: &Scopes, scopes: Scopes) -> Result<Scopes, CreatePersonalTokenError> {
-    let has = |name: &str| user_scopes.contains(name) || owner.roles.contains(name) || (name == ADMIN && owner.admin);
-    if let Some(scope) = scopes.iter().find(|scope| !has(scope.as_str())) {
-        return Err(CreatePersonalTokenError::NotGranted(scope.clone()));
-    }
-    Ok(scopes)
+/// Returns the scopes and the roles that `names` names, if the owner has each of them. The name of a scope that every login has stands
+/// for the scope alone: the user may have meant that.
+fn granted(owner: &User, user_scopes: &Scopes, names: Scopes) -> Result<(Scopes, Roles), CreatePersonalTokenError> {
+    let (scopes, others): (Vec<_>, Vec<_>) =
+        names.iter().cloned().partition(|name| user_scopes.contains(name.as_str()));
+    let has = |role: &Role| owner.roles.contains(role.as_str()) || (role.as_str() == ADMIN && owner.admin);
+    let role_of = |name: Scope| {
+        name.as_str().parse().ok().filter(has).ok_or_else(|| CreatePersonalTokenError::NotGranted(name.clone()))
+    };
+    let roles = others.into_iter().map(role_of).collect::<Result<Vec<_>, _>>()?;
+    Ok((Scopes::of(scopes)?, Roles::of(roles)?))
 }
