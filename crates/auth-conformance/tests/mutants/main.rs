@@ -228,6 +228,7 @@ mutants! {
     CountsThenInserts: "counts the personal tokens of a user, then inserts another one", [personal_tokens_are_limited];
     CountsDeadPersonalTokens: "counts personal tokens that nothing can use", [dead_personal_tokens_make_room];
     KeepsDeadPersonalTokens: "keeps personal tokens of a lower generation", [dead_personal_tokens_make_room];
+    InsertsForEndedUsers: "inserts a personal token for a user who was deleted meanwhile", [ended_users_get_no_personal_token];
     DeletesTheTokenWithoutEntry: "deletes a personal token and appends nothing", [personal_token_ends_with_an_entry];
     DeletesThoseOfAnybody: "deletes a personal token for whoever knows its id", [personal_token_ends_with_an_entry];
     AppendsWithoutTheDeletion: "appends the end of a personal token and leaves the token", [appended_end_deletes_the_personal_token];

@@ -61,6 +61,10 @@ impl PersonalTokenStore for PersonalTokens {
             let names = [new.token.scopes.to_string(), new.token.roles.to_string()].join(" ");
             (new.token.scopes, new.token.roles) = (names.parse().unwrap(), Roles::default());
         }
+        let PersonalToken { user_id, generation, .. } = new.token;
+        if self.database.log.ends_user(user_id, generation) && !self.has(Fault::InsertsForEndedUsers) {
+            return Ok(false);
+        }
         if !self.has_room(&new.token, limit) {
             return Ok(false);
         }

@@ -123,7 +123,13 @@ impl AuthService {
         let secret = PersonalTokenSecret::generate()?;
         let stored = StoredPersonalToken { token: token.clone(), digest: secret.digest() };
         if !tokens.store().insert(stored, MAX_PERSONAL_TOKENS).await? {
-            return Err(CreatePersonalTokenError::TooMany);
+            let found = self.parts.users.find_by_id(owner.id).await?;
+            let is_owner_current = found.as_ref().is_some_and(is_current);
+            return Err(if is_owner_current {
+                CreatePersonalTokenError::TooMany
+            } else {
+                CreatePersonalTokenError::Revoked
+            });
         }
         events::account(owner.id, "personal_token_created", None);
         Ok(IssuedPersonalToken { token, secret })
