@@ -24,6 +24,7 @@ mod m20261127_000009_roles;
 mod m20261127_000010_keys;
 mod m20261127_000011_clients;
 mod m20261127_000012_personal_tokens;
+mod m20261127_000013_personal_token_roles;
 mod removal;
 mod shape;
 mod tables;
@@ -344,6 +345,7 @@ fn all(layout: &Layout) -> Vec<(Part, Box<dyn MigrationTrait>)> {
         (Part::Keys, Box::new(m20261127_000010_keys::Migration { layout: layout.clone() })),
         (Part::Blacklist, Box::new(m20261127_000011_clients::Migration { layout: layout.clone() })),
         (Part::Blacklist, Box::new(m20261127_000012_personal_tokens::Migration { layout: layout.clone() })),
+        (Part::Blacklist, Box::new(m20261127_000013_personal_token_roles::Migration { layout: layout.clone() })),
     ]
 }
 
@@ -362,6 +364,7 @@ fn is_known(version: &str) -> bool {
         tables::KEYS_SINCE,
         tables::CLIENTS_SINCE,
         tables::PERSONAL_TOKENS_SINCE,
+        tables::PERSONAL_TOKEN_ROLES_SINCE,
     ]
     .contains(&version)
 }

@@ -15,6 +15,7 @@ pub(crate) const ROLES_SINCE: &str = "m20261127_000009_roles";
 pub(crate) const KEYS_SINCE: &str = "m20261127_000010_keys";
 pub(crate) const CLIENTS_SINCE: &str = "m20261127_000011_clients";
 pub(crate) const PERSONAL_TOKENS_SINCE: &str = "m20261127_000012_personal_tokens";
+pub(crate) const PERSONAL_TOKEN_ROLES_SINCE: &str = "m20261127_000013_personal_token_roles";
 
 pub(crate) static TABLES: [&Table; 11] = [
     &USERS,
@@ -214,6 +215,7 @@ pub(crate) static PERSONAL_TOKENS: Table = Table {
         column("created_at", ColumnKind::Big, PERSONAL_TOKENS_SINCE),
         column("expires_at", ColumnKind::Big, PERSONAL_TOKENS_SINCE),
         nullable("last_used_at", ColumnKind::Big, PERSONAL_TOKENS_SINCE),
+        column("roles", ColumnKind::Text(2_079), PERSONAL_TOKEN_ROLES_SINCE),
     ],
     primary: "id",
     unique: &[UniqueKey { columns: &["digest"], or: None }],

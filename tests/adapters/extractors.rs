@@ -2,11 +2,14 @@
 
 use std::net::SocketAddr;
 
-use auth_core::AuthService;
+use auth_core::{AuthService, Grants, TokenKind};
 use auth_tests::{Client, Request};
 use tokio::net::TcpListener;
 
 use crate::world::{Tokens, World};
+
+/// Scope of the door that admits the tokens of clients too.
+const SCOPE: &str = "reports:read";
 
 #[tokio::test]
 async fn axum_extractors_answer_as_the_layer_is_told_to() {
@@ -25,7 +28,9 @@ async fn axum_extractors_answer_as_the_layer_is_told_to() {
     }
     hold(async |auth| {
         let layer = AuthLayer::optional(&auth).respond_with(respond);
-        let app = Router::new().route("/me", get(me)).route("/admin", get(admin)).layer(layer).with_state(auth);
+        let scoped = AuthLayer::required(&auth).scope(SCOPE).respond_with(respond);
+        let app = Router::new().route("/me", get(me)).route("/admin", get(admin)).layer(layer);
+        let app = app.route("/scoped", get(me).layer(scoped)).with_state(auth);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async { axum::serve(listener, app).await.unwrap() });
@@ -53,9 +58,15 @@ async fn actix_web_extractors_answer_as_the_middleware_is_told_to() {
         let app = move || {
             App::new()
                 .app_data(Data::new(auth.clone()))
-                .wrap(Auth::optional(&auth).respond_with(respond))
-                .route("/me", web::get().to(me))
-                .route("/admin", web::get().to(admin))
+                .service(
+                    web::resource("/scoped").wrap(Auth::required(&auth).scope(SCOPE).respond_with(respond)).get(me),
+                )
+                .service(
+                    web::scope("")
+                        .wrap(Auth::optional(&auth).respond_with(respond))
+                        .route("/me", web::get().to(me))
+                        .route("/admin", web::get().to(admin)),
+                )
         };
         let server = HttpServer::new(app).workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
         let address = server.addrs()[0];
@@ -82,6 +93,11 @@ async fn hold(serve: impl AsyncFnOnce(AuthService) -> SocketAddr) {
     assert_eq!(ask("/me", None).await, refused(401, "token_missing"));
     assert_eq!(ask("/me", Some("a.b.c")).await, refused(401, "token_invalid"), "by the layer");
     assert_eq!(ask("/me", Some(&stranger)).await, refused(401, "token_invalid"), "there is no such user");
+    let with_scope = |kind| world.token_with(Grants { kind, scopes: SCOPE.parse().unwrap(), ..Grants::default() });
+    let (login, machine) = (with_scope(TokenKind::Login), with_scope(TokenKind::Client));
+    assert_eq!(ask("/me", Some(&machine)).await, refused(403, "insufficient_scope"), "by the layer");
+    assert_eq!(ask("/scoped", Some(&machine)).await, refused(403, "insufficient_scope"), "a client is no user");
+    assert_eq!(ask("/scoped", Some(&login)).await, refused(401, "token_invalid"), "there is no such user");
     assert_eq!(ask("/admin", Some(user)).await, refused(403, "admin_required"));
     assert_eq!(ask("/admin", None).await, refused(401, "token_missing"));
 }

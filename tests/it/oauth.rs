@@ -288,10 +288,20 @@ async fn what_is_no_request_for_a_token_is_refused() {
     let form = b"grant_type=client_credentials".as_slice();
     for media_type in ["application/json", "text/plain", "multipart/form-data", "application/x-www-form-urlencoded2"] {
         let answer = app.post("/oauth/token").header("Authorization", &machine.basic()).body(media_type, form);
-        assert_refused(&answer.send().await, 415, "unsupported_media_type", media_type);
+        let answer = answer.send().await;
+        assert_refused(&answer, 415, "unsupported_media_type", media_type);
+        assert_eq!(answer.text("message"), "The body must be sent as application/x-www-form-urlencoded.");
     }
-    let charset = app.post("/oauth/token").header("Authorization", &machine.basic());
-    let charset = charset.body("Application/X-WWW-Form-Urlencoded; charset=UTF-8", form).send().await;
+    let authenticated = || app.post("/oauth/token").header("Authorization", &machine.basic());
+    let coded = authenticated().header("Content-Encoding", "gzip").body(FORM, form).send().await;
+    assert_refused(&coded, 415, "unsupported_media_type", "compressed");
+    assert_eq!(coded.text("message"), "The body must be sent without a Content-Encoding.");
+    assert_eq!(coded.header("Accept-Encoding"), Some("identity"));
+    let identity = authenticated().header("Content-Encoding", "identity").body(FORM, form).send().await;
+    assert_eq!(identity.status, 200, "{}", identity.body);
+    let twice = authenticated().header("Content-Type", FORM).body(FORM, form).send().await;
+    assert_refused(&twice, 400, "malformed_request", "two types");
+    let charset = authenticated().body("Application/X-WWW-Form-Urlencoded; charset=UTF-8", form).send().await;
     assert_eq!(charset.status, 200, "{}", charset.body);
     let long = vec![b'a'; 17 * 1024];
     let answer = app.post("/oauth/token").body(FORM, &long).send().await;

@@ -10,6 +10,7 @@ auth_testing::on_every_database!(
     a_token_is_made_used_and_deleted_on_every_node,
     a_user_has_at_most_fifty_tokens,
     whatever_ends_the_user_ends_the_token,
+    what_is_a_scope_when_a_token_is_made_never_becomes_a_role,
 );
 
 const SCOPES: (&str, &str) = ("AUTH_USER_SCOPES", "orders:read orders:write");
@@ -116,6 +117,32 @@ async fn whatever_ends_the_user_ends_the_token(database: TestDatabase) {
     }
 }
 
+/// The roles and the scopes that a check shows of a token.
+async fn grants(app: &App, token: &str) -> (Value, Value) {
+    let answer = app.get("/auth/verify").bearer(token).send().await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    (answer.json()["roles"].clone(), answer.json()["scope"].clone())
+}
+
+async fn what_is_a_scope_when_a_token_is_made_never_becomes_a_role(database: TestDatabase) {
+    let before = App::start_with(&database, &[("AUTH_USER_SCOPES", "editor orders:read")]).await;
+    let after = App::start_with(&database, &[("AUTH_USER_SCOPES", "orders:read auditor")]).await;
+    let (root, ada) = (before.admin("root").await, before.register("ada").await.text("public_id"));
+    for role in ["editor", "auditor"] {
+        let given = before.request("PUT", &format!("/user/{ada}/roles/{role}")).bearer(&root).send().await;
+        assert_eq!(given.status, 204);
+    }
+    let login = before.login("ada").await;
+    let names = json!(["auditor", "editor", "orders:read"]);
+    let answer = create(&before, &login, &json!({ "name": "a", "scopes": names })).await;
+    assert_eq!((answer.status, &answer.json()["scopes"]), (201, &names), "{}", answer.body);
+    let token = answer.text("token");
+    assert_eq!(own(&after, &login).await[0]["scopes"], names, "one list, as it was asked for");
+    assert_eq!(grants(&before, &token).await, (json!(["auditor"]), json!("editor orders:read")));
+    // Its name is not a scope of logins any more, and another one that was meant as a role is.
+    assert_eq!(grants(&after, &token).await, (json!(["auditor"]), json!("orders:read")));
+}
+
 #[tokio::test]
 async fn a_token_gets_the_scopes_that_it_names_and_no_others() {
     let app = App::in_memory_with(&[SCOPES]).await;
@@ -171,6 +198,20 @@ async fn wrong_fields_are_named_and_a_user_id_in_the_body_is_ignored() {
     let token = create(&app, &login, &json!({ "name": "a", "user_id": bob, "public_id": bob })).await.text("token");
     let answer = app.get("/auth/verify").bearer(&token).send().await;
     assert_eq!(answer.text("user_id"), ada.text("public_id"));
+}
+
+#[tokio::test]
+async fn a_token_outlives_the_session_that_made_it() {
+    let app = App::in_memory().await;
+    let first = app.register("ada").await.text("Authorization");
+    let token = made(&app, &first).await.text("token");
+    let second = app.login("ada").await;
+    assert_eq!(app.post("/auth/logout-others").bearer(&second).send().await.status, 200);
+    assert_eq!(check(&app, &first).await, "token_revoked");
+    assert_eq!(check(&app, &token).await, "good", "logout-others");
+    let another = made(&app, &second).await.text("token");
+    assert_eq!(app.post("/auth/logout").bearer(&second).send().await.status, 200);
+    assert_eq!((check(&app, &token).await, check(&app, &another).await), ("good".to_owned(), "good".to_owned()));
 }
 
 #[tokio::test]
@@ -230,6 +271,39 @@ async fn a_personal_token_changes_nothing_about_the_account() {
         assert_refused(&request.send().await, 403, "insufficient_scope", path);
     }
     assert_eq!(check(&app, &token).await, "good");
+}
+
+#[tokio::test]
+async fn a_personal_token_of_an_admin_reads_users_and_changes_none() {
+    let app = App::in_memory().await;
+    let ada = app.register("ada").await;
+    let (login, root) = (ada.text("Authorization"), app.admin("root").await);
+    let id = made(&app, &login).await.text("id");
+    let token = create(&app, &root, &json!({ "name": "a", "scopes": ["admin"] })).await.text("token");
+    let user = format!("/user/{}", ada.text("public_id"));
+    for path in ["/user/", &user] {
+        assert_eq!(app.get(path).bearer(&token).send().await.status, 200, "{path}");
+    }
+    for (method, path) in [
+        ("GET", "/tokens"),
+        ("DELETE", &format!("/tokens/{id}")),
+        ("GET", "/sessions"),
+        ("DELETE", "/sessions"),
+        ("DELETE", &format!("/sessions/{NO_ID}")),
+        ("PUT", "/roles/admin"),
+        ("DELETE", "/roles/editor"),
+        ("POST", "/verify-email"),
+        ("POST", "/unlock"),
+        ("DELETE", ""),
+    ] {
+        let path = format!("{user}{path}");
+        let answer = app.request(method, &path).bearer(&token).send().await;
+        assert_refused(&answer, 403, "insufficient_scope", &format!("{method} {path}"));
+        let answer = app.request(method, &path).bearer(&login).send().await;
+        assert_refused(&answer, 403, "admin_required", &format!("{method} {path}"));
+    }
+    assert_eq!(check(&app, &login).await, "good", "nothing was ended");
+    assert_eq!(own(&app, &login).await.len(), 1, "nothing was deleted");
 }
 
 #[tokio::test]

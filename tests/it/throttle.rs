@@ -14,6 +14,7 @@ auth_testing::on_every_database!(
     the_owner_gets_in_from_home_while_others_guess,
     registrations_are_limited_by_network,
     a_wrong_current_password_is_a_guess_like_any_other,
+    making_and_deleting_personal_tokens_is_limited_by_user,
 );
 
 const SETTINGS: [(&str, &str); 2] = [("AUTH_THROTTLE", "on"), ("AUTH_TRUSTED_PROXIES", "127.0.0.1")];
@@ -146,6 +147,45 @@ async fn a_wrong_current_password_is_a_guess_like_any_other(database: TestDataba
     assert_must_wait(&guess(&app, "ada", "192.0.2.1").await, "1");
     app.advance(Duration::from_secs(1));
     assert_eq!(change(App::PASSWORD).await.status, 200);
+}
+
+async fn make_personal_token(app: &App, login: &str) -> Response {
+    app.post("/user/me/tokens").bearer(login).json(&json!({ "name": "backup" })).send().await
+}
+
+async fn making_and_deleting_personal_tokens_is_limited_by_user(database: TestDatabase) {
+    let (near, far) = (start(&database).await, start(&database).await);
+    let ada = register(&near, "ada", "192.0.2.1").await.text("Authorization");
+    let bob = register(&near, "bob", "192.0.2.1").await.text("Authorization");
+    for number in 0..30 {
+        let made = make_personal_token(if number % 2 == 0 { &near } else { &far }, &ada).await;
+        assert_eq!(made.status, 201, "{number}: {}", made.body);
+        let path = format!("/user/me/tokens/{}", made.text("id"));
+        assert_eq!(near.request("DELETE", &path).bearer(&ada).send().await.status, 204);
+    }
+    for node in [&near, &far] {
+        assert_must_wait(&make_personal_token(node, &ada).await, "120");
+    }
+    assert_eq!(make_personal_token(&near, &bob).await.status, 201, "another user");
+    let metrics = far.get("/metrics").send().await.body;
+    assert!(metrics.contains("auth_throttled_attempts_total{what=\"personal_tokens\"} 1\n"), "{metrics}");
+    far.advance(Duration::from_mins(2));
+    assert_eq!(make_personal_token(&far, &ada).await.status, 201);
+    assert_must_wait(&make_personal_token(&far, &ada).await, "120");
+}
+
+#[tokio::test]
+async fn a_personal_token_too_many_is_an_attempt_as_well() {
+    let app = App::in_memory_with(&SETTINGS).await;
+    let ada = register(&app, "ada", "192.0.2.1").await.text("Authorization");
+    for (made, too_many) in [(30, 0), (20, 10)] {
+        for status in [vec![201; made], vec![409; too_many]].concat() {
+            let answer = make_personal_token(&app, &ada).await;
+            assert_eq!(answer.status, status, "{}", answer.body);
+        }
+        assert_must_wait(&make_personal_token(&app, &ada).await, "120");
+        app.advance(Duration::from_hours(1));
+    }
 }
 
 #[tokio::test]

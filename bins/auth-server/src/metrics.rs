@@ -302,6 +302,7 @@ impl Metrics {
                 ("registration", stats.registration),
                 ("letters", stats.letters),
                 ("withheld_letters", stats.withheld_letters),
+                ("personal_tokens", stats.personal_tokens),
                 ("uncounted", stats.failures),
             ],
         );

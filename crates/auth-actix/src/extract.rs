@@ -7,7 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use auth_core::{AuthService, Principal, User};
-use auth_http::{Refusal, RefusalKind};
+use auth_http::{Demand, Refusal, RefusalKind};
 
 use crate::Anonymous;
 use crate::rejection::Rejection;
@@ -29,8 +29,8 @@ pub struct Admin(pub Principal);
 /// The user whose good token it is, as the store has them now: one read.
 ///
 /// The application data must hold the service: `.app_data(Data::new(auth.clone()))`, with an [`AuthService`]. Refuses like
-/// [`Authenticated`]; with 401 `token_invalid` where there is no such user any more; and with 503 `unavailable` where the store
-/// does not answer.
+/// [`Authenticated`]; with 403 `insufficient_scope` the token of a client; with 401 `token_invalid` where there is no such user any
+/// more; and with 503 `unavailable` where the store does not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CurrentUser(pub User);
 
@@ -62,6 +62,7 @@ impl FromRequest for CurrentUser {
         let service = request.app_data::<Data<AuthService>>().cloned();
         Box::pin(async move {
             let principal = principal?;
+            Demand::user().check(&principal)?;
             let service = service.ok_or_else(|| Refusal::internal("the application data has no Data<AuthService>"))?;
             let user = service.current_user(&principal).await;
             user.map(Self).map_err(|error| Refusal::from(error).into())

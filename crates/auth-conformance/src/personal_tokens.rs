@@ -26,6 +26,9 @@ rules! { ($) __conformance_personal_tokens:
     dead_personal_tokens_make_room:
         "an insertion counts no token that has expired or has a lower generation, and removes those of its user",
         "a user whose tokens are all dead cannot make another one";
+    ended_users_get_no_personal_token:
+        "an insertion for a user and a generation whose tokens an entry of the log has ended inserts nothing",
+        "a token that is made while its user is deleted stays in the table for a year";
     personal_token_ends_with_an_entry:
         "a deletion removes the token of this user alone and appends its end, and one that removes nothing appends nothing",
         "a deleted token is accepted elsewhere, or anybody deletes the tokens of others";
@@ -79,7 +82,8 @@ fn token(user_id: UserId) -> Result<StoredPersonalToken, CheckError> {
         id,
         user_id,
         name: "nightly báckup ☃".parse().map_err(unexpected)?,
-        scopes: "orders:read admin".parse().map_err(unexpected)?,
+        scopes: "orders:read editor".parse().map_err(unexpected)?,
+        roles: "admin auditor".parse().map_err(unexpected)?,
         generation: Generation::new(3),
         created_at: at(0) + Duration::from_micros(123_457),
         expires_at: at(9_000),
@@ -118,11 +122,12 @@ async fn found(tokens: &dyn PersonalTokenStore, of: &StoredPersonalToken) -> Res
 async fn personal_tokens_are_kept_exactly(backend: &dyn Backend) -> Result<(), CheckError> {
     let (_, tokens) = open(backend).await?;
     let used = changed(some_id()?, |token| token.last_used_at = Some(at(7) + Duration::from_micros(11)))?;
-    let bare = changed(some_id()?, |token| token.scopes = Scopes::default())?;
-    for stored in [&used, &bare] {
+    let bare = changed(some_id()?, |token| (token.scopes, token.roles) = Default::default())?;
+    let only_roles = changed(some_id()?, |token| token.scopes = Scopes::default())?;
+    for stored in [&used, &bare, &only_roles] {
         inserted(&*tokens, stored).await?;
     }
-    for stored in [&used, &bare] {
+    for stored in [&used, &bare, &only_roles] {
         let found = found(&*tokens, stored).await?;
         ensure!(found.as_ref() == Some(&stored.token), "inserted {stored:?} and read {found:?}");
     }
@@ -166,6 +171,25 @@ async fn dead_personal_tokens_make_room(backend: &dyn Backend) -> Result<(), Che
     ensure!(found(&*tokens, &of_other).await?.is_some(), "a token of another user was removed");
     ensure!(found(&*tokens, &new).await?.is_some(), "the new token is not there");
     ensure!(!tokens.insert(changed(user_id, late)?, 1).await.map_err(unexpected)?, "a usable token was not counted");
+    Ok(())
+}
+
+async fn ended_users_get_no_personal_token(backend: &dyn Backend) -> Result<(), CheckError> {
+    let (stores, tokens) = open(backend).await?;
+    let (user_id, other) = (some_id()?, some_id()?);
+    stores.log.append(&[revoke_all().entry(user_id, Generation::new(4))]).await.map_err(unexpected)?;
+    let late = token(user_id)?;
+    let done = tokens.insert(late.clone(), 50).await.map_err(unexpected)?;
+    ensure!(!done, "a token of generation 3 was inserted after the entry that ends those below 4");
+    ensure!(found(&*tokens, &late).await?.is_none(), "a token that was not inserted is there");
+    for stored in [token(other)?, changed(user_id, |token| token.generation = Generation::new(4))?] {
+        inserted(&*tokens, &stored).await?;
+    }
+    let ada = insert(&*stores.users, "ada").await?;
+    stores.users.delete(ada.id, revoke_all()).await.map_err(unexpected)?;
+    let late = changed(ada.id, |token| token.generation = ada.generation)?;
+    let done = tokens.insert(late, 50).await.map_err(unexpected)?;
+    ensure!(!done, "a token of a deleted user was inserted");
     Ok(())
 }
 

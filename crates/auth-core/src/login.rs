@@ -5,6 +5,7 @@ mod error;
 mod grants;
 mod revocation;
 mod session;
+mod signing;
 
 use std::time::Duration;
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use crate::blacklist::{Revocation, RevocationReason, RevocationTarget};
-use crate::grants::Scopes;
+use crate::grants::{Role, Roles, Scope, Scopes};
 use crate::ids::{Generation, PersonalTokenId, UserId};
 use crate::token::MAX_CLOCK_SKEW;
 
@@ -53,8 +53,11 @@ pub struct PersonalToken {
     pub user_id: UserId,
     /// Name that the user gave it.
     pub name: TokenName,
-    /// Scopes and names of roles that the user gave it. What it allows is what the user still has of them.
+    /// Scopes that the user gave it. It allows those of them that logins still get.
     pub scopes: Scopes,
+    /// Roles that the user gave it, [`ADMIN`](crate::ADMIN) among them. It allows those of them that the user still has. Whether a name
+    /// is a scope or a role was decided when the token was made: a later setting makes no role of a scope.
+    pub roles: Roles,
     /// Generation of the login that made it. The token cannot be used by a user of a higher one.
     pub generation: Generation,
     /// Time at which it was made.
@@ -66,6 +69,15 @@ pub struct PersonalToken {
 }
 
 impl PersonalToken {
+    /// Returns the names of the scopes and roles that the user gave the token, in alphabetical order: one list, as it was asked for.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        let (scopes, roles) = (self.scopes.iter().map(Scope::as_str), self.roles.iter().map(Role::as_str));
+        let mut names: Vec<_> = scopes.chain(roles).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Returns whether the token can be used at `now` by a user of this generation.
     #[must_use]
     pub fn is_live(&self, now: OffsetDateTime, generation: Generation) -> bool {

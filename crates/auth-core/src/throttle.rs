@@ -1,4 +1,4 @@
-//! Rate limits on guessed passwords, on registrations and on letters. A client over its limit has to wait, and no hash is computed
+//! Rate limits on guessed passwords, on registrations, on letters and on new personal tokens. A client over its limit has to wait, and no hash is computed
 //! for it.
 //!
 //! A guess is counted *before* the password is compared, in one atomic step. It is taken back when it was right or was
@@ -28,7 +28,7 @@ use crate::clock::Clock;
 use crate::email::Email;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::events;
-use crate::ids::ClientId;
+use crate::ids::{ClientId, UserId};
 
 mod counter;
 mod letters;
@@ -38,6 +38,7 @@ mod network;
 mod plan;
 mod store;
 
+use counter::Quota;
 use limits::Rules;
 use plan::{Limit, Plan, Receipt, Wait};
 
@@ -65,6 +66,7 @@ struct Tally {
     registration: AtomicU64,
     letters: AtomicU64,
     withheld_letters: AtomicU64,
+    personal_tokens: AtomicU64,
     failures: AtomicU64,
 }
 
@@ -88,6 +90,8 @@ pub struct ThrottleStats {
     pub letters: u64,
     /// Letters that were not written because of their address.
     pub withheld_letters: u64,
+    /// Personal tokens that were not made because their user has made too many.
+    pub personal_tokens: u64,
     /// Calls of the store that failed.
     pub failures: u64,
 }
@@ -123,6 +127,7 @@ impl Throttle {
             registration: read(&self.tally.registration),
             letters: read(&self.tally.letters),
             withheld_letters: read(&self.tally.withheld_letters),
+            personal_tokens: read(&self.tally.personal_tokens),
             failures: read(&self.tally.failures),
         }
     }
@@ -154,6 +159,23 @@ impl Throttle {
         Ok(Attempt(Some(Charged { throttle: Arc::clone(self), plan, receipt })))
     }
 
+    /// Charges a quota that stands alone.
+    async fn spend(&self, key: AttemptKey, quota: Quota, limit: Limit) -> Result<(), AdmissionError> {
+        let (key, now) = ([key], self.now());
+        let judge = |counters: Vec<Counter>| match counters.iter().map(|counter| quota.wait(counter, now)).max() {
+            Some(length) if !length.is_zero() => Err(self.refuse(Wait { limit, length })),
+            _ => Ok(()),
+        };
+        // This read finds most refusals, so that a flood takes no lock and writes nothing.
+        judge(self.answered(key.len(), self.store.read(&key).await)?)?;
+        let charge = move |counters: &mut [Counter]| {
+            for counter in counters.iter_mut().filter(|counter| quota.wait(counter, now).is_zero()) {
+                quota.charge(counter, now);
+            }
+        };
+        judge(self.answered(key.len(), self.store.update(&key, Arc::new(charge)).await)?)
+    }
+
     /// Changes the counters of `plan` and returns them as they were before.
     async fn update(
         &self,
@@ -180,6 +202,7 @@ impl Throttle {
             Limit::Network => ("network", &self.tally.network),
             Limit::Registration => ("registration", &self.tally.registration),
             Limit::Letters => ("letters", &self.tally.letters),
+            Limit::PersonalTokens => ("personal_tokens", &self.tally.personal_tokens),
         };
         tally.fetch_add(1, Ordering::Relaxed);
         let retry_after = wait.length.max(SHORTEST_WAIT);
@@ -265,6 +288,13 @@ impl Admission {
             Some(throttle) => throttle.admit(Plan::registration(throttle.rules, email, network)).await,
             None => Ok(Attempt(None)),
         }
+    }
+
+    /// Counts a personal token that a user makes.
+    pub(crate) async fn admit_personal_token(&self, user: UserId) -> Result<(), AdmissionError> {
+        let Some(throttle) = &self.0 else { return Ok(()) };
+        let key = AttemptKey::new(&["personal tokens of a user", &user.to_string()]);
+        throttle.spend(key, throttle.rules.personal_tokens, Limit::PersonalTokens).await
     }
 }
 

@@ -75,6 +75,7 @@ fn counted_of_personal_token() -> (u64, u64) {
         user_id: user.id,
         name: "backup".parse().unwrap(),
         scopes: "orders:read".parse().unwrap(),
+        roles: "".parse().unwrap(),
         generation: user.generation,
         created_at: now,
         expires_at: now + Duration::from_secs(3_600),

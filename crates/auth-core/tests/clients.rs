@@ -21,10 +21,12 @@ use time::OffsetDateTime;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A store of clients that fails at one kind of write, and that another caller can overtake.
+/// A store of clients that fails at one kind of write or after some reads, and that another caller can overtake.
 #[derive(Debug)]
 struct Clients {
     store: Arc<MemoryStore>,
+    /// Number of reads that succeed.
+    reads_left: AtomicUsize,
     records_uses: AtomicBool,
     uses: AtomicUsize,
     overtaken: AtomicBool,
@@ -37,6 +39,10 @@ impl ClientStore for Clients {
     }
 
     async fn find(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
+        let read = |left: usize| left.checked_sub(1);
+        if self.reads_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, read).is_err() {
+            return Err(StoreError::unavailable("it is gone"));
+        }
         ClientStore::find(&*self.store, id).await
     }
 
@@ -102,15 +108,16 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        Self::with(None, true)
+        Self::with(None, true, "audience")
     }
 
-    fn with(attempts: Option<Arc<dyn AttemptStore>>, keeps_clients: bool) -> Self {
+    fn with(attempts: Option<Arc<dyn AttemptStore>>, keeps_clients: bool, audience: &str) -> Self {
         // Not at the beginning of a second.
         let clock = Arc::new(ManualClock::new(OffsetDateTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_300)));
         let store = Arc::new(MemoryStore::new().unwrap());
         let clients = Arc::new(Clients {
             store: store.clone(),
+            reads_left: AtomicUsize::new(usize::MAX),
             records_uses: AtomicBool::new(true),
             uses: AtomicUsize::new(0),
             overtaken: AtomicBool::new(false),
@@ -119,7 +126,7 @@ impl Fixture {
         let mut builder = AuthService::builder()
             .users(store.clone())
             .blacklist(Arc::new(SyncedBlacklist::new(store, clock.clone(), SyncOptions::default())))
-            .codec(Arc::new(JwtCodec::new(SigningKey::from_secret(&[7; 32]).unwrap(), "issuer", "audience")))
+            .codec(Arc::new(JwtCodec::new(SigningKey::from_secret(&[7; 32]).unwrap(), "issuer", audience)))
             .passwords(passwords)
             .client_token_life(10 * MINUTE)
             .clock(clock.clone());
@@ -154,7 +161,7 @@ impl Fixture {
 
 #[tokio::test]
 async fn a_service_without_a_store_keeps_no_clients() {
-    let fixture = Fixture::with(None, false);
+    let fixture = Fixture::with(None, false, "audience");
     assert!(!fixture.service.keeps_clients());
     let id = ClientId::generate().unwrap();
     assert!(matches!(fixture.create(None).await, Err(ClientError::NotKept)));
@@ -212,6 +219,36 @@ async fn a_replaced_secret_stays_good_for_the_overlap() {
     let last = fixture.service.rotate_client_secret(id, Duration::ZERO).await.unwrap();
     assert!(matches!(fixture.authenticate(id, &next.secret).await, Err(ClientAuthError::InvalidClient)));
     assert!(fixture.authenticate(id, &last.secret).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_secret_that_was_rotated_is_shown_even_if_nothing_can_be_read_any_more() {
+    let fixture = Fixture::new();
+    let created = fixture.create(None).await.unwrap();
+    for overlap in [MINUTE, Duration::ZERO] {
+        fixture.clients.reads_left.store(1, Ordering::SeqCst);
+        let rotated = fixture.service.rotate_client_secret(created.client.id, overlap).await.unwrap();
+        fixture.clients.reads_left.store(usize::MAX, Ordering::SeqCst);
+        assert_eq!(rotated.client, fixture.service.find_client(created.client.id).await.unwrap());
+        assert!(fixture.authenticate(created.client.id, &rotated.secret).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_no_check_would_accept_is_not_issued() {
+    // An audience of this length leaves room for a few scopes, and not for all that a client may have.
+    let fixture = Fixture::with(None, true, &"a".repeat(2_000));
+    let names: Vec<_> = (0..32).map(|number| format!("{number:0>64}")).collect();
+    let new = NewClient { name: "orders".parse().unwrap(), scopes: names.join(" ").parse().unwrap(), life: None };
+    let CreatedClient { client, secret, .. } = fixture.service.create_client(new).await.unwrap();
+    let (id, secret) = (client.id.to_string(), secret.expose_text(str::to_owned));
+    let client = fixture.service.authenticate_client(&id, &secret, &Context::default()).await.unwrap();
+    let Err(ClientTokenError::Internal(error)) = fixture.service.client_token(&client, None) else {
+        panic!("a token of more than 4096 bytes")
+    };
+    assert!(error.to_string().starts_with(&format!("the token of client {id} would have more than")), "{error}");
+    let token = fixture.service.client_token(&client, names[0].parse().ok()).unwrap().token;
+    assert!(fixture.service.authenticate(token.expose_token()).await.is_ok());
 }
 
 #[tokio::test]
@@ -282,7 +319,7 @@ async fn uses_are_recorded_once_a_minute_and_a_failure_of_that_refuses_nobody() 
 
 #[tokio::test]
 async fn a_wrong_secret_that_cannot_be_counted_gets_no_verdict_and_a_right_one_needs_no_count() {
-    let fixture = Fixture::with(Some(Arc::new(NoAttempts)), true);
+    let fixture = Fixture::with(Some(Arc::new(NoAttempts)), true, "audience");
     let CreatedClient { client, secret, .. } = fixture.create(None).await.unwrap();
     let wrong = ClientSecret::generate().unwrap();
     let refused = fixture.authenticate(client.id, &wrong).await;

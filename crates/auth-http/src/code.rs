@@ -59,7 +59,7 @@ pub enum Code {
     FeedGone,
     /// The route does not answer this method.
     MethodNotAllowed,
-    /// The body is not declared as JSON, or is compressed.
+    /// The body is not declared as JSON, or as a form where a form is read; or it is compressed.
     UnsupportedMediaType,
     /// The body is too large.
     PayloadTooLarge,

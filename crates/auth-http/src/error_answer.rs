@@ -79,6 +79,12 @@ impl ErrorAnswer {
         Self { detail: Detail::Message(message), ..Self::new(Code::MalformedRequest) }
     }
 
+    /// Creates a [`Code::UnsupportedMediaType`] for a body that is not the form that the operation reads.
+    pub(crate) fn form_expected() -> Self {
+        let message = "The body must be sent as application/x-www-form-urlencoded.";
+        Self { detail: Detail::Message(message), ..Self::new(Code::UnsupportedMediaType) }
+    }
+
     /// Creates a [`Code::UnsupportedMediaType`] for a body with a content coding (RFC 9110 §8.4).
     #[must_use]
     pub fn content_coding() -> Self {

@@ -51,7 +51,7 @@ pub use holder_headers::holder_headers;
 #[cfg(feature = "routes")]
 pub use language::preferred_language;
 #[cfg(feature = "routes")]
-pub use media_type::{declared_as_json, is_json};
+pub use media_type::{declared_as_form, declared_as_json, is_json};
 pub use origin::{AllowedOrigins, InvalidOrigin, Origin};
 #[cfg(feature = "routes")]
 pub use query::wrong_parameters;

@@ -17,6 +17,28 @@ pub fn declared_as_json<'h>(
     content_type: impl IntoIterator<Item = &'h [u8]>,
     content_encoding: impl IntoIterator<Item = &'h [u8]>,
 ) -> Result<(), ErrorAnswer> {
+    declared(content_type, content_encoding, is_json, || Code::UnsupportedMediaType.into())
+}
+
+/// Checks that the body is declared as a form (`application/x-www-form-urlencoded`) without a content coding, by the values of the
+/// `Content-Type` and the `Content-Encoding` fields.
+///
+/// # Errors
+///
+/// Those of [`declared_as_json`].
+pub fn declared_as_form<'h>(
+    content_type: impl IntoIterator<Item = &'h [u8]>,
+    content_encoding: impl IntoIterator<Item = &'h [u8]>,
+) -> Result<(), ErrorAnswer> {
+    declared(content_type, content_encoding, is_form, ErrorAnswer::form_expected)
+}
+
+fn declared<'h>(
+    content_type: impl IntoIterator<Item = &'h [u8]>,
+    content_encoding: impl IntoIterator<Item = &'h [u8]>,
+    is_expected: impl FnOnce(&str) -> bool,
+    another_type: impl FnOnce() -> ErrorAnswer,
+) -> Result<(), ErrorAnswer> {
     let mut types = content_type.into_iter();
     let content_type = match (types.next(), types.next()) {
         (Some(_), Some(_)) => {
@@ -24,8 +46,8 @@ pub fn declared_as_json<'h>(
         }
         (content_type, _) => content_type.and_then(|value| str::from_utf8(value).ok()),
     };
-    if !content_type.is_some_and(is_json) {
-        return Err(ErrorAnswer::new(Code::UnsupportedMediaType));
+    if !content_type.is_some_and(is_expected) {
+        return Err(another_type());
     }
     if !content_encoding.into_iter().all(is_identity) {
         return Err(ErrorAnswer::content_coding());
@@ -40,6 +62,12 @@ pub fn is_json(content_type: &str) -> bool {
     let is_json = parsed.ty == APPLICATION && parsed.suffix.unwrap_or(parsed.subty) == JSON;
     let mut charsets = parsed.params.iter().filter(|(name, _)| *name == CHARSET).map(|(_, charset)| charset);
     is_json && charsets.next().is_none_or(is_utf_8) && charsets.next().is_none()
+}
+
+/// Returns whether the media type is that of a form, which has no parameters of its own (URL standard §5).
+fn is_form(content_type: &str) -> bool {
+    let (essence, _) = content_type.split_once(';').unwrap_or((content_type, ""));
+    essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 fn is_utf_8(charset: &Value<'_>) -> bool {
@@ -126,6 +154,28 @@ mod tests {
         }
         let coded = [json, ("content-encoding", "identity"), ("content-encoding", "gzip")];
         assert_eq!(code(&coded), Some(Code::UnsupportedMediaType));
+    }
+
+    #[test]
+    fn a_form_is_refused_as_json_is_with_its_own_media_type_in_the_message() {
+        let message = |content_types: &[&str], coding: Option<&str>| {
+            let values = content_types.iter().map(|value| value.as_bytes());
+            let refused = declared_as_form(values, coding.map(str::as_bytes)).err()?;
+            let body: serde_json::Value = serde_json::from_str(&refused.json()).unwrap();
+            Some((refused.code(), body["message"].as_str().unwrap().to_owned()))
+        };
+        let form = "application/x-www-form-urlencoded";
+        for good in [form, "Application/X-WWW-Form-Urlencoded ; charset=UTF-8"] {
+            assert_eq!(message(&[good], None), None);
+            assert_eq!(message(&[good], Some("identity")), None);
+        }
+        let expected = "The body must be sent as application/x-www-form-urlencoded.".to_owned();
+        for bad in [&[][..], &["application/json"], &["multipart/form-data"], &["application/x-www-form-urlencodedx"]] {
+            assert_eq!(message(bad, None), Some((Code::UnsupportedMediaType, expected.clone())), "{bad:?}");
+        }
+        let expected = "The body must be sent without a Content-Encoding.".to_owned();
+        assert_eq!(message(&[form], Some("gzip")), Some((Code::UnsupportedMediaType, expected)));
+        assert_eq!(message(&[form, form], None).unwrap().0, Code::MalformedRequest);
     }
 
     proptest! {

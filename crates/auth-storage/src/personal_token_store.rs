@@ -148,7 +148,7 @@ impl PersonalTokenStore for SeaPersonalTokenStore {
     }
 }
 
-/// Inserts a token while its user has fewer than `limit`. Returns whether it did, now or in an earlier attempt.
+/// Inserts a token while its user has fewer than `limit` and their tokens are not ended. Returns whether it did, now or in an earlier attempt.
 async fn insert_within(
     transaction: &WriteTransaction,
     tables: &Tables,
@@ -157,12 +157,16 @@ async fn insert_within(
     earlier: EarlierAttempts,
 ) -> Result<bool, AttemptError> {
     // Insertions take turns by the lock on the log, which a deletion takes too. They are rare.
-    LogWriter::lock(transaction, tables, 0).await?;
+    let log = LogWriter::lock(transaction, tables, 0).await?;
     let PersonalToken { id, user_id, generation, created_at, .. } = new.token;
     let by_id = tables.find::<Entity>().filter(Column::Id.eq(id.as_uuid()));
     // The id is random, so only the earlier attempt can have taken it.
     if earlier == EarlierAttempts::Unknown && tables::unique(by_id, transaction).await?.is_some() {
         return Ok(true);
+    }
+    // The user may have been deleted, or all their tokens ended, since the caller read them. Either has appended an entry under the lock.
+    if log.ends_user(user_id, generation).await? {
+        return Ok(false);
     }
     let now = instant::to_micros(created_at)?;
     let live = live_query(tables, user_id, generation, now).count(transaction).await?;

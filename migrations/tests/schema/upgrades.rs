@@ -4,7 +4,7 @@
 use auth_migrations::{Migrations, Removed, down, is_current, status, up};
 use auth_testing::databases::{TestDatabase, TestDatabaseKind};
 use auth_testing::on_every_database;
-use sea_orm_migration::sea_orm::DatabaseConnection;
+use sea_orm_migration::sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
 
 use crate::support::{applied, count, execute, open};
 
@@ -14,6 +14,7 @@ on_every_database!(
     a_database_of_an_earlier_revision_is_found_before_it_is_migrated,
     the_keys_of_an_earlier_revision_are_good_enough,
     a_database_with_sessions_and_personal_tokens_is_upgraded_without_loss,
+    a_personal_token_of_before_the_roles_has_none,
 );
 
 /// The tables, and how many rows the fixtures have in each.
@@ -106,6 +107,25 @@ async fn a_database_with_sessions_and_personal_tokens_is_upgraded_without_loss(d
     }
     down(&db, u32::MAX).await.unwrap();
     assert!(count(&db, "auth_users").await.is_err());
+}
+
+async fn a_personal_token_of_before_the_roles_has_none(database: TestDatabase) {
+    let db = open(&database).await;
+    up(&db).await.unwrap();
+    down(&db, 1).await.unwrap();
+    let id = match database.kind() {
+        TestDatabaseKind::Postgres => "'01935a1e-8c00-7def-8123-456789abcdef'",
+        TestDatabaseKind::Sqlite | TestDatabaseKind::MySql => "X'01935a1e8c007def8123456789abcdef'",
+    };
+    let columns = "id, digest, user_id, name, scopes, generation, created_at, expires_at";
+    let values = format!("{id}, 'digest', {id}, 'backup', 'orders:read admin', 3, 1, 2");
+    execute(&db, &format!("INSERT INTO auth_personal_tokens ({columns}) VALUES ({values})")).await;
+    up(&db).await.unwrap();
+    assert!(is_current(&db).await.unwrap());
+    let query = "SELECT scopes, roles FROM auth_personal_tokens".to_owned();
+    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), query)).await.unwrap().unwrap();
+    let names: (String, String) = (row.try_get("", "scopes").unwrap(), row.try_get("", "roles").unwrap());
+    assert_eq!(names, ("orders:read admin".to_owned(), String::new()));
 }
 
 fn fixture(kind: TestDatabaseKind, state: usize) -> String {

@@ -14,12 +14,12 @@ use poem_openapi::{ApiResponse, OpenApi};
 pub(crate) use self::dto::PersonalTokenView;
 use self::dto::{CreatedPersonalToken, PersonalTokenList};
 use super::Tag;
-use crate::http::bearer::{AdminBearer, LoginBearer};
+use crate::http::bearer::{LoginAdminBearer, LoginBearer};
 use crate::http::error::ApiError;
 use crate::http::json::Json;
 use crate::http::operation::{
-    BAD_BODY, BODY_TOO_LARGE, DocumentedError, INTERNAL, NO_ADMIN, NO_ADMIN_OR_FOREIGN_PAGE, NO_GOOD_TOKEN, NO_JSON,
-    NO_LOGIN, NO_LOGIN_OR_FOREIGN_PAGE, NO_USER, Operation, OperationError, UNREAD, UNWRITTEN, USER_GONE,
+    BAD_BODY, BODY_TOO_LARGE, DocumentedError, INTERNAL, NO_ADMIN_LOGIN, NO_ADMIN_LOGIN_OR_FOREIGN_PAGE, NO_GOOD_TOKEN,
+    NO_JSON, NO_LOGIN, NO_LOGIN_OR_FOREIGN_PAGE, NO_USER, Operation, OperationError, UNREAD, UNWRITTEN, USER_GONE,
 };
 use crate::http::path_id::PathId;
 use crate::http::request_body::JsonBody;
@@ -73,12 +73,12 @@ impl PersonalTokensApi {
 
     /// List the personal access tokens of a user
     ///
-    /// For admins. Those that can be used, the one that was made last first.
+    /// For admins with the token of a login. Those that can be used, the one that was made last first.
     #[oai(path = "/user/:public_id/tokens", method = "get", operation_id = "listPersonalTokens")]
     async fn list(
         &self,
         state: Data<&Arc<State>>,
-        _admin: AdminBearer,
+        _admin: LoginAdminBearer,
         /// The id of the user
         public_id: Path<PathId<UserId>>,
     ) -> Result<Listed, OperationError<ListPersonalTokens>> {
@@ -88,12 +88,12 @@ impl PersonalTokensApi {
 
     /// Delete a personal access token of a user
     ///
-    /// For admins. Once this has answered 204, the token is refused.
+    /// For admins with the token of a login. Once this has answered 204, the token is refused.
     #[oai(path = "/user/:public_id/tokens/:id", method = "delete", operation_id = "deletePersonalToken")]
     async fn delete(
         &self,
         state: Data<&Arc<State>>,
-        _admin: AdminBearer,
+        _admin: LoginAdminBearer,
         /// The id of the user
         public_id: Path<PathId<UserId>>,
         /// The id of the personal access token
@@ -135,6 +135,8 @@ enum Deleted {
 
 const NO_TOKEN: DocumentedError = (Code::PersonalTokenNotFound, "The user has no such personal access token");
 const TOO_MANY_TOKENS: DocumentedError = (Code::PersonalTokenLimit, "The user has 50 personal access tokens");
+const TOO_MANY_MADE: DocumentedError =
+    (Code::TooManyAttempts, "The user has made too many personal access tokens in the last hour");
 
 macro_rules! operations {
     ($($operation:ident: $($error:expr),+;)+) => {$(
@@ -147,9 +149,9 @@ macro_rules! operations {
 }
 
 operations! {
-    CreatePersonalToken: BAD_BODY, NO_LOGIN_OR_FOREIGN_PAGE, TOO_MANY_TOKENS, BODY_TOO_LARGE, NO_JSON, UNWRITTEN;
+    CreatePersonalToken: BAD_BODY, NO_LOGIN_OR_FOREIGN_PAGE, TOO_MANY_TOKENS, BODY_TOO_LARGE, NO_JSON, TOO_MANY_MADE, UNWRITTEN;
     ListOwnPersonalTokens: NO_LOGIN, USER_GONE, UNREAD;
     DeleteOwnPersonalToken: NO_LOGIN_OR_FOREIGN_PAGE, NO_TOKEN, UNWRITTEN;
-    ListPersonalTokens: NO_ADMIN, NO_USER, UNREAD;
-    DeletePersonalToken: NO_ADMIN_OR_FOREIGN_PAGE, NO_TOKEN, UNWRITTEN;
+    ListPersonalTokens: NO_ADMIN_LOGIN, NO_USER, UNREAD;
+    DeletePersonalToken: NO_ADMIN_LOGIN_OR_FOREIGN_PAGE, NO_TOKEN, UNWRITTEN;
 }

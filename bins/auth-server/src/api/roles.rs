@@ -9,9 +9,10 @@ use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::Tag;
-use crate::http::bearer::AdminBearer;
+use crate::http::bearer::LoginAdminBearer;
 use crate::http::operation::{
-    DocumentedError, INTERNAL, NO_ADMIN_OR_FOREIGN_PAGE, NO_GOOD_TOKEN, NO_USER, Operation, OperationError, UNWRITTEN,
+    DocumentedError, INTERNAL, NO_ADMIN_LOGIN_OR_FOREIGN_PAGE, NO_GOOD_TOKEN, NO_USER, Operation, OperationError,
+    UNWRITTEN,
 };
 use crate::http::path_id::PathId;
 use crate::http::state::State;
@@ -23,13 +24,13 @@ pub(crate) struct RolesApi;
 impl RolesApi {
     /// Give a user a role
     ///
-    /// For admins. The role counts from the next token of the user: after a login or a refresh. The role `admin` makes the user an
+    /// For admins with the token of a login. The role counts from the next token of the user: after a login or a refresh. The role `admin` makes the user an
     /// admin. If the user has the role already, nothing changes.
     #[oai(path = "/:public_id/roles/:role", method = "put", operation_id = "giveRole")]
     async fn give(
         &self,
         state: Data<&Arc<State>>,
-        _admin: AdminBearer,
+        _admin: LoginAdminBearer,
         /// The id of the user
         public_id: Path<PathId<UserId>>,
         /// The name of the role: 1 to 64 characters of a-z, 0-9, `_` and `-`, of which the first is a letter
@@ -42,13 +43,13 @@ impl RolesApi {
 
     /// Take a role from a user
     ///
-    /// For admins. Ends every token of the user, because they carry the role. If the user does not have the role, nothing changes and
+    /// For admins with the token of a login. Ends every token of the user, because they carry the role. If the user does not have the role, nothing changes and
     /// no token ends; for the role `admin` the tokens end in any case.
     #[oai(path = "/:public_id/roles/:role", method = "delete", operation_id = "takeRole")]
     async fn take(
         &self,
         state: Data<&Arc<State>>,
-        _admin: AdminBearer,
+        _admin: LoginAdminBearer,
         /// The id of the user
         public_id: Path<PathId<UserId>>,
         /// The name of the role
@@ -78,7 +79,7 @@ impl Operation for GiveRole {
     const ERRORS: &'static [DocumentedError] = &[
         (Code::ValidationFailed, "The name is not that of a role, the user has 32 other roles, or there is a query"),
         NO_GOOD_TOKEN,
-        NO_ADMIN_OR_FOREIGN_PAGE,
+        NO_ADMIN_LOGIN_OR_FOREIGN_PAGE,
         NO_USER,
         UNWRITTEN,
         INTERNAL,
@@ -91,7 +92,7 @@ impl Operation for TakeRole {
     const ERRORS: &'static [DocumentedError] = &[
         (Code::ValidationFailed, "The name is not that of a role, or there is a query"),
         NO_GOOD_TOKEN,
-        NO_ADMIN_OR_FOREIGN_PAGE,
+        NO_ADMIN_LOGIN_OR_FOREIGN_PAGE,
         NO_USER,
         UNWRITTEN,
         INTERNAL,

@@ -13,13 +13,13 @@ use poem_openapi::{ApiResponse, OpenApi};
 use self::dto::SessionList;
 pub(crate) use self::dto::SessionView;
 use super::Tag;
-use crate::http::bearer::{AdminBearer, LoginBearer};
+use crate::http::bearer::{LoginAdminBearer, LoginBearer};
 use crate::http::body::Done;
 use crate::http::error::ApiError;
 use crate::http::json::Json;
 use crate::http::operation::{
-    DocumentedError, INTERNAL, NO_ADMIN, NO_ADMIN_OR_FOREIGN_PAGE, NO_GOOD_TOKEN, NO_LOGIN, NO_LOGIN_OR_FOREIGN_PAGE,
-    NO_USER, Operation, OperationError, UNREAD, UNWRITTEN, USER_GONE,
+    DocumentedError, INTERNAL, NO_ADMIN_LOGIN, NO_ADMIN_LOGIN_OR_FOREIGN_PAGE, NO_GOOD_TOKEN, NO_LOGIN,
+    NO_LOGIN_OR_FOREIGN_PAGE, NO_USER, Operation, OperationError, UNREAD, UNWRITTEN, USER_GONE,
 };
 use crate::http::path_id::PathId;
 use crate::http::state::State;
@@ -74,12 +74,12 @@ impl SessionsApi {
 
     /// List the sessions of a user
     ///
-    /// For admins. The sessions that can be used, the one that was used last first, at most 100.
+    /// For admins with the token of a login. The sessions that can be used, the one that was used last first, at most 100.
     #[oai(path = "/user/:public_id/sessions", method = "get", operation_id = "listSessions")]
     async fn list(
         &self,
         state: Data<&Arc<State>>,
-        admin: AdminBearer,
+        admin: LoginAdminBearer,
         /// The id of the user
         public_id: Path<PathId<UserId>>,
     ) -> Result<Listed, OperationError<ListSessions>> {
@@ -89,12 +89,12 @@ impl SessionsApi {
 
     /// End all sessions of a user
     ///
-    /// For admins. Ends every token of the user. A login afterwards is good at once.
+    /// For admins with the token of a login. Ends every token of the user. A login afterwards is good at once.
     #[oai(path = "/user/:public_id/sessions", method = "delete", operation_id = "endSessions")]
     async fn end_all(
         &self,
         state: Data<&Arc<State>>,
-        _admin: AdminBearer,
+        _admin: LoginAdminBearer,
         /// The id of the user
         public_id: Path<PathId<UserId>>,
     ) -> Result<Ended, OperationError<EndSessions>> {
@@ -104,12 +104,12 @@ impl SessionsApi {
 
     /// End a session of a user
     ///
-    /// For admins. Once this has answered 204, the access tokens and the refresh token of the session are refused.
+    /// For admins with the token of a login. Once this has answered 204, the access tokens and the refresh token of the session are refused.
     #[oai(path = "/user/:public_id/sessions/:id", method = "delete", operation_id = "endSession")]
     async fn end(
         &self,
         state: Data<&Arc<State>>,
-        _admin: AdminBearer,
+        _admin: LoginAdminBearer,
         /// The id of the user
         public_id: Path<PathId<UserId>>,
         /// The id of the session
@@ -165,7 +165,7 @@ operations! {
     ListOwnSessions: NO_LOGIN, USER_GONE, UNREAD;
     EndOwnSession: NO_LOGIN_OR_FOREIGN_PAGE, NO_SESSION, UNWRITTEN;
     LogoutOthers: NO_LOGIN_OR_FOREIGN_PAGE, USER_GONE, UNWRITTEN;
-    ListSessions: NO_ADMIN, NO_USER, UNREAD;
-    EndSessions: NO_ADMIN_OR_FOREIGN_PAGE, NO_USER, UNWRITTEN;
-    EndSession: NO_ADMIN_OR_FOREIGN_PAGE, NO_SESSION, UNWRITTEN;
+    ListSessions: NO_ADMIN_LOGIN, NO_USER, UNREAD;
+    EndSessions: NO_ADMIN_LOGIN_OR_FOREIGN_PAGE, NO_USER, UNWRITTEN;
+    EndSession: NO_ADMIN_LOGIN_OR_FOREIGN_PAGE, NO_SESSION, UNWRITTEN;
 }

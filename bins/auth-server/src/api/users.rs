@@ -17,13 +17,13 @@ pub(crate) use self::dto::UserView;
 use self::filter::{EmailFilter, Query, UsernameFilter};
 use super::Tag;
 use super::auth::{Registered, Registration, SignUp};
-use crate::http::bearer::{AdminBearer, Bearer};
+use crate::http::bearer::{AdminBearer, Bearer, LoginAdminBearer};
 use crate::http::client::Caller;
 use crate::http::error::ApiError;
 use crate::http::json::Json;
 use crate::http::operation::{
-    DocumentedError, INTERNAL, NO_ADMIN, NO_ADMIN_OR_FOREIGN_PAGE, NO_GOOD_TOKEN, NO_USER, Operation, OperationError,
-    UNREAD, UNWRITTEN,
+    DocumentedError, INTERNAL, NO_ADMIN, NO_ADMIN_LOGIN_OR_FOREIGN_PAGE, NO_GOOD_TOKEN, NO_USER, Operation,
+    OperationError, UNREAD, UNWRITTEN,
 };
 use crate::http::paging::{After, Limit};
 use crate::http::path_id::PathId;
@@ -97,12 +97,12 @@ impl UsersApi {
 
     /// Delete a user
     ///
-    /// For admins. Ends every token of the user and deletes everything that is stored about them. It cannot be undone.
+    /// For admins with the token of a login. Ends every token of the user and deletes everything that is stored about them. It cannot be undone.
     #[oai(path = "/:public_id", method = "delete", operation_id = "deleteUser")]
     async fn delete(
         &self,
         state: Data<&Arc<State>>,
-        _admin: AdminBearer,
+        _admin: LoginAdminBearer,
         /// The id of the user
         public_id: Path<PathId<UserId>>,
     ) -> Result<Done, OperationError<DeleteUser>> {
@@ -112,12 +112,12 @@ impl UsersApi {
 
     /// Vouch for the e-mail address of a user
     ///
-    /// For admins. The address counts as verified, as if the user had confirmed it.
+    /// For admins with the token of a login. The address counts as verified, as if the user had confirmed it.
     #[oai(path = "/:public_id/verify-email", method = "post", operation_id = "verifyEmailOfUser")]
     async fn verify_email(
         &self,
         state: Data<&Arc<State>>,
-        _admin: AdminBearer,
+        _admin: LoginAdminBearer,
         /// The id of the user
         public_id: Path<PathId<UserId>>,
     ) -> Result<Found, OperationError<VerifyEmailOfUser>> {
@@ -127,12 +127,12 @@ impl UsersApi {
 
     /// Unlock a user
     ///
-    /// For admins. Ends the waits that wrong guesses at the password have caused, so that the user can try at once.
+    /// For admins with the token of a login. Ends the waits that wrong guesses at the password have caused, so that the user can try at once.
     #[oai(path = "/:public_id/unlock", method = "post", operation_id = "unlockUser")]
     async fn unlock(
         &self,
         state: Data<&Arc<State>>,
-        _admin: AdminBearer,
+        _admin: LoginAdminBearer,
         /// The id of the user
         public_id: Path<PathId<UserId>>,
     ) -> Result<Done, OperationError<UnlockUser>> {
@@ -197,7 +197,7 @@ macro_rules! changes_by_admins {
 
         impl Operation for $operation {
             const ERRORS: &'static [DocumentedError] =
-                &[NO_GOOD_TOKEN, NO_ADMIN_OR_FOREIGN_PAGE, NO_USER, UNWRITTEN, INTERNAL];
+                &[NO_GOOD_TOKEN, NO_ADMIN_LOGIN_OR_FOREIGN_PAGE, NO_USER, UNWRITTEN, INTERNAL];
         }
     )+};
 }

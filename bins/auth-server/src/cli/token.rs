@@ -79,7 +79,7 @@ impl Entry for PersonalToken {
             rfc_3339(self.expires_at),
             self.last_used_at.map_or_else(|| "-".to_owned(), rfc_3339),
             self.name.to_string(),
-            self.scopes.to_string(),
+            self.names().join(" "),
         ]
     }
 
@@ -90,7 +90,7 @@ impl Entry for PersonalToken {
             "expires_at": rfc_3339(self.expires_at),
             "last_used_at": self.last_used_at.map(rfc_3339),
             "name": self.name.to_string(),
-            "scopes": self.scopes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "scopes": self.names(),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Settings of scopes, and of the personal access tokens that carry them.
 
-use auth_core::Scopes;
 use auth_core::personal::{MAX_REMEMBERED_TOKENS, PersonalTokenOptions};
+use auth_core::{ADMIN, Scopes};
 
 use super::setting::{Declaration, Section, Setting};
 
@@ -11,12 +11,18 @@ pub(super) static SECTION: Section =
 pub(super) static USER_SCOPES: Setting<Scopes> = Setting {
     declaration: Declaration {
         meaning: "the scopes that every token of a login carries",
-        values: "names of scopes with blanks between them, as `orders:read orders:write`",
+        values: "names of scopes with blanks between them, as `orders:read orders:write`; not `admin`, which is a role",
         details: "A user gives each personal access token some of them. See [Personal access tokens](OPERATIONS.md#personal-access-tokens).",
         ..Declaration::new("AUTH_USER_SCOPES")
     },
     default: |_| Scopes::default(),
-    parse: |text, _| text.parse().map_err(|error| format!("is wrong: {error}").into()),
+    parse: |text, _| match text.parse::<Scopes>() {
+        Ok(scopes) if scopes.contains(ADMIN) => {
+            Err(format!("must not name '{ADMIN}', which is a role: give it to users with `auth-server user role add`")
+                .into())
+        }
+        parsed => parsed.map_err(|error| format!("is wrong: {error}").into()),
+    },
     show: ToString::to_string,
 };
 

@@ -284,6 +284,19 @@ fn an_empty_variable_is_one_that_is_not_set() {
 }
 
 #[test]
+fn the_scopes_of_users_have_names_that_no_role_of_ours_has() {
+    assert_eq!(
+        load(&[("AUTH_USER_SCOPES", "editor orders:read")]).unwrap().user_scopes.to_string(),
+        "editor orders:read"
+    );
+    for (wrong, rule) in [("orders:read admin", "must not name 'admin'"), ("a\"b", "is wrong: a scope has")] {
+        let problems = load(&[("AUTH_USER_SCOPES", wrong)]).unwrap_err();
+        assert_eq!(variables(&problems), ["AUTH_USER_SCOPES"], "{wrong}");
+        assert!(problems.to_string().contains(rule), "{problems}");
+    }
+}
+
+#[test]
 fn guessing_is_limited_unless_it_is_a_test_or_switched_off() {
     let limits = load(&[]).unwrap().throttle.unwrap();
     assert_eq!((limits.account, limits.network, limits.registrations, limits.free), (100, 600, 100, 10));

@@ -26,7 +26,7 @@ pub(super) static SECTION: Section = Section {
 
 static THROTTLE: Setting<bool> = Setting::on_or_off(
     Declaration {
-        meaning: "whether guesses of passwords, registrations and letters are limited",
+        meaning: "whether guesses of passwords, registrations, letters and new personal access tokens are limited",
         details: "The rules of the other settings hold even where this is off. See [Limits on \
                   guessing](OPERATIONS.md#limits-on-guessing).",
         ..Declaration::new("AUTH_THROTTLE")

@@ -34,8 +34,13 @@ pub(crate) struct AnyBearer(pub(crate) Principal);
 /// The holder of a valid token of a client with the scope `revocations`.
 pub(crate) struct FollowerBearer;
 
-/// The holder of a valid token who is an admin.
-pub(crate) struct AdminBearer(pub(crate) Principal);
+/// The holder of a valid token who is an admin: for operations that read what every admin may see. A personal access token that names
+/// the role `admin` is good enough.
+pub(crate) struct AdminBearer;
+
+/// The holder of the valid token of a login who is an admin: for operations that change an account, or that show sessions or personal
+/// access tokens. A personal access token is a 403 like at [`LoginBearer`], even if it names the role `admin`.
+pub(crate) struct LoginAdminBearer(pub(crate) Principal);
 
 /// The holder of the valid token of a login who logs out. Fails like [`LoginBearer`], except that a missing token is a 403.
 pub(crate) struct LogoutBearer(pub(crate) Principal, pub(crate) Carrier);
@@ -81,7 +86,14 @@ impl FollowerBearer {
 
 impl AdminBearer {
     async fn of(request: &Request) -> Result<Self, ApiError> {
-        Ok(Self(holder(request, &Demand::user().admin()).await?.0))
+        holder(request, &Demand::user().admin()).await?;
+        Ok(Self)
+    }
+}
+
+impl LoginAdminBearer {
+    async fn of(request: &Request) -> Result<Self, ApiError> {
+        Ok(Self(holder(request, &Demand::login().admin()).await?.0))
     }
 }
 
@@ -187,6 +199,7 @@ security_extractor!(Bearer);
 security_extractor!(LoginBearer);
 security_extractor!(AnyBearer);
 security_extractor!(AdminBearer);
+security_extractor!(LoginAdminBearer);
 security_extractor!(FollowerBearer);
 security_extractor!(LogoutBearer);
 

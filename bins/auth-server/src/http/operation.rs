@@ -80,11 +80,16 @@ pub(crate) const NO_USER: DocumentedError = (Code::UserNotFound, "There is no su
 /// The token is not that of an admin: for operations of admins that change nothing.
 pub(crate) const NO_ADMIN: DocumentedError =
     (Code::AdminRequired, "The token is not an admin's (`admin_required`), or a client's (`insufficient_scope`)");
-/// The token is not that of an admin: for operations of admins that may change something.
-pub(crate) const NO_ADMIN_OR_FOREIGN_PAGE: DocumentedError = (
+/// The token is not that of the login of an admin: for operations of admins that show sessions or personal access tokens.
+pub(crate) const NO_ADMIN_LOGIN: DocumentedError = (
     Code::AdminRequired,
-    "The token is not an admin's (`admin_required`), or a client's (`insufficient_scope`); or the cookie came from a page of another \
-     origin, or without the right `X-CSRF-Token` (`csrf`)",
+    "The token is not an admin's (`admin_required`), or not that of a login (`insufficient_scope`)",
+);
+/// The token is not that of the login of an admin: for operations of admins that may change something.
+pub(crate) const NO_ADMIN_LOGIN_OR_FOREIGN_PAGE: DocumentedError = (
+    Code::AdminRequired,
+    "The token is not an admin's (`admin_required`), or not that of a login (`insufficient_scope`); or the cookie came from a page of \
+     another origin, or without the right `X-CSRF-Token` (`csrf`)",
 );
 /// The token is not that of a client that may follow revocations.
 pub(crate) const NO_FOLLOWER: DocumentedError =

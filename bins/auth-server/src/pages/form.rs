@@ -26,7 +26,7 @@ impl Form {
     ///
     /// # Errors
     ///
-    /// [`Code::Csrf`] if a page of another site has sent it, [`Code::UnsupportedMediaType`] if it is no form,
+    /// [`Code::Csrf`] if a page of another site has sent it, [`Code::UnsupportedMediaType`] if it is no form or is compressed,
     /// [`Code::MalformedRequest`] if a field is repeated, and the errors of reading a body.
     pub(super) async fn read(request: &Request, body: Body) -> Result<Self, ApiError> {
         check_sender(request.headers())?;

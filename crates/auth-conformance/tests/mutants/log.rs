@@ -8,7 +8,7 @@ use auth_conformance::{Row, pass};
 use auth_core::blacklist::{
     LogEntry, LogIdentity, LogPage, Mark, Position, Purged, RevocationReason, RevocationTarget,
 };
-use auth_core::{Claims, Revocation, StoreError};
+use auth_core::{Claims, Generation, Revocation, StoreError, UserId};
 use time::OffsetDateTime;
 
 use crate::Fault;
@@ -73,6 +73,11 @@ impl Log {
     /// Appends at once, as part of a change that no other caller can see half of.
     pub(crate) fn append_now(&self, revocation: Revocation) {
         self.rows.lock().unwrap().add(self.fault, revocation);
+    }
+
+    /// Returns whether an entry ends all tokens of this user and generation.
+    pub(crate) fn ends_user(&self, user_id: UserId, generation: Generation) -> bool {
+        self.rows.lock().unwrap().entries.iter().any(|(_, entry)| entry.ends_user(user_id, generation))
     }
 
     pub(crate) async fn append(&self, batch: &[Revocation]) -> u64 {

@@ -224,9 +224,11 @@ mutants! {
     OutageIsNoClient: "finds no client while the database is away", [clients_in_an_outage_are_unknown];
     SkipsDamagedClients: "takes a row that makes no client for none", [damaged_client_is_an_error];
     CutsThePersonalToken: "keeps an instant of a personal token in whole seconds", [personal_tokens_are_kept_exactly];
+    TakesRolesForScopes: "keeps the roles of a personal token among its scopes", [personal_tokens_are_kept_exactly];
     CountsThenInserts: "counts the personal tokens of a user, then inserts another one", [personal_tokens_are_limited];
     CountsDeadPersonalTokens: "counts personal tokens that nothing can use", [dead_personal_tokens_make_room];
     KeepsDeadPersonalTokens: "keeps personal tokens of a lower generation", [dead_personal_tokens_make_room];
+    InsertsForEndedUsers: "inserts a personal token for a user who was deleted meanwhile", [ended_users_get_no_personal_token];
     DeletesTheTokenWithoutEntry: "deletes a personal token and appends nothing", [personal_token_ends_with_an_entry];
     DeletesThoseOfAnybody: "deletes a personal token for whoever knows its id", [personal_token_ends_with_an_entry];
     AppendsWithoutTheDeletion: "appends the end of a personal token and leaves the token", [appended_end_deletes_the_personal_token];

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use auth_conformance::{Row, pass};
 use auth_core::personal::{PersonalTokenDigest, StoredPersonalToken};
-use auth_core::{Generation, PersonalToken, PersonalTokenId, PersonalTokenStore, Revocation, StoreError, UserId};
+use auth_core::{
+    Generation, PersonalToken, PersonalTokenId, PersonalTokenStore, Revocation, Roles, StoreError, UserId,
+};
 use time::OffsetDateTime;
 
 use crate::Fault;
@@ -54,6 +56,14 @@ impl PersonalTokenStore for PersonalTokens {
         self.database.up()?;
         if self.has(Fault::CutsThePersonalToken) {
             new.token.created_at = new.token.created_at.replace_nanosecond(0).unwrap();
+        }
+        if self.has(Fault::TakesRolesForScopes) {
+            let names = [new.token.scopes.to_string(), new.token.roles.to_string()].join(" ");
+            (new.token.scopes, new.token.roles) = (names.parse().unwrap(), Roles::default());
+        }
+        let PersonalToken { user_id, generation, .. } = new.token;
+        if self.database.log.ends_user(user_id, generation) && !self.has(Fault::InsertsForEndedUsers) {
+            return Ok(false);
         }
         if !self.has_room(&new.token, limit) {
             return Ok(false);

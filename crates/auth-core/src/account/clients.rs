@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::blacklist::RevocationReason;
-use crate::clients::{Client, ClientName, ClientSecret, ClientStore, SecretRotation};
+use crate::clients::{Client, ClientName, ClientSecret, ClientStore, PreviousSecret, SecretRotation};
 use crate::error::{BoxError, StoreError};
 use crate::events;
 use crate::grants::Scopes;
@@ -141,7 +141,9 @@ impl AuthService {
             return Err(ClientError::Raced);
         }
         events::client(id, "secret rotated");
-        Ok(CreatedClient { client: self.find_client(id).await?, secret })
+        // Without another read: the old secret may be refused from now on, and an error would lose the new one.
+        let previous = replaced_until.map(|until| PreviousSecret { digest: client.secret, until });
+        Ok(CreatedClient { client: Client { secret: secret.digest(), previous, ..client }, secret })
     }
 
     /// Disables a client and ends its tokens. When this has returned, the end is durable and this node refuses its tokens.

@@ -1,9 +1,11 @@
 //! The personal access tokens of an account.
 
+use std::time::Duration;
+
 use super::error::AccountError;
-use crate::error::StoreError;
+use crate::error::{BoxError, StoreError};
 use crate::events;
-use crate::grants::{ADMIN, Scope, Scopes, TokenKind};
+use crate::grants::{ADMIN, NameError, Role, Roles, Scope, Scopes, TokenKind};
 use crate::ids::{PersonalTokenId, UserId};
 use crate::personal::{
     DEFAULT_PERSONAL_TOKEN_LIFE, IssuedPersonalToken, MAX_PERSONAL_TOKEN_LIFE, MAX_PERSONAL_TOKENS, NewPersonalToken,
@@ -12,6 +14,7 @@ use crate::personal::{
 use crate::principal::Principal;
 use crate::random::NoRandomness;
 use crate::service::AuthService;
+use crate::throttle::AdmissionError;
 use crate::user::User;
 
 /// Reason that a personal token was not made.
@@ -36,22 +39,52 @@ pub enum CreatePersonalTokenError {
     /// The user has as many personal tokens as a user may have.
     #[error("a user has at most {MAX_PERSONAL_TOKENS} personal tokens")]
     TooMany,
+    /// The user has made too many personal tokens in the last hour.
+    #[error("too many personal tokens were made")]
+    TooManyAttempts {
+        /// Time to wait before the next attempt.
+        retry_after: Duration,
+    },
+    /// The attempt could not be counted, so it was not made.
+    #[error("the attempt could not be counted")]
+    Uncounted(#[source] StoreError),
     /// A store failed. The token may have been made all the same, and nobody knows its secret.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The operating system has no randomness to give.
+    /// An internal part failed, such as the randomness of the operating system.
     #[error("an internal part failed")]
-    Internal(#[from] NoRandomness),
+    Internal(#[source] BoxError),
+}
+
+impl From<NoRandomness> for CreatePersonalTokenError {
+    fn from(error: NoRandomness) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<NameError> for CreatePersonalTokenError {
+    fn from(error: NameError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<AdmissionError> for CreatePersonalTokenError {
+    fn from(error: AdmissionError) -> Self {
+        match error {
+            AdmissionError::TooManyAttempts { retry_after } => Self::TooManyAttempts { retry_after },
+            AdmissionError::Store(error) => Self::Uncounted(error),
+        }
+    }
 }
 
 impl AuthService {
-    /// Makes a personal access token for the principal's user. It is good until it expires or is deleted, and no longer than the
-    /// login that makes it: whatever ends all tokens of the user ends it too.
+    /// Makes a personal access token for the principal's user. It is good until it expires or is deleted, or until something ends all
+    /// tokens of the user. It outlives the session that makes it: a logout of that session does not end it.
     ///
     /// # Errors
     ///
     /// When the principal is not that of a login, or was revoked meanwhile. When the user does not have a scope that `new` names, its
-    /// life is out of its bounds, or the user has [`MAX_PERSONAL_TOKENS`]. When a part failed.
+    /// life is out of its bounds, or the user has [`MAX_PERSONAL_TOKENS`] or has made too many in the last hour. When a part failed.
     pub async fn create_personal_token(
         &self,
         principal: &Principal,
@@ -69,9 +102,9 @@ impl AuthService {
         // The token gets the generation of the login. Read from the user, it would outlive a password change that just ended the login.
         let is_current = |user: &User| user.disabled_at.is_none() && user.generation == principal.generation();
         let owner = found.filter(is_current).ok_or(CreatePersonalTokenError::Revoked)?;
-        let scopes = match new.scopes {
-            Some(scopes) => granted(&owner, tokens.user_scopes(), scopes)?,
-            None => tokens.user_scopes().clone(),
+        let (scopes, roles) = match new.scopes {
+            Some(names) => granted(&owner, tokens.user_scopes(), names)?,
+            None => (tokens.user_scopes().clone(), Roles::default()),
         };
         let now = self.now();
         let token = PersonalToken {
@@ -79,15 +112,24 @@ impl AuthService {
             user_id: owner.id,
             name: new.name,
             scopes,
+            roles,
             generation: principal.generation(),
             created_at: now,
             expires_at: now.replace_nanosecond(0).unwrap_or(now) + life,
             last_used_at: None,
         };
+        // Before the insertion, which locks the log. An attempt that finds too many tokens is counted as well.
+        self.parts.throttle.admit_personal_token(owner.id).await?;
         let secret = PersonalTokenSecret::generate()?;
         let stored = StoredPersonalToken { token: token.clone(), digest: secret.digest() };
         if !tokens.store().insert(stored, MAX_PERSONAL_TOKENS).await? {
-            return Err(CreatePersonalTokenError::TooMany);
+            let found = self.parts.users.find_by_id(owner.id).await?;
+            let is_owner_current = found.as_ref().is_some_and(is_current);
+            return Err(if is_owner_current {
+                CreatePersonalTokenError::TooMany
+            } else {
+                CreatePersonalTokenError::Revoked
+            });
         }
         events::account(owner.id, "personal_token_created", None);
         Ok(IssuedPersonalToken { token, secret })
@@ -119,11 +161,15 @@ impl AuthService {
     }
 }
 
-/// Returns `scopes`, if the owner has each of them as a scope of every login or as a role.
-fn granted(owner: &User, user_scopes: &Scopes, scopes: Scopes) -> Result<Scopes, CreatePersonalTokenError> {
-    let has = |name: &str| user_scopes.contains(name) || owner.roles.contains(name) || (name == ADMIN && owner.admin);
-    if let Some(scope) = scopes.iter().find(|scope| !has(scope.as_str())) {
-        return Err(CreatePersonalTokenError::NotGranted(scope.clone()));
-    }
-    Ok(scopes)
+/// Returns the scopes and the roles that `names` names, if the owner has each of them. The name of a scope that every login has stands
+/// for the scope alone: the user may have meant that.
+fn granted(owner: &User, user_scopes: &Scopes, names: Scopes) -> Result<(Scopes, Roles), CreatePersonalTokenError> {
+    let (scopes, others): (Vec<_>, Vec<_>) =
+        names.iter().cloned().partition(|name| user_scopes.contains(name.as_str()));
+    let has = |role: &Role| owner.roles.contains(role.as_str()) || (role.as_str() == ADMIN && owner.admin);
+    let role_of = |name: Scope| {
+        name.as_str().parse().ok().filter(has).ok_or_else(|| CreatePersonalTokenError::NotGranted(name.clone()))
+    };
+    let roles = others.into_iter().map(role_of).collect::<Result<Vec<_>, _>>()?;
+    Ok((Scopes::of(scopes)?, Roles::of(roles)?))
 }

@@ -130,8 +130,14 @@ impl Revocation {
         match self.target {
             RevocationTarget::Token(id) => claims.token_id == id && claims.renewable_session().is_none(),
             RevocationTarget::Session(id) => claims.renewable_session() == Some(id),
-            RevocationTarget::User { id, below } => claims.user_id == id && claims.generation < below,
+            RevocationTarget::User { .. } => self.ends_user(claims.user_id, claims.generation),
             RevocationTarget::Key(id) => claims.key_id == Some(id),
         }
+    }
+
+    /// Returns whether this revocation ends all tokens of this user and generation.
+    #[must_use]
+    pub fn ends_user(&self, user_id: UserId, generation: Generation) -> bool {
+        matches!(self.target, RevocationTarget::User { id, below } if id == user_id && generation < below)
     }
 }

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use time::OffsetDateTime;
-
 use super::IssuedToken;
 use crate::clients::{Client, ClientSecret};
 use crate::context::Context;
@@ -71,14 +69,14 @@ pub enum ClientTokenError {
     /// A scope was asked for that the client does not have.
     #[error("the client does not have all of these scopes")]
     InvalidScope,
-    /// Signing failed.
+    /// Signing failed, or the token would be too long for every check.
     #[error("an internal part failed")]
     Internal(#[source] BoxError),
 }
 
 impl AuthService {
-    /// Authenticates a client by its id and secret: one read, and one comparison that takes the same time whether or not there is
-    /// such a client.
+    /// Authenticates a client by its id and secret: one read and one comparison. The time of the comparison does not depend on the
+    /// secret. The time of the answer may tell whether there is such a client, whose id is no secret.
     ///
     /// The secret has 256 random bits, so no limit is needed to keep anybody from guessing it. Only wrong secrets are counted, after
     /// the comparison. So nobody can lock a client out, and a right secret costs no write but that of the last use.
@@ -95,7 +93,7 @@ impl AuthService {
         let (Some(store), Ok(id)) = (&self.parts.clients, unverified_id.parse::<ClientId>()) else {
             return Err(ClientAuthError::InvalidClient);
         };
-        // A malformed secret is looked at no less than a well-formed one.
+        // A malformed secret is counted below like every wrong one.
         let secret = ClientSecret::parse(unverified_secret).ok();
         let now = self.now();
         let found = store.find(id).await?;
@@ -128,7 +126,8 @@ impl AuthService {
     ///
     /// # Errors
     ///
-    /// When the client does not have a scope that it asks for, or signing failed.
+    /// When the client does not have a scope that it asks for, signing failed, or the token would be longer than
+    /// [`MAX_TOKEN_BYTES`](crate::token::MAX_TOKEN_BYTES).
     pub fn client_token(
         &self,
         authenticated: &AuthenticatedClient,
@@ -159,11 +158,6 @@ impl AuthService {
             key_id: None,
             grants: Some(Arc::new(Grants { kind: TokenKind::Client, scopes, ..Grants::default() })),
         };
-        let access = self.parts.codec.encode(&claims)?;
-        Ok(IssuedToken { access, expires_in: life(issued_at, expires_at) })
+        self.sign(&claims)
     }
-}
-
-fn life(from: OffsetDateTime, to: OffsetDateTime) -> Duration {
-    Duration::try_from(to - from).unwrap_or_default()
 }

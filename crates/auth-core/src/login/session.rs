@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::signing::life;
 use super::{IssuedRefreshToken, IssuedToken, SignedIn};
 use crate::blacklist::RevocationReason;
 use crate::context::Context;
@@ -17,7 +18,7 @@ use crate::session::{
     Predecessor, RefreshState, RefreshToken, Rotation, RotationSalt, Session, SessionEnd, SessionKind, SessionOptions,
     StoredSession,
 };
-use crate::token::{Claims, MAX_TOKEN_BYTES};
+use crate::token::Claims;
 use crate::user::User;
 
 /// Least time between two writes of [`Session::last_used_at`].
@@ -74,7 +75,7 @@ impl AuthService {
             let (issued_at, token_id) = (whole_second(now)?, TokenId::generate().map_err(BoxError::from)?);
             let expires_at = issued_at + self.parts.token_life;
             let grants = self.grants_of(&user).await?;
-            let token = self.sign(&user, grants, None, token_id, issued_at, expires_at)?;
+            let token = self.sign_for_user(&user, grants, None, token_id, issued_at, expires_at)?;
             return Ok(SignedIn { user, token, session: None, refresh: None });
         };
         let id = SessionId::generate().map_err(BoxError::from)?;
@@ -114,7 +115,7 @@ impl AuthService {
             None => TokenId::from(id.as_uuid()),
         };
         let grants = self.grants_of(&user).await?;
-        let token = self.sign(&user, grants, Some(id), token_id, issued_at, issued_at + life)?;
+        let token = self.sign_for_user(&user, grants, Some(id), token_id, issued_at, issued_at + life)?;
         sessions.store.insert(stored).await?;
         sessions.counts.opened(context.session_kind());
         let refresh = first.map(|token| IssuedRefreshToken { token, expires_in: idle.min(absolute) });
@@ -216,8 +217,9 @@ impl AuthService {
     ) -> Result<SignedIn, RefreshError> {
         let internal = RefreshError::Internal;
         let token_id = TokenId::generate().map_err(|error| internal(error.into()))?;
-        let token =
-            self.sign(&user, grants, Some(session.id), token_id, issued_at, access_expires_at).map_err(internal)?;
+        let token = self
+            .sign_for_user(&user, grants, Some(session.id), token_id, issued_at, access_expires_at)
+            .map_err(internal)?;
         let expires_in = life(issued_at, session.idle_until.min(session.ends_at));
         let refresh = IssuedRefreshToken { token: successor, expires_in };
         Ok(SignedIn { user, token, session: Some(session), refresh: Some(refresh) })
@@ -237,8 +239,8 @@ impl AuthService {
         Ok(entry.is_some())
     }
 
-    /// Signs an access token. One that no check would accept for its length is an error.
-    fn sign(
+    /// Signs the access token of a user.
+    fn sign_for_user(
         &self,
         user: &User,
         grants: Option<Arc<Grants>>,
@@ -258,15 +260,7 @@ impl AuthService {
             key_id: None,
             grants,
         };
-        let access = self.parts.codec.encode(&claims)?;
-        if access.expose_token().len() > MAX_TOKEN_BYTES {
-            return Err(format!(
-                "the token of user {} would have more than {MAX_TOKEN_BYTES} bytes: its roles, scopes and extra claims are too long",
-                user.id
-            )
-            .into());
-        }
-        Ok(IssuedToken { access, expires_in: life(issued_at, expires_at) })
+        self.sign(&claims)
     }
 }
 
@@ -277,8 +271,4 @@ fn shortened(user_agent: &str) -> String {
 
 fn whole_second(instant: OffsetDateTime) -> Result<OffsetDateTime, BoxError> {
     Ok(instant.replace_nanosecond(0)?)
-}
-
-fn life(from: OffsetDateTime, to: OffsetDateTime) -> Duration {
-    Duration::try_from(to - from).unwrap_or_default()
 }

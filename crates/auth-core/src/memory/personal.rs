@@ -16,6 +16,9 @@ impl PersonalTokenStore for MemoryStore {
     async fn insert(&self, new: StoredPersonalToken, limit: u32) -> Result<bool, StoreError> {
         let mut tables = self.lock();
         let PersonalToken { user_id, created_at, generation, .. } = new.token;
+        if tables.log.values().any(|entry| entry.ends_user(user_id, generation)) {
+            return Ok(false);
+        }
         let of_user = tables.personal_tokens.values().filter(|stored| stored.token.user_id == user_id);
         let live = of_user.filter(|stored| stored.token.is_live(created_at, generation)).count();
         if live >= usize::try_from(limit).unwrap_or(usize::MAX) {

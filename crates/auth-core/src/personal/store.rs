@@ -24,6 +24,8 @@ pub struct StoredPersonalToken {
 /// # Contract
 ///
 /// - Of many insertions at once no more succeed than the limit allows.
+/// - A token is not inserted once the log has an entry that ends the tokens of its user and its generation. So none is left of a user
+///   who is deleted meanwhile.
 /// - The deletion of a token and its entry in the log of revocations are one transaction.
 /// - An entry that is [appended](crate::RevocationLog::append) to the log for the [session](PersonalTokenId::session) of a token
 ///   deletes the token, in the same transaction. So a deletion that a failover lost is made again with its entry.
@@ -39,7 +41,8 @@ pub struct StoredPersonalToken {
 #[async_trait]
 pub trait PersonalTokenStore: fmt::Debug + Send + Sync {
     /// Inserts a token, unless its user has `limit` tokens that are [live](PersonalToken::is_live) at its `created_at` and in its
-    /// generation. Returns whether it did. It removes the tokens of the user that have expired by then or have a lower
+    /// generation, or the log of revocations has an entry that ends all tokens of this user and generation. Returns whether it did. It
+    /// removes the tokens of the user that have expired by then or have a lower
     /// generation, because nothing can use them any more.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use super::{
 use crate::clock::Clock;
 use crate::error::{BoxError, StoreError, StoreErrorKind};
 use crate::events;
-use crate::grants::{ADMIN, Grants, NameError, Roles, Scopes, TokenKind};
+use crate::grants::{ADMIN, Grants, Roles, Scopes, TokenKind};
 use crate::ids::PersonalTokenId;
 use crate::rehash::{BackgroundTask, Spawner};
 use crate::token::{Claims, LEEWAY};
@@ -211,8 +211,10 @@ impl PersonalTokens {
             Some(source) => source.claims(owner).await?,
             None => None,
         };
-        let grants =
-            Grants { kind: TokenKind::Personal, roles: self.roles(token, owner)?, scopes: self.scopes(token)?, extra };
+        let roles = Roles::of(owner.roles.iter().filter(|role| token.roles.contains(role.as_str())).cloned())?;
+        let granted = token.scopes.iter().filter(|scope| self.options.user_scopes.contains(scope.as_str()));
+        let scopes = Scopes::of(granted.cloned())?;
+        let grants = Grants { kind: TokenKind::Personal, roles, scopes, extra };
         let issued_at = now.replace_nanosecond(0)?;
         Ok(Claims {
             user_id: owner.id,
@@ -221,25 +223,10 @@ impl PersonalTokens {
             issued_at,
             expires_at: token.expires_at.min(issued_at + LOOK_UP_LIFE),
             generation: token.generation,
-            admin: owner.admin && self.names_role(token, ADMIN),
+            admin: owner.admin && token.roles.contains(ADMIN),
             key_id: None,
             grants: Some(Arc::new(grants)),
         })
-    }
-
-    fn roles(&self, token: &PersonalToken, owner: &User) -> Result<Roles, NameError> {
-        Roles::of(owner.roles.iter().filter(|role| self.names_role(token, role.as_str())).cloned())
-    }
-
-    /// Returns whether the token names this role. The name of a scope that every login has stands for the scope alone: the user may
-    /// have meant that.
-    fn names_role(&self, token: &PersonalToken, role: &str) -> bool {
-        token.scopes.contains(role) && !self.options.user_scopes.contains(role)
-    }
-
-    fn scopes(&self, token: &PersonalToken) -> Result<Scopes, NameError> {
-        let granted = token.scopes.iter().filter(|scope| self.options.user_scopes.contains(scope.as_str()));
-        Scopes::of(granted.cloned())
     }
 }
 

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use super::counter::Counter;
 use super::network::ClientNetwork;
-use super::plan::{Limit, Wait};
+use super::plan::Limit;
 use super::store::AttemptKey;
 use super::{Admission, AdmissionError, Throttle};
 use crate::email::Email;
@@ -20,20 +20,8 @@ impl Admission {
     /// Counts a request for a letter against its network. Without a network no limit applies.
     pub(crate) async fn admit_letter(&self, network: Option<ClientNetwork>) -> Result<(), AdmissionError> {
         let (Some(throttle), Some(network)) = (&self.0, network) else { return Ok(()) };
-        let key = [AttemptKey::new(&["letters of a network", &network.to_string()])];
-        let (quota, now) = (throttle.rules.letters_network, throttle.now());
-        let judge = |counters: Vec<Counter>| match counters.iter().map(|counter| quota.wait(counter, now)).max() {
-            Some(length) if !length.is_zero() => Err(throttle.refuse(Wait { limit: Limit::Letters, length })),
-            _ => Ok(()),
-        };
-        // This read finds most refusals, so that a flood takes no lock and writes nothing.
-        judge(throttle.answered(key.len(), throttle.store.read(&key).await)?)?;
-        let charge = move |counters: &mut [Counter]| {
-            for counter in counters.iter_mut().filter(|counter| quota.wait(counter, now).is_zero()) {
-                quota.charge(counter, now);
-            }
-        };
-        judge(throttle.answered(key.len(), throttle.store.update(&key, Arc::new(charge)).await)?)
+        let key = AttemptKey::new(&["letters of a network", &network.to_string()]);
+        throttle.spend(key, throttle.rules.letters_network, Limit::Letters).await
     }
 
     /// Counts a letter against its address, unless it goes to nobody, and decides whether it may be written. Each case writes the

@@ -29,6 +29,9 @@ pub struct ThrottleLimits {
     pub letters: u32,
     /// Requests for letters in an hour from one network. Default: 60.
     pub letters_network: u32,
+    /// Personal tokens that one user makes in an hour, also those that are deleted meanwhile. So it bounds the entries that their
+    /// deletions append to the log. Default: 60.
+    pub personal_tokens: u32,
     /// Wrong guesses in a row against one account from one network before the first wait. Default: 10.
     pub free: u32,
     /// The longest wait. Default: 15 minutes.
@@ -45,6 +48,7 @@ impl Default for ThrottleLimits {
             registrations: 100,
             letters: 5,
             letters_network: 60,
+            personal_tokens: 60,
             free: 10,
             max_delay: Duration::from_secs(15 * 60),
             known_for: Duration::from_secs(30 * 24 * 60 * 60),
@@ -73,6 +77,7 @@ pub(super) struct Rules {
     pub(super) registrations: Quota,
     pub(super) letters: Quota,
     pub(super) letters_network: Quota,
+    pub(super) personal_tokens: Quota,
     pub(super) known_for: Duration,
 }
 
@@ -106,6 +111,7 @@ impl ThrottleLimits {
                 ("network", self.network, any),
                 ("registrations", self.registrations, any),
                 ("letters_network", self.letters_network, any),
+                ("personal_tokens", self.personal_tokens, any),
             ] {
                 let why = "fewer would mean waits longer than the longest delay";
                 rule(field, limit >= least, format!("must be at least {least}: {why}"));
@@ -127,6 +133,7 @@ impl ThrottleLimits {
             registrations: Quota::per_hour(self.registrations),
             letters: Quota::with_burst(self.letters, self.letters.div_ceil(2)),
             letters_network: Quota::per_hour(self.letters_network),
+            personal_tokens: Quota::per_hour(self.personal_tokens),
             known_for: self.known_for,
         })
     }

@@ -18,6 +18,7 @@ pub(super) enum Limit {
     Network,
     Registration,
     Letters,
+    PersonalTokens,
 }
 
 /// Time that a refused attempt has to wait, with the limit that refused it.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_blacklist::{SyncOptions, SyncedBlacklist};
+use auth_core::blacklist::RevocationReason;
 use auth_core::memory::MemoryStore;
 use auth_core::personal::{
     IssuedPersonalToken, NewPersonalToken, PersonalTokenDigest, PersonalTokenSecret, StoredPersonalToken,
@@ -13,7 +14,7 @@ use auth_core::personal::{
 use auth_core::{
     AuthService, AuthenticateError, Context, CreatePersonalTokenError, Credentials, Email, Generation, ManualClock,
     NewAccount, Password, PasswordPolicy, PersonalToken, PersonalTokenId, PersonalTokenStore, Principal, Revocation,
-    StoreError, UserId, Username,
+    StoreError, UserId, UserRevocation, UserStore, Username,
 };
 use auth_jwt::{JwtCodec, SigningKey};
 use auth_password::{BcryptHasher, PasswordPool, PoolOptions};
@@ -27,6 +28,8 @@ pub(crate) const SECRET: &str = "a secret of ada";
 pub(crate) struct Gate {
     store: Arc<MemoryStore>,
     pub(crate) is_down: AtomicBool,
+    /// Whether the user is deleted just before a token is inserted.
+    pub(crate) is_overtaken: AtomicBool,
     /// One permit for each read that may go on.
     pub(crate) permits: Semaphore,
     pub(crate) reading: AtomicUsize,
@@ -35,6 +38,12 @@ pub(crate) struct Gate {
 #[async_trait]
 impl PersonalTokenStore for Gate {
     async fn insert(&self, new: StoredPersonalToken, limit: u32) -> Result<bool, StoreError> {
+        if self.is_overtaken.load(Ordering::SeqCst) {
+            let at = new.token.created_at;
+            let reason = RevocationReason::Deleted;
+            let revocation = UserRevocation { expires_at: at + Duration::from_secs(86_400), revoked_at: at, reason };
+            UserStore::delete(&*self.store, new.token.user_id, revocation).await?;
+        }
         PersonalTokenStore::insert(&*self.store, new, limit).await
     }
 
@@ -96,6 +105,7 @@ impl Fixture {
         let gate = Arc::new(Gate {
             store: store.clone(),
             is_down: AtomicBool::new(false),
+            is_overtaken: AtomicBool::new(false),
             permits: Semaphore::new(1_000),
             reading: AtomicUsize::new(0),
         });

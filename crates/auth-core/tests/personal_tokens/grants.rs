@@ -1,5 +1,6 @@
 //! What a personal token allows, and who may make one.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use auth_core::personal::{MAX_PERSONAL_TOKEN_LIFE, MAX_PERSONAL_TOKENS};
@@ -74,6 +75,15 @@ async fn a_login_that_was_ended_makes_no_personal_token() {
     let fixture = Fixture::new().await;
     let principal = fixture.login().await;
     fixture.near.logout_everywhere(fixture.ada).await.unwrap();
+    let refused = fixture.near.create_personal_token(&principal, new(None, None)).await;
+    assert!(matches!(refused, Err(CreatePersonalTokenError::Revoked)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_user_who_is_deleted_meanwhile_gets_no_token() {
+    let fixture = Fixture::new().await;
+    let principal = fixture.login().await;
+    fixture.gate.is_overtaken.store(true, Ordering::SeqCst);
     let refused = fixture.near.create_personal_token(&principal, new(None, None)).await;
     assert!(matches!(refused, Err(CreatePersonalTokenError::Revoked)), "{refused:?}");
 }

@@ -140,6 +140,10 @@ impl From<CreatePersonalTokenError> for ErrorAnswer {
             CreatePersonalTokenError::Revoked => Self::new(Code::TokenRevoked),
             CreatePersonalTokenError::NotGranted(_) => Self::field("scopes", error),
             CreatePersonalTokenError::Life => Self::field("expires_in", error),
+            CreatePersonalTokenError::TooManyAttempts { retry_after } => {
+                Self::later(Code::TooManyAttempts, retry_after)
+            }
+            CreatePersonalTokenError::Uncounted(_) => Self::unavailable(error),
             CreatePersonalTokenError::TooMany => Self::new(Code::PersonalTokenLimit),
             CreatePersonalTokenError::Store(error) => error.into(),
             other => Self::internal(other),

@@ -21,6 +21,8 @@ pub(crate) struct Model {
     pub(crate) created_at: i64,
     pub(crate) expires_at: i64,
     pub(crate) last_used_at: Option<i64>,
+    /// Empty in the rows of before the column.
+    pub(crate) roles: String,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
@@ -46,6 +48,7 @@ pub(crate) fn row_of(stored: &StoredPersonalToken) -> Result<ActiveModel, StoreE
         created_at: Set(instant::to_micros(token.created_at)?),
         expires_at: Set(instant::to_micros(token.expires_at)?),
         last_used_at: Set(token.last_used_at.map(instant::to_micros).transpose()?),
+        roles: Set(token.roles.to_string()),
     })
 }
 
@@ -59,6 +62,7 @@ impl Model {
             user_id: UserId::from(self.user_id),
             name: self.name.parse().map_err(|_| corrupt("name"))?,
             scopes: self.scopes.parse().map_err(|_| corrupt("scopes"))?,
+            roles: self.roles.parse().map_err(|_| corrupt("roles"))?,
             generation: u32::try_from(self.generation).map(Generation::new).map_err(|_| corrupt("generation"))?,
             created_at: instant(self.created_at, "created_at")?,
             expires_at: instant(self.expires_at, "expires_at")?,

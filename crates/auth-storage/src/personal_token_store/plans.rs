@@ -65,6 +65,7 @@ fn token(number: usize) -> StoredPersonalToken {
             user_id: UserId::from(Uuid::from_u128((number / 10) as u128)),
             name: "backup".parse().unwrap(),
             scopes: "".parse().unwrap(),
+            roles: "".parse().unwrap(),
             generation: Generation::default(),
             created_at: NOW,
             expires_at: NOW + Duration::seconds(i64::try_from(number).unwrap()),

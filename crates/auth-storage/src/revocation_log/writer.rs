@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use auth_core::blacklist::{Mark, RevocationTarget};
-use auth_core::{Revocation, StoreError, StoreErrorKind};
+use auth_core::{Generation, Revocation, StoreError, StoreErrorKind, UserId};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{ColumnTrait as _, Condition, QueryFilter as _};
 use uuid::Uuid;
@@ -78,6 +78,14 @@ impl<'t> LogWriter<'t> {
             }
         }
         Ok(false)
+    }
+
+    /// Returns whether the log has an entry that ends all tokens of this user and generation.
+    pub(crate) async fn ends_user(&self, id: UserId, generation: Generation) -> Result<bool, AttemptError> {
+        let of_user = blacklist::Column::UserId
+            .eq(id.as_uuid())
+            .and(blacklist::Column::Generation.gt(i64::from(generation.number())));
+        Ok(self.tables.find::<blacklist::Entity>().filter(of_user).one(self.transaction).await?.is_some())
     }
 
     async fn known(&self, batch: &[Revocation]) -> Result<HashSet<(RevocationTarget, i64)>, AttemptError> {

@@ -184,6 +184,7 @@ fn personal_token(user_id: UserId, username: &auth_core::Username) -> StoredPers
             user_id,
             name: format!("backups of {}", username.as_str()).parse().unwrap(),
             scopes: "orders:read".parse().unwrap(),
+            roles: "editor".parse().unwrap(),
             generation: Generation::default(),
             created_at: NOW,
             expires_at: NOW + Duration::DAY,

@@ -1,7 +1,7 @@
 //! The extractors.
 
 use auth_core::{AuthService, Principal, User};
-use auth_http::{Refusal, RefusalKind};
+use auth_http::{Demand, Refusal, RefusalKind};
 use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
@@ -26,8 +26,9 @@ pub struct Admin(pub Principal);
 
 /// The user whose good token it is, as the store has them now: one read.
 ///
-/// The state of the router must be an [`AuthService`], or hold one ([`FromRef`]). Refuses like [`Authenticated`]; with 401
-/// `token_invalid` where there is no such user any more; and with 503 `unavailable` where the store does not answer.
+/// The state of the router must be an [`AuthService`], or hold one ([`FromRef`]). Refuses like [`Authenticated`]; with 403
+/// `insufficient_scope` the token of a client; with 401 `token_invalid` where there is no such user any more; and with 503
+/// `unavailable` where the store does not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CurrentUser(pub User);
 
@@ -65,6 +66,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let Authenticated(principal) = <Authenticated as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+        Demand::user().check(&principal)?;
         let user = AuthService::from_ref(state).current_user(&principal).await;
         user.map(Self).map_err(|error| Refusal::from(error).into())
     }

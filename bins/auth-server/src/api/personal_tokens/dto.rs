@@ -1,7 +1,7 @@
 //! Bodies of the operations on personal access tokens.
 
+use auth_core::PersonalToken;
 use auth_core::personal::{IssuedPersonalToken, NewPersonalToken};
-use auth_core::{PersonalToken, Scopes};
 use poem_openapi::Object;
 use poem_openapi::types::Example;
 use time::OffsetDateTime;
@@ -59,7 +59,7 @@ impl From<PersonalToken> for PersonalTokenView {
         Self {
             id: token.id.as_uuid(),
             name: token.name.to_string(),
-            scopes: names(&token.scopes),
+            scopes: names(&token),
             created_at: token.created_at,
             expires_at: token.expires_at,
             last_used_at: token.last_used_at,
@@ -105,7 +105,7 @@ impl From<IssuedPersonalToken> for CreatedPersonalToken {
             token: issued.secret.expose_text(str::to_owned),
             id: token.id.as_uuid(),
             name: token.name.to_string(),
-            scopes: names(&token.scopes),
+            scopes: names(&token),
             created_at: token.created_at,
             expires_at: token.expires_at,
         }
@@ -142,6 +142,6 @@ impl From<Vec<PersonalToken>> for PersonalTokenList {
 const NAME: &str = "nightly backup";
 const ID: Uuid = Uuid::from_u128(0x6c1f_53d2_8ab4_4f0e_9b7a_0d2e_4c68_91f3);
 
-fn names(scopes: &Scopes) -> Vec<String> {
-    scopes.iter().map(ToString::to_string).collect()
+fn names(token: &PersonalToken) -> Vec<String> {
+    token.names().into_iter().map(str::to_owned).collect()
 }
