@@ -103,7 +103,7 @@ impl AuthService {
         let is_current = |user: &User| user.disabled_at.is_none() && user.generation == principal.generation();
         let owner = found.filter(is_current).ok_or(CreatePersonalTokenError::Revoked)?;
         let (scopes, roles) = match new.scopes {
-            Some(names) => granted(&owner, tokens.user_scopes(), names)?,
+            Some(names) => granted(&owner, tokens.user_scopes(), &names)?,
             None => (tokens.user_scopes().clone(), Roles::default()),
         };
         let now = self.now();
@@ -163,7 +163,7 @@ impl AuthService {
 
 /// Returns the scopes and the roles that `names` names, if the owner has each of them. The name of a scope that every login has stands
 /// for the scope alone: the user may have meant that.
-fn granted(owner: &User, user_scopes: &Scopes, names: Scopes) -> Result<(Scopes, Roles), CreatePersonalTokenError> {
+fn granted(owner: &User, user_scopes: &Scopes, names: &Scopes) -> Result<(Scopes, Roles), CreatePersonalTokenError> {
     let (scopes, others): (Vec<_>, Vec<_>) =
         names.iter().cloned().partition(|name| user_scopes.contains(name.as_str()));
     let has = |role: &Role| owner.roles.contains(role.as_str()) || (role.as_str() == ADMIN && owner.admin);
