@@ -539,10 +539,12 @@ class Follower:
             if used and self.file:
                 self.attempt(self.keep, body)
         else:
-            wait = self.wait if feed.caught_up else 0
+            # A page that fails is asked for again without a wait. A late one leaves time for another before the copy is too old.
+            wait, feed.caught_up = (self.wait if feed.caught_up else 0), False
+            limit = wait + min(5, feed.max_staleness / 2 - self.wait)
             sent = monotonic()
             path = f"/auth/revocations?after={feed.cursor}&wait={wait}"
-            status, answered, body = connection.ask("GET", path, headers, wait + 5)
+            status, answered, body = connection.ask("GET", path, headers, limit)
             with self.changed:
                 used = self.attempt(feed.take_page, sent, monotonic(), status, answered, body)
                 if used:

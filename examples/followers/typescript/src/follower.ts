@@ -257,7 +257,7 @@ export class Feed {
   private forgotten = -Infinity;
   private swept = 0;
 
-  constructor(private readonly maxStaleness: number) {}
+  constructor(readonly maxStaleness: number) {}
 
   isFresh(now: number): boolean {
     return now - this.fresh <= this.maxStaleness;
@@ -618,9 +618,12 @@ export class Follower {
       [status, used] = [reply.status, attempt(() => feed.takeSnapshot(reply))];
       if (used && this.options.file !== undefined) keep(reply.body, this.options.file);
     } else {
-      const wait = feed.caughtUp ? (this.options.wait ?? 1) : 0;
+      // A page that fails is asked for again without a wait. A late one leaves time for another before the copy is too old.
+      const longest = this.options.wait ?? 1;
+      const wait = feed.caughtUp ? longest : 0;
+      feed.caughtUp = false;
       const path = `/auth/revocations?after=${feed.cursor}&wait=${wait}`;
-      const reply = await this.ask(path, { headers: { authorization } }, wait + 5);
+      const reply = await this.ask(path, { headers: { authorization } }, wait + Math.min(5, feed.maxStaleness / 2 - longest));
       [status, used] = [reply.status, attempt(() => feed.takePage(reply))];
       if (used) feed.forget(Date.now() / 1000);
     }
