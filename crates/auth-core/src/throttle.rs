@@ -1,5 +1,5 @@
-//! Rate limits on guessed passwords, on registrations, on letters and on new personal tokens. A client over its limit has to wait, and no hash is computed
-//! for it.
+//! Rate limits on guessed passwords, on registrations, on letters and on new personal tokens. A client over its limit has to wait, and
+//! no hash is computed for it.
 //!
 //! A guess is counted *before* the password is compared, in one atomic step. It is taken back when it was right or was
 //! never made. So a thousand guesses at once do not slip through before the first has failed. A refused attempt costs

@@ -42,8 +42,7 @@ pub struct StoredPersonalToken {
 pub trait PersonalTokenStore: fmt::Debug + Send + Sync {
     /// Inserts a token, unless its user has `limit` tokens that are [live](PersonalToken::is_live) at its `created_at` and in its
     /// generation, or the log of revocations has an entry that ends all tokens of this user and generation. Returns whether it did. It
-    /// removes the tokens of the user that have expired by then or have a lower
-    /// generation, because nothing can use them any more.
+    /// removes the tokens of the user that have expired by then or have a lower generation, because nothing can use them any more.
     ///
     /// # Errors
     ///
