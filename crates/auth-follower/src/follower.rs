@@ -102,9 +102,7 @@ impl Follower {
         let keys = Arc::new(keys);
         let connection = || -> Arc<dyn FeedTransport> { Arc::new(transport(&options, &url, &tls, &clock)) };
         let (transport, aside) = (connection(), connection());
-        let saved =
-            options.state_file.as_ref().map(|path| SavedSnapshot::new(Arc::clone(&transport), aside, path.clone()));
-        let saved = saved.map(Arc::new);
+        let saved = options.state_file.map(|path| Arc::new(SavedSnapshot::new(Arc::clone(&transport), aside, path)));
         let transport = saved.clone().map_or(transport, |saved| saved as Arc<dyn FeedTransport>);
         let source = FeedSource::new(transport, Arc::clone(&clock), options.wait);
         let blacklist = ReadOnlyBlacklist::new(Arc::new(source), Arc::clone(&clock), options.max_staleness);
