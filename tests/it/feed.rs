@@ -28,8 +28,7 @@ async fn followed() -> (App, String) {
 async fn cursor(app: &App, token: &str) -> String {
     let head = app.request("HEAD", SNAPSHOT).bearer(token).send().await;
     assert_eq!(head.status, 200);
-    let tag = head.header("ETag").unwrap().trim_start_matches("W/").trim_matches('"').to_owned();
-    tag
+    head.header("ETag").unwrap().trim_start_matches("W/").trim_matches('"').to_owned()
 }
 
 async fn page(app: &App, token: &str, query: &str) -> Response {
