@@ -197,7 +197,9 @@ mod tests {
             let waiting = Waiting::default();
             let entered: Vec<_> = (0..followers).map(|_| waiting.enter()).collect();
             let mut news: Vec<_> = entered.iter().map(|follower| Box::pin(follower.news())).collect();
-            news.iter_mut().for_each(|news| assert!(!news.as_mut().enable()));
+            for news in &mut news {
+                assert!(!news.as_mut().enable());
+            }
             waiting.wake();
             for news in news {
                 news.await;
