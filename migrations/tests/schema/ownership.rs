@@ -148,6 +148,7 @@ async fn what_down_deletes_is_told_beforehand(database: TestDatabase) {
     assert_eq!(
         told,
         [
+            ("auth_personal_tokens", &columns(&["roles"])),
             ("auth_personal_tokens", &table(0)),
             ("auth_clients", &table(0)),
             ("auth_signing_keys", &table(0)),
