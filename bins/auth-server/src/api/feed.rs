@@ -7,7 +7,6 @@ use std::sync::Arc;
 use auth_feed::server::{BadParameter, FeedError, FeedServer, MAX_LIMIT, MAX_WAIT, PageRequest, SNAPSHOT_MAX_AGE};
 use auth_http::{Code, ErrorAnswer};
 use poem::Request;
-use poem::http::header;
 use poem::web::Data;
 use poem_openapi::registry::MetaSchema;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -16,6 +15,7 @@ use serde_json::Value;
 use self::payload::{PageBody, SnapshotBody};
 use super::Tag;
 use crate::http::bearer::FollowerBearer;
+use crate::http::conditional::is_known;
 use crate::http::error::ApiError;
 use crate::http::operation::{DocumentedError, INTERNAL, NO_FOLLOWER, NO_GOOD_TOKEN, Operation, OperationError};
 use crate::http::query_parameter::query_parameter;
@@ -66,7 +66,7 @@ impl FeedApi {
     ) -> Result<Snapshot, OperationError<TakeSnapshot>> {
         let answer = feed(&state)?.snapshot().await.map_err(unanswered)?;
         let cache_control = format!("public, max-age={}", SNAPSHOT_MAX_AGE.as_secs());
-        if is_known(request, &answer.etag) {
+        if is_known(request.headers(), &answer.etag) {
             return Ok(Snapshot::Unchanged(cache_control, answer.etag));
         }
         Ok(Snapshot::Ok(SnapshotBody(answer.body), cache_control, answer.etag))
@@ -76,14 +76,6 @@ impl FeedApi {
 /// Returns the feed. The routes exist only where there is one.
 fn feed(state: &State) -> Result<&FeedServer, ApiError> {
     state.feed.as_deref().ok_or_else(|| Code::NotFound.into())
-}
-
-/// Returns whether the asker has an answer with this tag already (RFC 9110 §13.1.2). Tags are compared without their `W/`.
-fn is_known(request: &Request, etag: &str) -> bool {
-    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let fields = request.headers().get_all(header::IF_NONE_MATCH).iter();
-    let texts = fields.filter_map(|field| field.to_str().ok());
-    texts.flat_map(|text| text.split(',')).any(|tag| tag.trim() == "*" || opaque(tag) == opaque(etag))
 }
 
 fn required(name: &str) -> ErrorAnswer {

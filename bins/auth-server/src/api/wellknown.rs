@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use auth_http::{Code, ErrorAnswer};
 use auth_jwt::JWKS_MEDIA_TYPE;
-use poem::http::{HeaderValue, Method, header};
+use poem::http::{HeaderValue, Method};
 use poem::{Endpoint, EndpointExt, Request, Response, Result};
 
 use self::metadata::Metadata;
 use crate::config::Config;
-use crate::http::conditional::Document;
+use crate::http::conditional::{Document, accepts_no_kept_answer};
 use crate::http::error::ApiError;
 use crate::http::route::RouteTable;
 use crate::http::state::State;
@@ -46,7 +46,7 @@ impl WellKnown {
         if !self.has_public_keys {
             return Err(Code::NotFound.into());
         }
-        let is_proof = asks_for_the_present(request);
+        let is_proof = accepts_no_kept_answer(request.headers());
         let jwks = State::of(request)?.codec.jwks(is_proof).await.map_err(ErrorAnswer::unavailable)?;
         let document = Document {
             content_type: JWKS_MEDIA_TYPE,
@@ -69,13 +69,6 @@ impl WellKnown {
         };
         Ok(document.answer(request))
     }
-}
-
-/// Returns whether the request accepts no kept answer.
-fn asks_for_the_present(request: &Request) -> bool {
-    let fields = request.headers().get_all(header::CACHE_CONTROL).iter();
-    let texts = fields.filter_map(|field| field.to_str().ok());
-    texts.flat_map(|text| text.split(',')).any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
 }
 
 fn cache_control(max_age: Duration) -> HeaderValue {
