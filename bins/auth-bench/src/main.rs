@@ -96,7 +96,7 @@ enum Bench {
         base: String,
         /// The header with the token of a client
         authorization: String,
-        /// How many they are
+        /// Number of followers
         many: u32,
     },
 }

@@ -27,7 +27,7 @@ pub enum Answer {
     Body {
         /// The whole body.
         bytes: Vec<u8>,
-        /// What [`age`] makes of the `Age` header (RFC 9111 §5.1). With [`Duration::MAX`] the answer makes nothing fresh.
+        /// Age of the answer, as [`age`] reads it. An answer of the age [`Duration::MAX`] makes nothing fresh.
         age: Duration,
     },
     /// 410: the cursor cannot be continued.

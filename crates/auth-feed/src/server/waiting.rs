@@ -29,10 +29,10 @@ struct Turns {
     round: Mutex<Round>,
 }
 
-/// What the thread that wakes followers has to do.
+/// Work of the thread that wakes followers.
 #[derive(Debug, Default)]
 struct Round {
-    /// Whether there is such a thread.
+    /// Whether the thread runs.
     is_running: bool,
     /// Number of followers that are still to be woken.
     due: usize,
@@ -78,8 +78,8 @@ impl Waiting {
 }
 
 impl Follower<'_> {
-    /// Returns a future that ends when this follower is woken, also if that happens before the future is polled. It can end without
-    /// news.
+    /// Returns a future that ends when this follower is woken. The follower waits as soon as the future is enabled or polled. It can be
+    /// woken without news.
     pub(super) fn news(&self) -> Notified<'_> {
         self.0.news.notified()
     }
